@@ -1,0 +1,146 @@
+"""What can go wrong, as stable codes. No HTTP status here: `api/problems.py` holds the one table that adds it."""
+
+from typing import ClassVar
+
+
+class OnetillError(Exception):
+    """Base of every error that callers may see. `details` are the typed extras of the answer; never a secret in them."""
+
+    code: ClassVar[str]
+
+    def __init__(self, **details: object) -> None:
+        super().__init__(f"{self.code}: {details}" if details else self.code)
+        self.details = details
+
+
+class IllegalTransition(OnetillError):
+    """A status move that the transition table forbids. Our bug or a lost race: re-read and decide again."""
+
+    code = "illegal_transition"
+
+
+class MalformedId(OnetillError):
+    """An id that is not of the expected kind. Send it exactly as the API returned it."""
+
+    code = "malformed_id"
+
+
+class InvalidRequest(OnetillError):
+    """One or more fields are wrong; nothing was stored. `errors` names each field and the way out."""
+
+    code = "invalid_request"
+
+    def __init__(self, *errors: tuple[str, str]) -> None:
+        super().__init__(errors=[{"field": field, "message": message} for field, message in errors])
+
+
+class MalformedBody(OnetillError):
+    """The body is not JSON of the promised form. Send UTF-8 JSON."""
+
+    code = "malformed_body"
+
+
+class UnsupportedMediaType(OnetillError):
+    """The body's content type is not JSON. Send `Content-Type: application/json`."""
+
+    code = "unsupported_media_type"
+
+
+class BodyTooLarge(OnetillError):
+    """The body is larger than `limit_bytes`."""
+
+    code = "body_too_large"
+
+
+class IdempotencyKeyMissing(OnetillError):
+    """The call may move money and came without `Idempotency-Key`. Send one that is unique for this intent."""
+
+    code = "idempotency_key_missing"
+
+
+class IdempotencyKeyMalformed(OnetillError):
+    """The `Idempotency-Key` is not 1 to 255 printable ASCII characters."""
+
+    code = "idempotency_key_malformed"
+
+
+class IdempotencyKeyReused(OnetillError):
+    """The key was used before with another body. Use a new key for a new intent."""
+
+    code = "idempotency_key_reused"
+
+
+class IdempotencyKeyInUse(OnetillError):
+    """The first call with this key is still running. Wait for `retry_after_s` and send it again."""
+
+    code = "idempotency_key_in_use"
+
+
+class Unauthorized(OnetillError):
+    """No usable key or token came with the call."""
+
+    code = "unauthorized"
+
+
+class Forbidden(OnetillError):
+    """The key or token is good, but not for this."""
+
+    code = "forbidden"
+
+
+class NotFound(OnetillError):
+    """There is no such thing, or it is not the caller's."""
+
+    code = "not_found"
+
+
+class OrderTaken(OnetillError):
+    """Another payment of this store is open or paid for the same `order_id`; `payment_id` names it."""
+
+    code = "order_taken"
+
+
+class PaymentNotOpen(OnetillError):
+    """The payment cannot take another attempt in its present `status`."""
+
+    code = "payment_not_open"
+
+
+class PaymentProcessing(OnetillError):
+    """The gateway was asked for this money and its answer is not known yet. Wait, or call sync."""
+
+    code = "payment_processing"
+
+
+class ResultMismatch(OnetillError):
+    """What the gateway holds is not what we asked for. `mismatch` says what differs, `action` what was done about it."""
+
+    code = "result_mismatch"
+
+
+class Overloaded(OnetillError):
+    """The process has as much work as it can hold. Try again after `retry_after_s`."""
+
+    code = "overloaded"
+
+
+class GatewayError(OnetillError):
+    """Base of the errors that a gateway's answer, or its absence, causes."""
+
+
+class GatewayUnavailable(GatewayError):
+    """The gateway was not reached, or said that it cannot serve now. Nothing happened there; safe to repeat."""
+
+    code = "gateway_unavailable"
+
+
+class GatewayTimeout(GatewayError):
+    """No usable answer arrived, and the gateway may have acted. Ask it before repeating anything."""
+
+    code = "gateway_timeout"
+
+
+class GatewayRefused(GatewayError):
+    """The gateway answered and refused the call itself (credentials, a field, a rule); `raw_code` is its word for it."""
+
+    code = "gateway_refused"

@@ -1,0 +1,113 @@
+"""The states of a payment and of an attempt, and the only moves between them.
+
+One table each, one function each. Every status write in the product asks here first; `docs/states.md` is generated from
+these tables, and the tests assert every (source, target) pair.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from app.domain.errors import IllegalTransition
+
+
+class PaymentStatus(StrEnum):
+    """What the shop sees. Refunded totals are sums over refunds; these names only summarise them."""
+
+    OPEN = "open"
+    PROCESSING = "processing"
+    AWAITING_DEPOSIT = "awaiting_deposit"
+    PAID = "paid"
+    PARTIALLY_REFUNDED = "partially_refunded"
+    REFUNDED = "refunded"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    REVIEW = "review"
+
+
+class AttemptStatus(StrEnum):
+    """One try at one gateway. `unknown` means asked, no answer kept: only a look-up ends it."""
+
+    CREATED = "created"
+    PENDING = "pending"
+    AWAITING_DEPOSIT = "awaiting_deposit"
+    CAPTURED = "captured"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+
+
+P, A = PaymentStatus, AttemptStatus
+S = TypeVar("S", PaymentStatus, AttemptStatus)
+
+PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
+    P.OPEN: frozenset({P.PROCESSING, P.AWAITING_DEPOSIT, P.PAID, P.CANCELED, P.EXPIRED, P.REVIEW}),
+    P.PROCESSING: frozenset({P.OPEN, P.AWAITING_DEPOSIT, P.PAID, P.CANCELED, P.EXPIRED, P.REVIEW}),
+    P.AWAITING_DEPOSIT: frozenset({P.OPEN, P.PROCESSING, P.PAID, P.CANCELED, P.EXPIRED, P.REVIEW}),
+    P.PAID: frozenset({P.PARTIALLY_REFUNDED, P.REFUNDED, P.REVIEW}),
+    P.PARTIALLY_REFUNDED: frozenset({P.REFUNDED, P.REVIEW}),
+    P.REFUNDED: frozenset({P.REVIEW}),
+    P.CANCELED: frozenset({P.REVIEW}),
+    P.EXPIRED: frozenset({P.PAID, P.REVIEW}),  # late approval of an order that nobody else has paid meanwhile
+    P.REVIEW: frozenset({P.PAID, P.CANCELED, P.PARTIALLY_REFUNDED, P.REFUNDED}),  # a person decides
+}
+
+ATTEMPT_MOVES: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
+    A.CREATED: frozenset({A.PENDING, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED}),
+    A.PENDING: frozenset({A.AWAITING_DEPOSIT, A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
+    A.AWAITING_DEPOSIT: frozenset({A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
+    A.UNKNOWN: frozenset({A.PENDING, A.AWAITING_DEPOSIT, A.CAPTURED, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
+    A.FAILED: frozenset({A.CAPTURED, A.REJECTED}),  # late approval: by look-up only
+    A.EXPIRED: frozenset({A.CAPTURED, A.REJECTED}),  # the same, after we stopped waiting
+    A.CANCELED: frozenset({A.REJECTED}),  # money that turns up afterwards goes back
+    A.CAPTURED: frozenset(),
+    A.REJECTED: frozenset(),
+}
+
+ATTEMPT_UNDECIDED = frozenset({A.CREATED, A.PENDING, A.AWAITING_DEPOSIT, A.UNKNOWN})
+"""States that must have a next time to look (law 8)."""
+
+PAYMENT_UNPAID = frozenset({P.OPEN, P.PROCESSING, P.AWAITING_DEPOSIT})
+"""States in which money may still be collected."""
+
+PAYMENT_COLLECTED = frozenset({P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED})
+"""States that follow a capture that we kept."""
+
+
+def check_payment(source: PaymentStatus, target: PaymentStatus) -> bool:
+    """True: apply the move. False: a repeat, nothing to do. Raises IllegalTransition otherwise."""
+    return _check(PAYMENT_MOVES, source, target)
+
+
+def check_attempt(source: AttemptStatus, target: AttemptStatus) -> bool:
+    """True: apply the move. False: a repeat, nothing to do. Raises IllegalTransition otherwise."""
+    return _check(ATTEMPT_MOVES, source, target)
+
+
+def _check(moves: Mapping[S, frozenset[S]], source: S, target: S) -> bool:
+    if source == target:
+        return False
+    if target not in moves[source]:
+        raise IllegalTransition(source=str(source), target=str(target))
+    return True
+
+
+def payment_after(payment: PaymentStatus, attempt: AttemptStatus) -> PaymentStatus:
+    """The payment's status once one of its attempts has reached `attempt`.
+
+    Only a payment that still collects follows its attempts; what is paid, closed or under review does not move here.
+    Expiry and cancellation of the payment itself are decided by the caller, never by an attempt alone.
+    """
+    if attempt is A.CAPTURED and (payment in PAYMENT_UNPAID or payment is P.EXPIRED):
+        return P.PAID
+    if payment not in PAYMENT_UNPAID:
+        return payment
+    match attempt:
+        case A.UNKNOWN:
+            return P.PROCESSING
+        case A.AWAITING_DEPOSIT:
+            return P.AWAITING_DEPOSIT
+        case _:
+            return P.OPEN
