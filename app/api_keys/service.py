@@ -1,0 +1,96 @@
+"""Create, list, revoke and find API keys. A key is shown once; only its SHA-256 is kept."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.db.database import Database
+from app.domain import ids
+from app.domain.clock import Now, utc_now
+from app.domain.errors import InvalidRequest, NotFound
+
+SCOPES = ("*", "payments:read", "payments:write")
+_COLUMNS = "id, store, mode, name, hint, scopes, created_at, revoked_at"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key as it may be shown: without the key."""
+
+    id: UUID
+    store: str
+    mode: str
+    name: str
+    hint: str
+    scopes: list[str]
+    created_at: datetime
+    revoked_at: datetime | None
+
+    @property
+    def public_id(self) -> str:
+        """`key_…`"""
+        return ids.show(ids.Prefix.API_KEY, self.id)
+
+
+class ApiKeyService:
+    """The keys of one deployment."""
+
+    def __init__(self, database: Database, mode: str, now: Now = utc_now) -> None:
+        self._database = database
+        self._mode = mode
+        self._now = now
+
+    async def create(self, *, mode: str, scopes: list[str], store: str, name: str) -> tuple[ApiKey, str]:
+        """Make a key and return it with its text, which is not to be had again.
+
+        Raises InvalidRequest for a mode other than the deployment's, or an unknown scope.
+        """
+        if mode != self._mode:
+            raise InvalidRequest(
+                ("mode", f"this deployment runs in {self._mode} mode, so a {mode} key would never work")
+            )
+        if not scopes or (unknown := set(scopes) - set(SCOPES)):
+            raise InvalidRequest(
+                ("scopes", f"must be some of {', '.join(SCOPES)}; got {sorted(unknown) if scopes else '[]'}")
+            )
+        if not store.strip():
+            raise InvalidRequest(("store", "must not be empty"))
+        key = f"sk_{mode}_{secrets.token_urlsafe(32)}"
+        row = await self._database.row(
+            f"INSERT INTO api_keys (id, store, mode, name, hash, hint, scopes, created_at) "  # noqa: S608
+            f"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}",
+            ids.uuid7(), store, mode, name, _hash(key), key[-4:], scopes, self._now(),
+        )  # fmt: skip
+        assert row is not None
+        return ApiKey(**row), key
+
+    async def list(self) -> list[ApiKey]:
+        """All keys, newest first, revoked ones too."""
+        rows = await self._database.rows(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at DESC, id DESC")  # noqa: S608
+        return [ApiKey(**row) for row in rows]
+
+    async def revoke(self, key_id: str) -> ApiKey:
+        """End a key; running processes stop taking it within seconds. Safe to repeat. Raises NotFound or MalformedId."""
+        row = await self._database.row(
+            f"UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1 RETURNING {_COLUMNS}",  # noqa: S608
+            ids.read(ids.Prefix.API_KEY, key_id),
+            self._now(),
+        )
+        if row is None:
+            raise NotFound()
+        return ApiKey(**row)
+
+    async def find(self, key: str) -> ApiKey | None:
+        """The live key with this text, or None."""
+        row = await self._database.row(
+            f"SELECT {_COLUMNS} FROM api_keys WHERE hash = $1 AND revoked_at IS NULL AND mode = $2",  # noqa: S608
+            _hash(key),
+            self._mode,
+        )
+        return ApiKey(**row) if row else None
+
+
+def _hash(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

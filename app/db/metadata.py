@@ -1,0 +1,15 @@
+"""The one SQLAlchemy metadata. It names constraints, feeds Alembic, and lets a test find drift from the migrations."""
+
+from sqlalchemy import DateTime, MetaData
+
+MOMENT = DateTime(timezone=True)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+        "ck": "%(table_name)s_%(constraint_name)s_check",
+        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+        "pk": "%(table_name)s_pkey",
+    }
+)

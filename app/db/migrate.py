@@ -1,0 +1,54 @@
+"""Bring a database to the newest revision, as its owner. Safe to run twice and by several machines at once."""
+
+import asyncpg
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from app.paths import ROOT
+
+APP_ROLE = "onetill_app"
+"""What the processes run as: it may not alter the schema, nor change or delete an event."""
+
+_MIGRATION_LOCK = 0x0E711
+_LOCK_TIMEOUT = "5s"
+"""A migration that waits longer for a table lock would stop payments; it fails instead and can be run again."""
+
+
+def head() -> str:
+    """The newest revision that this code knows."""
+    found = ScriptDirectory.from_config(_config()).get_current_head()
+    assert found is not None
+    return found
+
+
+async def upgrade(owner_url: str) -> str:
+    """Run every missing revision and return the newest. Takes an advisory lock, so a second caller waits."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
+    try:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            await connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
+            await connection.commit()
+            await connection.run_sync(_run)
+            await connection.commit()
+            await connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
+            await connection.commit()
+    finally:
+        await engine.dispose()
+    return head()
+
+
+def _run(connection: Connection) -> None:
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.set_main_option("path_separator", "os")
+    return config
