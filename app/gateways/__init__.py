@@ -1,0 +1,1 @@
+"""Everything that speaks to a gateway: the port, the HTTP seam, the registry, and one folder per gateway."""

@@ -1,0 +1,110 @@
+"""The one seam to the gateways' HTTP: total deadline, body cap, a pool per gateway, no redirects, no cookies.
+
+It tells "never sent" (safe to send again) from "may have arrived" (ask first), once for every adapter.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import aiohttp
+from yarl import URL
+
+from app.domain.errors import GatewayTimeout, GatewayUnavailable
+from app.logs import get_logger
+
+MAX_BODY_BYTES = 1 << 20
+"""A look-up answer is a few kilobytes; a megabyte is not an answer."""
+
+log = get_logger("gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A complete answer, whatever its status."""
+
+    status: int
+    body: bytes
+
+
+class GatewayHttp:
+    """HTTP to one gateway account. Create it anywhere; the pool opens with the first call in the running loop."""
+
+    def __init__(self, gateway: str, base_url: str, *, deadline_s: float, connections: int) -> None:
+        self.gateway = gateway
+        self.deadline_s = deadline_s
+        self._base_url = base_url.rstrip("/")
+        self._connections = connections
+        self._session: aiohttp.ClientSession | None = None
+
+    async def request(
+        self, operation: str, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+    ) -> HttpAnswer:
+        """Send once and return the whole answer, within `deadline_s` from call to last byte.
+
+        `path` is sent as it is: percent-encode values first. `operation` names the call in logs, where paths would show
+        references. Raises GatewayUnavailable when no byte was sent, GatewayTimeout when the call may have arrived.
+        """
+        progress = SimpleNamespace(connected=False)
+        started = time.perf_counter()
+        outcome: str | int = "error"
+        try:
+            async with (
+                asyncio.timeout(self.deadline_s),
+                self._open().request(
+                    method,
+                    URL(self._base_url + path, encoded=True),
+                    headers=headers,
+                    data=body,
+                    allow_redirects=False,
+                    trace_request_ctx=progress,
+                ) as response,
+            ):
+                answer = HttpAnswer(response.status, await self._read(response))
+                outcome = answer.status
+                return answer
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+            outcome = type(error).__name__
+            if progress.connected:
+                raise GatewayTimeout(gateway=self.gateway) from error
+            raise GatewayUnavailable(gateway=self.gateway) from error
+        finally:
+            took_ms = round((time.perf_counter() - started) * 1000, 1)
+            log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_any():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise aiohttp.ClientPayloadError(f"answer larger than {MAX_BODY_BYTES} bytes")
+        return bytes(body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=30),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(total=None),
+                trace_configs=[_connection_trace()],
+                headers={"User-Agent": "onetill"},
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close the pool. Calls under way end as `GatewayTimeout`."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+def _connection_trace() -> aiohttp.TraceConfig:
+    async def connected(_: object, context: SimpleNamespace, __: object) -> None:
+        context.trace_request_ctx.connected = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(connected)
+    trace.on_connection_reuseconn.append(connected)
+    return trace

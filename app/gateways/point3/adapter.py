@@ -1,0 +1,239 @@
+"""The Point3 adapter: opens a widget session, looks up, confirms, cancels, and reads settlement figures."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
+from app.domain.money import Money
+from app.gateways.http import GatewayHttp
+from app.gateways.point3.codes import DECLINES, holding_of
+from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, split_vat
+from app.gateways.port import (
+    Capability,
+    ChargeRequest,
+    Confirmed,
+    Failure,
+    Held,
+    Holding,
+    Opened,
+    Question,
+    RefundAnswer,
+)
+from app.settings import Point3Settings
+
+KST = timezone(timedelta(hours=9))
+OPTIONS = frozenset({"culture_expense_type", "cash_receipt_type", "client_business_num", "client_nickname"})
+_RANK = (Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED, Holding.AUTHORIZED, Holding.UNRECOGNIZED)
+
+
+class Point3:
+    """One Point3 merchant account. Amounts on the wire are whole won."""
+
+    name = "point3"
+
+    def __init__(self, settings: Point3Settings, *, deadline_s: float) -> None:
+        self._settings = settings
+        self.deadline_s = deadline_s
+        self.frame_origins: tuple[str, ...] = (settings.widget_origin,)
+        self._aliases = {word.upper(): meaning.upper() for word, meaning in settings.status_aliases.items()}
+        self._http = GatewayHttp(self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections)
+        self.capabilities = (
+            Capability.CONFIRM
+            | Capability.REFUND
+            | Capability.ASYNC_REFUND
+            | Capability.SETTLEMENT
+            | Capability.SECRET_ROTATION
+        )
+        if settings.look_up == "before":
+            self.capabilities |= Capability.LOOK_UP_BEFORE_CONFIRM
+
+    def check(self, request: ChargeRequest) -> None:
+        """Refuse locally what the contract's §4 rules out; the message names the field of our API."""
+        self._token_request(request)
+
+    async def start(self, request: ChargeRequest) -> Opened:
+        """Get a widget token for this attempt. Repeating it is harmless: a token alone charges nobody."""
+        body = msgspec.json.encode(self._token_request(request))
+        result = self._accepted(await self._request("token", "POST", "/purchase/token", body))
+        token = result.get("token") if isinstance(result, Mapping) else None
+        if not isinstance(token, str) or not token:
+            raise GatewayTimeout(gateway=self.name)
+        origin = self._settings.widget_origin
+        return Opened({"type": "point3_widget", "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
+
+    async def look_up(self, question: Question) -> Held:
+        """What Point3 holds, by signature, or by our reference when no signature is known yet.
+
+        Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
+        total; a row of another order id is never ours.
+        """
+        if question.gateway_ref is not None:
+            rows = await self._rows(f"/api/payments/{quote(question.gateway_ref, safe='')}")
+            return next(iter(rows), Held(Holding.ABSENT))
+        rows = await self._rows(f"/api/payments/orderid/{quote(question.reference, safe='')}")
+        ours = [row for row in rows if row.reference == question.reference]
+        return min(ours, key=lambda row: _rank(row, question.expected), default=Held(Holding.ABSENT))
+
+    async def confirm(self, gateway_ref: str) -> Confirmed:
+        """Take the money for this signature. Never blindly repeated: a lost answer is for the next look-up to settle."""
+        body = msgspec.json.encode({"signature": gateway_ref})
+        failure = self._explicit(await self._request("confirm", "POST", "/purchase/confirm", body))
+        return Confirmed(failure, {"confirm": "declined" if failure else "accepted"})
+
+    async def refund(self, gateway_ref: str, amount: Money, reason: str) -> RefundAnswer:
+        """Ask for a cancel of the whole charge. Accepted is not done: Point3 works through cancels every 5 minutes."""
+        path = f"/api/payments/{quote(gateway_ref, safe='')}/cancel"
+        failure = self._explicit(await self._request("cancel", "POST", path))
+        answer = "refused" if failure else "accepted"
+        evidence = {"cancel": answer, "amount": amount.minor, "reason": reason}
+        return RefundAnswer(is_done=False, failure=failure, evidence=evidence)
+
+    async def payments_of_user(self, user_id: str) -> list[Held]:
+        """All payments of one `clientGeneratedUserId` (the path says `userId`, camel case: contract §9 trap 12)."""
+        return await self._rows(f"/api/payments/userId/{quote(user_id, safe='')}")
+
+    async def payments_between(self, start: datetime, end: datetime | None, page: int, count: int = 30) -> list[Held]:
+        """One page of the payments of a period; pages start at 1. Times go out as 24-hour KST (contract §9 trap 5)."""
+        until = _kst(end) if end else ""
+        query = f"?startDate={_kst(start)}&endDate={until}&page={page}&count={count}"
+        return await self._rows(f"/api/payments/date{query}")
+
+    async def settlement(self) -> object:
+        """The amount available for settlement as Point3 states it; refreshed there every 30 minutes."""
+        return self._accepted(await self._request("settlement", "GET", "/api/settlement"))
+
+    async def refresh_secret(self) -> str:
+        """Have a new merchant secret issued. **The old one is dead at once**: store the answer before any other call."""
+        result = self._accepted(await self._request("refresh_secret", "POST", "/api/token/refresh"))
+        found = result if isinstance(result, str) else next(iter(_texts(result)), None)
+        if not found:
+            raise GatewayTimeout(gateway=self.name)
+        return found
+
+    def read_callback(self, fields: Mapping[str, str]) -> str | None:
+        """The widget's signature."""
+        return fields.get("signature")
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._http.close()
+
+    async def _rows(self, path: str) -> list[Held]:
+        status, answer = await self._request("look_up", "GET", path)
+        if status == 404 or _code(status, answer) == 404:
+            return []
+        rows = rows_of(self._accepted((status, answer)))
+        return [held_of(row, holding_of(row.get("status"), self._aliases)) for row in rows]
+
+    async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
+        """One call. Returns the status and the decoded body; None for a body that is not JSON.
+
+        Source: contract §2, the secret goes out verbatim after `Basic `, as issued.
+        """
+        headers = {"Authorization": f"Basic {self._settings.secret.get_secret_value()}", "Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = await self._http.request(operation, method, path, headers=headers, body=body)
+        try:
+            return answer.status, msgspec.json.decode(answer.body)
+        except msgspec.DecodeError:
+            return answer.status, None
+
+    def _accepted(self, answer: tuple[int, Any]) -> object:
+        """The `result` of a success; the errors of the port for everything else.
+
+        For calls that move no money only: a 5xx counts as unavailable, since repeating them is harmless.
+        """
+        status, body = answer
+        code = _code(status, body)
+        if code == 200:
+            return body.get("result")
+        if status >= 500 or status == 429 or code >= 500:
+            raise GatewayUnavailable(gateway=self.name)
+        if status == 200 and code == 0:
+            raise GatewayTimeout(gateway=self.name)
+        raise GatewayRefused(gateway=self.name, raw_code=str(code or status))
+
+    def _explicit(self, answer: tuple[int, Any]) -> Failure | None:
+        """None: an explicit yes. A Failure: an explicit no. Anything else leaves the outcome open and raises so."""
+        status, body = answer
+        code = _code(status, body)
+        if code == 200:
+            return None
+        if status in DECLINES or (status == 200 and code in DECLINES):
+            return Failure("declined", raw_code=str(code or status), message=_message(body))
+        if status == 429:
+            raise GatewayUnavailable(gateway=self.name)
+        if status in {401, 403}:
+            raise GatewayRefused(gateway=self.name, raw_code=str(status))
+        raise GatewayTimeout(gateway=self.name)
+
+    def _token_request(self, request: ChargeRequest) -> TokenRequest:
+        if request.amount.currency != CURRENCY:
+            raise InvalidRequest(
+                ("currency", f"Point3 takes KRW only, got {request.amount.currency}; choose another gateway")
+            )
+        vat, without_vat = split_vat(request)
+        return TokenRequest(
+            client_generated_user_id=request.customer.id or f"guest{request.reference}",
+            total_charge=request.amount.minor,
+            order_id_from_client=request.reference,
+            purchasing_product_name=request.order_name,
+            tax_free_amount=without_vat,
+            vat=vat,
+            **self._options(request.options),
+        )
+
+    def _options(self, given: Mapping[str, object]) -> dict[str, str]:
+        at = "gateway_options.point3"
+        if unknown := sorted(set(given) - OPTIONS):
+            raise InvalidRequest((f"{at}.{unknown[0]}", f"is not known; Point3 takes {', '.join(sorted(OPTIONS))}"))
+        if wrong := sorted(name for name, value in given.items() if not isinstance(value, str)):
+            raise InvalidRequest((f"{at}.{wrong[0]}", "must be a string"))
+        allowed = self._settings.culture_expense_types
+        options = {
+            "culture_expense_type": allowed[0],
+            "cash_receipt_type": self._settings.cash_receipt_type,
+            "client_business_num": self._settings.client_business_num,
+            "client_nickname": self._settings.client_nickname,
+        } | {name: str(value) for name, value in given.items()}
+        if options["culture_expense_type"] not in allowed:
+            raise InvalidRequest((f"{at}.culture_expense_type", f"must be one of {', '.join(allowed)}"))
+        if not re.fullmatch(r"[a-z]", options["cash_receipt_type"]):
+            raise InvalidRequest((f"{at}.cash_receipt_type", "must be one lower-case letter"))
+        if not re.fullmatch(r"[0-9]{10}", options["client_business_num"]):
+            raise InvalidRequest((f"{at}.client_business_num", "must be ten digits without dashes"))
+        if not options["client_nickname"].strip():
+            raise InvalidRequest((f"{at}.client_nickname", "must not be empty"))
+        return options
+
+
+def _rank(row: Held, expected: Money) -> tuple[int, bool]:
+    return (_RANK.index(row.holding) if row.holding in _RANK else len(_RANK), row.amount != expected)
+
+
+def _code(status: int, body: Any) -> int:
+    """The envelope's code; 0 when the body is no envelope. HTTP 200 is a success only together with `statusCode` 200."""
+    stated = body.get("statusCode") if isinstance(body, Mapping) else None
+    if isinstance(stated, int) and (status == 200 or stated != 200):
+        return stated
+    return 0
+
+
+def _message(body: Any) -> str | None:
+    message = body.get("message") if isinstance(body, Mapping) else None
+    return message[:300] if isinstance(message, str) else None
+
+
+def _texts(result: object) -> list[str]:
+    values = result.values() if isinstance(result, Mapping) else ()
+    return [value for value in values if isinstance(value, str) and value]
+
+
+def _kst(moment: datetime) -> str:
+    return quote(moment.astimezone(KST).strftime("%Y-%m-%dT%H:%M:%S"), safe="")

@@ -1,0 +1,75 @@
+"""Point3's shapes: what we send, and how leniently we read (contract §3: no field is sure but those it lists)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from app.domain.errors import InvalidRequest
+from app.domain.money import Money
+from app.gateways.port import ChargeRequest, Held, Holding
+
+CURRENCY = "KRW"
+
+
+class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
+    """Body of `POST /purchase/token`: all ten fields, always (contract §4.1)."""
+
+    client_generated_user_id: str
+    total_charge: int
+    order_id_from_client: str
+    culture_expense_type: str
+    cash_receipt_type: str
+    client_business_num: str
+    client_nickname: str
+    purchasing_product_name: str
+    tax_free_amount: int
+    vat: int
+
+
+def split_vat(request: ChargeRequest) -> tuple[int, int]:
+    """The pair (vat, taxFreeAmount) in KRW. Their sum is the total and both are above 0, or InvalidRequest says why not.
+
+    `taxFreeAmount` is the amount *without VAT*, supply and exempt part together, although the vendor's comment calls it
+    tax-exempt (contract §9 trap 3). VAT that the shop does not name is 1/11 of the taxable part, to the nearest won.
+    """
+    total, taxable = request.amount.minor, request.amount.minor - request.tax.tax_free
+    vat = request.tax.vat if request.tax.vat is not None else (2 * taxable + 11) // 22
+    if taxable <= 0 or request.tax.vat == 0:
+        raise InvalidRequest(
+            ("tax", f"Point3 cannot take a sale without VAT (vat 0 of {total} KRW); offer another gateway for it")
+        )
+    if vat <= 0:
+        raise InvalidRequest(("amount", f"{total} KRW is too small to carry 1 KRW of VAT, which Point3 requires"))
+    if vat >= total:
+        raise InvalidRequest(("tax.vat", f"must be below the amount of {total} KRW, got {vat}"))
+    return vat, total - vat
+
+
+def rows_of(result: object) -> list[Mapping[str, Any]]:
+    """The payments in a look-up's `result`: a list, one object, or a list inside an object."""
+    if isinstance(result, Mapping):
+        nested = next((value for value in result.values() if isinstance(value, list)), None)
+        return rows_of(nested) if nested is not None else [result]
+    return [row for row in result if isinstance(row, Mapping)] if isinstance(result, list) else []
+
+
+def held_of(row: Mapping[str, Any], holding: Holding) -> Held:
+    """One look-up row in our words. Fields that are missing or malformed become None."""
+    signature, reference = row.get("signature"), row.get("orderIdFromClient")
+    return Held(
+        holding=holding,
+        reference=str(reference) if reference is not None else None,
+        gateway_ref=str(signature) if signature else None,
+        amount=_won(row.get("totalCharge")),
+        evidence={"status": row.get("status"), "orderIdFromClient": reference, "totalCharge": row.get("totalCharge")},
+    )
+
+
+def _won(value: object) -> Money | None:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    try:
+        return Money.from_major(str(value), CURRENCY)
+    except ValueError:
+        return None
