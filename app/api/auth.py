@@ -1,0 +1,111 @@
+"""Who is calling: a shop's server with a secret key, or a buyer's browser with the token of one payment."""
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic
+from uuid import UUID
+
+from app.api_keys.service import ApiKey
+from app.domain.errors import Forbidden, Unauthorized
+
+KEY_CACHE_S = 5.0
+"""How long a process trusts a key that it has looked up; so long may a revoked key still work."""
+
+_KEY_CACHE_SIZE = 10_000
+_MAC_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Either a server of `store` with `scopes`, or the holder of one payment's client token."""
+
+    store: str | None
+    scopes: frozenset[str] = frozenset()
+    payment_id: UUID | None = None
+
+    @property
+    def is_client(self) -> bool:
+        """Whether this is a buyer's browser or app."""
+        return self.payment_id is not None
+
+    def require(self, scope: str) -> None:
+        """Raise Forbidden unless a server key has the scope."""
+        if self.is_client:
+            raise Forbidden(hint="This call needs a secret key; a client token works for its own payment only.")
+        if not self.scopes & {scope, "*"}:
+            raise Forbidden(hint=f"The key lacks the scope {scope}.", scope=scope)
+
+    def require_payment(self, payment_id: UUID) -> None:
+        """Raise Forbidden when a client token is used for another payment than its own."""
+        if self.is_client and payment_id != self.payment_id:
+            raise Forbidden(hint="This client token belongs to another payment.")
+
+
+class ClientTokens:
+    """The tokens of payments: derived from our secret and the payment's id, so none is stored and none can be guessed."""
+
+    def __init__(self, secret_key: str) -> None:
+        self._key = hashlib.sha256(b"onetill client token\0" + secret_key.encode()).digest()
+
+    def token(self, payment_id: UUID) -> str:
+        """`ct_…`, good for this payment as long as ONETILL_SECRET_KEY stays."""
+        return "ct_" + urlsafe_b64encode(payment_id.bytes + self._mac(payment_id.bytes)).rstrip(b"=").decode()
+
+    def payment_of(self, token: str) -> UUID | None:
+        """The payment that the token opens, or None for a forged or foreign one."""
+        if len(token) != 57 or not token.startswith("ct_") or not token.isascii():
+            return None
+        try:
+            raw = urlsafe_b64decode(token[3:] + "==")
+        except ValueError:
+            return None
+        if len(raw) != 16 + _MAC_BYTES or not hmac.compare_digest(raw[16:], self._mac(raw[:16])):
+            return None
+        return UUID(bytes=raw[:16])
+
+    def _mac(self, payment: bytes) -> bytes:
+        return hmac.digest(self._key, payment, "sha256")[:_MAC_BYTES]
+
+
+class Authenticator:
+    """Turns the Authorization header into a Caller. Key look-ups are cached for KEY_CACHE_S."""
+
+    def __init__(self, find_key: Callable[[str], Awaitable[ApiKey | None]], tokens: ClientTokens, mode: str) -> None:
+        self._find_key = find_key
+        self._tokens = tokens
+        self._mode = mode
+        self._cache: dict[bytes, tuple[float, Caller]] = {}
+
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who this is. Raises Unauthorized, whose hint says what was expected."""
+        scheme, _, credential = (authorization or "").partition(" ")
+        credential = credential.strip()
+        if scheme.lower() != "bearer" or not credential:
+            raise Unauthorized(hint="Send `Authorization: Bearer sk_…`, or the payment's own `ct_…` from a browser.")
+        if credential.startswith("ct_"):
+            payment_id = self._tokens.payment_of(credential)
+            if payment_id is None:
+                raise Unauthorized(hint="This client token is not one of ours.")
+            return Caller(store=None, payment_id=payment_id)
+        return await self._server(credential)
+
+    async def _server(self, credential: str) -> Caller:
+        digest = hashlib.sha256(credential.encode()).digest()
+        now = monotonic()
+        cached = self._cache.get(digest)
+        if cached and cached[0] > now:
+            return cached[1]
+        if credential.startswith(("sk_live_", "sk_test_")) and not credential.startswith(f"sk_{self._mode}_"):
+            raise Unauthorized(hint=f"This deployment runs in {self._mode} mode; use an sk_{self._mode}_ key.")
+        key = await self._find_key(credential)
+        if key is None:
+            self._cache.pop(digest, None)
+            raise Unauthorized(hint="The key is unknown or was revoked.")
+        caller = Caller(store=key.store, scopes=frozenset(key.scopes))
+        if len(self._cache) >= _KEY_CACHE_SIZE:
+            self._cache.clear()
+        self._cache[digest] = (now + KEY_CACHE_S, caller)
+        return caller

@@ -1,0 +1,41 @@
+"""`/problems/{code}`: the page behind every problem's `type`."""
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.api.problems import PROBLEMS, problem
+from app.domain.language import pick_language
+
+_WAY_OUT = {
+    ("en", True): "Send the same request again later, with the same Idempotency-Key. Nothing happens twice.",
+    ("en", False): "Sending the same request again will not help; change what the text above names.",
+    ("ko", True): "나중에 같은 Idempotency-Key로 같은 요청을 다시 보내 주세요. 같은 일이 두 번 일어나지 않습니다.",
+    ("ko", False): "같은 요청을 다시 보내도 결과는 같습니다. 위에서 말한 부분을 고쳐 주세요.",
+}
+
+
+def problem_pages(templates: Environment) -> Route:
+    """The route of the pages, one per code, in the reader's language."""
+    page = templates.get_template("problem.html")
+
+    async def show(request: Request) -> Response:
+        code = request.path_params["code"]
+        entry = PROBLEMS.get(code)
+        if entry is None:
+            return problem(request, "not_found", {})
+        language = pick_language(request.headers.get("accept-language"))
+        is_korean = language == "ko"
+        html = page.render(
+            code=code,
+            status=entry.status,
+            title=entry.title_ko if is_korean else entry.title,
+            explanation=entry.detail_ko if is_korean else entry.detail,
+            way_out=_WAY_OUT[language, entry.retryable],
+            lang=language,
+        )
+        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'self'", "Content-Language": language}
+        return HTMLResponse(html, headers=headers)
+
+    return Route("/problems/{code}", show, include_in_schema=False)

@@ -1,0 +1,133 @@
+"""Idempotency-Key, as the IETF draft draft-ietf-httpapi-idempotency-key-header says, with a lease for crashes.
+
+A key's row is written in the commit that stores what it stands for. Whoever finds the row either replays the stored
+answer, is told to wait, or, when the first caller died or could not finish, takes over and goes on where that one stopped.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.db.database import Database
+from app.domain.clock import Now
+from app.domain.errors import (
+    IdempotencyKeyInUse,
+    IdempotencyKeyMalformed,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+)
+
+KEPT_FOR = timedelta(days=30)
+_FORM = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What the caller wants, by its own name for it: the key within its scope, and the fingerprint of the request."""
+
+    scope: str
+    key: str
+    fingerprint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """The stored answer of a finished call."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """The key is ours now: go on with this payment."""
+
+    payment_id: UUID
+
+
+def read_key(header: str | None) -> str:
+    """The key of the header, bare or quoted. Raises IdempotencyKeyMissing or IdempotencyKeyMalformed."""
+    if header is None or not header.strip():
+        raise IdempotencyKeyMissing()
+    key = header.strip()
+    if len(key) > 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not _FORM.fullmatch(key):
+        raise IdempotencyKeyMalformed()
+    return key
+
+
+def fingerprint(operation: str, body: Any) -> bytes:
+    """SHA-256 over the call and its body's meaning: white space and member order of the JSON make no difference."""
+    return hashlib.sha256(operation.encode() + b"\0" + msgspec.json.encode(body, order="deterministic")).digest()
+
+
+class Idempotency:
+    """The key table. A lease is how long a caller may work on a key before others may take it over."""
+
+    def __init__(self, database: Database, *, lease_s: float, now: Now) -> None:
+        self._database = database
+        self._lease = timedelta(seconds=lease_s)
+        self._now = now
+
+    def lease_until(self) -> datetime:
+        """Until when a lease taken now holds."""
+        return self._now() + self._lease
+
+    async def claim(self, intent: Intent, payment_id: UUID) -> Replay | TakeOver:
+        """Claim the key for work on an existing payment, or find out what became of it. Raises as `resume` does."""
+        row = await self._database.row(
+            "INSERT INTO idempotency_keys (scope, key, fingerprint, payment_id, lease_until, created_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING payment_id",
+            intent.scope, intent.key, intent.fingerprint, payment_id, self.lease_until(), self._now(),
+        )  # fmt: skip
+        if row is not None:
+            return TakeOver(payment_id)
+        found = await self.resume(intent)
+        return found if found is not None else await self.claim(intent, payment_id)
+
+    async def resume(self, intent: Intent) -> Replay | TakeOver | None:
+        """What a key that was seen before stands for; None when it has no row (any more).
+
+        Raises IdempotencyKeyReused for another request under the same key, IdempotencyKeyInUse while its lease holds.
+        """
+        row = await self._database.row(
+            "SELECT fingerprint, payment_id, status, answer, lease_until FROM idempotency_keys "
+            "WHERE scope = $1 AND key = $2",
+            intent.scope, intent.key,
+        )  # fmt: skip
+        if row is None:
+            return None
+        if row["fingerprint"] != intent.fingerprint:
+            raise IdempotencyKeyReused()
+        if row["answer"] is not None:
+            return Replay(row["status"], row["answer"])
+        now = self._now()
+        if row["lease_until"] is not None and row["lease_until"] > now:
+            raise self._in_use(row["lease_until"] - now)
+        taken = await self._database.row(
+            "UPDATE idempotency_keys SET lease_until = $4 WHERE scope = $1 AND key = $2 AND answer IS NULL "
+            "AND lease_until IS NOT DISTINCT FROM $3 RETURNING payment_id",
+            intent.scope, intent.key, row["lease_until"], self.lease_until(),
+        )  # fmt: skip
+        if taken is None:
+            raise self._in_use(self._lease)
+        return TakeOver(taken["payment_id"])
+
+    async def forget_old(self, limit: int = 10_000) -> int:
+        """Delete keys that are older than KEPT_FOR, at most `limit` a call; returns how many."""
+        rows = await self._database.rows(
+            "DELETE FROM idempotency_keys WHERE (scope, key) IN "
+            "(SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2) RETURNING 1",
+            self._now() - KEPT_FOR, limit,
+        )  # fmt: skip
+        return len(rows)
+
+    @staticmethod
+    def _in_use(left: timedelta) -> IdempotencyKeyInUse:
+        return IdempotencyKeyInUse(retry_after_s=max(1, round(left.total_seconds())))

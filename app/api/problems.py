@@ -1,0 +1,186 @@
+"""The one table that turns errors into `application/problem+json` (RFC 9457), in Korean or English.
+
+`type` is `/problems/<code>`, a page of this server that explains the code (`docs/problems.md` lists them all).
+"""
+
+from dataclasses import dataclass
+from string import Formatter
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.domain.errors import OnetillError
+from app.domain.language import pick_language
+from app.logs import get_logger
+
+MEDIA_TYPE = "application/problem+json"
+
+log = get_logger("api")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """How one code is answered. `detail` texts may use the error's details by name."""
+
+    status: int
+    retryable: bool
+    title: str
+    title_ko: str
+    detail: str
+    detail_ko: str
+
+
+PROBLEMS: dict[str, Problem] = {
+    "invalid_request": Problem(
+        422, False, "Invalid request", "잘못된 요청",
+        "{first}. Nothing was stored; correct the fields listed in `errors` and send it again.",
+        "{first}. 저장된 것은 없습니다. `errors`에 나온 필드를 고쳐 다시 보내 주세요.",
+    ),
+    "malformed_body": Problem(
+        400, False, "Malformed body", "읽을 수 없는 본문",
+        "The body is not valid UTF-8 JSON.", "본문이 올바른 UTF-8 JSON이 아닙니다.",
+    ),
+    "malformed_id": Problem(
+        404, False, "No such id", "알 수 없는 ID",
+        "This is not an id of the kind {prefix}_…; send it exactly as the API returned it.",
+        "{prefix}_… 형식의 ID가 아닙니다. API가 돌려준 값을 그대로 보내 주세요.",
+    ),
+    "unsupported_media_type": Problem(
+        415, False, "Unsupported media type", "지원하지 않는 형식",
+        "Send the body as `Content-Type: application/json`.", "본문을 `Content-Type: application/json`으로 보내 주세요.",
+    ),
+    "body_too_large": Problem(
+        413, False, "Body too large", "너무 큰 본문",
+        "The body is larger than {limit_bytes} bytes.", "본문이 {limit_bytes}바이트보다 큽니다.",
+    ),
+    "idempotency_key_missing": Problem(
+        400, False, "Idempotency-Key missing", "Idempotency-Key 없음",
+        "This call needs an `Idempotency-Key` header: one value for one intent, sent again when you retry.",
+        "`Idempotency-Key` 헤더가 필요합니다. 한 의도에 하나의 값을 쓰고, 재시도할 때 같은 값을 보내 주세요.",
+    ),
+    "idempotency_key_malformed": Problem(
+        400, False, "Idempotency-Key malformed", "잘못된 Idempotency-Key",
+        "`Idempotency-Key` must be 1 to 255 printable ASCII characters, bare or in double quotes.",
+        "`Idempotency-Key`는 1~255자의 출력 가능한 ASCII 문자여야 합니다.",
+    ),
+    "idempotency_key_reused": Problem(
+        422, False, "Idempotency-Key reused", "다른 요청에 쓰인 Idempotency-Key",
+        "This key was used before with another body. Use a new key for a new intent.",
+        "이 키는 다른 본문과 함께 이미 쓰였습니다. 새 의도에는 새 키를 쓰세요.",
+    ),
+    "idempotency_key_in_use": Problem(
+        409, True, "Still running", "처리 중",
+        "The first call with this key is still running. Send it again after {retry_after_s} s.",
+        "같은 키의 첫 요청이 아직 처리 중입니다. {retry_after_s}초 뒤 다시 보내 주세요.",
+    ),
+    "unauthorized": Problem(
+        401, False, "Unauthorized", "인증 필요",
+        "{hint}", "유효한 키가 필요합니다: `Authorization: Bearer sk_…` 또는 그 결제의 `ct_…`.",
+    ),
+    "forbidden": Problem(
+        403, False, "Forbidden", "권한 없음",
+        "{hint}", "이 키나 토큰으로는 할 수 없는 요청입니다.",
+    ),
+    "not_found": Problem(
+        404, False, "Not found", "찾을 수 없음",
+        "There is no such thing here, or it is not yours.", "존재하지 않거나 접근할 수 없는 대상입니다.",
+    ),
+    "method_not_allowed": Problem(
+        405, False, "Method not allowed", "허용되지 않는 메서드",
+        "This path does not take that method; `Allow` lists those it takes.",
+        "이 경로에서 쓸 수 없는 메서드입니다. `Allow` 헤더를 확인해 주세요.",
+    ),
+    "order_taken": Problem(
+        409, False, "Order already has a payment", "이미 결제가 있는 주문",
+        "order_id has a payment that is open or paid: {payment_id}. Use that one, or wait until it ends unpaid.",
+        "이 order_id에는 진행 중이거나 완료된 결제가 있습니다: {payment_id}.",
+    ),
+    "payment_not_open": Problem(
+        409, False, "Payment not open", "결제할 수 없는 상태",
+        "The payment is {status} and takes no further attempt.", "결제 상태가 {status}이므로 다시 시도할 수 없습니다.",
+    ),
+    "payment_processing": Problem(
+        409, True, "Payment is being confirmed", "결제 확인 중",
+        "The gateway was asked for this money and the answer is not known yet. Try again after {retry_after_s} s.",
+        "결제사에 요청한 결과를 확인하고 있습니다. {retry_after_s}초 뒤 다시 시도해 주세요.",
+    ),
+    "result_mismatch": Problem(
+        409, False, "Result does not match", "결제 결과 불일치",
+        "What the gateway holds differs from this payment ({mismatch}). {action}",
+        "결제사에 있는 내역이 이 결제와 다릅니다({mismatch}). {action_ko}",
+    ),
+    "illegal_transition": Problem(
+        409, True, "State changed", "상태 변경됨",
+        "The payment changed while this was being decided. Read it again.",
+        "처리하는 동안 결제 상태가 바뀌었습니다. 다시 조회해 주세요.",
+    ),
+    "overloaded": Problem(
+        503, True, "Overloaded", "과부하",
+        "Too much work at once. Try again after {retry_after_s} s.",
+        "요청이 너무 많습니다. {retry_after_s}초 뒤 다시 시도해 주세요.",
+    ),
+    "storage_unavailable": Problem(
+        503, True, "Storage unavailable", "저장소 연결 불가",
+        "The database did not answer; whether this was stored is unknown. Send it again with the same Idempotency-Key.",
+        "데이터베이스가 응답하지 않아 저장 여부를 알 수 없습니다. 같은 Idempotency-Key로 다시 보내 주세요.",
+    ),
+    "gateway_unavailable": Problem(
+        503, True, "Gateway unavailable", "결제사 연결 불가",
+        "The gateway could not be reached or cannot serve now; no money moved. Try again with the same key.",
+        "결제사에 연결할 수 없습니다. 결제된 금액은 없습니다. 같은 키로 다시 시도해 주세요.",
+    ),
+    "gateway_timeout": Problem(
+        504, True, "Gateway did not answer", "결제사 응답 없음",
+        "The gateway gave no usable answer in time. Try again with the same key; nothing is charged twice.",
+        "결제사가 제때 응답하지 않았습니다. 같은 키로 다시 시도해 주세요. 두 번 청구되지 않습니다.",
+    ),
+    "gateway_refused": Problem(
+        502, True, "Gateway refused", "결제사 거절",
+        "The gateway refused the call ({raw_code}). Once its cause is mended, the same key goes on where it stopped.",
+        "결제사가 요청을 거절했습니다({raw_code}). 원인을 해결한 뒤 같은 키로 이어서 진행할 수 있습니다.",
+    ),
+    "internal_error": Problem(
+        500, True, "Internal error", "내부 오류",
+        "This is our mistake. Quote the request_id; sending it again with the same Idempotency-Key is safe.",
+        "서버 오류입니다. request_id를 알려 주세요. 같은 Idempotency-Key로 다시 보내도 안전합니다.",
+    ),
+}  # fmt: skip
+
+_HIDDEN = frozenset({"hint", "action_ko"})
+"""Details that only fill the texts and are no members of the answer."""
+
+
+def problem(
+    request: Request, code: str, details: dict[str, object], *, headers: dict[str, str] | None = None
+) -> Response:
+    """The answer for one code, with its details as further members."""
+    entry, language = PROBLEMS[code], pick_language(request.headers.get("accept-language"))
+    errors = details.get("errors")
+    if isinstance(errors, list) and errors:
+        details = details | {"first": f"{errors[0]['field']}: {errors[0]['message']}"}
+    text = entry.detail_ko if language == "ko" else entry.detail
+    wanted = {name for _, name, _, _ in Formatter().parse(text) if name}
+    body: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": entry.title_ko if language == "ko" else entry.title,
+        "status": entry.status,
+        "detail": text.format(**{name: details.get(name, "?") for name in wanted}),
+        "instance": request.url.path,
+        "code": code,
+        "request_id": request.scope.get("request_id", ""),
+        "retryable": entry.retryable,
+    }
+    body |= {name: value for name, value in details.items() if name not in _HIDDEN and name != "first"}
+    extra = {"Content-Language": language, "Cache-Control": "no-store"} | (headers or {})
+    if "retry_after_s" in details:
+        extra["Retry-After"] = str(details["retry_after_s"])
+    if entry.status == 401:
+        extra["WWW-Authenticate"] = 'Bearer realm="onetill"'
+    log.info("problem", code=code, status=entry.status, path_kind=request.scope.get("path_kind"))
+    return Response(msgspec.json.encode(body), entry.status, extra, media_type=MEDIA_TYPE)
+
+
+def problem_of(request: Request, error: OnetillError) -> Response:
+    """The answer for an error of the domain."""
+    return problem(request, error.code, error.details)

@@ -1,0 +1,145 @@
+"""The judgement: given what we stored and what the gateway holds, what follows. Pure; one for every gateway.
+
+The order of the questions is the point: is it ours, is it the right money, may it still be kept.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.gateways.port import Failure, Held, Holding
+from app.payments.records import Attempt, Payment
+
+CONFIRM_GRACE = timedelta(minutes=5)
+"""A buyer who finished just before expiry is still confirmed so long after it."""
+
+A = AttemptStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing is decided; look again later. `attention` says why a person should look as well."""
+
+    reason: str
+    attention: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """It is ours and right: take the money now."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurs:
+    """What the caller pointed at belongs to another order. Nothing of ours changes."""
+
+    mismatch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decide:
+    """The attempt has ended, or waits for a deposit. `gives_back`: money moved that we must not keep."""
+
+    status: AttemptStatus
+    reason: str
+    failure: Failure | None = None
+    gives_back: bool = False
+    expires_payment: bool = False
+
+
+Verdict = Wait | Confirm | NotOurs | Decide
+
+
+def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
+    """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
+    if held.holding is Holding.UNRECOGNIZED:
+        return Wait("unrecognized_status", attention="the gateway states a status that we do not know")
+    if held.holding is Holding.ABSENT:
+        return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
+    if held.reference is not None and held.reference != attempt.reference:
+        return NotOurs("order_id")
+    if held.holding in {Holding.FAILED, Holding.CANCELED, Holding.CANCELING}:
+        return _ended(held)
+    if held.holding is Holding.OPEN:
+        return _unfinished(payment, attempt, now=now)
+    return _money(payment, attempt, held, now=now)
+
+
+def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> Verdict:
+    """Money moved, or would move with our next call: only what matches whole is kept."""
+    is_captured = held.holding is Holding.CAPTURED
+    if held.reference is None or held.amount is None:
+        return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
+    mismatch = _mismatch(payment, held)
+    if mismatch:
+        return Decide(A.REJECTED, mismatch, Failure(mismatch), gives_back=is_captured)
+    if is_captured:
+        is_open = payment.status in PAYMENT_UNPAID or payment.status is PaymentStatus.EXPIRED
+        if is_open and attempt.status is not A.CANCELED:
+            return Decide(A.CAPTURED, "captured")
+        reason = "already_paid" if payment.status in PAYMENT_COLLECTED else "payment_closed"
+        return Decide(A.REJECTED, reason, Failure(reason), gives_back=True)
+    if held.holding is Holding.AWAITING_DEPOSIT:
+        return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
+    if attempt.confirmed_at is not None:
+        return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
+    if held.holding is Holding.UNSTATED and attempt.status is A.UNKNOWN:
+        return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
+    if payment.status not in PAYMENT_UNPAID:
+        return Decide(A.CANCELED, "payment_closed")
+    if now >= payment.expires_at + CONFIRM_GRACE:
+        return Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
+    return Confirm()
+
+
+def _mismatch(payment: Payment, held: Held) -> str | None:
+    assert held.amount is not None
+    if held.amount.currency != payment.amount.currency:
+        return "currency_mismatch"
+    if held.amount.minor != payment.amount.minor:
+        return "amount_mismatch"
+    if held.is_live is False and payment.mode == "live":
+        return "test_channel"
+    return None
+
+
+def _absent(payment: Payment, attempt: Attempt, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
+    if attempt.next_action is None and attempt.gateway_ref is None:
+        return Decide(A.FAILED, "never_opened", Failure("never_opened"))
+    if attempt.gateway_ref is None:
+        return _unfinished(payment, attempt, now=now)
+    if shows_unconfirmed or attempt.confirmed_at is not None:
+        return Wait("absent_at_gateway", attention="the gateway no longer knows this payment")
+    if now >= payment.expires_at + CONFIRM_GRACE or payment.status not in PAYMENT_UNPAID:
+        return Decide(A.EXPIRED, "never_confirmed", expires_payment=True)
+    return Confirm()
+
+
+def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:
+    if payment.status not in PAYMENT_UNPAID:
+        return Decide(A.CANCELED, "payment_closed")
+    if now >= payment.expires_at:
+        return Decide(A.EXPIRED, "expired", expires_payment=True)
+    if attempt.next_action is None and attempt.status in {A.CREATED, A.UNKNOWN}:
+        return Decide(A.FAILED, "never_opened", Failure("never_opened"))
+    return Wait("buyer_not_finished")
+
+
+def _ended(held: Held) -> Verdict:
+    if held.holding is Holding.CANCELING:
+        return Wait("cancel_under_way")
+    if held.holding is Holding.CANCELED:
+        return Decide(A.CANCELED, "canceled_at_gateway", held.failure or Failure("canceled"))
+    return Decide(A.FAILED, "failed_at_gateway", held.failure or Failure("declined"))
+
+
+def applies(attempt: Attempt, verdict: Decide) -> bool:
+    """Whether a verdict still moves this attempt: an ended one moves only when money turns up for it."""
+    if attempt.status in ATTEMPT_UNDECIDED:
+        return verdict.status is not attempt.status
+    late = {A.FAILED, A.EXPIRED, A.CANCELED}
+    return (
+        attempt.status in late
+        and verdict.status in {A.CAPTURED, A.REJECTED}
+        and (verdict.status is A.CAPTURED or verdict.gives_back)
+    )

@@ -1,0 +1,177 @@
+"""Opening an attempt at a gateway: the intent is stored, then the gateway is called, then its answer is stored.
+
+No money moves here. A refusal or an unreachable gateway fails the attempt; a lost answer leaves it `unknown`. Either way
+the payment stays, and the same Idempotency-Key goes on where this stopped.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+
+from app.domain import ids
+from app.domain.clock import Now, next_look
+from app.domain.errors import (
+    GatewayError,
+    GatewayTimeout,
+    IllegalTransition,
+    PaymentNotOpen,
+    PaymentProcessing,
+)
+from app.domain.money import Money
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.gateways.port import ChargeRequest, Customer, Failure, Gateway, Tax
+from app.payments.records import Attempt, Payment
+from app.payments.repository import KeyState, PaymentRepository
+from app.payments.schemas import CreatePayment
+from app.payments.steps import Cause, Step, step
+from app.settings import Settings
+
+RETRY_PROCESSING_S = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """The parts of the order that only gateways need, as stored in `payments.details`."""
+
+    customer: Customer
+    tax: Tax
+    gateway_options: dict[str, dict[str, object]]
+
+
+def details_of(request: CreatePayment) -> str:
+    """Everything of the request that has no column of its own, as JSON text."""
+    kept = {
+        "customer": request.customer,
+        "tax": request.tax,
+        "items": request.items,
+        "gateway_options": request.gateway_options,
+        "save_billing_key": request.save_billing_key,
+    }
+    return msgspec.json.encode(kept).decode()
+
+
+def charge(payment: Payment, attempt_reference: str, gateway: str) -> ChargeRequest:
+    """What the gateway needs to know of this attempt."""
+    details = msgspec.json.decode(payment.details, type=Details)
+    return ChargeRequest(
+        reference=attempt_reference,
+        amount=Money(payment.amount.minor, payment.amount.currency),
+        order_name=payment.order_name,
+        expires_at=payment.expires_at,
+        customer=details.customer,
+        tax=details.tax,
+        method=payment.method,
+        options=details.gateway_options.get(gateway, {}),
+    )
+
+
+class Opener:
+    """Opens attempts, first ones and further ones."""
+
+    def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:
+        self._repository = repository
+        self._settings = settings
+        self._now = now
+
+    def first_step(self, payment: Payment, gateway: Gateway, cause: Cause) -> Step:
+        """The first row of a payment: created, with an attempt that is about to be opened."""
+        return self._begin(payment, gateway, 1, cause, "created")
+
+    async def further_attempt(self, payment: Payment, gateway: Gateway, cause: Cause) -> Payment:
+        """Store a further attempt that is about to be opened.
+
+        Raises PaymentNotOpen, or PaymentProcessing while an earlier attempt may still bring money any moment.
+        """
+        if payment.status not in PAYMENT_UNPAID:
+            raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
+        if payment.status is PaymentStatus.PROCESSING:
+            raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
+        begun = self._begin(payment, gateway, payment.last_attempt.no + 1, cause, "attempt_created")
+        if not await self._repository.apply(begun):
+            raise IllegalTransition(source=str(payment.status), target="created")
+        return begun.after
+
+    async def open(
+        self,
+        payment: Payment,
+        gateway: Gateway,
+        cause: Cause,
+        answered: Callable[[Payment], KeyState | None],
+        released: KeyState | None,
+    ) -> Payment:
+        """Call the gateway for the payment's last attempt and store what it said.
+
+        `answered` makes the caller's idempotency answer out of the opened payment, stored in the same commit; `released`
+        frees the key when the gateway failed. Raises the gateway's error with `payment_id`.
+        """
+        attempt = payment.last_attempt
+        try:
+            opened = await gateway.start(charge(payment, attempt.reference, gateway.name))
+        except GatewayError as error:
+            await self._store_failure(payment, attempt, error, cause, released)
+            raise type(error)(**error.details | {"payment_id": payment.public_id}) from error
+        now = self._now()
+        done = step(
+            payment,
+            attempt,
+            AttemptStatus.PENDING,
+            at=now,
+            cause=cause,
+            reason="opened",
+            evidence={"next_action": opened.next_action.get("type")},
+            gateway_ref=opened.gateway_ref,
+            next_action=msgspec.json.encode(opened.next_action).decode(),
+            busy_until=None,
+            next_check_at=min(
+                next_look(now, 0, returned=False, time_scale=self._settings.time_scale), payment.expires_at
+            ),
+        )
+        if not await self._repository.apply(done, answered(done.after)):
+            raise IllegalTransition(source=str(attempt.status), target="pending")
+        return done.after
+
+    async def _store_failure(
+        self, payment: Payment, attempt: Attempt, error: GatewayError, cause: Cause, released: KeyState | None
+    ) -> None:
+        now = self._now()
+        is_lost = isinstance(error, GatewayTimeout)
+        raw_code = error.details.get("raw_code")
+        failure = Failure(error.code, raw_code=str(raw_code) if raw_code else None)
+        failed = step(
+            payment,
+            attempt,
+            AttemptStatus.UNKNOWN if is_lost else AttemptStatus.FAILED,
+            at=now,
+            cause=cause,
+            reason=error.code,
+            evidence={},
+            failure=msgspec.json.encode(failure).decode(),
+            busy_until=None,
+            next_check_at=next_look(now, 0, returned=True, time_scale=self._settings.time_scale),
+        )
+        await self._repository.apply(failed, released)
+
+    def _begin(self, payment: Payment, gateway: Gateway, no: int, cause: Cause, reason: str) -> Step:
+        now = self._now() if payment.last_seq else payment.created_at
+        lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        attempt = Attempt(
+            id=ids.uuid7(),
+            no=no,
+            gateway=gateway.name,
+            reference=ids.reference(payment.id, no),
+            status=AttemptStatus.CREATED,
+            created_at=now,
+            busy_until=lease,
+            next_check_at=lease,
+        )
+        return step(
+            payment,
+            attempt,
+            AttemptStatus.CREATED,
+            at=now,
+            cause=cause,
+            reason=reason,
+            evidence={"amount_minor": payment.amount.minor, "currency": payment.amount.currency},
+        )

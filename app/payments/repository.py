@@ -1,0 +1,244 @@
+"""The hot statements of payments: one round trip each, on asyncpg, each its own transaction.
+
+Writes are one data-modifying statement per operation. They are called one at a time here; shared commits fit in behind
+`create` and `apply` without any caller knowing (performance notes, design point 4).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from app.db.database import Database, Row
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, PaymentStatus
+from app.payments.records import Attempt, Payment, Search
+from app.payments.sql import APPLY, CREATE, DUE, EVENTS, LOAD, RESCHEDULE, list_payments
+from app.payments.steps import Event, Step
+
+
+class OrderAlreadyClaimed(Exception):
+    """Another payment holds the order; nothing was written."""
+
+
+class KeyAlreadyClaimed(Exception):
+    """The idempotency key has a row already; nothing was written."""
+
+
+class RefAlreadyClaimed(Exception):
+    """Another payment holds this gateway reference; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyState:
+    """What becomes of the caller's idempotency key in the same commit.
+
+    With `answer` the key is done and replays it. Without, it is left to whoever comes back with it after `lease_until`
+    (None: at once).
+    """
+
+    scope: str
+    key: str
+    fingerprint: bytes
+    status: int | None = None
+    answer: bytes | None = None
+    lease_until: datetime | None = None
+
+
+class PaymentRepository:
+    """Reads and writes payments. Every write carries the version it was decided on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def create(self, step: Step, key: KeyState) -> None:
+        """Store a new payment with its first attempt, first event, order claim and idempotency key, all or nothing.
+
+        Raises KeyAlreadyClaimed or OrderAlreadyClaimed. A lost connection leaves it unknown whether it was stored; the
+        same key finds out.
+        """
+        payment, attempt = step.after, step.attempt
+        try:
+            await self._database.row(
+                CREATE,
+                payment.id,
+                payment.store,
+                payment.mode,
+                payment.order_id,
+                payment.order_name,
+                payment.amount.minor,
+                payment.amount.currency,
+                payment.status,
+                payment.gateway,
+                payment.method,
+                payment.customer_id,
+                payment.details,
+                payment.return_url,
+                payment.metadata,
+                payment.last_hash,
+                payment.created_at,
+                payment.expires_at,
+                attempt.id,
+                attempt.reference,
+                attempt.gateway_ref,
+                attempt.status,
+                attempt.next_action,
+                attempt.next_check_at,
+                attempt.busy_until,
+                step.event.cause,
+                step.event.reason,
+                step.event.evidence,
+                step.event.prev_hash,
+                key.scope,
+                key.key,
+                key.fingerprint,
+                key.status,
+                key.answer,
+                key.lease_until,
+            )
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "idempotency_keys_pkey":
+                raise KeyAlreadyClaimed from error
+            if error.constraint_name == "order_claims_pkey":
+                raise OrderAlreadyClaimed from error
+            raise
+
+    async def apply(self, step: Step, key: KeyState | None = None) -> bool:
+        """Write one step. False: the payment has moved since it was read; nothing was written, read it again.
+
+        Locks the payment's row, then the attempt's. Raises RefAlreadyClaimed, or OrderAlreadyClaimed for late money whose
+        order another payment holds by now.
+        """
+        payment, attempt, event = step.after, step.attempt, step.event
+        try:
+            row = await self._database.row(
+                APPLY,
+                payment.id,
+                step.before.last_seq,
+                payment.status,
+                payment.gateway,
+                payment.captured_minor,
+                payment.paid_at,
+                payment.attention,
+                payment.last_seq,
+                payment.last_hash,
+                event.at,
+                attempt.id,
+                attempt.no,
+                attempt.gateway,
+                attempt.reference,
+                attempt.gateway_ref,
+                attempt.status,
+                attempt.next_action,
+                attempt.failure,
+                attempt.give_back,
+                attempt.checks,
+                attempt.next_check_at,
+                attempt.busy_until,
+                attempt.created_at,
+                event.cause,
+                event.reason,
+                event.payment_from,
+                event.attempt_from,
+                event.evidence,
+                event.prev_hash,
+                step.binds_ref,
+                step.frees_order,
+                step.reclaims_order,
+                key.scope if key else None,
+                key.key if key else None,
+                key.status if key else None,
+                key.answer if key else None,
+                key.lease_until if key else None,
+                attempt.confirmed_at,
+            )
+        except asyncpg.UniqueViolationError as error:
+            if error.constraint_name == "gateway_refs_pkey":
+                raise RefAlreadyClaimed from error
+            if error.constraint_name == "order_claims_pkey":
+                raise OrderAlreadyClaimed from error
+            raise
+        return row is not None
+
+    async def load(self, payment_id: UUID, store: str | None = None) -> Payment | None:
+        """Read a payment with its attempts, without a lock. With `store`, only that store's."""
+        found = _payments(await self._database.rows(LOAD, payment_id))
+        return found[0] if found and store in {None, found[0].store} else None
+
+    async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
+        """The payment that holds an order now."""
+        sql = "SELECT payment_id FROM order_claims WHERE store = $1 AND order_id = $2"
+        row = await self._database.row(sql, store, order_id)
+        return row["payment_id"] if row else None
+
+    async def search(self, search: Search) -> list[Payment]:
+        """One keyset page, newest first. Costs the same however long the history is."""
+        sql, values = list_payments(search)
+        return _payments(await self._database.rows(sql, *values))
+
+    async def events(self, payment_id: UUID, after_seq: int, limit: int) -> list[tuple[Event, bytes]]:
+        """The story in order, each event with its stored hash."""
+        rows = await self._database.rows(EVENTS, payment_id, after_seq, limit)
+        return [(Event(**{name: row[name] for name in Event.__slots__}), row["hash"]) for row in rows]
+
+    async def due(self, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
+        """(payment, attempt) pairs whose time to look has come, longest waiting first. Read without a lock."""
+        return [(row["payment_id"], row["id"]) for row in await self._database.rows(DUE, now, limit)]
+
+    async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> None:
+        """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened."""
+        await self._database.row(
+            RESCHEDULE,
+            payment_id,
+            before.id,
+            before.status,
+            before.checks,
+            before.busy_until,
+            after.checks,
+            after.next_check_at,
+            after.busy_until,
+        )
+
+
+def _payments(rows: Iterable[Row]) -> list[Payment]:
+    """Group the rows of payment ⟕ attempts, which come ordered, into payments."""
+    grouped: dict[UUID, tuple[Row, list[Attempt]]] = {}
+    for row in rows:
+        _, attempts = grouped.setdefault(row["id"], (row, []))
+        attempts.append(_attempt(row))
+    return [_payment(row, tuple(attempts)) for row, attempts in grouped.values()]
+
+
+def _payment(row: Row, attempts: tuple[Attempt, ...]) -> Payment:
+    return Payment(
+        id=row["id"],
+        store=row["store"],
+        mode=row["mode"],
+        order_id=row["order_id"],
+        order_name=row["order_name"],
+        amount=Money(row["amount_minor"], row["currency"]),
+        status=PaymentStatus(row["status"]),
+        gateway=row["gateway"],
+        created_at=row["created_at"],
+        expires_at=row["expires_at"],
+        captured_minor=row["captured_minor"],
+        refunded_minor=row["refunded_minor"],
+        method=row["method"],
+        customer_id=row["customer_id"],
+        details=row["details"],
+        return_url=row["return_url"],
+        metadata=row["metadata"],
+        attention=row["attention"],
+        last_seq=row["last_seq"],
+        last_hash=row["last_hash"],
+        paid_at=row["paid_at"],
+        attempts=attempts,
+    )
+
+
+def _attempt(row: Row) -> Attempt:
+    fields: dict[str, Any] = {name: row[f"a_{name}"] for name in Attempt.__slots__}
+    return Attempt(**fields | {"status": AttemptStatus(fields["status"])})

@@ -1,0 +1,218 @@
+"""What the API, the checkout page, the worker and the commands do with payments. One method per intent."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import msgspec
+
+from app.api.idempotency import Idempotency, Intent, Replay, TakeOver
+from app.domain import ids
+from app.domain.clock import Now, utc_now
+from app.domain.currencies import EXPONENT
+from app.domain.errors import InvalidRequest, NotFound, OrderTaken
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, PaymentStatus
+from app.gateways.port import Capability, Gateway
+from app.gateways.registry import Registry
+from app.payments.opening import Opener, charge, details_of
+from app.payments.records import Payment, Search
+from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
+from app.payments.schemas import CreatePayment
+from app.payments.steps import Cause, Event
+from app.payments.verify import Outcome, Verifier
+from app.settings import Settings
+
+Render = Callable[[Payment], bytes]
+"""Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """An answer to an idempotent call: fresh, or the stored one again."""
+
+    status: int
+    body: bytes
+    is_replay: bool = False
+
+
+class PaymentService:
+    """Payments of one deployment. Safe to share between tasks; holds no state but the verifications under way."""
+
+    def __init__(
+        self,
+        repository: PaymentRepository,
+        registry: Registry,
+        idempotency: Idempotency,
+        settings: Settings,
+        now: Now = utc_now,
+    ) -> None:
+        self._repository = repository
+        self._registry = registry
+        self._idempotency = idempotency
+        self._settings = settings
+        self._now = now
+        self._opener = Opener(repository, settings, now)
+        self._verifier = Verifier(repository, registry, settings, now)
+
+    async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
+        """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
+
+        Raises InvalidRequest before anything is stored; OrderTaken; the idempotency errors; GatewayError with
+        `payment_id` when the payment is stored and its attempt could not be opened.
+        """
+        gateway = self._registry.choose(request.gateway)
+        payment = self._new_payment(store, request, gateway)
+        begun = self._opener.first_step(payment, gateway, "api")
+        running = replace(_key_state(intent), lease_until=self._idempotency.lease_until())
+        try:
+            await self._repository.create(begun, running)
+        except (KeyAlreadyClaimed, OrderAlreadyClaimed) as error:
+            # A repeated call trips over both claims; the key knows better what it is.
+            known = await self._idempotency.resume(intent)
+            if isinstance(known, Replay):
+                return Created(known.status, known.body, is_replay=True)
+            if isinstance(known, TakeOver):
+                return await self._go_on(known.payment_id, intent, render)
+            holder = await self._repository.holder_of_order(store, request.order_id)
+            held_by = {"payment_id": ids.show(ids.Prefix.PAYMENT, holder)} if holder else {}
+            raise OrderTaken(order_id=request.order_id, **held_by) from error
+        return await self._open(begun.after, gateway, "api", intent, render)
+
+    async def attempt(
+        self, payment_id: UUID, store: str | None, gateway_name: str | None, intent: Intent | None, render: Render
+    ) -> Created:
+        """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
+        payment = await self.get(payment_id, store)
+        gateway = self._registry.choose(gateway_name or payment.gateway)
+        gateway.check(charge(payment, ids.reference(payment.id, payment.last_attempt.no + 1), gateway.name))
+        if intent is not None:
+            known = await self._idempotency.claim(intent, payment_id)
+            if isinstance(known, Replay):
+                return Created(known.status, known.body, is_replay=True)
+        cause: Cause = "api" if store else "browser"
+        payment = await self._opener.further_attempt(payment, gateway, cause)
+        return await self._open(payment, gateway, cause, intent, render)
+
+    async def get(self, payment_id: UUID, store: str | None) -> Payment:
+        """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""
+        payment = await self._repository.load(payment_id, store)
+        if payment is None:
+            raise NotFound()
+        return payment
+
+    async def search(self, search: Search) -> list[Payment]:
+        """One page, newest first."""
+        return await self._repository.search(search)
+
+    async def events(
+        self, payment_id: UUID, store: str | None, after_seq: int, limit: int
+    ) -> list[tuple[Event, bytes]]:
+        """The story of a payment. Raises NotFound."""
+        await self.get(payment_id, store)
+        return await self._repository.events(payment_id, after_seq, limit)
+
+    async def verify(
+        self, payment_id: UUID, *, cause: Cause, hint: str | None = None, attempt_id: UUID | None = None
+    ) -> Outcome:
+        """Ask the gateway now; see `Verifier.verify`."""
+        return await self._verifier.verify(payment_id, cause=cause, hint=hint, attempt_id=attempt_id)
+
+    async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
+        """(payment, attempt) pairs whose time to look has come."""
+        return await self._repository.due(self._now(), limit)
+
+    def frame_origins(self) -> list[str]:
+        """Where the gateways' widgets come from; the checkout page may frame nothing else."""
+        return sorted({origin for gateway in self._registry for origin in gateway.frame_origins})
+
+    def read_callback(self, payment: Payment, fields: dict[str, str]) -> str | None:
+        """The gateway reference that a browser brought for this payment, if any."""
+        gateway = self._registry.get(payment.last_attempt.gateway)
+        return gateway.read_callback(fields) if gateway else None
+
+    async def _go_on(self, payment_id: UUID, intent: Intent, render: Render) -> Created:
+        """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""
+        payment = await self.get(payment_id, None)
+        attempt = payment.last_attempt
+        gateway = self._registry.choose(attempt.gateway)
+        was_opened = attempt.next_action is not None or payment.status not in {
+            PaymentStatus.OPEN,
+            PaymentStatus.PROCESSING,
+        }
+        if was_opened:
+            return Created(201, render(payment))
+        if attempt.status is AttemptStatus.FAILED:
+            payment = await self._opener.further_attempt(payment, gateway, "api")
+        return await self._open(payment, gateway, "api", intent, render)
+
+    async def _open(
+        self, payment: Payment, gateway: Gateway, cause: Cause, intent: Intent | None, render: Render
+    ) -> Created:
+        def answered(opened: Payment) -> KeyState | None:
+            return replace(released, status=201, answer=render(opened)) if released else None
+
+        released = _key_state(intent) if intent else None
+        opened = await self._opener.open(payment, gateway, cause, answered, released)
+        return Created(201, render(opened))
+
+    def _new_payment(self, store: str, request: CreatePayment, gateway: Gateway) -> Payment:
+        """The payment as it will be stored. Raises InvalidRequest for what no gateway, or this one, can take."""
+        self._check(request, gateway)
+        now = self._now()
+        payment = Payment(
+            id=ids.uuid7(),
+            store=store,
+            mode=self._settings.mode,
+            order_id=request.order_id,
+            order_name=request.order_name,
+            amount=Money(request.amount, request.currency),
+            status=PaymentStatus.OPEN,
+            gateway=gateway.name,
+            created_at=now,
+            expires_at=now + timedelta(seconds=request.expires_in_s),
+            method=request.method,
+            customer_id=request.customer.id,
+            details=details_of(request),
+            return_url=request.return_url,
+            metadata=msgspec.json.encode(request.metadata).decode(),
+        )
+        gateway.check(charge(payment, ids.reference(payment.id, 1), gateway.name))
+        return payment
+
+    def _check(self, request: CreatePayment, gateway: Gateway) -> None:
+        errors: list[tuple[str, str]] = []
+        if request.currency not in EXPONENT:
+            errors.append(("currency", f"{request.currency} is not an ISO 4217 currency"))
+        if request.tax.tax_free + (request.tax.vat or 0) > request.amount:
+            errors.append(("tax", f"vat and tax_free together exceed the amount of {request.amount}"))
+        if request.return_url is not None and (wrong := self._wrong_return_url(request.return_url)):
+            errors.append(("return_url", wrong))
+        if request.save_billing_key and Capability.SAVED_CARDS not in gateway.capabilities:
+            errors.append(("save_billing_key", f"{gateway.name} cannot save a means of payment"))
+        known = {each.name for each in self._registry}
+        unknown = f"is no configured gateway; configured: {', '.join(sorted(known))}"
+        errors.extend((f"gateway_options.{name}", unknown) for name in sorted(request.gateway_options.keys() - known))
+        if errors:
+            raise InvalidRequest(*errors)
+
+    def _wrong_return_url(self, url: str) -> str | None:
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return "is not a URL"
+        if any(ord(c) <= 32 or ord(c) == 127 for c in url):
+            return "must not contain spaces or control characters"
+        web = {"https"} if self._settings.mode == "live" else {"https", "http"}
+        allowed = web | set(self._settings.return_url_schemes)
+        if parts.scheme not in allowed:
+            return f"must start with one of {', '.join(f'{scheme}://' for scheme in sorted(allowed))}"
+        if parts.scheme in {"http", "https"} and not parts.hostname:
+            return "has no host"
+        return None
+
+
+def _key_state(intent: Intent) -> KeyState:
+    return KeyState(scope=intent.scope, key=intent.key, fingerprint=intent.fingerprint)

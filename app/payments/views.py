@@ -1,0 +1,88 @@
+"""From records to JSON structs. The only place that knows both."""
+
+import msgspec
+
+from app.api.auth import ClientTokens
+from app.domain import ids
+from app.domain.clock import rfc3339
+from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
+from app.payments.records import Attempt, Payment
+from app.payments.schemas import AttemptView, EventAttempt, EventView, FailureView, PaymentView
+from app.payments.steps import Event
+
+_failure = msgspec.json.Decoder(FailureView)
+_ACTIONABLE = frozenset({PaymentStatus.OPEN, PaymentStatus.AWAITING_DEPOSIT})
+
+
+class Views:
+    """Renders payments; holds what their URLs and tokens are made of."""
+
+    def __init__(self, public_url: str, tokens: ClientTokens) -> None:
+        self._public_url = public_url
+        self._tokens = tokens
+
+    def payment(self, payment: Payment, *, for_client: bool) -> PaymentView:
+        """The payment's JSON. A buyer's browser gets no `metadata`: that is the shop's own."""
+        token = self._tokens.token(payment.id)
+        attempts = [_attempt(attempt) for attempt in payment.attempts]
+        last = payment.last_attempt
+        action = last.next_action if payment.status in _ACTIONABLE and last.status in ATTEMPT_UNDECIDED else None
+        return PaymentView(
+            id=payment.public_id,
+            status=payment.status,
+            order_id=payment.order_id,
+            order_name=payment.order_name,
+            amount=payment.amount.minor,
+            currency=payment.amount.currency,
+            captured_amount=payment.captured_minor,
+            refunded_amount=payment.refunded_minor,
+            gateway=payment.gateway,
+            method=payment.method,
+            mode="live" if payment.mode == "live" else "test",
+            client_token=token,
+            checkout_url=f"{self._public_url}/checkout/{token}",
+            return_url=payment.return_url,
+            next_action=msgspec.Raw(action.encode()) if action else None,
+            attempts=attempts,
+            last_failure=next((view.failure for view in reversed(attempts) if view.failure), None),
+            needs_attention=payment.attention is not None,
+            attention_reason=payment.attention,
+            created_at=rfc3339(payment.created_at),
+            paid_at=rfc3339(payment.paid_at) if payment.paid_at else None,
+            expires_at=rfc3339(payment.expires_at),
+            metadata=msgspec.Raw(b"{}" if for_client else payment.metadata.encode()),
+        )
+
+    @staticmethod
+    def event(event: Event, stored_hash: bytes) -> EventView:
+        """One step's JSON."""
+        attempt = None
+        if event.attempt_id is not None and event.attempt_to is not None:
+            attempt = EventAttempt(
+                id=ids.show(ids.Prefix.ATTEMPT, event.attempt_id),
+                from_status=event.attempt_from,
+                to_status=event.attempt_to,
+            )
+        return EventView(
+            seq=event.seq,
+            at=rfc3339(event.at),
+            cause=event.cause,
+            reason=event.reason,
+            from_status=event.payment_from,
+            to_status=event.payment_to,
+            attempt=attempt,
+            evidence=msgspec.Raw(event.evidence.encode()),
+            hash=stored_hash.hex(),
+        )
+
+
+def _attempt(attempt: Attempt) -> AttemptView:
+    return AttemptView(
+        id=ids.show(ids.Prefix.ATTEMPT, attempt.id),
+        reference=attempt.reference,
+        gateway=attempt.gateway,
+        gateway_ref=attempt.gateway_ref,
+        status=attempt.status,
+        failure=_failure.decode(attempt.failure) if attempt.failure else None,
+        created_at=rfc3339(attempt.created_at),
+    )
