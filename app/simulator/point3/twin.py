@@ -1,0 +1,105 @@
+"""Point3's twin: the parts of this folder, put together."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from app.simulator.calls import CallLog
+from app.simulator.clock import SimClock
+from app.simulator.holds import HANG_S, SLOW_S, Delays, Holds
+from app.simulator.opaque import Opaque
+from app.simulator.point3.api import Point3Api
+from app.simulator.point3.book import Book
+from app.simulator.point3.buyer import Buyer
+from app.simulator.point3.payment import Payment
+from app.simulator.point3.scenarios import CALLS, RULES
+from app.simulator.point3.widget import Widget
+from app.simulator.point3.wire import failure
+from app.simulator.scenarios import Plan, Rule
+from app.simulator.twin import JournalRow, RefusedError
+from app.simulator.web import RawPath, nobody_there
+
+CURRENCY = "KRW"
+
+
+class Point3Twin:
+    """The legacy Point3 API and widget of one merchant, in memory."""
+
+    name = "point3"
+    rules: Mapping[str, Rule] = RULES
+    calls = CALLS
+
+    def __init__(
+        self,
+        clock: SimClock,
+        secret: str = "sim_point3_secret",  # noqa: S107 - imitated, worth nothing
+        *,
+        slow_s: float = SLOW_S,
+        hang_s: float = HANG_S,
+        seed: int | None = None,
+    ) -> None:
+        self.plan = Plan()
+        self.log = CallLog(self.name, clock)
+        self._holds = Holds()
+        self._book = Book(clock, Opaque(seed), secret)
+        self._buyer = Buyer(self._book, self.plan)
+        api = Point3Api(self._book, self.plan, self.log, self._holds, Delays(slow_s, hang_s))
+        routes = [*api.routes(), *Widget(self._book, self._buyer).routes()]
+        starlette = Starlette(
+            routes=routes, exception_handlers={HTTPException: _no_such_route, ClientDisconnect: nobody_there}
+        )
+        starlette.router.redirect_slashes = False
+        self.app: ASGIApp = RawPath(starlette)
+
+    def connection(self) -> dict[str, str]:
+        """The secret that is valid now."""
+        return {"secret": self._book.secret}
+
+    def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
+        """The buyer of the newest session of this order id: `{"signature"}`, or `{"status", "msg"}` of an error."""
+        return self._buyer.pay(self._buyer.newest(reference), scenario)
+
+    def webhooks(self, mode: str) -> dict[str, Any]:
+        """Raises RefusedError: this API has none."""
+        raise RefusedError(f"point3 has no webhooks, so there is nothing to {mode}; the look-ups are the only news")
+
+    def journal(self) -> list[JournalRow]:
+        """The truth, cancels that are due included."""
+        self._book.run_due_batches()
+        return [_journal_row(payment) for payment in self._book.everything()]
+
+    def reset(self) -> None:
+        """Forget everything; the first secret is valid again."""
+        self._book.reset()
+        self.plan.reset()
+        self.log.reset()
+        self._holds.let_go()
+
+    def close(self) -> None:
+        """Let go of every held connection for good."""
+        self._holds.close()
+
+
+def _journal_row(payment: Payment) -> JournalRow:
+    return {
+        "gateway": Point3Twin.name,
+        "reference": payment.reference,
+        "gateway_ref": payment.signature,
+        "amount": payment.amount,
+        "currency": CURRENCY,
+        "status": payment.status.value,
+        "refunded": payment.refunded,
+        "captures": payment.captures,
+        "cancels": payment.cancels,
+        "confirms": payment.confirms,
+    }
+
+
+async def _no_such_route(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    return JSONResponse(dict(failure(status, "no such endpoint").content), status)

@@ -1,0 +1,83 @@
+"""What every imitated gateway offers to the tester's hand and to the server."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol, TypedDict
+
+from starlette.types import ASGIApp
+
+from app.simulator.calls import CallLog
+from app.simulator.scenarios import Plan, Rule
+
+WEBHOOK_MODES = ("send", "lose", "duplicate", "reorder", "delay")
+
+
+class JournalRow(TypedDict):
+    """The truth about one payment at a gateway, whatever its API has told anybody. Money in minor units."""
+
+    gateway: str
+    reference: str
+    gateway_ref: str | None
+    amount: int
+    currency: str
+    status: str
+    refunded: int
+    captures: int
+    cancels: int
+    confirms: int
+
+
+class UnknownReferenceError(LookupError):
+    """The gateway has never seen this reference. Create the payment first, or look for a typing error."""
+
+
+class RefusedError(Exception):
+    """What was asked for cannot happen at this gateway now; the message says why."""
+
+
+class Twin(Protocol):
+    """One imitated gateway. All methods change state in one step: none of them waits."""
+
+    @property
+    def name(self) -> str:
+        """The gateway's name, as the product and `/_sim` call it."""
+
+    @property
+    def app(self) -> ASGIApp:
+        """The gateway's own web application, to be served at the root of its own port."""
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The scenarios it knows, by name."""
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The kinds of call that a scenario can be narrowed to."""
+
+    @property
+    def plan(self) -> Plan:
+        """Which coming calls misbehave."""
+
+    @property
+    def log(self) -> CallLog:
+        """The API calls that arrived."""
+
+    def connection(self) -> dict[str, str]:
+        """The credentials that a merchant needs at this moment, without the address."""
+
+    def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
+        """Do what the buyer would do in the widget or page; return what the shop's browser would receive.
+
+        Without a scenario the plan decides, else `paid`. Raises UnknownReferenceError and RefusedError.
+        """
+
+    def webhooks(self, mode: str) -> dict[str, Any]:
+        """Decide how coming webhooks are delivered. Raises RefusedError when the gateway has none."""
+
+    def journal(self) -> list[JournalRow]:
+        """The truth, one row per payment, oldest first."""
+
+    def reset(self) -> None:
+        """Forget everything, credentials included, and let go of held connections."""
+
+    def close(self) -> None:
+        """Let go of every held connection, and hold none from now on."""

@@ -1,0 +1,1 @@
+"""The tests. Everything real: Postgres from the wheel, gateways through the simulator over HTTP, Chromium for pages."""
