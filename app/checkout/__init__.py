@@ -1,0 +1,1 @@
+"""The checkout: the buyer's page, with the gateway's widget, and the result."""

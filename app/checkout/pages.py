@@ -1,0 +1,65 @@
+"""`GET /checkout/{client_token}`: the buyer's page. The token is in the path, so this path is never logged."""
+
+import secrets
+
+import msgspec
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from app.api.auth import ClientTokens
+from app.api.problems import problem
+from app.checkout.texts import TEXTS
+from app.checkout.view import CheckoutView, content_security_policy, format_amount
+from app.domain.currencies import EXPONENT
+from app.domain.errors import NotFound
+from app.domain.language import pick_language
+from app.payments.service import PaymentService
+from app.payments.views import Views
+from app.settings import Settings
+
+
+def checkout_routes(
+    service: PaymentService, views: Views, tokens: ClientTokens, settings: Settings, templates: Environment
+) -> list[Route]:
+    """The route of the page."""
+    page = templates.get_template("checkout.html")
+
+    async def show(request: Request) -> Response:
+        request.scope["path_kind"] = "/checkout/{client_token}"
+        token = request.path_params["client_token"]
+        payment_id = tokens.payment_of(token)
+        try:
+            payment = await service.get(payment_id, None) if payment_id else None
+        except NotFound:
+            payment = None
+        if payment is None:
+            return problem(request, "not_found", {})
+        shown = msgspec.to_builtins(views.payment(payment, for_client=True))
+        language = pick_language(request.headers.get("accept-language"))
+        next_action = msgspec.json.decode(shown["next_action"]) if shown["next_action"] else None
+        view = CheckoutView(
+            lang=language,
+            texts=TEXTS[language],
+            nonce=secrets.token_urlsafe(18),
+            payment_id=shown["id"],
+            order_name=payment.order_name,
+            amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
+            status=payment.status,
+            client_token=token,
+            next_action=next_action,
+            return_url=payment.return_url,
+            last_failure=shown["last_failure"],
+            expires_at=shown["expires_at"],
+        )
+        headers = {
+            "Content-Security-Policy": content_security_policy(
+                view.nonce, service.frame_origins(), settings.frame_ancestors
+            ),
+            "Cache-Control": "no-store",
+            "Content-Language": language,
+        }
+        return HTMLResponse(page.render(view=view), headers=headers)
+
+    return [Route("/checkout/{client_token}", show, include_in_schema=False)]

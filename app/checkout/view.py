@@ -1,0 +1,117 @@
+"""What the checkout page shows and the policy that fences it. Values in, strings out; no I/O."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from app.checkout.texts import Language
+
+_SYMBOLS: Final = {"KRW": "₩"}
+# A return_url may be an app's own scheme (`myshop://done`), but never one that would run in this page.
+_SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "filesystem", "about"})
+# Failure codes of an attempt whose window never opened: nothing was declined.
+_NOT_OPENED: Final = frozenset({"never_opened", "gateway_unavailable", "gateway_timeout", "gateway_refused"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutView:
+    """All that `templates/checkout.html` reads. Built per request: it carries the client token and a fresh nonce."""
+
+    lang: Language
+    texts: Mapping[str, str]
+    nonce: str
+    payment_id: str
+    order_name: str
+    amount_text: str
+    status: str
+    client_token: str
+    store_name: str | None = None
+    next_action: Mapping[str, object] | None = None
+    return_url: str | None = None
+    last_failure: Mapping[str, object] | None = None
+    expires_at: str | None = None
+
+    @property
+    def state(self) -> str:
+        """The `data-state` of the first paint; `static/checkout/checkout.js` takes it from there."""
+        if self.status == "processing":
+            return "confirming"
+        if self.status != "open":
+            return self.status if f"{self.status}_heading" in self.texts else "review"
+        if self.next_action is not None:
+            return "paying"
+        return "unopened" if self.decline is None else "declined"
+
+    @property
+    def decline(self) -> Mapping[str, object] | None:
+        """`last_failure`, unless it only says that the payment window was never opened."""
+        if self.last_failure is None or self.last_failure.get("code") in _NOT_OPENED:
+            return None
+        return self.last_failure
+
+    @property
+    def return_link(self) -> str | None:
+        """`return_url`, unless it is missing or its scheme could run as a script."""
+        if not self.return_url or urlsplit(self.return_url).scheme.lower() in _SCRIPT_SCHEMES | {""}:
+            return None
+        return self.return_url
+
+    @property
+    def data(self) -> dict[str, object]:
+        """The page's JSON block; the template writes it with `tojson`, which escapes it for HTML."""
+        return {
+            "lang": self.lang,
+            "texts": dict(self.texts),
+            "payment_id": self.payment_id,
+            "order_name": self.order_name,
+            "amount_text": self.amount_text,
+            "store_name": self.store_name,
+            "status": self.status,
+            "client_token": self.client_token,
+            "next_action": None if self.next_action is None else dict(self.next_action),
+            "return_url": self.return_link,
+            "last_failure": None if self.decline is None else dict(self.decline),
+            "expires_at": self.expires_at,
+        }
+
+
+def format_amount(minor: int, currency: str, exponent: int) -> str:
+    """Return an amount as a buyer reads it: `₩12,000`, `12.34 USD`, `1,234.500 KWD`. Integer arithmetic only."""
+    major, fraction = divmod(abs(minor), 10**exponent)
+    number = f"{major:,}" + (f".{fraction:0{exponent}d}" if exponent else "")
+    sign = "-" if minor < 0 else ""
+    symbol = _SYMBOLS.get(currency)
+    return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {currency}"
+
+
+def content_security_policy(nonce: str, frame_src: Sequence[str], frame_ancestors: Sequence[str]) -> str:
+    """Return the Content-Security-Policy of the checkout page; an empty list of sources means `'none'`.
+
+    The nonce starts our one module script. `'self'` is there for the modules that it imports: by the HTML standard they
+    inherit the nonce, but older WebKit web views do not pass it on. No third-party script, no inline style, no form.
+    Raises ValueError for a source that would end or widen its directive.
+    Source: W3C CSP Level 3 §6; contracts/point3.md §7 (frame-src).
+    """
+    directives = (
+        "default-src 'none'",
+        f"script-src 'self' 'nonce-{_source(nonce)}'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        f"frame-src {_sources(frame_src)}",
+        f"frame-ancestors {_sources(frame_ancestors)}",
+        "base-uri 'none'",
+        "form-action 'none'",
+    )
+    return "; ".join(directives)
+
+
+def _sources(values: Sequence[str]) -> str:
+    return " ".join(map(_source, values)) or "'none'"
+
+
+def _source(value: str) -> str:
+    if not value or not value.isascii() or not value.isprintable() or any(mark in value for mark in " ;,"):
+        raise ValueError(f"{value!r} is not a single Content-Security-Policy source")
+    return value

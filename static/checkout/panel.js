@@ -1,0 +1,75 @@
+/**
+ * The visible half of the page: one state at a time, with its words, its buttons and its announcement.
+ *
+ * A state is a name. Its words are the texts `<state>_heading` and `<state>_text`, its icon is chosen by the style sheet, and
+ * a button is visible exactly when the caller says what it does.
+ */
+
+const LEAVE_AFTER_MS = 2_500; // long enough to read "Payment complete"
+
+const byId = (id) => document.getElementById(id);
+
+/** @param {{texts: Record<string, string>, lang: string, return_url: ?string, expires_at: ?string}} page */
+export function createPanel(page) {
+  const main = byId("checkout");
+  const heading = byId("state-heading");
+  const handlers = { retry: null, "check-again": null };
+  for (const id of Object.keys(handlers)) byId(id).addEventListener("click", () => handlers[id]());
+
+  return { show, say, leaveSoon };
+
+  /**
+   * @param {string} state
+   * @param {{detail?: string, retry?: () => void, checkAgain?: () => void}} [options]
+   */
+  function show(state, { detail = "", retry, checkAgain } = {}) {
+    const changed = main.dataset.state !== state;
+    main.dataset.state = state;
+    heading.textContent = page.texts[`${state}_heading`];
+    document.title = `${heading.textContent} · ${page.store_name ?? page.order_name}`;
+    fill("state-detail", detail);
+    fill("expiry", retry ? expiry() : "");
+    offer("check-again", checkAgain);
+    offer("retry", retry);
+    if (changed) heading.focus();
+    say(page.texts[`${state}_text`], [heading.textContent, detail]);
+  }
+
+  /** Change the sentence below the heading, and have screen readers read it, after what belongs `before` it. */
+  function say(text, before = []) {
+    byId("state-text").textContent = text;
+    byId("announcer").textContent = [...before, text].filter(Boolean).join(" – ");
+  }
+
+  /** Go back to the shop after a moment, unless the buyer says no. Does nothing without a way back. */
+  function leaveSoon() {
+    if (!page.return_url) return;
+    const timer = setTimeout(() => window.location.replace(page.return_url), LEAVE_AFTER_MS);
+    const stay = byId("stay");
+    fill("returning", page.texts.returning);
+    stay.hidden = false;
+    stay.addEventListener("click", () => {
+      clearTimeout(timer);
+      stay.hidden = true;
+      fill("returning", "");
+      heading.focus();
+    });
+  }
+
+  function offer(id, handler) {
+    handlers[id] = handler;
+    byId(id).hidden = !handler;
+  }
+
+  function expiry() {
+    const until = new Date(page.expires_at ?? NaN);
+    if (Number.isNaN(until.getTime())) return "";
+    const time = until.toLocaleString(page.lang, { dateStyle: "long", timeStyle: "short" });
+    return page.texts.pay_until.replace("{time}", () => time.replaceAll(" ", "\u00a0")); // one unbroken line
+  }
+}
+
+function fill(id, text) {
+  byId(id).textContent = text;
+  byId(id).hidden = !text;
+}
