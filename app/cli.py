@@ -1,0 +1,208 @@
+"""The command `onetill`: the processes, the schema, the keys."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+
+from app import logs
+from app.db import migrate as schema
+from app.domain.errors import InvalidRequest, OnetillError
+from app.settings import Settings
+
+app = typer.Typer(
+    name="onetill",
+    help="A merchant's own payment backend. Settings are ONETILL_* variables; see .env.example.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+keys = typer.Typer(help="API keys of shop servers.", no_args_is_help=True)
+app.add_typer(keys, name="keys")
+errors = Console(stderr=True)
+
+T = TypeVar("T")
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=0, max=65535)] = 8000,
+    workers: Annotated[int, typer.Option(help="Processes; as many as cores is right.", min=1, max=64)] = 1,
+) -> None:
+    """Run the API and the checkout pages."""
+    import uvicorn
+
+    _settings()
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=host,
+        port=port,
+        workers=workers,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=30,
+    )
+
+
+@app.command()
+def worker() -> None:
+    """Run the sweeper: it looks at every undecided attempt when its time has come."""
+    from app.jobs.worker import Worker
+
+    settings = _settings()
+    logs.configure(settings.log_level)
+    _with_parts(settings, lambda parts: Worker(parts).run())
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to the newest schema, as its owner. Safe to run twice."""
+    settings = _settings()
+    revision = _run(schema.upgrade(settings.database_owner_url or settings.database_url))
+    typer.echo(f"The schema is at revision {revision}.")
+
+
+@app.command()
+def simulator(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(help="Port of the simulator's own hands; gateways listen on the next ones.")
+    ] = 8002,
+) -> None:
+    """Run the stand-ins of the gateways: for development and tests, never for live money."""
+    from app.demo.processes import run_simulator
+
+    _run(run_simulator(host, port, _settings().time_scale))
+
+
+@app.command()
+def demo(
+    port: Annotated[
+        int, typer.Option(help="Port of the API; shop and simulator take the next ones. 0: any free.")
+    ] = 8000,
+    as_json: Json = False,
+) -> None:
+    """Run everything on this machine: Postgres, the simulated gateways, API, worker and a small shop."""
+    from app.demo.run import run_demo
+
+    _run(run_demo(port=port, as_json=as_json))
+
+
+@keys.command("create")
+def create_key(
+    mode: Annotated[str, typer.Option(help="live or test; must be the deployment's ONETILL_MODE.")] = "test",
+    scopes: Annotated[str, typer.Option(help="Comma-separated: payments:read, payments:write, or * for all.")] = "*",
+    store: Annotated[
+        str, typer.Option(help="The shop that the key speaks for; it sees that store's payments only.")
+    ] = "main",
+    name: Annotated[str, typer.Option(help="A note for people.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Make a key and print it. It is shown this once."""
+    wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
+    key, text = _with_parts(
+        _settings(), lambda parts: parts.keys.create(mode=mode, scopes=wanted, store=store, name=name)
+    )
+    if as_json:
+        typer.echo(json.dumps({"id": key.public_id, "key": text}))
+    else:
+        typer.echo(f"{text}\n\nKey {key.public_id} of store {key.store}. Keep it now: it cannot be shown again.")
+
+
+@keys.command("list")
+def list_keys(as_json: Json = False) -> None:
+    """List the keys, newest first, without their secrets."""
+    found = _with_parts(_settings(), lambda parts: parts.keys.list())
+    rows = [
+        {
+            "id": key.public_id,
+            "store": key.store,
+            "mode": key.mode,
+            "name": key.name,
+            "ends_in": key.hint,
+            "scopes": key.scopes,
+            "created_at": key.created_at.isoformat(),
+            "revoked_at": key.revoked_at.isoformat() if key.revoked_at else None,
+        }
+        for key in found
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("id", "store", "mode", "name", "ends in", "scopes", "created", "revoked")
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v or "") for v in row.values()))
+    Console().print(table)
+
+
+@keys.command("revoke")
+def revoke_key(key_id: Annotated[str, typer.Argument(help="key_…, as `keys list` shows it.")]) -> None:
+    """End a key. Running processes stop taking it within 5 seconds."""
+    key = _with_parts(_settings(), lambda parts: parts.keys.revoke(key_id))
+    typer.echo(f"Key {key.public_id} of store {key.store} is revoked.")
+
+
+def _settings() -> Settings:
+    """The settings, or a readable list of what is wrong with them and exit code 2."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        errors.print("[bold red]The settings are not usable:[/]")
+        for fault in error.errors():
+            name = "ONETILL_" + "__".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else "settings"
+            errors.print(f"  {name}: {fault['msg'].removeprefix('Value error, ')}", markup=False, soft_wrap=True)
+        raise typer.Exit(2) from None
+
+
+def _with_parts(settings: Settings, work: Callable[[Any], Awaitable[T]]) -> T:
+    from app.main import build_parts
+
+    async def run() -> T:
+        parts = build_parts(settings)
+        await parts.database.open()
+        try:
+            return await work(parts)
+        finally:
+            await parts.close()
+
+    return _run(run())
+
+
+def _run(work: Awaitable[T]) -> T:
+    """Run to the end; what a person can mend is told in one line, without a traceback."""
+
+    async def awaited() -> T:
+        return await work
+
+    try:
+        return asyncio.run(awaited())
+    except InvalidRequest as error:
+        for fault in error.details["errors"]:  # type: ignore[attr-defined]  # made by InvalidRequest itself
+            errors.print(f"{fault['field']}: {fault['message']}", markup=False, style="red", soft_wrap=True)
+        raise typer.Exit(2) from None
+    except OnetillError as error:
+        errors.print(f"{error}", markup=False, style="red", soft_wrap=True)
+        raise typer.Exit(2) from None
+    except (OSError, RuntimeError) as error:
+        errors.print(f"{type(error).__name__}: {error}", markup=False, style="red", soft_wrap=True)
+        raise typer.Exit(1) from None
+
+
+def main() -> None:
+    """Entry of the script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

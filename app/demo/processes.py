@@ -1,0 +1,137 @@
+"""The demo's parts as processes and servers: how each is started, waited for and ended."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping
+
+import httpx
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.simulator.server import Simulator, SimulatorSettings
+
+READY_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 15.0
+RESTART_PAUSE_S = 0.2
+
+
+def free_port(wanted: int) -> int:
+    """`wanted` if it is free, any free one for 0. Raises RuntimeError that says what to do when it is taken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", wanted))
+        except OSError as error:
+            raise RuntimeError(f"port {wanted} is taken; choose another with --port, or --port 0 for any") from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def until_told() -> None:
+    """Wait for SIGTERM or SIGINT."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    await told.wait()
+
+
+async def run_simulator(host: str, port: int, time_scale: float) -> None:
+    """`onetill simulator`: until told to stop."""
+    simulator = Simulator(
+        SimulatorSettings(host=host, port=port, point3_port=port + 1 if port else 0, time_scale=time_scale)
+    )
+    await simulator.start()
+    print(f"simulator {simulator.url}", flush=True)
+    for name, account in simulator.gateways.items():
+        print(f"{name} {account['base_url']}", flush=True)
+    try:
+        await until_told()
+    finally:
+        await simulator.stop()
+
+
+class Child:
+    """One of our commands as a process of its own, started again when it dies without being told to."""
+
+    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+        self._arguments = arguments
+        self._environment = {**os.environ, **environment}
+        self._process: asyncio.subprocess.Process | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start it and keep it running."""
+        await self._spawn()
+        self._keeper = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """Ask it to end, wait, and end it for good after STOP_TIMEOUT_S."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_TIMEOUT_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+    async def _spawn(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "app.cli", *self._arguments, env=self._environment, stdout=sys.stderr
+        )
+
+    async def _keep(self) -> None:
+        while True:
+            assert self._process is not None
+            code = await self._process.wait()
+            print(f"{self._arguments[0]} ended with {code}; starting it again", file=sys.stderr)
+            await asyncio.sleep(RESTART_PAUSE_S)
+            await self._spawn()
+
+
+@contextlib.asynccontextmanager
+async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
+    """Serve an app on 127.0.0.1 within this process's loop."""
+
+    class Server(uvicorn.Server):
+        @contextlib.contextmanager
+        def capture_signals(self):  # type: ignore[no-untyped-def]
+            yield  # the demo itself listens to signals
+
+    config = uvicorn.Config(
+        app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1
+    )
+    server = Server(config)
+    task = asyncio.create_task(server.serve())
+    try:
+        await until_ready(f"http://127.0.0.1:{port}/healthz")
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def until_ready(url: str) -> None:
+    """Wait until the address answers 200. Raises RuntimeError with its last word after READY_TIMEOUT_S."""
+    said = "nothing"
+    async with httpx.AsyncClient(timeout=2) as client:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                while True:
+                    try:
+                        answer = await client.get(url)
+                    except httpx.HTTPError as error:
+                        said = type(error).__name__
+                    else:
+                        if answer.status_code == 200:
+                            return
+                        said = answer.text
+                    await asyncio.sleep(0.05)
+    raise RuntimeError(f"{url} was not ready within {READY_TIMEOUT_S:.0f} s: {said}")

@@ -1,0 +1,113 @@
+"""`onetill demo`: everything on one machine, and where to look at it."""
+
+import json
+import os
+from contextlib import AsyncExitStack
+
+from rich.console import Console
+from rich.panel import Panel
+
+from app.api_keys.service import ApiKeyService
+from app.db import migrate
+from app.db.database import Database
+from app.db.embedded import EmbeddedPostgres
+from app.demo.processes import Child, free_port, serving, until_ready, until_told
+from app.demo.shop import create_shop
+from app.settings import Settings
+from app.simulator.server import Simulator, SimulatorSettings
+
+DATABASE = "onetill"
+
+
+async def run_demo(*, port: int, as_json: bool) -> None:
+    """Start all, print where it is, and run until told to stop; then end all of it.
+
+    `ONETILL_*` variables that are set already win over the demo's own. Raises RuntimeError when a part does not start.
+    """
+    say = Console(stderr=True)
+    async with AsyncExitStack() as stack:
+        ports = [free_port(port + offset if port else 0) for offset in range(4)]
+        api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
+        own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
+        if "ONETILL_DATABASE_URL" not in os.environ:
+            say.print("Starting Postgres …")
+            postgres = EmbeddedPostgres()
+            stack.callback(postgres.stop)
+            postgres.start()
+            postgres.execute("postgres", f"CREATE DATABASE {DATABASE}")
+            own["ONETILL_DATABASE_URL"] = postgres.app_url(DATABASE)
+            own["ONETILL_DATABASE_OWNER_URL"] = postgres.owner_url(DATABASE)
+        say.print("Starting the simulated gateways …")
+        time_scale = float(os.environ.get("ONETILL_TIME_SCALE", "1"))
+        simulator = Simulator(SimulatorSettings(port=ports[2], point3_port=ports[3], time_scale=time_scale))
+        await simulator.start()
+        stack.push_async_callback(simulator.stop)
+        point3 = simulator.gateways["point3"]
+        own |= {
+            "ONETILL_POINT3__BASE_URL": point3["base_url"],
+            "ONETILL_POINT3__SECRET": point3["secret"],
+            "ONETILL_POINT3__WIDGET_ORIGIN": point3["base_url"],
+            "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
+            "ONETILL_POINT3__CLIENT_NICKNAME": "Onetill demo shop",
+        }
+        environment = {name: value for name, value in own.items() if name not in os.environ}
+        os.environ.update(environment)
+        settings = Settings()
+        say.print("Bringing the schema up to date …")
+        await migrate.upgrade(settings.database_owner_url or settings.database_url)
+        api_key = await _demo_key(settings)
+        say.print("Starting API, worker and shop …")
+        for arguments in (("serve", "--port", str(ports[0])), ("worker",)):
+            child = Child(*arguments, environment=environment)
+            stack.push_async_callback(child.stop)
+            await child.start()
+        await until_ready(f"{api}/readyz")
+        await stack.enter_async_context(serving(create_shop(api, api_key, shop), ports[1]))
+        if as_json:
+            print(json.dumps(_facts(api, api_key, simulator, shop, settings)), flush=True)
+        else:
+            say.print(_welcome(api, api_key, simulator.url, shop))
+        await until_told()
+        say.print("Stopping …")
+
+
+async def _demo_key(settings: Settings) -> str:
+    database = Database(settings.database_url, connections=2)
+    await database.open()
+    try:
+        keys = ApiKeyService(database, settings.mode)
+        _, key = await keys.create(mode=settings.mode, scopes=["*"], store="main", name="demo")
+    finally:
+        await database.close()
+    return key
+
+
+def _facts(api: str, api_key: str, simulator: Simulator, shop: str, settings: Settings) -> dict[str, object]:
+    """The JSON line that checks and load tools read (design §6)."""
+    return {
+        "api": api,
+        "api_key": api_key,
+        "simulator": simulator.url,
+        "shop": shop,
+        "database_url": settings.database_url,
+        "gateways": simulator.gateways,
+    }
+
+
+def _welcome(api: str, api_key: str, simulator: str, shop: str) -> Panel:
+    curl = (
+        f"curl -s {api}/payments \\\n"
+        f"  -H 'Authorization: Bearer {api_key}' \\\n"
+        "  -H 'Idempotency-Key: my-first-payment' -H 'Content-Type: application/json' \\\n"
+        '  -d \'{"order_id": "order-1", "order_name": "Mug", "amount": 24000, "currency": "KRW"}\''
+    )
+    return Panel(
+        f"[bold]Buy something:[/]     {shop}\n"
+        f"[bold]API reference:[/]     {api}/docs\n"
+        f"[bold]What really moved:[/] {simulator}\n\n"
+        f"[bold]Or from a terminal:[/]\n{curl}\n\n"
+        "Ctrl-C stops all of it; nothing is kept.",
+        title="Onetill is running",
+        highlight=False,
+        expand=False,
+    )

@@ -1,0 +1,1 @@
+"""The worker: looks at what is due, whoever forgot to tell us."""

@@ -1,0 +1,152 @@
+"""Builds the application: parts, routes, handlers. No logic."""
+
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+
+from app import logs
+from app.api.auth import Authenticator, ClientTokens
+from app.api.documented import problem_pages
+from app.api.edge import Edge
+from app.api.health import health_routes
+from app.api.idempotency import Idempotency
+from app.api.openapi import merge
+from app.api.operations import routes, unmatched
+from app.api.problems import problem
+from app.api_keys.service import ApiKeyService
+from app.checkout.pages import checkout_routes
+from app.db import migrate
+from app.db.database import Database
+from app.domain.clock import Now, utc_now
+from app.gateways import registry
+from app.gateways.registry import Registry
+from app.paths import STATIC, TEMPLATES
+from app.payments.repository import PaymentRepository
+from app.payments.router import operations
+from app.payments.service import PaymentService
+from app.payments.views import Views
+from app.settings import Settings
+
+IDEMPOTENCY_LEASE_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every process of the product is made of; the API, the worker and the commands share this wiring."""
+
+    settings: Settings
+    database: Database
+    registry: Registry
+    idempotency: Idempotency
+    keys: ApiKeyService
+    payments: PaymentService
+
+    async def close(self) -> None:
+        """Give back connections."""
+        await self.registry.close()
+        await self.database.close()
+
+
+def build_parts(settings: Settings, now: Now = utc_now) -> Parts:
+    """Wire the parts. Nothing connects yet: open `database` in the running loop."""
+    database = Database(settings.database_url, connections=settings.database_connections)
+    gateways = registry.build(settings)
+    slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
+    lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
+    idempotency = Idempotency(database, lease_s=lease_s, now=now)
+    payments = PaymentService(PaymentRepository(database), gateways, idempotency, settings, now)
+    return Parts(settings, database, gateways, idempotency, ApiKeyService(database, settings.mode, now), payments)
+
+
+def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
+    """The ASGI application. Settings come from the environment unless they are given."""
+    settings = settings or Settings()
+    logs.configure(settings.log_level)
+    parts = build_parts(settings, now)
+    tokens = ClientTokens(settings.secret_key.get_secret_value())
+    authenticator = Authenticator(parts.keys.find, tokens, settings.mode)
+    views = Views(settings.public_url, tokens)
+    api = operations(parts.payments, views)
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, enable_async=False
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await parts.database.open()
+        try:
+            yield
+        finally:
+            await parts.close()
+
+    app = FastAPI(
+        title="Onetill",
+        version="0.1.0",
+        summary="A merchant's own payment backend.",
+        description="Create a payment, let the buyer pay, and trust the status: it is what the gateway holds. "
+        "Money is an integer of minor units. Errors are RFC 9457 problems with a stable `code`.",
+        lifespan=lifespan,
+        exception_handlers=_HANDLERS,
+        redirect_slashes=False,
+    )
+    app.router.routes.extend(routes(api, authenticator))
+    app.router.routes.extend(health_routes(parts.database, migrate.head()))
+    app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates))
+    app.router.routes.append(problem_pages(templates))
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = merge(generate(), api)
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way that FastAPI documents for extending its document
+    return Edge(app, log_every=settings.access_log_every)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return unmatched(request, error.status_code, dict(error.headers or {}))
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"field": ".".join(str(part) for part in each["loc"][1:]) or "body", "message": each["msg"]}
+        for each in error.errors()
+    ]
+    return problem(request, "invalid_request", {"errors": errors})
+
+
+async def _storage_error(request: Request, _: Exception) -> Response:
+    return problem(request, "storage_unavailable", {})
+
+
+async def _our_mistake(request: Request, _: Exception) -> Response:
+    return problem(request, "internal_error", {})
+
+
+_HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, Any, Response]]] = {
+    HTTPException: _http_error,
+    RequestValidationError: _validation_error,
+    # Also when the connection went away on COMMIT: whether it was stored is unknown, and the same key finds out.
+    asyncpg.PostgresConnectionError: _storage_error,
+    asyncpg.InterfaceError: _storage_error,
+    asyncpg.TooManyConnectionsError: _storage_error,
+    asyncpg.QueryCanceledError: _storage_error,
+    asyncpg.LockNotAvailableError: _storage_error,
+    ConnectionError: _storage_error,
+    TimeoutError: _storage_error,
+    Exception: _our_mistake,
+}
