@@ -119,6 +119,14 @@ class Idempotency:
             raise self._in_use(self._lease)
         return TakeOver(taken["payment_id"])
 
+    async def release(self, intent: Intent) -> None:
+        """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once."""
+        await self._database.row(
+            "UPDATE idempotency_keys SET lease_until = NULL WHERE scope = $1 AND key = $2 AND answer IS NULL",
+            intent.scope,
+            intent.key,
+        )
+
     async def forget_old(self, limit: int = 10_000) -> int:
         """Delete keys that are older than KEPT_FOR, at most `limit` a call; returns how many."""
         rows = await self._database.rows(

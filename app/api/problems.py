@@ -105,6 +105,11 @@ PROBLEMS: dict[str, Problem] = {
         "The gateway was asked for this money and the answer is not known yet. Try again after {retry_after_s} s.",
         "결제사에 요청한 결과를 확인하고 있습니다. {retry_after_s}초 뒤 다시 시도해 주세요.",
     ),
+    "too_many_attempts": Problem(
+        409, False, "Too many attempts", "시도 횟수 초과",
+        "The payment was tried {limit} times; create a new one for this order once it has expired.",
+        "이 결제는 {limit}번 시도되었습니다. 만료된 뒤 새 결제를 만들어 주세요.",
+    ),
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
         "What the gateway holds differs from this payment ({mismatch}). {action}",

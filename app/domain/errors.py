@@ -112,6 +112,12 @@ class PaymentProcessing(OnetillError):
     code = "payment_processing"
 
 
+class TooManyAttempts(OnetillError):
+    """The payment has been tried `limit` times. Create a new payment for the order."""
+
+    code = "too_many_attempts"
+
+
 class ResultMismatch(OnetillError):
     """What the gateway holds is not what we asked for. `mismatch` says what differs, `action` what was done about it."""
 

@@ -4,7 +4,7 @@ One table each, one function each. Every status write in the product asks here f
 these tables, and the tests assert every (source, target) pair.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
@@ -94,8 +94,10 @@ def _check(moves: Mapping[S, frozenset[S]], source: S, target: S) -> bool:
     return True
 
 
-def payment_after(payment: PaymentStatus, attempt: AttemptStatus) -> PaymentStatus:
-    """The payment's status once one of its attempts has reached `attempt`.
+def payment_after(
+    payment: PaymentStatus, attempt: AttemptStatus, others: Iterable[AttemptStatus] = ()
+) -> PaymentStatus:
+    """The payment's status once one of its attempts has reached `attempt` while the `others` stand as they do.
 
     Only a payment that still collects follows its attempts; what is paid, closed or under review does not move here.
     Expiry and cancellation of the payment itself are decided by the caller, never by an attempt alone.
@@ -104,10 +106,7 @@ def payment_after(payment: PaymentStatus, attempt: AttemptStatus) -> PaymentStat
         return P.PAID
     if payment not in PAYMENT_UNPAID:
         return payment
-    match attempt:
-        case A.UNKNOWN:
-            return P.PROCESSING
-        case A.AWAITING_DEPOSIT:
-            return P.AWAITING_DEPOSIT
-        case _:
-            return P.OPEN
+    together = {attempt, *others}
+    if A.UNKNOWN in together:
+        return P.PROCESSING
+    return P.AWAITING_DEPOSIT if A.AWAITING_DEPOSIT in together else P.OPEN

@@ -68,7 +68,13 @@ class Worker:
             try:
                 await self._parts.payments.verify(payment_id, cause="sweep", attempt_id=attempt_id)
             except OnetillError as error:
-                log.warning("look_failed", payment=str(payment_id), code=error.code)
+                log.warning("look_failed", payment_id=str(payment_id), code=error.code)
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                raise
+            except Exception:
+                # A row that breaks our code must neither stop the worker nor fill every batch.
+                log.exception("look_broke", payment_id=str(payment_id))
+                await self._parts.payments.postpone(payment_id, attempt_id)
 
     async def _forget_old_keys(self) -> None:
         if monotonic() >= self._forget_at:

@@ -85,8 +85,15 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
         return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
     if held.holding is Holding.UNSTATED and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
+    return _may_confirm(payment, attempt, now=now)
+
+
+def _may_confirm(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:
+    """Taking money is right only while the payment collects, in its time, and no other attempt may be taking it."""
     if payment.status not in PAYMENT_UNPAID:
         return Decide(A.CANCELED, "payment_closed")
+    if any(a.status is A.UNKNOWN for a in payment.attempts if a.id != attempt.id):
+        return Wait("another_attempt_is_unknown")
     if now >= payment.expires_at + CONFIRM_GRACE:
         return Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
     return Confirm()
@@ -110,9 +117,7 @@ def _absent(payment: Payment, attempt: Attempt, *, now: datetime, shows_unconfir
         return _unfinished(payment, attempt, now=now)
     if shows_unconfirmed or attempt.confirmed_at is not None:
         return Wait("absent_at_gateway", attention="the gateway no longer knows this payment")
-    if now >= payment.expires_at + CONFIRM_GRACE or payment.status not in PAYMENT_UNPAID:
-        return Decide(A.EXPIRED, "never_confirmed", expires_payment=True)
-    return Confirm()
+    return _may_confirm(payment, attempt, now=now)
 
 
 def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:

@@ -18,6 +18,7 @@ from app.domain.errors import (
     IllegalTransition,
     PaymentNotOpen,
     PaymentProcessing,
+    TooManyAttempts,
 )
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
@@ -29,6 +30,8 @@ from app.payments.steps import Cause, Step, step
 from app.settings import Settings
 
 RETRY_PROCESSING_S = 2
+MAX_ATTEMPTS = 50
+"""A buyer's browser may open attempts; so many are enough for any buyer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +89,34 @@ class Opener:
         """
         if payment.status not in PAYMENT_UNPAID:
             raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
+        if payment.last_attempt.no >= MAX_ATTEMPTS:
+            raise TooManyAttempts(payment_id=payment.public_id, limit=MAX_ATTEMPTS)
         if payment.status is PaymentStatus.PROCESSING:
             raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
         begun = self._begin(payment, gateway, payment.last_attempt.no + 1, cause, "attempt_created")
         if not await self._repository.apply(begun):
             raise IllegalTransition(source=str(payment.status), target="created")
         return begun.after
+
+    async def again(self, payment: Payment, gateway: Gateway, cause: Cause) -> Payment:
+        """Take the lease on opening the last attempt once more, whose first opening left no answer."""
+        now = self._now()
+        lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        attempt = payment.last_attempt
+        resumed = step(
+            payment,
+            attempt,
+            attempt.status,
+            at=now,
+            cause=cause,
+            reason="opening_again",
+            evidence={},
+            busy_until=lease,
+            next_check_at=lease,
+        )
+        if not await self._repository.apply(resumed):
+            raise IllegalTransition(source=str(attempt.status), target="pending")
+        return resumed.after
 
     async def open(
         self,

@@ -36,6 +36,10 @@ class Attempt:
         """Whether the gateway must still be asked how it ended."""
         return self.status in ATTEMPT_UNDECIDED or self.give_back in {"owed", "asked"}
 
+    def is_due(self, now: datetime) -> bool:
+        """Whether its time to be looked at has come."""
+        return self.next_check_at is not None and self.next_check_at <= now
+
     def is_busy(self, now: datetime) -> bool:
         """Whether a process holds the lease on asking the gateway."""
         return self.busy_until is not None and self.busy_until > now

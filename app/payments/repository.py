@@ -158,6 +158,8 @@ class PaymentRepository:
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "gateway_refs_pkey":
                 raise RefAlreadyClaimed from error
+            if error.constraint_name == "attempts_one_captured_idx":
+                return False
             if error.constraint_name == "order_claims_pkey":
                 raise OrderAlreadyClaimed from error
             raise
@@ -187,6 +189,11 @@ class PaymentRepository:
     async def due(self, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
         """(payment, attempt) pairs whose time to look has come, longest waiting first. Read without a lock."""
         return [(row["payment_id"], row["id"]) for row in await self._database.rows(DUE, now, limit)]
+
+    async def postpone(self, payment_id: UUID, attempt_id: UUID, until: datetime) -> None:
+        """Move an attempt's next look, whatever it was."""
+        sql = "UPDATE attempts SET next_check_at = $3 WHERE payment_id = $1 AND id = $2 AND next_check_at < $3"
+        await self._database.row(sql, payment_id, attempt_id, until)
 
     async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> None:
         """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened."""

@@ -11,6 +11,7 @@ from app.api.pagination import cursor, position
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
 from app.payments import examples
+from app.payments.recorder import Outcome
 from app.payments.records import Payment, Search
 from app.payments.schemas import (
     CompletePayment,
@@ -24,7 +25,6 @@ from app.payments.schemas import (
 )
 from app.payments.service import Created, PaymentService
 from app.payments.steps import Cause
-from app.payments.verify import Outcome
 from app.payments.views import Views
 
 RETRY_AFTER_S = "2"
@@ -231,7 +231,14 @@ def operations(service: PaymentService, views: Views) -> list[Operation]:
             replies={
                 201: Reply(description="Opened.", schema=PaymentView, example=examples.PAYMENT, headers=_REPLAYED)
             },
-            problems=("not_found", "malformed_id", "payment_not_open", "payment_processing", *_OPENING),
+            problems=(
+                "not_found",
+                "malformed_id",
+                "payment_not_open",
+                "payment_processing",
+                "too_many_attempts",
+                *_OPENING,
+            ),
         ),
         Operation(
             method="POST",

@@ -12,17 +12,18 @@ from app.api.idempotency import Idempotency, Intent, Replay, TakeOver
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
-from app.domain.errors import InvalidRequest, NotFound, OrderTaken
+from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Gateway
 from app.gateways.registry import Registry
 from app.payments.opening import Opener, charge, details_of
+from app.payments.recorder import POSTPONE_S, Outcome
 from app.payments.records import Payment, Search
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.steps import Cause, Event
-from app.payments.verify import Outcome, Verifier
+from app.payments.verify import Verifier
 from app.settings import Settings
 
 Render = Callable[[Payment], bytes]
@@ -93,7 +94,12 @@ class PaymentService:
             if isinstance(known, Replay):
                 return Created(known.status, known.body, is_replay=True)
         cause: Cause = "api" if store else "browser"
-        payment = await self._opener.further_attempt(payment, gateway, cause)
+        try:
+            payment = await self._opener.further_attempt(payment, gateway, cause)
+        except OnetillError:
+            if intent is not None:
+                await self._idempotency.release(intent)
+            raise
         return await self._open(payment, gateway, cause, intent, render)
 
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
@@ -119,6 +125,11 @@ class PaymentService:
     ) -> Outcome:
         """Ask the gateway now; see `Verifier.verify`."""
         return await self._verifier.verify(payment_id, cause=cause, hint=hint, attempt_id=attempt_id)
+
+    async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
+        """Push an attempt's next look away after a look that broke, so that it does not stand in the way of others."""
+        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
+        await self._repository.postpone(payment_id, attempt_id, until)
 
     async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
         """(payment, attempt) pairs whose time to look has come."""
@@ -146,6 +157,8 @@ class PaymentService:
             return Created(201, render(payment))
         if attempt.status is AttemptStatus.FAILED:
             payment = await self._opener.further_attempt(payment, gateway, "api")
+        else:
+            payment = await self._opener.again(payment, gateway, "api")
         return await self._open(payment, gateway, "api", intent, render)
 
     async def _open(

@@ -103,7 +103,8 @@ def step(
     came_from = known[attempt.id].status if attempt.id in known else None
     if came_from is not None:
         check_attempt(came_from, to)
-    target = payment_to or payment_after(payment.status, to)
+    others = [a.status for a in payment.attempts if a.id != attempt.id]
+    target = payment_to or payment_after(payment.status, to, others)
     check_payment(payment.status, target)
     moved = replace(attempt, status=to, **fields)
     if not moved.is_undecided:
@@ -128,7 +129,7 @@ def step(
     after = replace(
         payment,
         status=target,
-        gateway=moved.gateway if target in PAYMENT_UNPAID or is_paid else payment.gateway,
+        gateway=moved.gateway if is_paid or came_from is None else payment.gateway,
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
         attention=attention or (payment.attention if target is PaymentStatus.REVIEW else None),

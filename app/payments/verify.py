@@ -5,43 +5,31 @@ still as it was read; otherwise it is read and judged again. Docs: docs/decision
 """
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
-from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from app.domain.clock import Now, next_look
+from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
-from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
 from app.gateways.port import Capability, Confirming, Failure, Gateway, Held, Holding, Question
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.payments.give_back import GiveBack
-from app.payments.judge import Confirm, Decide, NotOurs, Verdict, Wait, applies, judge
+from app.payments.judge import Confirm, Decide, NotOurs, judge
+from app.payments.recorder import Inquiry, Outcome, Reading, Recorder, outcome_of
 from app.payments.records import Attempt, Payment
-from app.payments.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
+from app.payments.repository import PaymentRepository, RefAlreadyClaimed
 from app.payments.steps import Cause, step
 from app.settings import Settings
 
-MAX_ROUNDS = 50
+MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
 
 BUSY_POLL_S = 0.1
 
 log = get_logger("verify")
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours."""
-
-    payment: Payment
-    is_decided: bool
-    mismatch: str | None = None
 
 
 class Verifier:
@@ -53,6 +41,7 @@ class Verifier:
         self._settings = settings
         self._now = now
         self._give_back = GiveBack(repository, settings, now)
+        self._recorder = Recorder(repository, self._give_back, settings, now)
         self._running: dict[object, asyncio.Task[Outcome]] = {}
 
     async def verify(
@@ -62,269 +51,150 @@ class Verifier:
 
         `hint` is the gateway_ref that a browser or webhook brought; it is believed only when the look-up shows our order.
         Callers with the same question share one answer; a caller that is canceled does not cancel it for the others.
-        Raises NotFound.
+        Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
         """
         question = (payment_id, attempt_id, hint)
         task = self._running.get(question)
         if task is None:
-            task = self._share(question, self._verify(payment_id, cause=cause, hint=hint, attempt_id=attempt_id))
+            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, hint, attempt_id)))
+            self._running[question] = task
+            task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
 
-    def _share(self, question: object, work: Coroutine[Any, Any, Outcome]) -> asyncio.Task[Outcome]:
-        task = asyncio.create_task(work)
-        self._running[question] = task
-        task.add_done_callback(lambda _: self._running.pop(question, None))
-        return task
-
-    async def _verify(self, payment_id: UUID, *, cause: Cause, hint: str | None, attempt_id: UUID | None) -> Outcome:
+    async def _verify(self, payment_id: UUID, inquiry: Inquiry) -> Outcome:
         patience = monotonic() + self._settings.confirm_wait_s
         rounds = 0
         while True:
             payment = await self._repository.load(payment_id)
             if payment is None:
                 raise NotFound()
-            attempt = _pick(payment, hint, attempt_id)
+            attempt = _pick(payment, inquiry)
             if attempt is None:
                 return Outcome(payment, is_decided=True)
-            if attempt.is_busy(self._now()):
+            if attempt.is_busy(self._now()) and attempt.busy_until != inquiry.lease:
                 if monotonic() > patience:
                     return Outcome(payment, is_decided=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
-            outcome = await self._look(payment, attempt, hint, cause)
+            outcome = await self._round(payment, attempt, inquiry)
             rounds += 1
             if outcome is not None:
                 return outcome
             if rounds == MAX_ROUNDS:
                 return Outcome(payment, is_decided=False)
 
-    async def _look(self, payment: Payment, attempt: Attempt, hint: str | None, cause: Cause) -> Outcome | None:
-        """One round. None: the payment moved under us, read it again."""
+    async def _round(self, payment: Payment, attempt: Attempt, inquiry: Inquiry) -> Outcome | None:
+        """One look and what follows from it. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
-            log.error("gateway_not_configured", gateway=attempt.gateway)
+            log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
+            await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
+        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or inquiry.hint)
         if attempt.give_back in {"owed", "asked"}:
-            settled = await self._give_back.pursue(gateway, payment, attempt, cause)
-            return _outcome(settled, attempt.id) if settled else None
-        ref = attempt.gateway_ref or hint
-        shows_unconfirmed = Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
-        confirms_blindly = Capability.CONFIRM in gateway.capabilities and not shows_unconfirmed
-        if confirms_blindly and ref and attempt.status is AttemptStatus.PENDING and payment.status in PAYMENT_UNPAID:
-            return await self._confirm(gateway, payment, attempt, ref, Held(Holding.UNSTATED), cause)
+            settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause)
+            return outcome_of(settled, attempt.id) if settled is not None else None
+        if reading.ref is not None and self._confirms_blindly(reading):
+            return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
-            held = await gateway.look_up(Question(attempt.reference, payment.amount, ref))
+            held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
         except GatewayError as error:
-            return await self._undecided(payment, attempt, error.code, cause, is_asked=ref is not None)
+            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
-        attempt = next((a for a in payment.attempts if a.reference == held.reference), attempt)
-        verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=shows_unconfirmed)
-        if isinstance(verdict, Confirm):
-            found = held.gateway_ref or ref
-            if found is None or attempt.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
-                return await self._undecided(payment, attempt, "nothing_to_confirm", cause, is_asked=False)
-            return await self._confirm(gateway, payment, attempt, found, held, cause)
-        return await self._conclude(gateway, payment, attempt, verdict, held, cause, ref=ref)
+        found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
+        reading = replace(reading, attempt=found)
+        verdict = judge(payment, found, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
+        if not isinstance(verdict, Confirm):
+            return await self._recorder.conclude(reading, verdict, held, inquiry)
+        ref = held.gateway_ref or reading.ref
+        is_too_soon = found.status is AttemptStatus.UNKNOWN and not found.is_due(self._now())
+        if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
+            return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
+        return await self._confirm(reading, ref, held, inquiry)
 
-    async def _confirm(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, ref: str, held: Held, cause: Cause
-    ) -> Outcome | None:
+    def _confirms_blindly(self, reading: Reading) -> bool:
+        """Whether this gateway shows nothing before confirm, and this attempt may be confirmed for the first time."""
+        payment, attempt = reading.payment, reading.attempt
+        others = [a for a in payment.attempts if a.id != attempt.id]
+        return (
+            Capability.CONFIRM in reading.gateway.capabilities
+            and not _shows_unconfirmed(reading.gateway)
+            and attempt.status is AttemptStatus.PENDING
+            and payment.status in PAYMENT_UNPAID
+            and all(a.status is not AttemptStatus.UNKNOWN for a in others)
+            and self._now() < payment.expires_at
+        )
+
+    async def _confirm(self, reading: Reading, ref: str, held: Held, inquiry: Inquiry) -> Outcome | None:
         """Commit the intent, take the money, record the answer. Only the holder of the lease calls the gateway."""
+        gateway, attempt = reading.gateway, reading.attempt
         assert isinstance(gateway, Confirming)
         now = self._now()
-        lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        inquiry.lease = now + timedelta(seconds=self._settings.lease_s(reading.gateway.deadline_s))
         intent = step(
-            payment,
+            reading.payment,
             attempt,
             AttemptStatus.UNKNOWN,
             at=now,
-            cause=cause,
+            cause=inquiry.cause,
             reason="confirm_repeated" if attempt.status is AttemptStatus.UNKNOWN else "confirm_requested",
             evidence={"gateway": held.evidence},
             gateway_ref=ref,
             checks=0,
-            busy_until=lease,
-            next_check_at=lease,
+            busy_until=inquiry.lease,
+            next_check_at=inquiry.lease,
         )
         try:
             if not await self._repository.apply(intent):
                 return None
         except RefAlreadyClaimed:
-            log.warning("foreign_reference", gateway=gateway.name, payment_id=payment.public_id)
-            return Outcome(payment, is_decided=False, mismatch="order_id")
-        payment, attempt = intent.after, intent.attempt
+            log.warning("foreign_reference", payment_id=reading.payment.public_id)
+            return Outcome(reading.payment, is_decided=False, mismatch="order_id")
+        reading = replace(reading, payment=intent.after, attempt=intent.attempt, ref=ref)
         try:
             answer = await gateway.confirm(ref)
         except GatewayError as error:
-            return await self._undecided(payment, attempt, error.code, cause, is_asked=True)
+            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         if answer.failure is None:
-            attempt = replace(attempt, confirmed_at=self._now())
-            if Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities:
-                held = replace(held, evidence=held.evidence | answer.evidence)
-                verdict: Verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
-                return await self._conclude(gateway, payment, attempt, verdict, held, cause, ref=ref)
-        return await self._after_confirm(gateway, payment, attempt, ref, answer.failure, cause)
+            reading = replace(reading, attempt=replace(intent.attempt, confirmed_at=self._now()))
+            if _shows_unconfirmed(reading.gateway):
+                proof = replace(held, evidence=held.evidence | answer.evidence)
+                verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
+                return await self._recorder.conclude(reading, verdict, proof, inquiry)
+        return await self._after_confirm(reading, answer.failure, inquiry)
 
-    async def _after_confirm(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, ref: str, failure: Failure | None, cause: Cause
-    ) -> Outcome | None:
+    async def _after_confirm(self, reading: Reading, failure: Failure | None, inquiry: Inquiry) -> Outcome | None:
         """Look once more: after a blind yes to compare, after a no because an earlier confirm may have gone through."""
-        shows_unconfirmed = Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
+        gateway, payment, attempt = reading.gateway, reading.payment, reading.attempt
         try:
-            held = await gateway.look_up(Question(attempt.reference, payment.amount, ref))
+            held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
         except GatewayError as error:
-            return await self._undecided(payment, attempt, error.code, cause, is_asked=True)
-        verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=shows_unconfirmed)
+            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
+        verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if isinstance(verdict, NotOurs):
             took_money = held.holding is Holding.CAPTURED
             mismatch = Failure("order_mismatch")
             verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, gives_back=took_money)
         elif failure is not None and held.holding is not Holding.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
-        return await self._conclude(gateway, payment, attempt, verdict, held, cause, ref=ref)
-
-    async def _conclude(
-        self,
-        gateway: Gateway,
-        payment: Payment,
-        attempt: Attempt,
-        verdict: Verdict,
-        held: Held,
-        cause: Cause,
-        *,
-        ref: str | None,
-    ) -> Outcome | None:
-        """Write what was judged."""
-        if isinstance(verdict, NotOurs):
-            log.warning(
-                "result_not_ours", gateway=gateway.name, payment_id=payment.public_id, mismatch=verdict.mismatch
-            )
-            return Outcome(payment, is_decided=False, mismatch=verdict.mismatch)
-        if not isinstance(verdict, Decide):
-            assert isinstance(verdict, Wait)
-            is_asked = ref is not None or attempt.status is AttemptStatus.UNKNOWN
-            return await self._undecided(
-                payment, attempt, verdict.reason, cause, is_asked=is_asked, attention=verdict.attention
-            )
-        if not applies(attempt, verdict):
-            return await self._rest(payment, attempt, cause)
-        fields: dict[str, Any] = {"gateway_ref": attempt.gateway_ref or held.gateway_ref or ref, "busy_until": None}
-        if verdict.failure is not None:
-            fields["failure"] = msgspec.json.encode(verdict.failure).decode()
-        payment_to = _closing(payment, attempt) if verdict.expires_payment else None
-        if verdict.gives_back:
-            fields |= {"give_back": "owed", "next_check_at": self._now()}
-            if Capability.REFUND not in gateway.capabilities:
-                payment_to = PaymentStatus.REVIEW
-        if verdict.status is AttemptStatus.AWAITING_DEPOSIT:
-            fields["next_check_at"] = next_look(self._now(), 0, returned=False, time_scale=self._settings.time_scale)
-        decided = step(
-            payment,
-            attempt,
-            verdict.status,
-            at=self._now(),
-            cause=cause,
-            reason=verdict.reason,
-            evidence={"gateway": held.evidence},
-            payment_to=payment_to,
-            attention="money must go back by hand" if payment_to is PaymentStatus.REVIEW else None,
-            **fields,
-        )
-        try:
-            if not await self._repository.apply(decided):
-                return None
-        except OrderAlreadyClaimed:
-            paid_elsewhere = Failure("order_paid_elsewhere")
-            verdict = Decide(AttemptStatus.REJECTED, "order_paid_elsewhere", paid_elsewhere, gives_back=True)
-            return await self._conclude(gateway, payment, attempt, verdict, held, cause, ref=ref)
-        except RefAlreadyClaimed:
-            log.warning("foreign_reference", gateway=gateway.name, payment_id=payment.public_id)
-            return Outcome(payment, is_decided=False, mismatch="order_id")
-        settled = decided.after
-        if decided.attempt.give_back == "owed" and payment_to is not PaymentStatus.REVIEW:
-            settled = await self._give_back.pursue(gateway, decided.after, decided.attempt, cause) or decided.after
-        return _outcome(settled, attempt.id)
-
-    async def _undecided(
-        self,
-        payment: Payment,
-        attempt: Attempt,
-        reason: str,
-        cause: Cause,
-        *,
-        is_asked: bool,
-        attention: str | None = None,
-    ) -> Outcome | None:
-        """Note when to look next. Writes a step when there is news for a person or an explicit yes; else only the schedule."""
-        if not attempt.is_undecided:
-            return await self._rest(payment, attempt, cause)
-        now = self._now()
-        look_at = next_look(now, attempt.checks, returned=is_asked, time_scale=self._settings.time_scale)
-        fields: dict[str, Any] = {"checks": attempt.checks + 1, "next_check_at": look_at, "busy_until": None}
-        stored = next(a for a in payment.attempts if a.id == attempt.id)
-        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=reason)
-        if (attention is not None and attention != payment.attention) or stored.confirmed_at != attempt.confirmed_at:
-            noted = step(
-                payment,
-                attempt,
-                attempt.status,
-                at=now,
-                cause=cause,
-                reason=reason,
-                evidence={},
-                attention=attention,
-                **fields,
-            )
-            return Outcome(noted.after, is_decided=False) if await self._repository.apply(noted) else None
-        await self._repository.reschedule(payment.id, stored, replace(attempt, **fields))
-        return Outcome(payment, is_decided=attempt.status is AttemptStatus.AWAITING_DEPOSIT)
-
-    async def _rest(self, payment: Payment, attempt: Attempt, cause: Cause) -> Outcome | None:
-        """The attempt has ended and nothing new came. An unpaid payment whose time is over expires now."""
-        now = self._now()
-        is_over = payment.status in PAYMENT_UNPAID and now >= payment.expires_at
-        if is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED:
-            expired = step(
-                payment,
-                attempt,
-                attempt.status,
-                at=now,
-                cause=cause,
-                reason="expired",
-                evidence={},
-                payment_to=PaymentStatus.EXPIRED,
-            )
-            return _outcome(expired.after, attempt.id) if await self._repository.apply(expired) else None
-        if attempt.next_check_at is not None and attempt.next_check_at <= now:
-            await self._repository.reschedule(payment.id, attempt, replace(attempt, next_check_at=None))
-        return _outcome(payment, attempt.id)
+        if isinstance(verdict, Confirm):
+            return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=True)
+        return await self._recorder.conclude(reading, verdict, held, inquiry)
 
 
-def _pick(payment: Payment, hint: str | None, attempt_id: UUID | None) -> Attempt | None:
+def _shows_unconfirmed(gateway: Gateway) -> bool:
+    return Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
+
+
+def _pick(payment: Payment, inquiry: Inquiry) -> Attempt | None:
     """The attempt that a question is about; None when the payment is paid and nobody asked for a certain attempt."""
-    if attempt_id is not None:
-        return next((a for a in payment.attempts if a.id == attempt_id), None)
-    if hint is not None and (bound := next((a for a in payment.attempts if a.gateway_ref == hint), None)):
+    if inquiry.attempt_id is not None:
+        return next((a for a in payment.attempts if a.id == inquiry.attempt_id), None)
+    if inquiry.hint is not None and (
+        bound := next((a for a in payment.attempts if a.gateway_ref == inquiry.hint), None)
+    ):
         return bound
     if payment.status in PAYMENT_COLLECTED:
         return None
     undecided = [a for a in payment.attempts if a.is_undecided]
     return undecided[-1] if undecided else payment.last_attempt
-
-
-def _closing(payment: Payment, attempt: Attempt) -> PaymentStatus | None:
-    """Expired, unless another attempt of an unpaid payment may still bring money."""
-    others = any(a.id != attempt.id and a.status in ATTEMPT_UNDECIDED for a in payment.attempts)
-    return PaymentStatus.EXPIRED if payment.status in PAYMENT_UNPAID and not others else None
-
-
-def _outcome(payment: Payment, attempt_id: UUID) -> Outcome:
-    attempt = next(a for a in payment.attempts if a.id == attempt_id)
-    mismatch = None
-    if attempt.status is AttemptStatus.REJECTED and attempt.failure:
-        mismatch = msgspec.json.decode(attempt.failure, type=Failure).code
-    return Outcome(payment, attempt.status not in ATTEMPT_UNDECIDED or _waits_for_deposit(attempt), mismatch)
-
-
-def _waits_for_deposit(attempt: Attempt) -> bool:
-    return attempt.status is AttemptStatus.AWAITING_DEPOSIT

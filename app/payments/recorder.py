@@ -1,0 +1,235 @@
+"""Writes what a verification concluded, or when to look again. Every write is one step, or one change of the schedule."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.domain.clock import Now, next_look
+from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.gateways.port import Capability, Failure, Gateway, Held
+from app.logs import get_logger
+from app.payments.give_back import GiveBack
+from app.payments.judge import Decide, NotOurs, Wait, applies
+from app.payments.records import Attempt, Payment
+from app.payments.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
+from app.payments.steps import Cause, step
+from app.settings import Settings
+
+POSTPONE_S = 300.0
+
+log = get_logger("verify")
+
+
+@dataclass(slots=True)
+class Inquiry:
+    """One verification under way: who asks, what they brought, and the lease that it took."""
+
+    cause: Cause
+    hint: str | None = None
+    attempt_id: UUID | None = None
+    lease: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a round works on: the payment as it was read, and the gateway's reference to ask by."""
+
+    gateway: Gateway
+    payment: Payment
+    attempt: Attempt
+    ref: str | None
+
+    @property
+    def stored(self) -> Attempt:
+        """The attempt as the database has it."""
+        return next(a for a in self.payment.attempts if a.id == self.attempt.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours."""
+
+    payment: Payment
+    is_decided: bool
+    mismatch: str | None = None
+
+
+class Recorder:
+    """Turns verdicts into steps. A method that returns None wrote nothing, because the payment had moved meanwhile."""
+
+    def __init__(self, repository: PaymentRepository, give_back: GiveBack, settings: Settings, now: Now) -> None:
+        self._repository = repository
+        self._give_back = give_back
+        self._settings = settings
+        self._now = now
+
+    async def conclude(
+        self, reading: Reading, verdict: Wait | NotOurs | Decide, held: Held, inquiry: Inquiry
+    ) -> Outcome | None:
+        """Write a verdict, and start giving back what must go back."""
+        payment, attempt = reading.payment, reading.attempt
+        if isinstance(verdict, NotOurs):
+            return await self._not_ours(reading, verdict, inquiry)
+        if isinstance(verdict, Wait):
+            is_asked = reading.ref is not None
+            return await self.undecided(
+                reading, verdict.reason, inquiry, is_asked=is_asked, attention=verdict.attention
+            )
+        if not applies(attempt, verdict):
+            return await self._rest(reading, inquiry)
+        payment_to = _closing(payment, attempt) if verdict.expires_payment else None
+        must_review = verdict.gives_back and Capability.REFUND not in reading.gateway.capabilities
+        if must_review:
+            payment_to = PaymentStatus.REVIEW
+        decided = step(
+            payment,
+            attempt,
+            verdict.status,
+            at=self._now(),
+            cause=inquiry.cause,
+            reason=verdict.reason,
+            evidence={"gateway": held.evidence},
+            payment_to=payment_to,
+            attention="money must go back by hand" if must_review else None,
+            **self._fields(reading, verdict, held),
+        )
+        try:
+            if not await self._repository.apply(decided):
+                return None
+        except OrderAlreadyClaimed:
+            elsewhere = Failure("order_paid_elsewhere")
+            late = Decide(AttemptStatus.REJECTED, "order_paid_elsewhere", elsewhere, gives_back=True)
+            return await self.conclude(reading, late, held, inquiry)
+        except RefAlreadyClaimed:
+            log.warning("foreign_reference", payment_id=payment.public_id)
+            return await self._not_ours(reading, NotOurs("order_id"), inquiry)
+        settled = decided.after
+        if decided.attempt.give_back == "owed" and not must_review:
+            pursued = await self._give_back.pursue(reading.gateway, settled, decided.attempt, inquiry.cause)
+            settled = pursued or settled
+        return outcome_of(settled, attempt.id)
+
+    async def undecided(
+        self, reading: Reading, reason: str, inquiry: Inquiry, *, is_asked: bool, attention: str | None = None
+    ) -> Outcome | None:
+        """Note when to look next, and give the lease back. A step only when there is news for a person, or a yes to keep.
+
+        A look that was not due yet leaves the schedule as it is, or brings it forward; only due ones move it on.
+        """
+        payment, attempt, stored = reading.payment, reading.attempt, reading.stored
+        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=reason)
+        if not attempt.is_undecided:
+            await self._look_again_later(reading)
+            return outcome_of(payment, attempt.id)
+        fields = self._schedule(payment, attempt, is_asked=is_asked)
+        is_news = attention is not None and attention != payment.attention
+        if is_news or stored.confirmed_at != attempt.confirmed_at:
+            noted = step(
+                payment,
+                attempt,
+                attempt.status,
+                at=self._now(),
+                cause=inquiry.cause,
+                reason=reason,
+                evidence={},
+                attention=attention,
+                **fields,
+            )
+            return Outcome(noted.after, is_decided=False) if await self._repository.apply(noted) else None
+        await self._reschedule(payment, stored, replace(stored, **fields))
+        return Outcome(payment, is_decided=attempt.status is AttemptStatus.AWAITING_DEPOSIT)
+
+    async def postpone(self, payment: Payment, attempt: Attempt) -> None:
+        """Push a look away that cannot be made now, so that it does not stand in the way of others."""
+        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
+        await self._reschedule(payment, attempt, replace(attempt, next_check_at=until))
+
+    async def _not_ours(self, reading: Reading, verdict: NotOurs, inquiry: Inquiry) -> Outcome | None:
+        """A hint that points elsewhere changes nothing of ours; our own reference pointing elsewhere needs a person."""
+        payment, attempt = reading.payment, reading.attempt
+        log.warning("result_not_ours", payment_id=payment.public_id, mismatch=verdict.mismatch)
+        if inquiry.hint is None or attempt.gateway_ref is not None:
+            attention = "the gateway holds another order under our reference"
+            noted = await self.undecided(reading, "not_ours", inquiry, is_asked=True, attention=attention)
+            if noted is None:
+                return None
+            payment = noted.payment
+        return Outcome(payment, is_decided=False, mismatch=verdict.mismatch)
+
+    def _fields(self, reading: Reading, verdict: Decide, held: Held) -> dict[str, Any]:
+        """The attempt's columns that a verdict sets."""
+        now = self._now()
+        ref = reading.attempt.gateway_ref or held.gateway_ref or reading.ref
+        fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
+        if verdict.failure is not None:
+            fields["failure"] = msgspec.json.encode(verdict.failure).decode()
+        if verdict.gives_back:
+            fields |= {"give_back": "owed", "next_check_at": now}
+        elif verdict.status in ATTEMPT_UNDECIDED:
+            fields |= {"checks": 0, "next_check_at": self._next_look(reading.payment, 0, is_asked=False)}
+        return fields
+
+    def _schedule(self, payment: Payment, attempt: Attempt, *, is_asked: bool) -> dict[str, Any]:
+        if attempt.is_due(self._now()):
+            look_at = self._next_look(payment, attempt.checks, is_asked=is_asked)
+            return {"checks": attempt.checks + 1, "next_check_at": look_at, "busy_until": None}
+        sooner = self._next_look(payment, 0, is_asked=is_asked)
+        if is_asked and attempt.next_check_at is not None and sooner < attempt.next_check_at:
+            return {"checks": 0, "next_check_at": sooner, "busy_until": None}
+        return {"busy_until": None}
+
+    def _next_look(self, payment: Payment, checks: int, *, is_asked: bool) -> datetime:
+        """The schedule's next time; for a payment that can still expire, no later than its expiry."""
+        now = self._now()
+        look_at = next_look(now, checks, returned=is_asked, time_scale=self._settings.time_scale)
+        return min(look_at, payment.expires_at) if payment.expires_at > now else look_at
+
+    async def _rest(self, reading: Reading, inquiry: Inquiry) -> Outcome | None:
+        """The attempt has ended and nothing new came. An unpaid payment whose time is over expires now."""
+        payment, attempt = reading.payment, reading.attempt
+        is_over = payment.status in PAYMENT_UNPAID and self._now() >= payment.expires_at
+        if not attempt.is_undecided and is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED:
+            expired = step(
+                payment,
+                attempt,
+                attempt.status,
+                at=self._now(),
+                cause=inquiry.cause,
+                reason="expired",
+                evidence={},
+                payment_to=PaymentStatus.EXPIRED,
+            )
+            return outcome_of(expired.after, attempt.id) if await self._repository.apply(expired) else None
+        if attempt.is_undecided:
+            return await self.undecided(reading, "unchanged", inquiry, is_asked=False)
+        if attempt.is_due(self._now()):
+            await self._reschedule(payment, attempt, replace(attempt, next_check_at=None))
+        return outcome_of(payment, attempt.id)
+
+    async def _look_again_later(self, reading: Reading) -> None:
+        """The last look at an ended attempt could not be made: try it again, do not skip it."""
+        if reading.attempt.is_due(self._now()):
+            await self.postpone(reading.payment, reading.stored)
+
+    async def _reschedule(self, payment: Payment, before: Attempt, after: Attempt) -> None:
+        if before != after:
+            await self._repository.reschedule(payment.id, before, after)
+
+
+def outcome_of(payment: Payment, attempt_id: UUID) -> Outcome:
+    """What a payment's attempt says, once it is written."""
+    attempt = next(a for a in payment.attempts if a.id == attempt_id)
+    mismatch = None
+    if attempt.status is AttemptStatus.REJECTED and attempt.failure:
+        mismatch = msgspec.json.decode(attempt.failure, type=Failure).code
+    is_decided = attempt.status not in ATTEMPT_UNDECIDED or attempt.status is AttemptStatus.AWAITING_DEPOSIT
+    return Outcome(payment, is_decided, mismatch)
+
+
+def _closing(payment: Payment, attempt: Attempt) -> PaymentStatus | None:
+    """Expired, unless another attempt of an unpaid payment may still bring money."""
+    others = any(a.id != attempt.id and a.status in ATTEMPT_UNDECIDED for a in payment.attempts)
+    return PaymentStatus.EXPIRED if payment.status in PAYMENT_UNPAID and not others else None
