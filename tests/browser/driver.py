@@ -1,0 +1,201 @@
+"""What the tests of this folder drive with: a buyer in a real browser, and the world around the page."""
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Frame, FrameLocator, Page, Request, expect
+
+from app.db.database import Database
+from app.domain import ids
+from tests.support import Shop
+
+PATIENCE_MS = 8_000
+"""How long a buyer here waits for one thing. Generous: the machine may be busy with other suites."""
+
+expect.set_options(timeout=PATIENCE_MS)
+
+COUNT_SENTINELS = """if (window === window.top) {
+  window.sentinels = 0;
+  window.addEventListener("message", ({ data }) => { if (data === "sentinel") window.sentinels += 1; });
+}"""
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The product, the simulated Point3 and the demo shop, each at an origin of its own, and what they know."""
+
+    api: str
+    widget: str
+    storefront: str
+    shop: Shop
+    """The merchant's server."""
+    database: Database
+
+    async def newest(self) -> dict[str, Any]:
+        """The newest payment, as the shop's server sees it."""
+        answer = await self.shop.client.get("/payments", params={"limit": 1})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json()["data"][0])
+
+    async def stored(self, payment: dict[str, Any]) -> str:
+        """The payment's status in Postgres."""
+        row = await self.database.row(
+            "SELECT status FROM payments WHERE id = $1", ids.read(ids.Prefix.PAYMENT, payment["id"])
+        )
+        assert row is not None
+        return str(row["status"])
+
+    async def attempts(self, payment: dict[str, Any]) -> list[str]:
+        """The statuses of its attempts in Postgres, oldest first."""
+        sql = "SELECT status FROM attempts WHERE payment_id = $1 ORDER BY no"
+        rows = await self.database.rows(sql, ids.read(ids.Prefix.PAYMENT, payment["id"]))
+        return [str(row["status"]) for row in rows]
+
+    async def captures(self) -> list[int]:
+        """How often money really moved, for every payment that the gateway holds."""
+        rows = await self.shop.sim("GET", "/_sim/journal?gateway=point3")
+        return [row["captures"] for row in rows]
+
+    async def confirms(self) -> int:
+        """How many confirms reached the gateway."""
+        return sum(row["confirms"] for row in await self.shop.sim("GET", "/_sim/journal?gateway=point3"))
+
+
+class Witness:
+    """Hears and sees all that a browser context does: its requests, and what its console complains about."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self.requests: list[Request] = []
+        self._complaints: list[str] = []
+        self._expected: list[str] = []
+        context.on("request", lambda request: self.requests.append(request))
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self._complaints.append(f"uncaught: {error.error}"))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self._complaints.append(f"{message.text} ({message.location['url']})")
+
+    def expect(self, words: str) -> None:
+        """Complaints with these words are part of the story."""
+        self._expected.append(words)
+
+    @property
+    def surprises(self) -> list[str]:
+        """Console errors, uncaught errors and refusals by a content security policy that nobody expected."""
+        return [text for text in self._complaints if not any(words in text for words in self._expected)]
+
+    def posts(self, path_end: str) -> list[Request]:
+        """The POST requests whose path ends so, in order."""
+        return [r for r in self.requests if r.method == "POST" and urlsplit(r.url).path.endswith(path_end)]
+
+    @property
+    def completes(self) -> list[Any]:
+        """The bodies of `POST /payments/complete`, in order."""
+        return [request.post_data_json for request in self.posts("/payments/complete")]
+
+
+class Buyer:
+    """Somebody in front of a browser. Every method waits until what it says is true."""
+
+    def __init__(self, page: Page, witness: Witness, world: World) -> None:
+        self.page = page
+        self.witness = witness
+        self.world = world
+        self.main = page.locator("#checkout")
+        self.retry = page.locator("#retry")
+        self.detail = page.locator("#state-detail")
+        self._sentinels = 0
+
+    async def buys(self, product: int = 0) -> dict[str, Any]:
+        """Choose something in the shop and come to the payment window; returns the payment."""
+        await self.page.goto(self.world.storefront)
+        await self.page.locator(".product button").nth(product).click()
+        await self.widget_is_open()
+        return await self.world.newest()
+
+    async def opens(self, payment: dict[str, Any]) -> None:
+        """Follow the payment's link and see the payment window."""
+        await self.page.goto(payment["checkout_url"])
+        await self.widget_is_open()
+
+    async def widget_is_open(self) -> None:
+        """The gateway's window is loaded and can be used."""
+        await self.sees("paying")
+        await expect(self.widget.locator("#pay")).to_be_enabled()
+
+    async def sees(self, state: str, timeout_s: float = PATIENCE_MS / 1000) -> None:
+        """The page is in this state."""
+        await expect(self.main).to_have_attribute("data-state", state, timeout=timeout_s * 1000)
+
+    @property
+    def widget(self) -> FrameLocator:
+        """Inside the gateway's window."""
+        return self.page.frame_locator("#point3-widget-iframe")
+
+    async def widget_frame(self) -> Frame:
+        """The gateway's window as a place to run a script in."""
+        handle = await self.page.locator("#point3-widget-iframe").element_handle()
+        assert handle is not None
+        frame = await handle.content_frame()
+        assert frame is not None
+        return frame
+
+    async def pays(self, scenario: str | None = None) -> None:
+        """Pay in the gateway's window; a scenario is chosen as a tester would, in its list."""
+        if scenario is not None:
+            await self.widget.locator("summary").click()
+            await self.widget.locator("#scenario").select_option(scenario)
+        await self.widget.locator("#pay").click()
+
+    async def leaves(self) -> None:
+        """Press the gateway's own button to leave."""
+        await self.widget.locator("#leave").click()
+
+    async def is_declined(self) -> None:
+        """Have the payment refused inside the gateway's window."""
+        await self.widget.locator("#decline").click()
+
+    async def tries_again(self) -> None:
+        """Press "Try again" and come to the payment window."""
+        await self.retry.click()
+        await self.widget_is_open()
+
+    async def posts(self, source: Page | Frame, target: str, *messages: object) -> None:
+        """Send window messages from `source` to `target`, an expression there, and wait until all have been heard."""
+        send = f"(messages) => {{ for (const message of messages) ({target}).postMessage(message, '*'); }}"
+        await source.evaluate(send, [*messages, "sentinel"])
+        self._sentinels += 1
+        await expect_soon(self.page, f"window.sentinels >= {self._sentinels}")
+
+    async def text(self) -> str:
+        """All that can be read on the page."""
+        return await self.page.locator("body").inner_text()
+
+
+async def expect_soon(page: Page, expression: str) -> None:
+    """Wait until an expression is true in the page: asked from outside, so a strict policy of the page does not matter."""
+    waiting = f"""() => new Promise((resolve, reject) => {{
+      const until = Date.now() + {PATIENCE_MS};
+      const look = () => {{
+        if ({expression}) resolve();
+        else if (Date.now() > until) reject(new Error("never true: " + {expression!r}));
+        else setTimeout(look, 20);
+      }};
+      look();
+    }})"""
+    await page.evaluate(waiting)
+
+
+async def box(page: Page, selector: str) -> tuple[float, float, float, float]:
+    """Left, top, width and height of an element, in CSS pixels."""
+    found = await page.locator(selector).bounding_box()
+    assert found is not None, f"{selector} is not laid out"
+    return found["x"], found["y"], found["width"], found["height"]
