@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.table import Table
 
 from app import logs
-from app.db import migrate as schema
 from app.domain.errors import InvalidRequest, OnetillError
 from app.settings import Settings
 
@@ -68,6 +67,8 @@ def worker() -> None:
 @app.command()
 def migrate() -> None:
     """Bring the database to the newest schema, as its owner. Safe to run twice."""
+    from app.db import migrate as schema
+
     settings = _settings()
     revision = _run(schema.upgrade(settings.database_owner_url or settings.database_url))
     typer.echo(f"The schema is at revision {revision}.")

@@ -64,7 +64,9 @@ class ClientTokens:
             return None
         if len(raw) != 16 + _MAC_BYTES or not hmac.compare_digest(raw[16:], self._mac(raw[:16])):
             return None
-        return UUID(bytes=raw[:16])
+        payment_id = UUID(bytes=raw[:16])
+        # 54 characters hold four bits more than the token's 40 bytes: only the spelling that we issue is one.
+        return payment_id if self.token(payment_id) == token else None
 
     def _mac(self, payment: bytes) -> bytes:
         return hmac.digest(self._key, payment, "sha256")[:_MAC_BYTES]

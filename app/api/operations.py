@@ -4,25 +4,25 @@ Operations run as plain Starlette routes with msgspec in and out (performance no
 injection, no response model pass, and still one schema that documents and validates.
 """
 
-import re
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Flag, auto
-from typing import Any, get_type_hints
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from app.api.auth import Authenticator, Caller
 from app.api.problems import problem, problem_of
-from app.domain.errors import BodyTooLarge, InvalidRequest, MalformedBody, OnetillError, UnsupportedMediaType
+from app.api.reading import MAX_BODY_BYTES, read_body, read_query
+from app.domain.errors import OnetillError
 
-MAX_BODY_BYTES = 64 * 1024
-
-_AT = re.compile(r" - at `\$\.?(.*)`$")
-_NAMED = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
+_UNMATCHED = {400: "malformed_body", 405: "method_not_allowed", 413: "body_too_large"}
+_ANSWER_HEADERS = {"Cache-Control": "no-store"}
+"""Answers carry client tokens and buyers' data: no cache between us and the caller keeps them."""
 
 
 class Auth(Flag):
@@ -60,6 +60,8 @@ class Reply:
     schema: Any
     example: Any
     headers: dict[str, str] = field(default_factory=dict)
+    links: dict[str, Any] = field(default_factory=dict)
+    """OpenAPI links: which calls take what this answer gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,39 +92,50 @@ def routes(operations: Sequence[Operation], authenticator: Authenticator) -> lis
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation
     return [
-        Route(path, _endpoint(methods, authenticator), methods=list(methods), include_in_schema=False)
-        for path, methods in by_path.items()
+        Route(path, _Endpoint(methods, authenticator), include_in_schema=False) for path, methods in by_path.items()
     ]
 
 
-def _endpoint(
-    operations: dict[str, Operation], authenticator: Authenticator
-) -> Callable[[Request], Awaitable[Response]]:
-    decoders: dict[str, msgspec.json.Decoder[Any]] = {
-        method: msgspec.json.Decoder(operation.body) for method, operation in operations.items() if operation.body
-    }
+class _Endpoint:
+    """One path with all its methods. It takes every method and answers 405 itself: if the router did, it would first
+    look for another path that fits, and `GET /payments/complete` would ask for a payment named `complete`.
+    """
 
-    async def endpoint(request: Request) -> Response:
-        method = "GET" if request.method == "HEAD" else request.method
-        operation = operations[method]
-        request.scope["path_kind"] = operation.path
+    def __init__(self, operations: dict[str, Operation], authenticator: Authenticator) -> None:
+        self._operations = operations | ({"HEAD": operations["GET"]} if "GET" in operations else {})
+        self._allow = ", ".join(sorted(self._operations))
+        self._authenticator = authenticator
+        self._decoders: dict[str, msgspec.json.Decoder[Any]] = {
+            method: msgspec.json.Decoder(operation.body) for method, operation in operations.items() if operation.body
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        request = Request(scope, receive, send)
         try:
-            caller = await authenticator.caller(request.headers.get("authorization"))
-            _admit(operation, caller)
-            call = Call(
-                request=request,
-                caller=caller,
-                path=request.path_params,
-                query=_read_query(request, operation.query) if operation.query else None,
-                body=await _read_body(request, decoders[method]) if method in decoders else None,
-            )
-            answer = await operation.handler(call)
+            response = await self._answer(request)
         except OnetillError as error:
-            return problem_of(request, error)
-        content = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
-        return Response(content, answer.status, answer.headers, media_type="application/json")
+            response = problem_of(request, error)
+        await response(scope, receive, send)
 
-    return endpoint
+    async def _answer(self, request: Request) -> Response:
+        operation = self._operations.get(request.method)
+        if operation is None:
+            return unmatched(request, 405, {"Allow": self._allow})
+        request.scope["path_kind"] = operation.path
+        caller = await self._authenticator.caller(request.headers.get("authorization"))
+        _admit(operation, caller)
+        decoder = self._decoders.get(request.method)
+        call = Call(
+            request=request,
+            caller=caller,
+            path=request.path_params,
+            query=read_query(request, operation.query) if operation.query else None,
+            body=await read_body(request, decoder) if decoder else None,
+        )
+        answer = await operation.handler(call)
+        content = answer.body if isinstance(answer.body, bytes) else msgspec.json.encode(answer.body)
+        return Response(content, answer.status, _ANSWER_HEADERS | answer.headers, media_type="application/json")
 
 
 def _admit(operation: Operation, caller: Caller) -> None:
@@ -130,53 +143,10 @@ def _admit(operation: Operation, caller: Caller) -> None:
         caller.require(operation.scope)
 
 
-async def _read_body(request: Request, decoder: msgspec.json.Decoder[Any]) -> Any:
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        raise UnsupportedMediaType()
-    raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise BodyTooLarge(limit_bytes=MAX_BODY_BYTES)
-    try:
-        return decoder.decode(raw)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_field_error(str(error))) from error
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise MalformedBody() from error
-
-
-def _read_query(request: Request, schema: type[msgspec.Struct]) -> Any:
-    """Query values into the struct. A name that is not in it, or comes twice, is refused: a misread filter misleads."""
-    known = get_type_hints(schema)
-    values: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in known:
-            raise InvalidRequest((name, f"is no parameter of this call; it takes {', '.join(known)}"))
-        if name in values:
-            raise InvalidRequest((name, "was given twice"))
-        values[name] = value
-    try:
-        return msgspec.convert(values, schema, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(_field_error(str(error))) from error
-
-
-def _field_error(message: str) -> tuple[str, str]:
-    """msgspec's one-line message as (field, what is wrong): `amount`, "Expected `int`, got `str`"."""
-    at = _AT.search(message)
-    text = _AT.sub("", message)
-    parent = at.group(1) if at else ""
-    if named := _NAMED.search(text):
-        inner = named.group(1)
-        text = "is required" if "missing" in text else "is not a known field"
-        return (f"{parent}.{inner}" if parent else inner), text
-    return parent or "body", text[0].lower() + text[1:]
-
-
 def unmatched(request: Request, status: int, headers: dict[str, str] | None) -> Response:
-    """The problem for a path or method that no route takes."""
-    code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(status, "invalid_request")
+    """The problem for a path or method that no route takes. Every 405 says what is allowed (RFC 9110 §15.5.6)."""
+    code = _UNMATCHED.get(status, "internal_error" if status >= 500 else "not_found")
     details: dict[str, object] = {"limit_bytes": MAX_BODY_BYTES} if status == 413 else {}
+    if status == 405:
+        headers = {"Allow": "GET, HEAD"} | (headers or {})  # Starlette's static files leave it out
     return problem(request, code, details, headers=headers)

@@ -20,8 +20,8 @@ def position(text: str) -> tuple[datetime, UUID]:
     """Read a cursor back. Raises InvalidRequest for anything that `cursor` did not make."""
     try:
         raw = urlsafe_b64decode(text.encode("ascii"))
-        if len(raw) != 24:
-            raise ValueError("a cursor has 24 bytes")
+        if len(raw) != 24 or urlsafe_b64encode(raw).decode() != text:
+            raise ValueError("a cursor has 24 bytes, spelled in one way")
         return _EPOCH + int.from_bytes(raw[:8]) * _MICROSECOND, UUID(bytes=raw[8:])
     except (ValueError, OverflowError) as error:
         raise InvalidRequest(("cursor", "is not a `next_cursor` of this list; leave it out to start anew")) from error

@@ -36,22 +36,21 @@ def checkout_routes(
             payment = None
         if payment is None:
             return problem(request, "not_found", {})
-        shown = msgspec.to_builtins(views.payment(payment, for_client=True))
+        shown = views.payment(payment, for_client=True)
         language = pick_language(request.headers.get("accept-language"))
-        next_action = msgspec.json.decode(shown["next_action"]) if shown["next_action"] else None
         view = CheckoutView(
             lang=language,
             texts=TEXTS[language],
             nonce=secrets.token_urlsafe(18),
-            payment_id=shown["id"],
+            payment_id=shown.id,
             order_name=payment.order_name,
             amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
             status=payment.status,
             client_token=token,
-            next_action=next_action,
+            next_action=msgspec.json.decode(shown.next_action) if shown.next_action else None,
             return_url=payment.return_url,
-            last_failure=shown["last_failure"],
-            expires_at=shown["expires_at"],
+            last_failure=msgspec.to_builtins(shown.last_failure),
+            expires_at=shown.expires_at,
         )
         headers = {
             "Content-Security-Policy": content_security_policy(

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from app.db.migrate import APP_ROLE
+from app.db.schema import APP_ROLE
 
 Row = asyncpg.Record
 

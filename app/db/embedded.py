@@ -19,7 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from app.db.migrate import APP_ROLE
+from app.db.schema import APP_ROLE
 
 UNPRIVILEGED = "nobody"
 """Postgres refuses to run as root; started by root it runs as this user."""

@@ -3,25 +3,15 @@
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.db.schema import REVISION
 from app.paths import ROOT
-
-APP_ROLE = "onetill_app"
-"""What the processes run as: it may not alter the schema, nor change or delete an event."""
 
 _MIGRATION_LOCK = 0x0E711
 _LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a table lock would stop payments; it fails instead and can be run again."""
-
-
-def head() -> str:
-    """The newest revision that this code knows."""
-    found = ScriptDirectory.from_config(_config()).get_current_head()
-    assert found is not None
-    return found
 
 
 async def upgrade(owner_url: str) -> str:
@@ -38,16 +28,17 @@ async def upgrade(owner_url: str) -> str:
             await connection.commit()
     finally:
         await engine.dispose()
-    return head()
+    return REVISION
 
 
 def _run(connection: Connection) -> None:
-    config = _config()
+    config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
 
-def _config() -> Config:
+def configuration() -> Config:
+    """Alembic's configuration: there is no ini file."""
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.set_main_option("path_separator", "os")

@@ -26,6 +26,8 @@ REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _REFERENCE_OF_ATTEMPT = re.compile(r"([0-9a-f]{32})a([1-9][0-9]{0,4})")
+MAX_ATTEMPTS = 99_999
+"""Attempts of one payment: what a reference has room for, and what the database's own check says."""
 _lock = threading.Lock()
 _last = 0
 
@@ -62,11 +64,11 @@ def reference(payment: UUID, attempt_no: int) -> str:
     """What the gateway sees as our order id: the payment's hex, `a`, and the attempt's number within the payment.
 
     The payment is derivable from it, so a gateway's message finds its payment without another unique index.
+    Raises ValueError for a number that `payment_of_reference` could not read back.
     """
-    text = f"{payment.hex}a{attempt_no}"
-    if not REFERENCE.fullmatch(text):
-        raise ValueError(f"attempt number {attempt_no} does not fit into a reference")
-    return text
+    if not 1 <= attempt_no <= MAX_ATTEMPTS:
+        raise ValueError(f"attempt number {attempt_no} does not fit into a reference: 1 to {MAX_ATTEMPTS} do")
+    return f"{payment.hex}a{attempt_no}"
 
 
 def payment_of_reference(text: str) -> UUID | None:

@@ -5,14 +5,15 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from app.api.reading import PLAIN
 from app.domain.states import AttemptStatus, PaymentStatus
 
 MAX_AMOUNT = 10**15
-_PLAIN = r"^[^\u0000-\u001f\u007f]+$"
 _TEXT = r"^[^\u0000]*$"
+_WORD = r"^[a-z0-9_]+(?!\n)$"
 
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=_PLAIN)]
-Country = Annotated[str, Meta(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2.")]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1 alpha-2.")]
 Minor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
 
 
@@ -22,18 +23,18 @@ class Address(Struct, frozen=True, forbid_unknown_fields=True):
     street: Line | None = None
     city: Line | None = None
     state: Line | None = None
-    postal_code: Annotated[str, Meta(min_length=1, max_length=20, pattern=_PLAIN)] | None = None
+    postal_code: Annotated[str, Meta(min_length=1, max_length=20, pattern=PLAIN)] | None = None
 
 
 class CustomerIn(Struct, frozen=True, forbid_unknown_fields=True):
     """The buyer. Some gateways need parts of it; a missing one is refused by name before anything is stored."""
 
     id: (
-        Annotated[str, Meta(min_length=1, max_length=100, pattern=_PLAIN, description="Your id of this buyer.")] | None
+        Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="Your id of this buyer.")] | None
     ) = None
     name: Line | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+$")] | None = None
-    phone: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[0-9+() .\-]+$")] | None = None
+    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+(?!\n)$")] | None = None
+    phone: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[0-9+() .\-]+(?!\n)$")] | None = None
     country: Country | None = None
     address: Address | Line | None = None
 
@@ -60,13 +61,13 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
 
     order_id: Annotated[
         str,
-        Meta(min_length=1, max_length=128, pattern=_PLAIN, description="Your order. One open or paid payment each."),
+        Meta(min_length=1, max_length=128, pattern=PLAIN, description="Your order. One open or paid payment each."),
     ]
-    order_name: Annotated[str, Meta(min_length=1, max_length=100, pattern=_PLAIN, description="What the buyer reads.")]
+    order_name: Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="What the buyer reads.")]
     amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="Minor units: 12000 for ₩12,000, 1234 for $12.34.")]
-    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217 code.")]
+    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", description="ISO 4217 code.")]
     gateway: Annotated[str, Meta(max_length=40, description="Absent: chosen by the routing rules.")] | None = None
-    method: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9_]+$")] | None = None
+    method: Annotated[str, Meta(min_length=1, max_length=40, pattern=_WORD)] | None = None
     customer: CustomerIn = CustomerIn()
     tax: TaxIn = TaxIn()
     items: Annotated[list[Item], Meta(max_length=200)] = []
@@ -80,7 +81,7 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
     save_billing_key: bool = False
     metadata: Annotated[
         dict[
-            Annotated[str, Meta(min_length=1, max_length=40, pattern=_PLAIN)],
+            Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)],
             Annotated[str, Meta(max_length=500, pattern=_TEXT)],
         ],
         Meta(max_length=50, description="Yours; returned as sent, never shown to buyers."),
@@ -108,7 +109,7 @@ class CompletePayment(Struct, frozen=True):
     """
 
     payment_id: Annotated[str, Meta(max_length=60)] | None = None
-    signature: Annotated[str, Meta(min_length=1, max_length=2000, pattern=_PLAIN, description="Point3's.")] | None = (
+    signature: Annotated[str, Meta(min_length=1, max_length=2000, pattern=PLAIN, description="Point3's.")] | None = (
         None
     )
     imp_uid: Annotated[str, Meta(max_length=200)] | None = None
@@ -123,11 +124,11 @@ class ListQuery(Struct, frozen=True):
 
     limit: Annotated[int, Meta(ge=1, le=100, description="Rows a page.")] = 20
     cursor: Annotated[str, Meta(max_length=100, description="`next_cursor` of the page before.")] | None = None
-    order_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=_PLAIN)] | None = None
+    order_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=PLAIN)] | None = None
     status: PaymentStatus | None = None
-    gateway: Annotated[str, Meta(min_length=1, max_length=40, pattern="^[a-z0-9_]+$")] | None = None
+    gateway: Annotated[str, Meta(min_length=1, max_length=40, pattern=_WORD)] | None = None
     customer: (
-        Annotated[str, Meta(min_length=1, max_length=100, pattern=_PLAIN, description="`customer.id`.")] | None
+        Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="`customer.id`.")] | None
     ) = None
     created_from: Annotated[str, Meta(max_length=40, description="RFC 3339 time, inclusive.")] | None = None
     created_before: Annotated[str, Meta(max_length=40, description="RFC 3339 time, exclusive.")] | None = None
