@@ -82,7 +82,7 @@ def simulator(
     ] = 8002,
 ) -> None:
     """Run the stand-ins of the gateways: for development and tests, never for live money."""
-    from app.demo.processes import run_simulator
+    from app.simulator.run import run_simulator
 
     _run(run_simulator(host, port, _settings().time_scale))
 

@@ -48,12 +48,12 @@ class EmbeddedPostgres:
         self.port = _free_port()
         with (self._folder / "log").open("wb") as log:
             self._server = subprocess.Popen(  # noqa: S603  the wheel's own binary with our arguments
-                self._command("postgres", "-D", self._data, *self._options()),
+                self.command("postgres", "-D", self._data, *self._options()),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
                 preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-                **self._as_user(),
+                **self._apart(),
             )
         self._wait()
         self.execute("postgres", f"CREATE ROLE {APP_ROLE} LOGIN")
@@ -109,7 +109,7 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
             ready = subprocess.run(  # noqa: S603
-                self._command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)), check=False
+                self.command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)), check=False
             )
             if ready.returncode == 0:
                 return
@@ -122,18 +122,19 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str) -> str:
         done = subprocess.run(  # noqa: S603
-            self._command(program, *arguments),
+            self.command(program, *arguments),
             check=False,
             capture_output=True,
             text=True,
             cwd=self._folder,
-            **self._as_user(),
+            **self._apart(),
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed: {done.stderr.strip() or done.stdout.strip()}")
         return str(done.stdout).strip()
 
-    def _command(self, program: str, *arguments: str) -> list[str]:
+    def command(self, program: str, *arguments: str) -> list[str]:
+        """The command line of one of the wheel's programs."""
         return [str(self._installed() / "bin" / program), *arguments]
 
     def _installed(self) -> Path:
@@ -152,10 +153,16 @@ class EmbeddedPostgres:
             self._own(copy)
         return copy
 
-    def _as_user(self) -> dict[str, Any]:
+    def _apart(self) -> dict[str, Any]:
+        """Out of reach of a terminal's Ctrl-C, so that we decide when it ends; and as the unprivileged user."""
         if self._user is None:
-            return {}
-        return {"user": self._user.pw_uid, "group": self._user.pw_gid, "extra_groups": []}
+            return {"start_new_session": True}
+        return {
+            "start_new_session": True,
+            "user": self._user.pw_uid,
+            "group": self._user.pw_gid,
+            "extra_groups": [],
+        }
 
     def _own(self, path: Path) -> None:
         if self._user is not None:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -11,8 +10,6 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
-
-from app.simulator.server import Simulator, SimulatorSettings
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -29,29 +26,6 @@ def free_port(wanted: int) -> int:
             raise RuntimeError(f"port {wanted} is taken; choose another with --port, or --port 0 for any") from error
         port: int = probe.getsockname()[1]
         return port
-
-
-async def until_told() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    told = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await told.wait()
-
-
-async def run_simulator(host: str, port: int, time_scale: float) -> None:
-    """`onetill simulator`: until told to stop."""
-    simulator = Simulator(
-        SimulatorSettings(host=host, port=port, point3_port=port + 1 if port else 0, time_scale=time_scale)
-    )
-    await simulator.start()
-    print(f"simulator {simulator.url}", flush=True)
-    for name, account in simulator.gateways.items():
-        print(f"{name} {account['base_url']}", flush=True)
-    try:
-        await until_told()
-    finally:
-        await simulator.stop()
 
 
 class Child:

@@ -11,9 +11,10 @@ from app.api_keys.service import ApiKeyService
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.demo.processes import Child, free_port, serving, until_ready, until_told
+from app.demo.processes import Child, free_port, serving, until_ready
 from app.demo.shop import create_shop
 from app.settings import Settings
+from app.simulator.run import until_told
 from app.simulator.server import Simulator, SimulatorSettings
 
 DATABASE = "onetill"
