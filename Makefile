@@ -1,0 +1,46 @@
+# Everything a person or a machine does here. `make demo` and `make test` need no other step first.
+
+PYTHON ?= python3
+# More words for the command, for example: make test ARGS="-k checkout", make demo ARGS="--port 9000"
+ARGS ?=
+
+BIN := .venv/bin
+READY := .venv/.ready
+COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: help setup run demo check test bench lock migrate
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Install everything, as locked, into .venv
+
+demo: $(READY) ## Run all of it on this machine: Postgres, simulated gateways, API, worker and a shop
+	@$(BIN)/onetill demo $(ARGS)
+
+test: $(READY) ## Run the tests
+	@scripts/run-tests $(ARGS)
+
+check: $(READY) ## Lint, format, types and the direction of imports; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+migrate: $(READY) ## Bring the database of ONETILL_DATABASE_URL to the newest schema
+	@$(BIN)/onetill migrate
+
+run: $(READY) ## Serve the API on the database of ONETILL_DATABASE_URL
+	@$(BIN)/onetill serve $(ARGS)
+
+bench: $(READY) ## Measure
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+lock: $(READY) ## Write the locks again from pyproject.toml; ARGS=--upgrade takes newer releases
+	$(COMPILE) $(ARGS) --output-file requirements.lock
+	$(COMPILE) $(ARGS) --extra dev --constraints requirements.lock --output-file requirements-dev.lock
+
+$(READY): requirements-dev.lock pyproject.toml
+	@PYTHON=$(PYTHON) scripts/make-venv
+	@touch $@
