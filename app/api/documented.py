@@ -1,12 +1,21 @@
 """`/problems/{code}`: the page behind every problem's `type`."""
 
+import msgspec
 from jinja2 import Environment
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
+from app.api.problem_examples import example, example_text
 from app.api.problems import PROBLEMS, problem
 from app.domain.language import pick_language
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Vary": "Accept-Language",
+}
+"""For pages of documentation: no script at all, styles and icon from here."""
 
 _WAY_OUT = {
     ("en", True): "Send the same request again later, with the same Idempotency-Key. Nothing happens twice.",
@@ -21,21 +30,21 @@ def problem_pages(templates: Environment) -> Route:
     page = templates.get_template("problem.html")
 
     async def show(request: Request) -> Response:
+        request.scope["path_kind"] = "/problems/{code}"
         code = request.path_params["code"]
         entry = PROBLEMS.get(code)
         if entry is None:
             return problem(request, "not_found", {})
         language = pick_language(request.headers.get("accept-language"))
-        is_korean = language == "ko"
         html = page.render(
             code=code,
             status=entry.status,
-            title=entry.title_ko if is_korean else entry.title,
-            explanation=entry.detail_ko if is_korean else entry.detail,
+            title=entry.title_ko if language == "ko" else entry.title,
+            explanation=example_text(code, language),
             way_out=_WAY_OUT[language, entry.retryable],
+            example=msgspec.json.format(msgspec.json.encode(example(code, language)), indent=2).decode(),
             lang=language,
         )
-        headers = {"Content-Security-Policy": "default-src 'none'; style-src 'self'", "Content-Language": language}
-        return HTMLResponse(html, headers=headers)
+        return HTMLResponse(html, headers=PAGE_HEADERS | {"Content-Language": language})
 
     return Route("/problems/{code}", show, include_in_schema=False)

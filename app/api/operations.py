@@ -54,12 +54,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """One documented success: what it means, its schema and an example."""
+    """One documented success: what it means, its schema, an example, and the names of its headers."""
 
     description: str
     schema: Any
     example: Any
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: Sequence[str] = ()
     links: dict[str, Any] = field(default_factory=dict)
     """OpenAPI links: which calls take what this answer gives."""
 

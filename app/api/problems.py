@@ -3,15 +3,17 @@
 `type` is `/problems/<code>`, a page of this server that explains the code (`docs/problems.md` lists them all).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from string import Formatter
+from urllib.parse import quote
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.domain.errors import OnetillError
-from app.domain.language import pick_language
+from app.domain.language import Language, pick_language
 from app.logs import get_logger
 
 MEDIA_TYPE = "application/problem+json"
@@ -155,37 +157,57 @@ PROBLEMS: dict[str, Problem] = {
 _HIDDEN = frozenset({"hint", "action_ko"})
 """Details that only fill the texts and are no members of the answer."""
 
+_RENAMED = {"status": "payment_status"}
+"""RFC 9457 keeps `status` for HTTP's; a detail of that name is the payment's."""
+
 
 def problem(
     request: Request, code: str, details: dict[str, object], *, headers: dict[str, str] | None = None
 ) -> Response:
     """The answer for one code, with its details as further members."""
-    entry, language = PROBLEMS[code], pick_language(request.headers.get("accept-language"))
-    errors = details.get("errors")
-    if isinstance(errors, list) and errors:
-        details = details | {"first": f"{errors[0]['field']}: {errors[0]['message']}"}
-    text = entry.detail_ko if language == "ko" else entry.detail
-    wanted = {name for _, name, _, _ in Formatter().parse(text) if name}
-    body: dict[str, object] = {
-        "type": f"/problems/{code}",
-        "title": entry.title_ko if language == "ko" else entry.title,
-        "status": entry.status,
-        "detail": text.format(**{name: details.get(name, "?") for name in wanted}),
-        "instance": request.url.path,
-        "code": code,
-        "request_id": request.scope.get("request_id", ""),
-        "retryable": entry.retryable,
-    }
-    body |= {name: value for name, value in details.items() if name not in _HIDDEN and name != "first"}
+    language = pick_language(request.headers.get("accept-language"))
+    # Not `request.url`: that is built with the Host header, which anybody can make unreadable.
+    instance, request_id = quote(request.scope["path"]), request.scope.get("request_id", "")
+    body = problem_body(code, details, language, instance=instance, request_id=request_id)
+    status = PROBLEMS[code].status
     extra = {"Content-Language": language, "Cache-Control": "no-store"} | (headers or {})
     if "retry_after_s" in details:
         extra["Retry-After"] = str(details["retry_after_s"])
-    if entry.status == 401:
+    if status == 401:
         extra["WWW-Authenticate"] = 'Bearer realm="onetill"'
-    log.info("problem", code=code, status=entry.status, path_kind=request.scope.get("path_kind"))
-    return Response(msgspec.json.encode(body), entry.status, extra, media_type=MEDIA_TYPE)
+    log.info("problem", code=code, status=status, path_kind=request.scope.get("path_kind"))
+    return Response(msgspec.json.encode(body), status, extra, media_type=MEDIA_TYPE)
 
 
 def problem_of(request: Request, error: OnetillError) -> Response:
     """The answer for an error of the domain."""
     return problem(request, error.code, error.details)
+
+
+def problem_body(
+    code: str, details: Mapping[str, object], language: Language, *, instance: str, request_id: str
+) -> dict[str, object]:
+    """The members of one problem; those that RFC 9457 and design §5 name cannot be replaced by details."""
+    entry = PROBLEMS[code]
+    members: dict[str, object] = {
+        "type": f"/problems/{code}",
+        "title": entry.title_ko if language == "ko" else entry.title,
+        "status": entry.status,
+        "detail": explain(code, details, language),
+        "instance": instance,
+        "code": code,
+        "request_id": request_id,
+        "retryable": entry.retryable,
+    }
+    shown = {_RENAMED.get(name, name): value for name, value in details.items() if name not in _HIDDEN}
+    return members | {name: value for name, value in shown.items() if name not in members}
+
+
+def explain(code: str, details: Mapping[str, object], language: Language) -> str:
+    """The text for people, with the details in their places."""
+    errors = details.get("errors")
+    if isinstance(errors, list) and errors:
+        details = {**details, "first": f"{errors[0]['field']}: {errors[0]['message']}"}
+    text = PROBLEMS[code].detail_ko if language == "ko" else PROBLEMS[code].detail
+    wanted = {name for _, name, _, _ in Formatter().parse(text) if name}
+    return text.format(**{name: details.get(name, "?") for name in wanted})

@@ -8,14 +8,11 @@ from typing import Any, get_type_hints
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 
+from app.api.patterns import MEANINGS
 from app.domain.errors import BodyTooLarge, InvalidRequest, MalformedBody, UnsupportedMediaType
 
 MAX_BODY_BYTES = 64 * 1024
 
-PLAIN = r"^[^\u0000-\u001f\u007f-\u009f]+(?!\n)$"
-"""A pattern for one line of text. `(?!\\n)` because Python's `$` also matches before a last line feed; ECMA's does not."""
-
-_MEANINGS = {PLAIN: "must be one line of text without control characters"}
 _AT = re.compile(r" - at `\$\.?([^`]*)`$")
 _AT_KEY = re.compile(r" - at `key` in `\$\.?([^`]*)`$")
 _NAMED = re.compile(r"(?:missing required|unknown) field `([^`]*)`")
@@ -96,7 +93,7 @@ def _field_error(message: str) -> tuple[str, str]:
 
 def _lower(text: str) -> str:
     if (matching := _MATCHING.search(text)) and (pattern := matching.group(1).strip("'\"")):
-        meaning = _MEANINGS.get(pattern.replace("\\\\", "\\"))
+        meaning = MEANINGS.get(pattern.replace("\\\\", "\\"))
         return meaning or f"must match {pattern}"
     return text[0].lower() + text[1:]
 

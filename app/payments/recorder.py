@@ -1,6 +1,7 @@
 """Writes what a verification concluded, or when to look again. Every write is one step, or one change of the schedule."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,22 +26,28 @@ log = get_logger("verify")
 
 @dataclass(slots=True)
 class Inquiry:
-    """One verification under way: who asks, what they brought, and the lease that it took."""
+    """One verification under way: who asks, about what, what the browser brought, and the lease that it took."""
 
     cause: Cause
-    hint: str | None = None
+    store: str | None = None
     attempt_id: UUID | None = None
+    brought: Mapping[str, str] = field(default_factory=dict)
     lease: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a round works on: the payment as it was read, and the gateway's reference to ask by."""
+    """What a round works on: the payment as it was read, and the gateway's reference to ask by, ours or only hinted."""
 
     gateway: Gateway
     payment: Payment
     attempt: Attempt
     ref: str | None
+
+    @property
+    def is_hinted(self) -> bool:
+        """Whether the reference is only what a browser brought."""
+        return self.ref is not None and self.attempt.gateway_ref is None
 
     @property
     def stored(self) -> Attempt:
@@ -149,9 +156,9 @@ class Recorder:
 
     async def _not_ours(self, reading: Reading, verdict: NotOurs, inquiry: Inquiry) -> Outcome | None:
         """A hint that points elsewhere changes nothing of ours; our own reference pointing elsewhere needs a person."""
-        payment, attempt = reading.payment, reading.attempt
+        payment = reading.payment
         log.warning("result_not_ours", payment_id=payment.public_id, mismatch=verdict.mismatch)
-        if inquiry.hint is None or attempt.gateway_ref is not None:
+        if not reading.is_hinted:
             attention = "the gateway holds another order under our reference"
             noted = await self.undecided(reading, "not_ours", inquiry, is_asked=True, attention=attention)
             if noted is None:

@@ -1,13 +1,14 @@
 """The payments API: parse, call one service method, serialise."""
 
-from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET
 
 from app.api.idempotency import Intent, fingerprint, read_key
 from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.api.pagination import cursor, position
+from app.api.reading import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
 from app.payments import examples
@@ -31,7 +32,17 @@ RETRY_AFTER_S = "2"
 ANY = Auth.SERVER | Auth.CLIENT
 _OPENING = ("gateway_unavailable", "gateway_timeout", "gateway_refused", "illegal_transition")
 _VERIFYING = ("not_found", "malformed_id", "result_mismatch", "gateway_unavailable", "illegal_transition")
-_REPLAYED = {"Idempotency-Replayed": "`true` when this is the stored answer of an earlier call with the same key."}
+_REPLAYED = ("Idempotency-Replayed",)
+_LINKS = {
+    name: {"operationId": name, "parameters": {"id": "$response.body#/id"}, "description": "With its `id`."}
+    for name in ("getPayment", "listPaymentEvents", "createAttempt", "syncPayment")
+} | {
+    "completePayment": {
+        "operationId": "completePayment",
+        "requestBody": {"payment_id": "$response.body#/id"},
+        "description": "With its `id`, and what the gateway's browser side yielded.",
+    }
+}
 
 
 class PaymentsApi:
@@ -44,7 +55,7 @@ class PaymentsApi:
     async def create(self, call: Call) -> Answer:
         """`POST /payments`"""
         store = _store(call)
-        intent = Intent(f"{store}:create_payment", _key(call), fingerprint("create_payment", call.body))
+        intent = Intent(f"server:{store}:create_payment", _key(call), fingerprint("create_payment", call.body))
         return _created(await self._service.create(store, call.body, intent, self._render(call)))
 
     async def attempt(self, call: Call) -> Answer:
@@ -53,7 +64,8 @@ class PaymentsApi:
         intent = None
         if call.request.headers.get("idempotency-key") is not None:
             name = f"create_attempt:{payment_id.hex}"
-            intent = Intent(f"{call.caller.store or 'client'}:{name}", _key(call), fingerprint(name, call.body))
+            who = "client" if call.caller.store is None else f"server:{call.caller.store}"
+            intent = Intent(f"{who}:{name}", _key(call), fingerprint(name, call.body))
         done = await self._service.attempt(payment_id, call.caller.store, call.body.gateway, intent, self._render(call))
         return _created(done)
 
@@ -70,13 +82,13 @@ class PaymentsApi:
                 store=_store(call),
                 limit=query.limit + 1,
                 after=position(query.cursor) if query.cursor else None,
-                order_id=query.order_id,
-                status=query.status,
-                gateway=query.gateway,
-                customer_id=query.customer,
-                created_from=_moment("created_from", query.created_from),
-                created_before=_moment("created_before", query.created_before),
-                needs_attention=query.needs_attention,
+                order_id=query.order_id or None,
+                status=query.status or None,
+                gateway=query.gateway or None,
+                customer_id=query.customer or None,
+                created_from=read_moment("created_from", query.created_from) if query.created_from else None,
+                created_before=read_moment("created_before", query.created_before) if query.created_before else None,
+                needs_attention=None if query.needs_attention is UNSET else query.needs_attention,
             )
         )
         page = found[: query.limit]
@@ -94,16 +106,15 @@ class PaymentsApi:
     async def complete(self, call: Call) -> Answer:
         """`POST /payments/complete`"""
         body: CompletePayment = call.body
-        payment = await self._service.get(_completed_payment(call), call.caller.store)
-        fields = {name: value for name, value in msgspec.to_builtins(body).items() if isinstance(value, str)}
-        hint = self._service.read_callback(payment, fields)
+        brought = {name: value for name, value in msgspec.to_builtins(body).items() if value and name != "payment_id"}
         cause: Cause = "browser" if call.caller.is_client else "api"
-        return self._proven(call, await self._service.verify(payment.id, cause=cause, hint=hint))
+        payment_id, store = _completed_payment(call), call.caller.store
+        return self._proven(call, await self._service.verify(payment_id, cause=cause, store=store, brought=brought))
 
     async def sync(self, call: Call) -> Answer:
         """`POST /payments/{id}/sync`"""
-        payment = await self._service.get(_own_payment(call), call.caller.store)
-        return self._proven(call, await self._service.verify(payment.id, cause="api"))
+        payment_id, store = _own_payment(call), call.caller.store
+        return self._proven(call, await self._service.verify(payment_id, cause="api", store=store))
 
     def _proven(self, call: Call, outcome: Outcome) -> Answer:
         if outcome.mismatch is not None:
@@ -134,7 +145,7 @@ def operations(service: PaymentService, views: Views) -> list[Operation]:
         description="Not decided yet; ask again after `Retry-After` seconds.",
         schema=PaymentView,
         example=examples.PROCESSING,
-        headers={"Retry-After": "Seconds to wait."},
+        headers=("Retry-After",),
     )
     return [
         Operation(
@@ -153,7 +164,13 @@ def operations(service: PaymentService, views: Views) -> list[Operation]:
             body_example=examples.CREATE,
             idempotency="required",
             replies={
-                201: Reply(description="Created.", schema=PaymentView, example=examples.PAYMENT, headers=_REPLAYED)
+                201: Reply(
+                    description="Created.",
+                    schema=PaymentView,
+                    example=examples.PAYMENT,
+                    headers=_REPLAYED,
+                    links=_LINKS,
+                )
             },
             problems=("order_taken", *_OPENING),
         ),
@@ -289,18 +306,6 @@ def _completed_payment(call: Call) -> UUID:
     payment_id = ids.read(ids.Prefix.PAYMENT, body.payment_id)
     call.caller.require_payment(payment_id)
     return payment_id
-
-
-def _moment(name: str, text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise InvalidRequest((name, "is no RFC 3339 time, such as 2026-11-21T08:30:00Z")) from error
-    if moment.tzinfo is None:
-        raise InvalidRequest((name, "lacks a time zone; append Z for UTC"))
-    return moment
 
 
 def _mismatch(outcome: Outcome) -> ResultMismatch:

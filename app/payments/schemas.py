@@ -5,16 +5,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from app.api.reading import PLAIN
+from app.api import patterns
 from app.domain.states import AttemptStatus, PaymentStatus
 
 MAX_AMOUNT = 10**15
-_TEXT = r"^[^\u0000]*$"
-_WORD = r"^[a-z0-9_]+(?!\n)$"
 
-Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=PLAIN)]
-Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}(?!\n)$", description="ISO 3166-1 alpha-2.")]
-Minor = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
+Line = Annotated[str, Meta(min_length=1, max_length=200, pattern=patterns.LINE)]
+GatewayName = Annotated[str, Meta(min_length=1, max_length=40, pattern=patterns.WORD)]
+OrderId = Annotated[str, Meta(min_length=1, max_length=128, pattern=patterns.LINE)]
+CustomerId = Annotated[str, Meta(min_length=1, max_length=100, pattern=patterns.LINE)]
+Hint = Annotated[str, Meta(max_length=200)]
+Moment = Annotated[str, Meta(min_length=1, max_length=40, extra_json_schema={"format": "date-time"})]
 
 
 class Address(Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,68 +24,78 @@ class Address(Struct, frozen=True, forbid_unknown_fields=True):
     street: Line | None = None
     city: Line | None = None
     state: Line | None = None
-    postal_code: Annotated[str, Meta(min_length=1, max_length=20, pattern=PLAIN)] | None = None
+    postal_code: Annotated[str, Meta(min_length=1, max_length=20, pattern=patterns.LINE)] | None = None
 
 
 class CustomerIn(Struct, frozen=True, forbid_unknown_fields=True):
     """The buyer. Some gateways need parts of it; a missing one is refused by name before anything is stored."""
 
-    id: (
-        Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="Your id of this buyer.")] | None
-    ) = None
-    name: Line | None = None
-    email: Annotated[str, Meta(max_length=254, pattern=r"^[^@\s\u0000]+@[^@\s\u0000]+(?!\n)$")] | None = None
-    phone: Annotated[str, Meta(min_length=3, max_length=40, pattern=r"^[0-9+() .\-]+(?!\n)$")] | None = None
-    country: Country | None = None
-    address: Address | Line | None = None
+    id: Annotated[CustomerId | None, Meta(description="Your id of this buyer; searchable.")] = None
+    name: Annotated[Line | None, Meta(description="As the buyer writes it.")] = None
+    email: Annotated[
+        Annotated[str, Meta(max_length=254, pattern=patterns.EMAIL)] | None, Meta(description="Where receipts go.")
+    ] = None
+    phone: Annotated[
+        Annotated[str, Meta(min_length=3, max_length=40, pattern=patterns.PHONE)] | None,
+        Meta(description="With or without country code."),
+    ] = None
+    country: Annotated[
+        Annotated[str, Meta(pattern=patterns.COUNTRY)] | None, Meta(description="ISO 3166-1 alpha-2.")
+    ] = None
+    address: Annotated[Address | Line | None, Meta(description="In parts, or as one line.")] = None
 
 
 class TaxIn(Struct, frozen=True, forbid_unknown_fields=True):
     """Parts of the amount, in minor units."""
 
-    vat: (
-        Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="VAT within the amount. Absent: the usual share.")] | None
-    ) = None
+    vat: Annotated[
+        Annotated[int, Meta(ge=0, le=MAX_AMOUNT)] | None,
+        Meta(description="VAT within the amount. Absent: the usual share."),
+    ] = None
     tax_free: Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Part of the amount that is exempt from VAT.")] = 0
 
 
 class Item(Struct, frozen=True, forbid_unknown_fields=True):
     """One line of the order."""
 
-    name: Line
-    quantity: Annotated[int, Meta(ge=1, le=1_000_000)]
-    unit_amount: Minor
+    name: Annotated[Line, Meta(description="What the buyer reads.")]
+    quantity: Annotated[int, Meta(ge=1, le=1_000_000, description="How many.")]
+    unit_amount: Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Price of one, in minor units.")]
 
 
 class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of `POST /payments`. The amount is named here, by the shop's server, and nowhere else."""
 
-    order_id: Annotated[
-        str,
-        Meta(min_length=1, max_length=128, pattern=PLAIN, description="Your order. One open or paid payment each."),
+    order_id: Annotated[OrderId, Meta(description="Your order. It may have one open or paid payment at a time.")]
+    order_name: Annotated[
+        str, Meta(min_length=1, max_length=100, pattern=patterns.LINE, description="What the buyer reads.")
     ]
-    order_name: Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="What the buyer reads.")]
-    amount: Annotated[int, Meta(ge=1, le=MAX_AMOUNT, description="Minor units: 12000 for ₩12,000, 1234 for $12.34.")]
-    currency: Annotated[str, Meta(pattern=r"^[A-Z]{3}(?!\n)$", description="ISO 4217 code.")]
-    gateway: Annotated[str, Meta(max_length=40, description="Absent: chosen by the routing rules.")] | None = None
-    method: Annotated[str, Meta(min_length=1, max_length=40, pattern=_WORD)] | None = None
+    amount: Annotated[
+        int, Meta(ge=1, le=MAX_AMOUNT, description="Minor units of the currency: 12000 for ₩12,000, 1234 for $12.34.")
+    ]
+    currency: Annotated[str, Meta(pattern=patterns.CURRENCY, description="ISO 4217 code.")]
+    gateway: Annotated[GatewayName | None, Meta(description="Absent: chosen by the routing rules.")] = None
+    method: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=40, pattern=patterns.WORD)] | None,
+        Meta(description="How to pay, in the gateway's words. Absent: the buyer chooses."),
+    ] = None
     customer: CustomerIn = CustomerIn()
     tax: TaxIn = TaxIn()
-    items: Annotated[list[Item], Meta(max_length=200)] = []
-    return_url: (
-        Annotated[
-            str, Meta(max_length=2000, description="Where the buyer goes after the result; https or your app's scheme.")
-        ]
-        | None
-    ) = None
+    items: Annotated[
+        list[Item], Meta(max_length=200, description="The order's lines, for gateways that show them.")
+    ] = []
+    return_url: Annotated[
+        Annotated[str, Meta(max_length=2000)] | None,
+        Meta(description="Where the buyer goes after the result: https, or an app scheme that the settings allow."),
+    ] = None
     expires_in_s: Annotated[int, Meta(ge=60, le=2_592_000, description="How long the buyer may pay. Seconds.")] = 1800
-    save_billing_key: bool = False
+    save_billing_key: Annotated[bool, Meta(description="Keep the means of payment for later charges.")] = False
     metadata: Annotated[
         dict[
-            Annotated[str, Meta(min_length=1, max_length=40, pattern=PLAIN)],
-            Annotated[str, Meta(max_length=500, pattern=_TEXT)],
+            Annotated[str, Meta(min_length=1, max_length=40, pattern=patterns.LINE)],
+            Annotated[str, Meta(max_length=500, pattern=patterns.NO_NUL)],
         ],
-        Meta(max_length=50, description="Yours; returned as sent, never shown to buyers."),
+        Meta(max_length=50, description="Yours: strings by name, returned as sent, never shown to buyers."),
     ] = {}
     gateway_options: Annotated[
         dict[str, dict[str, Any]],
@@ -97,9 +108,9 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class CreateAttempt(Struct, frozen=True, forbid_unknown_fields=True):
-    """Body of `POST /payments/{id}/attempts`."""
+    """Body of `POST /payments/{id}/attempts`; `{}` is enough."""
 
-    gateway: Annotated[str, Meta(max_length=40, description="Absent: the same gateway again.")] | None = None
+    gateway: Annotated[GatewayName | None, Meta(description="Absent: the same gateway again.")] = None
 
 
 class CompletePayment(Struct, frozen=True):
@@ -108,33 +119,43 @@ class CompletePayment(Struct, frozen=True):
     With a client token, `payment_id` may be left out: the token names its payment.
     """
 
-    payment_id: Annotated[str, Meta(max_length=60)] | None = None
-    signature: Annotated[str, Meta(min_length=1, max_length=2000, pattern=PLAIN, description="Point3's.")] | None = (
-        None
+    payment_id: Annotated[
+        Annotated[str, Meta(max_length=60, extra_json_schema={"pattern": "^pay_[0-9a-f]{32}$"})] | None,
+        Meta(description="The payment's `id`."),
+    ] = None
+    signature: Annotated[
+        Annotated[str, Meta(min_length=1, max_length=2000, pattern=patterns.LINE)] | None,
+        Meta(description="Point3: what its widget posted."),
+    ] = None
+    imp_uid: Annotated[Hint | None, Meta(description="PortOne V1.")] = None
+    merchant_uid: Annotated[Hint | None, Meta(description="PortOne V1: the attempt's `reference`.")] = None
+    portone_payment_id: Annotated[Hint | None, Meta(description="PortOne V2: the attempt's `reference`.")] = (
+        msgspec.field(default=None, name="paymentId")
     )
-    imp_uid: Annotated[str, Meta(max_length=200)] | None = None
-    merchant_uid: Annotated[str, Meta(max_length=200)] | None = None
-    portone_payment_id: Annotated[str, Meta(max_length=200)] | None = msgspec.field(default=None, name="paymentId")
-    tx_id: Annotated[str, Meta(max_length=200)] | None = msgspec.field(default=None, name="txId")
-    transaction_id: Annotated[str, Meta(max_length=200)] | None = msgspec.field(default=None, name="transactionId")
+    tx_id: Annotated[Hint | None, Meta(description="PortOne V2.")] = msgspec.field(default=None, name="txId")
+    transaction_id: Annotated[Hint | None, Meta(description="Unifi Pay.")] = msgspec.field(
+        default=None, name="transactionId"
+    )
 
 
 class ListQuery(Struct, frozen=True):
-    """Query of `GET /payments`."""
+    """Query of `GET /payments`. What is UNSET does not filter; `status=null` is refused, not a missing filter."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="Rows a page.")] = 20
-    cursor: Annotated[str, Meta(max_length=100, description="`next_cursor` of the page before.")] | None = None
-    order_id: Annotated[str, Meta(min_length=1, max_length=128, pattern=PLAIN)] | None = None
-    status: PaymentStatus | None = None
-    gateway: Annotated[str, Meta(min_length=1, max_length=40, pattern=_WORD)] | None = None
-    customer: (
-        Annotated[str, Meta(min_length=1, max_length=100, pattern=PLAIN, description="`customer.id`.")] | None
-    ) = None
-    created_from: Annotated[str, Meta(max_length=40, description="RFC 3339 time, inclusive.")] | None = None
-    created_before: Annotated[str, Meta(max_length=40, description="RFC 3339 time, exclusive.")] | None = None
+    cursor: (
+        Annotated[str, Meta(pattern=patterns.CURSOR, description="`next_cursor` of the page before.")] | UnsetType
+    ) = UNSET
+    order_id: Annotated[OrderId, Meta(description="Payments of this order.")] | UnsetType = UNSET
+    status: Annotated[PaymentStatus, Meta(description="Payments that are in this status now.")] | UnsetType = UNSET
+    gateway: (
+        Annotated[GatewayName, Meta(description="The gateway of the newest attempt, or of the paid one.")] | UnsetType
+    ) = UNSET
+    customer: Annotated[CustomerId, Meta(description="`customer.id`.")] | UnsetType = UNSET
+    created_from: Annotated[Moment, Meta(description="RFC 3339 time, inclusive.")] | UnsetType = UNSET
+    created_before: Annotated[Moment, Meta(description="RFC 3339 time, exclusive.")] | UnsetType = UNSET
     needs_attention: (
-        Annotated[bool, Meta(description="Only those that a person should look at, or only the others.")] | None
-    ) = None
+        Annotated[bool, Meta(description="Only those that a person should look at, or only the others.")] | UnsetType
+    ) = UNSET
 
 
 class EventsQuery(Struct, frozen=True):
@@ -165,7 +186,7 @@ class AttemptView(Struct, frozen=True):
 
 
 NextAction = Annotated[
-    msgspec.Raw | None,
+    msgspec.Raw,
     Meta(
         extra_json_schema={
             "type": ["object", "null"],
@@ -182,11 +203,18 @@ NextAction = Annotated[
 Metadata = Annotated[
     msgspec.Raw, Meta(extra_json_schema={"type": "object", "additionalProperties": {"type": "string"}})
 ]
+Evidence = Annotated[
+    msgspec.Raw,
+    Meta(extra_json_schema={"type": "object", "description": "What was seen, as it was stored and hashed."}),
+]
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class PaymentView(Struct, frozen=True):
-    """A payment. Money is in minor units; times are RFC 3339 in UTC. For a client token, `metadata` is empty."""
+    """A payment. Money is in minor units; times are RFC 3339 in UTC.
+
+    For a client token, `metadata` is empty and `needs_attention` false.
+    """
 
     id: str
     status: PaymentStatus
@@ -240,8 +268,8 @@ class EventView(Struct, frozen=True):
     from_status: str | None = msgspec.field(name="from")
     to_status: str = msgspec.field(name="to")
     attempt: EventAttempt | None
-    evidence: Metadata | UnsetType = UNSET
-    hash: str = ""
+    evidence: Evidence
+    hash: str
 
 
 class EventPage(Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What the API, the checkout page, the worker and the commands do with payments. One method per intent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -121,10 +121,16 @@ class PaymentService:
         return await self._repository.events(payment_id, after_seq, limit)
 
     async def verify(
-        self, payment_id: UUID, *, cause: Cause, hint: str | None = None, attempt_id: UUID | None = None
+        self,
+        payment_id: UUID,
+        *,
+        cause: Cause,
+        store: str | None = None,
+        attempt_id: UUID | None = None,
+        brought: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Ask the gateway now; see `Verifier.verify`."""
-        return await self._verifier.verify(payment_id, cause=cause, hint=hint, attempt_id=attempt_id)
+        return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
 
     async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
         """Push an attempt's next look away after a look that broke, so that it does not stand in the way of others."""
@@ -138,11 +144,6 @@ class PaymentService:
     def frame_origins(self) -> list[str]:
         """Where the gateways' widgets come from; the checkout page may frame nothing else."""
         return sorted({origin for gateway in self._registry for origin in gateway.frame_origins})
-
-    def read_callback(self, payment: Payment, fields: dict[str, str]) -> str | None:
-        """The gateway reference that a browser brought for this payment, if any."""
-        gateway = self._registry.get(payment.last_attempt.gateway)
-        return gateway.read_callback(fields) if gateway else None
 
     async def _go_on(self, payment_id: UUID, intent: Intent, render: Render) -> Created:
         """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""

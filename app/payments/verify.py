@@ -5,6 +5,7 @@ still as it was read; otherwise it is read and judged again. Docs: docs/decision
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -45,18 +46,26 @@ class Verifier:
         self._running: dict[object, asyncio.Task[Outcome]] = {}
 
     async def verify(
-        self, payment_id: UUID, *, cause: Cause, hint: str | None = None, attempt_id: UUID | None = None
+        self,
+        payment_id: UUID,
+        *,
+        cause: Cause,
+        store: str | None = None,
+        attempt_id: UUID | None = None,
+        brought: Mapping[str, str] | None = None,
     ) -> Outcome:
         """Ask the gateway about an attempt and store what it says. Safe to repeat.
 
-        `hint` is the gateway_ref that a browser or webhook brought; it is believed only when the look-up shows our order.
-        Callers with the same question share one answer; a caller that is canceled does not cancel it for the others.
+        `brought` are the fields that a browser came back with: hints, believed only when the look-up shows our order.
+        `store` None: the caller's right to the payment is already proven. Callers with the same question share one
+        answer; a caller that is canceled does not cancel it for the others.
         Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
         """
-        question = (payment_id, attempt_id, hint)
+        brought = brought or {}
+        question = (payment_id, store, attempt_id, tuple(sorted(brought.items())))
         task = self._running.get(question)
         if task is None:
-            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, hint, attempt_id)))
+            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, store, attempt_id, brought)))
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
@@ -65,10 +74,11 @@ class Verifier:
         patience = monotonic() + self._settings.confirm_wait_s
         rounds = 0
         while True:
-            payment = await self._repository.load(payment_id)
+            payment = await self._repository.load(payment_id, inquiry.store)
             if payment is None:
                 raise NotFound()
-            attempt = _pick(payment, inquiry)
+            hints = self._hints(payment, inquiry.brought)
+            attempt = _pick(payment, inquiry.attempt_id, hints)
             if attempt is None:
                 return Outcome(payment, is_decided=True)
             if attempt.is_busy(self._now()) and attempt.busy_until != inquiry.lease:
@@ -76,21 +86,21 @@ class Verifier:
                     return Outcome(payment, is_decided=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
-            outcome = await self._round(payment, attempt, inquiry)
+            outcome = await self._round(payment, attempt, hints.get(attempt.gateway), inquiry)
             rounds += 1
             if outcome is not None:
                 return outcome
             if rounds == MAX_ROUNDS:
                 return Outcome(payment, is_decided=False)
 
-    async def _round(self, payment: Payment, attempt: Attempt, inquiry: Inquiry) -> Outcome | None:
+    async def _round(self, payment: Payment, attempt: Attempt, hint: str | None, inquiry: Inquiry) -> Outcome | None:
         """One look and what follows from it. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
             await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
-        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or inquiry.hint)
+        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint)
         if attempt.give_back in {"owed", "asked"}:
             settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause)
             return outcome_of(settled, attempt.id) if settled is not None else None
@@ -111,6 +121,12 @@ class Verifier:
         if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
         return await self._confirm(reading, ref, held, inquiry)
+
+    def _hints(self, payment: Payment, brought: Mapping[str, str]) -> dict[str, str]:
+        """What a browser brought, read by each gateway that this payment was tried at: their references, by gateway."""
+        gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
+        found = {gateway.name: gateway.read_callback(brought) for gateway in gateways if gateway and brought}
+        return {name: ref for name, ref in found.items() if ref}
 
     def _confirms_blindly(self, reading: Reading) -> bool:
         """Whether this gateway shows nothing before confirm, and this attempt may be confirmed for the first time."""
@@ -186,14 +202,13 @@ def _shows_unconfirmed(gateway: Gateway) -> bool:
     return Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
 
 
-def _pick(payment: Payment, inquiry: Inquiry) -> Attempt | None:
+def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, str]) -> Attempt | None:
     """The attempt that a question is about; None when the payment is paid and nobody asked for a certain attempt."""
-    if inquiry.attempt_id is not None:
-        return next((a for a in payment.attempts if a.id == inquiry.attempt_id), None)
-    if inquiry.hint is not None and (
-        bound := next((a for a in payment.attempts if a.gateway_ref == inquiry.hint), None)
-    ):
-        return bound
+    if attempt_id is not None:
+        return next((a for a in payment.attempts if a.id == attempt_id), None)
+    bound = [a for a in payment.attempts if a.gateway_ref and hints.get(a.gateway) == a.gateway_ref]
+    if bound:
+        return bound[0]
     if payment.status in PAYMENT_COLLECTED:
         return None
     undecided = [a for a in payment.attempts if a.is_undecided]

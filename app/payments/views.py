@@ -22,7 +22,8 @@ class Views:
         self._tokens = tokens
 
     def payment(self, payment: Payment, *, for_client: bool) -> PaymentView:
-        """The payment's JSON. A buyer's browser gets no `metadata`: that is the shop's own."""
+        """The payment's JSON. A buyer's browser gets no `metadata` and no word of ours to operators."""
+        attention = None if for_client else payment.attention
         token = self._tokens.token(payment.id)
         attempts = [_attempt(attempt) for attempt in payment.attempts]
         last = payment.last_attempt
@@ -42,11 +43,11 @@ class Views:
             client_token=token,
             checkout_url=f"{self._public_url}/checkout/{token}",
             return_url=payment.return_url,
-            next_action=msgspec.Raw(action.encode()) if action else None,
+            next_action=msgspec.Raw(action.encode() if action else b"null"),
             attempts=attempts,
             last_failure=next((view.failure for view in reversed(attempts) if view.failure), None),
-            needs_attention=payment.attention is not None,
-            attention_reason=payment.attention,
+            needs_attention=attention is not None,
+            attention_reason=attention,
             created_at=rfc3339(payment.created_at),
             paid_at=rfc3339(payment.paid_at) if payment.paid_at else None,
             expires_at=rfc3339(payment.expires_at),

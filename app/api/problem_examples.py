@@ -1,0 +1,57 @@
+"""One example of every problem, its text filled in, for the OpenAPI document and the pages behind `type`."""
+
+from typing import Any
+
+from app.api.problems import PROBLEMS, explain, problem_body
+from app.api.reading import MAX_BODY_BYTES
+from app.domain.language import Language
+
+PAYMENT_ID = "pay_019aa6f1c2d37e4f8a5b6c7d8e9f0a1b"
+REQUEST_ID = "019aa6f1c2d97a01b2c3d4e5f6071829"
+
+_STOPPED: dict[str, object] = {"gateway": "point3", "payment_id": PAYMENT_ID}
+EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
+    "invalid_request": {"errors": [{"field": "amount", "message": "expected `int` >= 1"}]},
+    "malformed_id": {"prefix": "pay"},
+    "body_too_large": {"limit_bytes": MAX_BODY_BYTES},
+    "idempotency_key_in_use": {"retry_after_s": 12},
+    "unauthorized": {"hint": "The key is unknown or was revoked."},
+    "forbidden": {"hint": "The key lacks the scope payments:write.", "scope": "payments:write"},
+    "order_taken": {"order_id": "order-20261121-0001", "payment_id": PAYMENT_ID},
+    "payment_not_open": {"status": "paid", "payment_id": PAYMENT_ID},
+    "payment_processing": {"payment_id": PAYMENT_ID, "retry_after_s": 2},
+    "too_many_attempts": {"payment_id": PAYMENT_ID, "limit": 50},
+    "result_mismatch": {
+        "payment_id": PAYMENT_ID,
+        "payment_status": "open",
+        "mismatch": "amount_mismatch",
+        "action": "The refund was requested from the gateway.",
+        "action_ko": "결제사에 환불을 요청했습니다.",
+    },
+    "illegal_transition": {"source": "pending", "target": "created"},
+    "overloaded": {"retry_after_s": 1},
+    "gateway_unavailable": _STOPPED,
+    "gateway_timeout": _STOPPED,
+    "gateway_refused": _STOPPED | {"raw_code": "401"},
+}
+"""What the details of an error hold, for the codes that have any."""
+
+
+def example(code: str, language: Language = "en", *, instance: str = "/payments") -> dict[str, Any]:
+    """The whole body of such a problem."""
+    return problem_body(code, EXAMPLE_DETAILS.get(code, {}), language, instance=instance, request_id=REQUEST_ID)
+
+
+def example_text(code: str, language: Language) -> str:
+    """Its `detail`."""
+    return explain(code, EXAMPLE_DETAILS.get(code, {}), language)
+
+
+def response_headers(codes: list[str]) -> set[str]:
+    """The headers, besides those of every answer, that some of these problems carry."""
+    headers = {"Content-Language"}
+    if any("retry_after_s" in EXAMPLE_DETAILS.get(code, {}) for code in codes):
+        headers.add("Retry-After")
+    if any(PROBLEMS[code].status == 401 for code in codes):
+        headers.add("WWW-Authenticate")
+    return headers

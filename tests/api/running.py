@@ -1,0 +1,31 @@
+"""A second product beside the one of the fixtures: other settings on the same database, as another process would be."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+
+from app.domain.clock import Now
+from app.main import create_app
+from app.settings import Settings
+from tests.support import lifespan
+
+
+@asynccontextmanager
+async def running(settings: Settings, now: Now, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
+    """A shop server's client of a product with these settings."""
+    app = create_app(settings, now)
+    headers = {"Authorization": f"Bearer {api_key}"}
+    async with (
+        lifespan(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app=app), base_url="http://testserver", headers=headers
+        ) as client,
+    ):
+        yield client
+
+
+def with_point3(settings: Settings, **changes: object) -> Settings:
+    """The same settings with another Point3 account."""
+    assert settings.point3 is not None
+    return settings.model_copy(update={"point3": settings.point3.model_copy(update=changes)})

@@ -1,0 +1,129 @@
+"""The Idempotency-Key of `POST /payments`: its form, what counts as the same request, and what a replay is."""
+
+import json
+from typing import Any
+
+import httpx
+
+from app.api_keys.service import ApiKeyService
+from app.db.database import Database
+from app.main import Parts
+from tests.api.checks import problem, row_counts
+from tests.support import MovableClock, Shop, order
+
+DAYS_30_S = 30 * 24 * 3600
+
+
+async def _create(client: httpx.AsyncClient, name: str, body: Any) -> httpx.Response:
+    content = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    headers = {"Idempotency-Key": name, "Content-Type": "application/json"}
+    return await client.post("/payments", content=content, headers=headers)
+
+
+async def test_a_create_without_a_key_is_refused(client: httpx.AsyncClient, database: Database) -> None:
+    before = await row_counts(database)
+    problem(await client.post("/payments", json=order()), "idempotency_key_missing")
+    problem(await client.post("/payments", json=order(), headers={"Idempotency-Key": "  "}), "idempotency_key_missing")
+    assert await row_counts(database) == before
+
+
+async def test_a_malformed_key_is_refused(client: httpx.AsyncClient, database: Database) -> None:
+    before = await row_counts(database)
+    for name in [b"two words", b"x" * 256, b"tab\tbed", "키".encode(), b"\xff", b'"a b"', b'"' + b"x" * 256 + b'"']:
+        answer = await client.post("/payments", json=order(), headers={b"Idempotency-Key": name})
+        problem(answer, "idempotency_key_malformed")
+    assert await row_counts(database) == before
+
+
+async def test_the_longest_key_is_taken(client: httpx.AsyncClient) -> None:
+    assert (await _create(client, "x" * 255, order())).status_code == 201
+    assert (await _create(client, '"' + "y" * 255 + '"', order())).status_code == 201
+
+
+async def test_the_same_request_again_is_the_stored_answer_again(client: httpx.AsyncClient, database: Database) -> None:
+    body = order()
+    first = await _create(client, "one", body)
+    assert first.status_code == 201
+    assert "idempotency-replayed" not in first.headers
+    stored = await row_counts(database)
+    again = await _create(client, "one", body)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert again.headers["content-type"] == first.headers["content-type"]
+    assert await row_counts(database) == stored
+
+
+async def test_a_quoted_key_and_a_bare_one_are_the_same(client: httpx.AsyncClient) -> None:
+    body = order()
+    first = await _create(client, '"one"', body)
+    again = await _create(client, "one", body)
+    assert again.content == first.content
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_order_space_and_spelling_make_no_other_request(client: httpx.AsyncClient) -> None:
+    body = order(order_id="o-1", order_name="mug", metadata={"a": "1", "b": "2"})
+    first = await _create(client, "one", body)
+    for spelled in (
+        '{"currency": "KRW", "amount": 24000, "order_name": "mug", "order_id": "o-1", "metadata": {"b": "2", "a": "1"}}',
+        '{\n\t"order_id":"o-1","order_name":"\\u006dug","amount":24000,"currency":"KRW","metadata":{"a":"1","b":"2"}\n}\n',
+        '{"order_id":"o-1","order_name":"mug","amount":24000,"currency":"KRW","metadata":{"a":"1","b":"2"},"items":[]}',
+    ):
+        again = await _create(client, "one", spelled)
+        assert again.status_code == 201, again.text
+        assert again.content == first.content
+        assert again.headers["idempotency-replayed"] == "true"
+
+
+async def test_another_body_under_the_same_key_is_refused(client: httpx.AsyncClient, database: Database) -> None:
+    body = order()
+    first = await _create(client, "one", body)
+    stored = await row_counts(database)
+    for changes in (
+        {"amount": 24001},
+        {"order_id": "other"},
+        {"metadata": {"a": "2"}},
+        {"tax": {"vat": 100}},
+        {"expires_in_s": 60},
+    ):
+        problem(await _create(client, "one", body | changes), "idempotency_key_reused")
+    assert await row_counts(database) == stored
+    assert (await _create(client, "one", body)).content == first.content
+
+
+async def test_the_replay_stays_what_it_was_after_the_payment_was_paid(client: httpx.AsyncClient, shop: Shop) -> None:
+    body = order()
+    first = await _create(client, "one", body)
+    payment = first.json()
+    assert (await shop.complete(payment, **await shop.buyer_pays(payment))).json()["status"] == "paid"
+    again = await _create(client, "one", body)
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again.headers["idempotency-replayed"] == "true"
+    assert (await shop.get(payment))["status"] == "paid"
+
+
+async def test_a_key_belongs_to_its_store(client: httpx.AsyncClient, database: Database) -> None:
+    _, other_key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="other", name="tests")
+    body = order()
+    first = await _create(client, "one", body)
+    headers = {"Idempotency-Key": "one", "Authorization": f"Bearer {other_key}"}
+    second = await client.post("/payments", json=body, headers=headers)
+    assert second.status_code == 201
+    assert "idempotency-replayed" not in second.headers
+    assert second.json()["id"] != first.json()["id"]
+
+
+async def test_a_refused_request_does_not_use_up_its_key(client: httpx.AsyncClient) -> None:
+    body = order()
+    assert (await _create(client, "one", body | {"amount": 0})).status_code == 422
+    assert (await _create(client, "one", body)).status_code == 201
+
+
+async def test_a_key_is_forgotten_after_thirty_days_and_not_before(
+    client: httpx.AsyncClient, parts: Parts, clock: MovableClock
+) -> None:
+    await _create(client, "one", order())
+    clock.advance(DAYS_30_S - 60)
+    assert await parts.idempotency.forget_old() == 0
+    clock.advance(120)
+    assert await parts.idempotency.forget_old() == 1

@@ -1,0 +1,200 @@
+"""`GET /openapi.json`: valid, complete, and true: every example is what its schema and our own types say."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import jsonschema_rs
+import msgspec
+import pytest
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+
+from app.api.openapi import ALWAYS
+from app.api.problem_examples import EXAMPLE_DETAILS
+from app.api.problems import PROBLEMS
+from app.payments import schemas
+from tests.api.checks import problem
+from tests.support import key
+
+Document = dict[str, Any]
+JSON, PROBLEM = "application/json", "application/problem+json"
+
+
+@pytest.fixture
+async def document(client: httpx.AsyncClient) -> Document:
+    answer = await client.get("/openapi.json")
+    assert answer.status_code == 200
+    return dict(answer.json())
+
+
+def _operations(document: Document) -> Iterator[tuple[str, str, Document]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def _resolve(document: Document, part: Any) -> Any:
+    while isinstance(part, dict) and "$ref" in part:
+        target: Any = document
+        for name in part["$ref"].removeprefix("#/").split("/"):
+            target = target[name]
+        part = target
+    return part
+
+
+def _examples(content: Document) -> list[Any]:
+    single = [content["example"]] if "example" in content else []
+    return single + [example["value"] for example in content.get("examples", {}).values()]
+
+
+def _check(document: Document, schema: Document, example: Any) -> None:
+    """The example is valid by the schema, in the dialect that OpenAPI 3.1 uses, formats included."""
+    whole = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "components": document["components"],
+        "allOf": [schema],
+    }
+    jsonschema_rs.Draft202012Validator(whole, validate_formats=True).validate(example)
+
+
+def test_the_validator_sees_what_is_wrong(document: Document) -> None:
+    schema = {"$ref": "#/components/schemas/CreatePayment"}
+    good = {"order_id": "a", "order_name": "b", "amount": 1, "currency": "KRW"}
+    _check(document, schema, good)
+    for wrong in ({"amount": 0}, {"currency": "krw"}, {"colour": "red"}, {"customer": {"email": "x"}}):
+        with pytest.raises(jsonschema_rs.ValidationError):
+            _check(document, schema, good | wrong)
+
+
+async def test_it_is_valid_openapi_3_1(document: Document) -> None:
+    assert document["openapi"].startswith("3.1")
+    jsonschema_rs.validator_for(OPENAPI_31).validate(document)
+
+
+async def test_every_reference_leads_somewhere(document: Document) -> None:
+    text = msgspec.json.encode(document).decode()
+    for reference in set(re.findall(r'"\$ref":"([^"]+)"', text)):
+        assert _resolve(document, {"$ref": reference})
+
+
+async def test_every_operation_says_what_it_is_for(document: Document) -> None:
+    tags = {tag["name"] for tag in document["tags"]}
+    ids = []
+    for path, method, operation in _operations(document):
+        at = f"{method} {path}"
+        assert operation["summary"], at
+        assert operation["description"], at
+        assert set(operation["tags"]) <= tags, at
+        assert operation["tags"], at
+        ids.append(operation["operationId"])
+        assert "security" in operation, at
+        for parameter in operation.get("parameters", []):
+            resolved = _resolve(document, parameter)
+            assert resolved["description"], (at, resolved)
+            assert resolved["schema"], (at, resolved)
+            if resolved["in"] != "query":
+                _check(document, resolved["schema"], resolved["example"])
+        for status, answer in operation["responses"].items():
+            assert answer["description"], (at, status)
+            assert "X-Request-Id" in answer["headers"], (at, status)
+    assert len(set(ids)) == len(ids)
+
+
+async def test_every_member_of_a_body_is_described(document: Document) -> None:
+    for name in ("CreatePayment", "CreateAttempt", "CompletePayment", "Problem", "CustomerIn", "TaxIn", "Item"):
+        for member, schema in document["components"]["schemas"][name]["properties"].items():
+            assert _resolve(document, schema).get("description"), (name, member)
+
+
+async def test_every_request_and_every_success_has_a_valid_example(document: Document) -> None:
+    for path, method, operation in _operations(document):
+        contents = [operation["requestBody"]["content"][JSON]] if "requestBody" in operation else []
+        contents += [answer["content"][JSON] for answer in operation["responses"].values() if JSON in answer["content"]]
+        assert contents, (method, path)
+        for content in contents:
+            assert _examples(content), (method, path)
+            for example in _examples(content):
+                _check(document, content["schema"], example)
+
+
+async def test_every_example_is_read_by_our_own_types(document: Document) -> None:
+    for path, method, operation in _operations(document):
+        if operation["tags"] == ["operations"]:
+            continue
+        if "requestBody" in operation:
+            content = operation["requestBody"]["content"][JSON]
+            for example in _examples(content):
+                msgspec.json.decode(msgspec.json.encode(example), type=_type(content), strict=True)
+        for answer in operation["responses"].values():
+            for example in _examples(answer["content"].get(JSON, {})):
+                read = msgspec.json.decode(msgspec.json.encode(example), type=_type(answer["content"][JSON]))
+                assert msgspec.json.decode(msgspec.json.encode(read)) == example, (method, path)
+
+
+def _type(content: Document) -> Any:
+    return getattr(schemas, content["schema"]["$ref"].rpartition("/")[2])
+
+
+async def test_every_operation_shows_every_problem_that_it_may_answer(document: Document) -> None:
+    for path, method, operation in _operations(document):
+        if operation["tags"] == ["operations"]:
+            continue
+        shown: set[str] = set()
+        for status, answer in operation["responses"].items():
+            if PROBLEM not in answer["content"]:
+                continue
+            content = answer["content"][PROBLEM]
+            for code, example in content["examples"].items():
+                shown.add(code)
+                body = example["value"]
+                _check(document, content["schema"], body)
+                assert (str(body["status"]), body["code"]) == (status, code)
+                assert not re.search(r"\{|\?", body["detail"]), body["detail"]
+                assert body["instance"].startswith("/payments")
+                assert ("retry_after_s" in body) <= ("Retry-After" in answer["headers"])
+            assert "Content-Language" in answer["headers"]
+            assert ("WWW-Authenticate" in answer["headers"]) is (status == "401")
+        assert shown >= set(ALWAYS), (method, path)
+        if "requestBody" in operation:
+            assert shown >= {"malformed_body", "unsupported_media_type", "body_too_large", "invalid_request"}
+
+
+async def test_the_example_of_a_problem_is_what_is_really_answered(client: httpx.AsyncClient) -> None:
+    def members(code: str) -> set[str]:
+        hidden = {"hint", "action_ko"}
+        return {"payment_status" if name == "status" else name for name in EXAMPLE_DETAILS.get(code, {})} - hidden
+
+    standard = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
+    for code, answer in {
+        "malformed_id": await client.get("/payments/x"),
+        "body_too_large": await client.post("/payments", content=b"x" * 70_000, headers=key()),
+        "unauthorized": await client.get("/payments", headers={"Authorization": ""}),
+        "invalid_request": await client.post("/payments", json={}, headers=key()),
+        "not_found": await client.get("/nowhere"),
+        "malformed_body": await client.post("/payments", content=b"{", headers=key()),
+    }.items():
+        assert problem(answer, code).keys() == standard | members(code)
+
+
+async def test_the_codes_of_the_document_are_those_that_exist(document: Document) -> None:
+    assert document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(PROBLEMS)
+
+
+async def test_the_document_says_who_may_call(document: Document) -> None:
+    allowed = {
+        operation["operationId"]: {name for choice in operation["security"] for name in choice}
+        for _, _, operation in _operations(document)
+    }
+    both = {"secretKey", "clientToken"}
+    assert allowed == {
+        "createPayment": {"secretKey"},
+        "listPayments": {"secretKey"},
+        "completePayment": both,
+        "getPayment": both,
+        "listPaymentEvents": {"secretKey"},
+        "createAttempt": both,
+        "syncPayment": {"secretKey"},
+        "getHealth": set(),
+        "getReadiness": set(),
+    }
