@@ -14,7 +14,7 @@ from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, content_security_policy, format_amount
 from app.domain.currencies import EXPONENT
 from app.domain.errors import NotFound
-from app.domain.language import pick_language
+from app.domain.language import Language, pick_language
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings
@@ -24,7 +24,15 @@ def checkout_routes(
     service: PaymentService, views: Views, tokens: ClientTokens, settings: Settings, templates: Environment
 ) -> list[Route]:
     """The route of the page."""
-    page = templates.get_template("checkout.html")
+    page, unknown = templates.get_template("checkout.html"), templates.get_template("checkout_unknown.html")
+
+    def fenced(html: str, status: int, language: Language, nonce: str, frame_src: list[str]) -> Response:
+        headers = {
+            "Content-Security-Policy": content_security_policy(nonce, frame_src, settings.frame_ancestors),
+            "Cache-Control": "no-store",
+            "Content-Language": language,
+        }
+        return HTMLResponse(html, status, headers)
 
     async def show(request: Request) -> Response:
         request.scope["path_kind"] = "/checkout/{client_token}"
@@ -34,14 +42,16 @@ def checkout_routes(
             payment = await service.get(payment_id, None) if payment_id else None
         except NotFound:
             payment = None
+        language, nonce = pick_language(request.headers.get("accept-language")), secrets.token_urlsafe(18)
         if payment is None:
-            return problem(request, "not_found", {})
+            if "text/html" not in request.headers.get("accept", ""):
+                return problem(request, "not_found", {})
+            return fenced(unknown.render(lang=language, texts=TEXTS[language]), 404, language, nonce, [])
         shown = views.payment(payment, for_client=True)
-        language = pick_language(request.headers.get("accept-language"))
         view = CheckoutView(
             lang=language,
             texts=TEXTS[language],
-            nonce=secrets.token_urlsafe(18),
+            nonce=nonce,
             payment_id=shown.id,
             order_name=payment.order_name,
             amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
@@ -52,13 +62,6 @@ def checkout_routes(
             last_failure=msgspec.to_builtins(shown.last_failure),
             expires_at=shown.expires_at,
         )
-        headers = {
-            "Content-Security-Policy": content_security_policy(
-                view.nonce, service.frame_origins(), settings.frame_ancestors
-            ),
-            "Cache-Control": "no-store",
-            "Content-Language": language,
-        }
-        return HTMLResponse(page.render(view=view), headers=headers)
+        return fenced(page.render(view=view), 200, language, nonce, service.frame_origins())
 
     return [Route("/checkout/{client_token}", show, include_in_schema=False)]

@@ -5,7 +5,7 @@
  * a failure: the server may well have done it (design, law 4).
  *
  * @typedef {{kind: "payment", payment: Payment}
- *   | {kind: "undecided", retryAfterS: number | null}
+ *   | {kind: "undecided", retryAfterS: number | null, isProcessing: boolean}
  *   | {kind: "problem", status: number, code: string, detail: string}} Answer
  * @typedef {{id: string, status: string, last_failure: ?object, next_action: ?object}} Payment
  */
@@ -54,19 +54,19 @@ export function createApi(page) {
     } finally {
       clearTimeout(timer);
     }
-    return response ? understand(response, data) : { kind: "undecided", retryAfterS: null };
+    return response ? understand(response, data) : { kind: "undecided", retryAfterS: null, isProcessing: false };
   }
 }
 
 /** @returns {Answer} */
 function understand(response, data) {
-  if (ASK_AGAIN.has(response.status) || response.status >= 500 || data?.retryable === true) {
-    return { kind: "undecided", retryAfterS: seconds(response.headers.get("Retry-After")) };
+  const isPayment = response.ok && typeof data?.status === "string";
+  const isUndecided = ASK_AGAIN.has(response.status) || response.status >= 500 || data?.retryable === true;
+  if (isUndecided || (response.ok && !isPayment)) {
+    const retryAfterS = seconds(response.headers.get("Retry-After"));
+    return { kind: "undecided", retryAfterS, isProcessing: isPayment && data.status === "processing" };
   }
-  if (response.ok) {
-    const isPayment = typeof data?.status === "string";
-    return isPayment ? { kind: "payment", payment: data } : { kind: "undecided", retryAfterS: null };
-  }
+  if (isPayment) return { kind: "payment", payment: data };
   return { kind: "problem", status: response.status, code: String(data?.code ?? ""), detail: String(data?.detail ?? "") };
 }
 

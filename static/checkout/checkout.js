@@ -76,7 +76,7 @@ async function openAttempt() {
 }
 
 /** Show a payment about which there is nothing to ask now. */
-function rest({ status, last_failure, next_action }, proof = {}) {
+function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) {
   forget(page.payment_id);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
@@ -84,12 +84,27 @@ function rest({ status, last_failure, next_action }, proof = {}) {
   }
   panel.show(`${status}_heading` in page.texts ? status : "review");
   if (status === "paid") panel.leaveSoon();
-  if (status in NEWS) tell(NEWS[status], status === "paid" ? (proof.signature ?? "") : status, status);
+  const signature = proof.signature ?? attempts.find((attempt) => attempt.status === "captured")?.gateway_ref ?? "";
+  if (status in NEWS) tell(NEWS[status], status === "paid" ? signature : status, status);
 }
 
-function showClosed(action) {
-  panel.show("closed", { retry: () => run(() => pay(action)) });
-  tell("error", "closed", "open");
+/** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */
+async function showClosed(action) {
+  const looking = api.complete({});
+  const wanted = new Promise((resolve) => panel.show("closed", { retry: () => resolve("again") }));
+  const isImpatient = (await Promise.race([wanted, looking])) === "again";
+  if (isImpatient) panel.show("paying");
+  const answer = await looking;
+  if (answer.kind === "problem") return showRefused(answer);
+  if (answer.kind === "undecided" && answer.isProcessing) return confirm({});
+  const { status, next_action } = answer.kind === "payment" ? answer.payment : { status: "open", next_action: action };
+  if (status !== "open") return rest(answer.payment);
+  if (!next_action) return isImpatient ? openAttempt() : rest(answer.payment);
+  if (!isImpatient) {
+    tell("error", "closed", "open");
+    await wanted;
+  }
+  return pay(next_action);
 }
 
 function showDeclined({ code, message }) {

@@ -1,21 +1,26 @@
-"""Fixtures: one Chromium a run, and for each test the product, Point3's simulator and the demo shop on ports of their own."""
+"""Fixtures: one Chromium and one site a run (product, Point3's simulator, demo shop), and fresh buyers for every test."""
 
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import httpx
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from app.api_keys.service import ApiKeyService
 from app.db.database import Database
+from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import free_port, serving
 from app.demo.shop import create_shop
 from app.main import create_app
-from app.settings import Settings
-from app.simulator.server import Simulator
-from tests.browser.driver import COUNT_SENTINELS, Buyer, Witness, World
+from app.settings import Point3Settings, Settings
+from app.simulator.server import Simulator, SimulatorSettings
+from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
+from tests.conftest import TEMPLATE
 from tests.support import Shop
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -33,6 +38,8 @@ ARGUMENTS = [
 NewBuyer = Callable[..., Awaitable[Buyer]]
 """Opens a fresh browser context; keyword arguments are Playwright's, such as `locale` and `viewport`."""
 
+_databases = count(1)
+
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
@@ -45,40 +52,63 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
-def changes() -> dict[str, object]:
-    """Settings that a test wants otherwise: parametrize it."""
-    return {}
+@asynccontextmanager
+async def open_site(postgres: EmbeddedPostgres, **changes: Any) -> AsyncIterator[World]:
+    """All parts on ports of their own, with a database of their own. `changes` are settings."""
+    name = f"browser_{next(_databases)}"
+    postgres.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    api_port, shop_port = free_port(0), free_port(0)
+    storefront = f"http://127.0.0.1:{shop_port}"
+    async with AsyncExitStack() as stack:
+        simulator = Simulator(SimulatorSettings(slow_s=0.3))
+        await simulator.start()
+        stack.push_async_callback(simulator.stop)
+        account = simulator.gateways["point3"]
+        settings = Settings(
+            _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
+            database_url=postgres.app_url(name),
+            public_url=f"http://127.0.0.1:{api_port}",
+            time_scale=50,
+            log_level="error",
+            point3=Point3Settings.model_validate(
+                {
+                    **account,
+                    "widget_origin": account["base_url"],
+                    "client_business_num": "1234567890",
+                    "client_nickname": "Test shop",
+                    "timeout_s": 2.0,
+                }
+            ),
+            **changes,
+        )
+        database = Database(settings.database_url, connections=4)
+        await database.open()
+        stack.push_async_callback(database.close)
+        keys = ApiKeyService(database, "test")
+        _, key = await keys.create(mode="test", scopes=["*"], store="main", name="tests")
+        await stack.enter_async_context(serving(create_app(settings), api_port))
+        await stack.enter_async_context(serving(create_shop(settings.public_url, key, storefront), shop_port))
+        headers = {"Authorization": f"Bearer {key}"}
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.public_url, headers=headers))
+        yield World(
+            api=settings.public_url,
+            widget=account["base_url"],
+            storefront=storefront,
+            shop=Shop(client, simulator, settings),
+            database=database,
+        )
+
+
+@pytest.fixture(scope="session")
+async def site(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
+    async with open_site(postgres) as site:
+        yield site
 
 
 @pytest.fixture
-def settings(settings: Settings, changes: dict[str, object]) -> Settings:
-    return settings.model_copy(update={"public_url": f"http://127.0.0.1:{free_port(0)}", **changes})
-
-
-@pytest.fixture
-async def served(settings: Settings) -> AsyncIterator[str]:
-    """The real product behind a real server; its address."""
-    async with serving(create_app(settings), int(settings.public_url.rpartition(":")[2])):
-        yield settings.public_url
-
-
-@pytest.fixture
-async def client(served: str, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
-    """The shop's server, over real HTTP."""
-    async with httpx.AsyncClient(base_url=served, headers={"Authorization": f"Bearer {api_key}"}) as client:
-        yield client
-
-
-@pytest.fixture
-async def world(
-    served: str, api_key: str, simulator: Simulator, shop: Shop, database: Database
-) -> AsyncIterator[World]:
-    port = free_port(0)
-    storefront = f"http://127.0.0.1:{port}"
-    async with serving(create_shop(served, api_key, storefront), port):
-        widget = simulator.gateways["point3"]["base_url"]
-        yield World(api=served, widget=widget, storefront=storefront, shop=shop, database=database)
+async def world(site: World) -> World:
+    """The site, as far as this test has changed it."""
+    return replace(site, begins_at=len(await site.journal()))
 
 
 @pytest.fixture
@@ -89,7 +119,7 @@ async def new_buyer(chromium: Browser, world: World) -> AsyncIterator[NewBuyer]:
         async def new_buyer(**options: Any) -> Buyer:
             context = await chromium.new_context(**{"locale": "en-US", **options})
             stack.push_async_callback(context.close)
-            context.set_default_timeout(8_000)
+            context.set_default_timeout(PATIENCE_MS)
             await context.add_init_script(COUNT_SENTINELS)
             witness = Witness(context)
             witnesses.append(witness)

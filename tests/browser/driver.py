@@ -37,6 +37,8 @@ class World:
     shop: Shop
     """The merchant's server."""
     database: Database
+    begins_at: int = 0
+    """How many payments the gateway held before: a test reads its own part of the journal only."""
 
     async def newest(self) -> dict[str, Any]:
         """The newest payment, as the shop's server sees it."""
@@ -58,14 +60,17 @@ class World:
         rows = await self.database.rows(sql, ids.read(ids.Prefix.PAYMENT, payment["id"]))
         return [str(row["status"]) for row in rows]
 
+    async def journal(self) -> list[dict[str, Any]]:
+        """What really happened at the gateway, whatever its API has told anybody."""
+        return list(await self.shop.sim("GET", "/_sim/journal?gateway=point3"))[self.begins_at :]
+
     async def captures(self) -> list[int]:
         """How often money really moved, for every payment that the gateway holds."""
-        rows = await self.shop.sim("GET", "/_sim/journal?gateway=point3")
-        return [row["captures"] for row in rows]
+        return [row["captures"] for row in await self.journal()]
 
     async def confirms(self) -> int:
         """How many confirms reached the gateway."""
-        return sum(row["confirms"] for row in await self.shop.sim("GET", "/_sim/journal?gateway=point3"))
+        return sum(row["confirms"] for row in await self.journal())
 
 
 class Witness:
@@ -140,10 +145,9 @@ class Buyer:
         """Inside the gateway's window."""
         return self.page.frame_locator("#point3-widget-iframe")
 
-    async def widget_frame(self) -> Frame:
-        """The gateway's window as a place to run a script in."""
-        handle = await self.page.locator("#point3-widget-iframe").element_handle()
-        assert handle is not None
+    async def frame(self, selector: str = "#point3-widget-iframe") -> Frame:
+        """A frame as a place to run a script in; the gateway's window unless another is named."""
+        handle = await self.page.locator(selector).element_handle()
         frame = await handle.content_frame()
         assert frame is not None
         return frame
