@@ -3,35 +3,62 @@
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
 
 _SECRET_TEXT = re.compile(
-    r"(?:sk_(?:live|test)_|ct_|whsec_)[0-9A-Za-z_\-+/=]{8,}"  # our keys and tokens
+    r"(?<![0-9A-Za-z])(?:sk_(?:live|test)_|ct_|whsec_)[0-9A-Za-z_\-+/=]{8,}"  # our keys and tokens
     r"|(?i:\b(?:basic|bearer|portone)\s+)[^\s\"',]{6,}"  # Authorization values
-    r"|(?i:(?:postgres(?:ql)?://[^:@/\s]*:))[^@/\s]+(?=@)"  # passwords in database URLs
 )
-_SECRET_NAMES = re.compile(
-    r"secret|password|token|authorization|signature|api_?key|cookie|email|phone|address|customer|card", re.IGNORECASE
+_NAMES = r"secret|password|token|authorization|signature|api[_-]?key|cookie|email|phone|address|customer|card"
+_SECRET_NAMES = re.compile(_NAMES, re.IGNORECASE)
+_SECRET_PARTS = re.compile(
+    r"(?P<kept>\b[a-z][a-z0-9+.\-]{0,20}://[^:@/\s]*:)[^/\s]+(?=@)"  # passwords in URLs, a database's above all
+    r"|(?P<url>\?)(?=[\w.\-]{1,40}=)[^\s\"']+"  # queries of URLs: a widget's token stands there
+    rf"|(?P<name>\b[\w\-]{{0,40}}(?:{_NAMES})[\w\-]{{0,40}}[\"']?\s{{0,4}}[=:]\s{{0,4}}[\"']?)"  # name=value …
+    r"(?!\[redacted)[^\s\"',;&(){}\[\]]{4,}"  # … unless it is blanked already
+    r"|(?P<mail>)(?<![0-9a-z._%+\-])[0-9a-z._%+\-]{1,64}@[0-9a-z\-]+(?:\.[0-9a-z\-]+)+"
+    r"|(?P<detail>^DETAIL:).*?(?=^(?:HINT|CONTEXT|Traceback|The above|During)\b|\Z)",  # Postgres quotes whole rows there
+    re.IGNORECASE | re.MULTILINE | re.DOTALL,
 )
+_MARKS = frozenset("=:@?")
+"""Without one of these, `_SECRET_PARTS` finds nothing: most values are short words, and every line passes here."""
 MASK = "[redacted]"
 
 
 def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor: blanks values under telling names, and anything that looks like a key or token."""
-    return {name: MASK if _SECRET_NAMES.search(name) else _redacted(value) for name, value in event.items()}
+    """A structlog processor: blanks values under telling names, and anything that looks like a key or token.
+
+    What comes out holds JSON's own types only, so that no renderer writes an object that was not looked into.
+    """
+    return {
+        name: value if name == "timestamp" else MASK if _tells(name) else _redacted(value)
+        for name, value in event.items()
+    }
+
+
+@lru_cache(maxsize=1024)
+def _tells(name: str) -> bool:
+    return _SECRET_NAMES.search(name) is not None
 
 
 def _redacted(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SECRET_TEXT.sub(MASK, value)
-    if isinstance(value, dict):
-        return {k: MASK if _SECRET_NAMES.search(str(k)) else _redacted(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): MASK if _tells(str(name)) else _redacted(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
         return [_redacted(item) for item in value]
-    return value
+    text = value if isinstance(value, str) else repr(value)
+    if text.isalnum():
+        return text
+    text = _SECRET_TEXT.sub(MASK, text)
+    if _MARKS.isdisjoint(text):
+        return text
+    return _SECRET_PARTS.sub(lambda part: f"{part[part.lastgroup or 0]}{MASK}", text)
 
 
 _SHARED = (

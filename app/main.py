@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
         exception_handlers=_HANDLERS,
         redirect_slashes=False,
     )
-    app.router.routes.extend(routes(api, authenticator))
+    app.router.routes[:0] = routes(api, authenticator)  # first: they are the hot ones, and routes are tried in order
     app.router.routes.extend(health_routes(parts.database, REVISION))
     app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates))
     app.router.routes.append(problem_pages(templates))

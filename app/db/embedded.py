@@ -36,7 +36,8 @@ class EmbeddedPostgres:
 
     def __init__(self, *, durable: bool = True) -> None:
         self._user = pwd.getpwnam(UNPRIVILEGED) if os.geteuid() == 0 else None
-        self._folder = Path(tempfile.mkdtemp(prefix="onetill-pg-"))
+        where = "/tmp" if self._user else None  # noqa: S108  root's TMPDIR may be closed to that user
+        self._folder = Path(tempfile.mkdtemp(prefix="onetill-pg-", dir=where))
         self._durable = durable
         self._server: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -52,7 +53,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self._folder,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=END_WITH_PARENT,
                 **self._apart(),
             )
         self._wait()
@@ -144,14 +145,17 @@ class EmbeddedPostgres:
             raise RuntimeError(
                 "the embedded Postgres is not installed: pip install 'onetill[demo]', or set ONETILL_DATABASE_URL"
             )
-        wheel = Path(found.origin).parent / "pginstall18"
+        package = Path(found.origin).parent
+        wheel = package / "pginstall18"
         if self._user is None or all(folder.stat().st_mode & 0o005 == 0o005 for folder in [wheel, *wheel.parents]):
             return wheel
         copy = self._folder / "install"
         if not copy.exists():
-            shutil.copytree(wheel, copy, symlinks=True)
+            # The programs look for their libraries beside the package, so both keep their places.
+            for part in (wheel, package.with_name(f"{package.name}.libs")):
+                shutil.copytree(part, copy / part.relative_to(package.parent), symlinks=True)
             self._own(copy)
-        return copy
+        return copy / wheel.relative_to(package.parent)
 
     def _apart(self) -> dict[str, Any]:
         """Out of reach of a terminal's Ctrl-C, so that we decide when it ends; and as the unprivileged user."""
@@ -178,5 +182,10 @@ def _free_port() -> int:
 
 
 def _end_with_parent() -> None:
-    """In the child, before it becomes Postgres: ask the kernel for a fast shutdown when the parent dies."""
+    """In the child, before it becomes the program: ask the kernel to interrupt it when the parent dies."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+END_WITH_PARENT = _end_with_parent if sys.platform == "linux" else None
+"""As `preexec_fn`: no part outlives the process that started it, even one that was killed. For Postgres, SIGINT is the
+fast shutdown; our own commands finish what is under way."""

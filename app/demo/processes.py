@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -10,6 +11,8 @@ from collections.abc import AsyncIterator, Mapping
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
+
+from app.db.embedded import END_WITH_PARENT
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
@@ -26,6 +29,33 @@ def free_port(wanted: int) -> int:
             raise RuntimeError(f"port {wanted} is taken; choose another with --port, or --port 0 for any") from error
         port: int = probe.getsockname()[1]
         return port
+
+
+@contextlib.asynccontextmanager
+async def until_told() -> AsyncIterator[None]:
+    """A block that SIGTERM, SIGINT or the end of the terminal cancel, however far it is; then it has ended well.
+
+    Only the first one counts, so that nothing interrupts the stopping of what the block has started.
+    """
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        if not told:
+            told = True
+            task.cancel()
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup ignores it, and is meant
+            loop.add_signal_handler(number, end)
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not told:
+            raise
+        task.uncancel()
 
 
 class Child:
@@ -58,7 +88,14 @@ class Child:
 
     async def _spawn(self) -> None:
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "app.cli", *self._arguments, env=self._environment, stdout=sys.stderr
+            sys.executable,
+            "-m",
+            "app.cli",
+            *self._arguments,
+            env=self._environment,
+            stdout=sys.stderr,
+            start_new_session=True,  # a terminal's Ctrl-C is for the demo, which stops its parts in their order
+            preexec_fn=END_WITH_PARENT,
         )
 
     async def _keep(self) -> None:

@@ -1,5 +1,6 @@
 """`onetill demo`: everything on one machine, and where to look at it."""
 
+import asyncio
 import json
 import os
 from contextlib import AsyncExitStack
@@ -11,10 +12,9 @@ from app.api_keys.service import ApiKeyService
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.demo.processes import Child, free_port, serving, until_ready
+from app.demo.processes import Child, free_port, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.settings import Settings
-from app.simulator.run import until_told
 from app.simulator.server import Simulator, SimulatorSettings
 
 DATABASE = "onetill"
@@ -26,7 +26,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
     `ONETILL_*` variables that are set already win over the demo's own. Raises RuntimeError when a part does not start.
     """
     say = Console(stderr=True)
-    async with AsyncExitStack() as stack:
+    async with until_told(), AsyncExitStack() as stack:
         ports = [free_port(port + offset if port else 0) for offset in range(4)]
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
@@ -68,8 +68,8 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             print(json.dumps(_facts(api, api_key, simulator, shop, settings)), flush=True)
         else:
             say.print(_welcome(api, api_key, simulator.url, shop))
-        await until_told()
-        say.print("Stopping …")
+        stack.callback(say.print, "Stopping …")
+        await asyncio.Event().wait()
 
 
 async def _demo_key(settings: Settings) -> str:

@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """`2026-11-21T08:30:00.123456Z`: microseconds always present, so texts sort like moments."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 ASK_AGAIN = (5, 15, 60, 300, 900, 3600)

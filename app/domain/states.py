@@ -55,7 +55,8 @@ PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
 }
 
 ATTEMPT_MOVES: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
-    A.CREATED: frozenset({A.PENDING, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED}),
+    # The process may have died with the answer to `start`: what a look-up then proves must be storable, money above all.
+    A.CREATED: frozenset(set(A) - {A.CREATED}),
     A.PENDING: frozenset({A.AWAITING_DEPOSIT, A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
     A.AWAITING_DEPOSIT: frozenset({A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
     A.UNKNOWN: frozenset({A.PENDING, A.AWAITING_DEPOSIT, A.CAPTURED, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),

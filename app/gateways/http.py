@@ -67,9 +67,10 @@ class GatewayHttp:
                 return answer
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             outcome = type(error).__name__
+            # `from None`: the client's own errors carry the URL, and with it a signature, into whatever logs them.
             if progress.connected:
-                raise GatewayTimeout(gateway=self.gateway) from error
-            raise GatewayUnavailable(gateway=self.gateway) from error
+                raise GatewayTimeout(gateway=self.gateway) from None
+            raise GatewayUnavailable(gateway=self.gateway) from None
         finally:
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)

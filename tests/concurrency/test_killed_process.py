@@ -129,7 +129,9 @@ async def _points(api: Api, call: Any) -> list[tuple[Wiretap, int, Moment]]:
     return found
 
 
-async def test_complete_converges_wherever_the_process_is_killed(api: Api, simulator: Simulator, settings: Settings) -> None:
+async def test_complete_converges_wherever_the_process_is_killed(
+    api: Api, simulator: Simulator, settings: Settings
+) -> None:
     shop = Shop(api.client, simulator, settings)
 
     async def paid_by_buyer() -> tuple[dict[str, Any], dict[str, Any]]:
@@ -156,7 +158,9 @@ async def test_complete_converges_wherever_the_process_is_killed(api: Api, simul
         assert [event["to"] for event in story].count("paid") == 1, where
 
 
-async def test_create_converges_wherever_the_process_is_killed(api: Api, simulator: Simulator, settings: Settings) -> None:
+async def test_create_converges_wherever_the_process_is_killed(
+    api: Api, simulator: Simulator, settings: Settings
+) -> None:
     shop = Shop(api.client, simulator, settings)
     points = await _points(api, shop.create)
     for wire, number, moment in points:

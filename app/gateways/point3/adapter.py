@@ -1,7 +1,7 @@
 """The Point3 adapter: opens a widget session, looks up, confirms, cancels, and reads settlement figures."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
@@ -11,7 +11,7 @@ import msgspec
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.gateways.http import GatewayHttp
-from app.gateways.point3.codes import DECLINES, holding_of
+from app.gateways.point3.codes import DECLINES, aliases, holding_of
 from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, split_vat
 from app.gateways.port import (
     Capability,
@@ -28,7 +28,16 @@ from app.settings import Point3Settings
 
 KST = timezone(timedelta(hours=9))
 OPTIONS = frozenset({"culture_expense_type", "cash_receipt_type", "client_business_num", "client_nickname"})
-_RANK = (Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED, Holding.AUTHORIZED, Holding.UNRECOGNIZED)
+_RANK = (
+    Holding.CAPTURED,
+    Holding.CANCELING,
+    Holding.CANCELED,
+    Holding.AUTHORIZED,
+    Holding.UNRECOGNIZED,
+    Holding.UNSTATED,
+    Holding.OPEN,
+)
+"""Which of several payments of one order id speaks for it: first where money moved or may have, last the explicit no."""
 
 
 class Point3:
@@ -40,7 +49,7 @@ class Point3:
         self._settings = settings
         self.deadline_s = deadline_s
         self.frame_origins: tuple[str, ...] = (settings.widget_origin,)
-        self._aliases = {word.upper(): meaning.upper() for word, meaning in settings.status_aliases.items()}
+        self._aliases = aliases(settings.status_aliases)
         self._http = GatewayHttp(self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections)
         self.capabilities = (
             Capability.CONFIRM
@@ -70,13 +79,14 @@ class Point3:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.
 
         Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
-        total; a row of another order id is never ours.
+        total. A row of another order id is never ours; one that does not show its order id is reported as it is.
         """
         if question.gateway_ref is not None:
             rows = await self._rows(f"/api/payments/{quote(question.gateway_ref, safe='')}")
-            return next(iter(rows), Held(Holding.ABSENT))
-        rows = await self._rows(f"/api/payments/orderid/{quote(question.reference, safe='')}")
-        ours = [row for row in rows if row.reference == question.reference]
+            ours = [row for row in rows if row.gateway_ref == question.gateway_ref] or rows
+        else:
+            rows = await self._rows(f"/api/payments/orderid/{quote(question.reference, safe='')}")
+            ours = [row for row in rows if row.reference in {None, question.reference}]
         return min(ours, key=lambda row: _rank(row, question.expected), default=Held(Holding.ABSENT))
 
     async def confirm(self, gateway_ref: str) -> Confirmed:
@@ -108,9 +118,14 @@ class Point3:
         return self._accepted(await self._request("settlement", "GET", "/api/settlement"))
 
     async def refresh_secret(self) -> str:
-        """Have a new merchant secret issued. **The old one is dead at once**: store the answer before any other call."""
-        result = self._accepted(await self._request("refresh_secret", "POST", "/api/token/refresh"))
-        found = result if isinstance(result, str) else next(iter(_texts(result)), None)
+        """Have a new merchant secret issued. **The old one is dead at once**: store the answer before any other call.
+
+        Raises GatewayTimeout when it may have happened: then only the vendor's dashboard has the secret.
+        """
+        answer = await self._request("refresh_secret", "POST", "/api/token/refresh")
+        if max(answer[0], _code(*answer)) >= 500:
+            raise GatewayTimeout(gateway=self.name)
+        found = _secret_in(self._accepted(answer))
         if not found:
             raise GatewayTimeout(gateway=self.name)
         return found
@@ -127,7 +142,10 @@ class Point3:
         status, answer = await self._request("look_up", "GET", path)
         if status == 404 or _code(status, answer) == 404:
             return []
-        rows = rows_of(self._accepted((status, answer)))
+        try:
+            rows = rows_of(self._accepted((status, answer)))
+        except ValueError as error:
+            raise GatewayTimeout(gateway=self.name) from error
         return [held_of(row, holding_of(row.get("status"), self._aliases)) for row in rows]
 
     async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
@@ -141,7 +159,7 @@ class Point3:
         answer = await self._http.request(operation, method, path, headers=headers, body=body)
         try:
             return answer.status, msgspec.json.decode(answer.body)
-        except msgspec.DecodeError:
+        except (ValueError, RecursionError):  # not JSON, not UTF-8, or nested without end
             return answer.status, None
 
     def _accepted(self, answer: tuple[int, Any]) -> object:
@@ -220,7 +238,7 @@ def _rank(row: Held, expected: Money) -> tuple[int, bool]:
 def _code(status: int, body: Any) -> int:
     """The envelope's code; 0 when the body is no envelope. HTTP 200 is a success only together with `statusCode` 200."""
     stated = body.get("statusCode") if isinstance(body, Mapping) else None
-    if isinstance(stated, int) and (status == 200 or stated != 200):
+    if type(stated) is int and (status == 200 or stated != 200):
         return stated
     return 0
 
@@ -230,9 +248,22 @@ def _message(body: Any) -> str | None:
     return message[:300] if isinstance(message, str) else None
 
 
-def _texts(result: object) -> list[str]:
-    values = result.values() if isinstance(result, Mapping) else ()
-    return [value for value in values if isinstance(value, str) and value]
+def _secret_in(result: object) -> str | None:
+    """The secret in a refresh's `result`, whose shape is not documented: the text itself, or the member named for one.
+
+    The longest text is the last resort: losing the only copy would be worse, and a timestamp or a word is shorter.
+    """
+    texts = list(_texts("secret", result))
+    named = [(name, text) for name, text in texts if re.search(r"secret|token|key", name, re.IGNORECASE)]
+    return max((text for _, text in named or texts), key=len, default=None)
+
+
+def _texts(name: str, value: object) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for inner, each in value.items():
+            yield from _texts(str(inner), each)
 
 
 def _kst(moment: datetime) -> str:

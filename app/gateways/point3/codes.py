@@ -1,5 +1,7 @@
 """Point3's status words and refusals, in ours."""
 
+from collections.abc import Mapping
+
 from app.gateways.port import Holding
 
 HOLDING: dict[str, Holding] = {
@@ -10,19 +12,31 @@ HOLDING: dict[str, Holding] = {
     "CANCELLED": Holding.CANCELED,
     "CANCELED": Holding.CANCELED,
     "FAILED": Holding.FAILED,
-    "ABANDONED": Holding.FAILED,
+    "ABANDONED": Holding.OPEN,  # who left may come back with the same token; only an explicit decline is a failure
 }
 """Inferred: no readable copy of the vendor's documents lists the values (contract §5), hence the setting
 `status_aliases`. A word that is neither here nor there is `UNRECOGNIZED` and never success."""
 
-DECLINES = frozenset({400, 402, 404, 409, 410, 422})
+DECLINES = frozenset({400, 402, 404, 410, 422})
 """HTTP statuses, or envelope codes, of an explicit "no" to confirm or cancel. Everything else is a lost answer or a
-refusal of the call itself. Inferred: the contract documents 400, 401 and 500 for one endpoint only (§3)."""
+refusal of the call itself: 409 above all, which may mean that the same call is under way or already done. Inferred: the
+contract documents 400, 401 and 500 for one endpoint only (§3)."""
 
 
-def holding_of(status: object, aliases: dict[str, str]) -> Holding:
+def aliases(words: Mapping[str, str]) -> dict[str, str]:
+    """The setting `status_aliases`, ready for `holding_of`.
+
+    Raises ValueError for a meaning that is none of ours: it would read as unrecognized, for every payment, in production.
+    """
+    if unknown := sorted(meaning for meaning in words.values() if meaning.upper() not in HOLDING):
+        known = ", ".join(HOLDING)
+        raise ValueError(f"ONETILL_POINT3__STATUS_ALIASES: {unknown[0]!r} is no meaning; those are {known}")
+    return {word.upper(): meaning.upper() for word, meaning in words.items()}
+
+
+def holding_of(status: object, known_as: Mapping[str, str]) -> Holding:
     """What the gateway's status word means. A missing word is `UNSTATED`."""
     if status is None:
         return Holding.UNSTATED
     word = str(status).strip().upper()
-    return HOLDING.get(aliases.get(word, word), Holding.UNRECOGNIZED)
+    return HOLDING.get(known_as.get(word, word), Holding.UNRECOGNIZED)

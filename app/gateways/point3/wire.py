@@ -11,6 +11,9 @@ from app.gateways.port import ChargeRequest, Held, Holding
 
 CURRENCY = "KRW"
 
+_IDENTITY = frozenset({"signature", "orderIdFromClient", "totalCharge"})
+"""An object with one of these is a payment, whatever lists it holds (its items, its cancels)."""
+
 
 class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
     """Body of `POST /purchase/token`: all ten fields, always (contract §4.1)."""
@@ -39,19 +42,32 @@ def split_vat(request: ChargeRequest) -> tuple[int, int]:
         raise InvalidRequest(
             ("tax", f"Point3 cannot take a sale without VAT (vat 0 of {total} KRW); offer another gateway for it")
         )
-    if vat <= 0:
-        raise InvalidRequest(("amount", f"{total} KRW is too small to carry 1 KRW of VAT, which Point3 requires"))
-    if vat >= total:
-        raise InvalidRequest(("tax.vat", f"must be below the amount of {total} KRW, got {vat}"))
+    if request.tax.vat is None and vat == 0:
+        field = "tax.tax_free" if request.tax.tax_free else "amount"
+        raise InvalidRequest((field, f"{taxable} KRW is too small to carry 1 KRW of VAT, which Point3 requires"))
+    if not 0 < vat < total:
+        raise InvalidRequest(("tax.vat", f"must be above 0 and below the amount of {total} KRW, got {vat}"))
     return vat, total - vat
 
 
 def rows_of(result: object) -> list[Mapping[str, Any]]:
-    """The payments in a look-up's `result`: a list, one object, or a list inside an object."""
+    """The payments in a look-up's `result`: a list, one object, or a list inside an object that is no payment itself.
+
+    Null, an empty list and an empty page are an explicit "none". Raises ValueError for a shape that says neither.
+    """
+    if result is None:
+        return []
     if isinstance(result, Mapping):
-        nested = next((value for value in result.values() if isinstance(value, list)), None)
-        return rows_of(nested) if nested is not None else [result]
-    return [row for row in result if isinstance(row, Mapping)] if isinstance(result, list) else []
+        if not _IDENTITY & result.keys():
+            nested = next((value for value in result.values() if isinstance(value, list)), None)
+            if nested is not None:
+                return rows_of(nested)
+        return [result]
+    if isinstance(result, list):
+        rows = [row for row in result if isinstance(row, Mapping)]
+        if len(rows) == len(result):
+            return rows
+    raise ValueError("a look-up's result is neither a payment nor a list of payments")
 
 
 def held_of(row: Mapping[str, Any], holding: Holding) -> Held:

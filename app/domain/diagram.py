@@ -1,0 +1,103 @@
+"""Prints `docs/states.md`: the diagrams and tables of the states, made from the transition tables themselves.
+
+`python -m app.domain.diagram > docs/states.md` renews it; `tests/unit/test_states.py` fails when the file has drifted.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+
+from app.domain.states import (
+    ATTEMPT_MOVES,
+    ATTEMPT_UNDECIDED,
+    PAYMENT_COLLECTED,
+    PAYMENT_MOVES,
+    PAYMENT_UNPAID,
+    AttemptStatus,
+    PaymentStatus,
+    S,
+    payment_after,
+)
+
+P, A = PaymentStatus, AttemptStatus
+
+PAYMENT_WORDS: Mapping[PaymentStatus, str] = {
+    P.OPEN: "The buyer may pay, or try again.",
+    P.PROCESSING: "The gateway was asked for the money; its answer is not known yet.",
+    P.AWAITING_DEPOSIT: "The buyer holds the number of a virtual account and has not paid into it yet.",
+    P.PAID: "The money is captured, and we keep it.",
+    P.PARTIALLY_REFUNDED: "A part of the captured money went back.",
+    P.REFUNDED: "All of the captured money went back.",
+    P.CANCELED: "Closed without money. Money that turns up afterwards goes back.",
+    P.EXPIRED: "Nobody paid in time. A late approval still counts, unless another payment has taken the order.",
+    P.REVIEW: "Money moved and a person must decide.",
+}
+
+ATTEMPT_WORDS: Mapping[AttemptStatus, str] = {
+    A.CREATED: "Stored; the gateway is about to be asked to open it.",
+    A.PENDING: "Open at the gateway; the buyer has not finished.",
+    A.AWAITING_DEPOSIT: "The gateway waits for the buyer's deposit.",
+    A.CAPTURED: "A look-up, or an explicit yes to confirm, proved that the money was taken.",
+    A.FAILED: "Explicitly declined, or never opened. A look-up may still find a late approval.",
+    A.CANCELED: "Ended at the gateway or with its payment. Money that turns up afterwards goes back.",
+    A.EXPIRED: "We stopped waiting. A look-up may still find a late approval.",
+    A.UNKNOWN: "Asked, and no answer was kept: only a look-up ends it.",
+    A.REJECTED: "The money did not match, or could not be kept. What was taken goes back.",
+}
+
+
+def document() -> str:
+    """The whole of `docs/states.md`."""
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# States"
+    yield ""
+    yield "Generated from `app/domain/states.py` by `python -m app.domain.diagram`; a test fails when it drifts. Any move"
+    yield "that is not listed is refused with `illegal_transition`; a move to the same state is a repeat and changes nothing."
+    yield ""
+    yield "## Payment"
+    yield ""
+    yield from _machine(PAYMENT_MOVES, PAYMENT_WORDS)
+    yield ""
+    yield f"Money may still be collected: {_names(PAYMENT_UNPAID)}. A capture that we kept: {_names(PAYMENT_COLLECTED)}."
+    yield ""
+    yield "## Attempt"
+    yield ""
+    yield from _machine(ATTEMPT_MOVES, ATTEMPT_WORDS)
+    yield ""
+    yield f"Must have a next time to look: {_names(ATTEMPT_UNDECIDED)}."
+    yield ""
+    yield "## What an attempt makes of its payment"
+    yield ""
+    yield "Rows: the payment's status. Columns: what its attempt has become. Expiry, cancellation and review of the payment"
+    yield "itself are decided by the caller and are not in this table."
+    yield ""
+    yield f"| payment | {' | '.join(A)} |"
+    yield "|---" * (len(A) + 1) + "|"
+    for payment in P:
+        yield f"| **{payment}** | {' | '.join(payment_after(payment, attempt) for attempt in A)} |"
+
+
+def _machine(moves: Mapping[S, frozenset[S]], words: Mapping[S, str]) -> Iterator[str]:
+    yield "```mermaid"
+    yield "stateDiagram-v2"
+    yield f"    [*] --> {next(iter(moves))}"
+    for source, targets in moves.items():
+        yield from (f"    {source} --> {target}" for target in moves if target in targets)
+        if not targets:
+            yield f"    {source} --> [*]"
+    yield "```"
+    yield ""
+    yield "| state | means | may become |"
+    yield "|---|---|---|"
+    for source, targets in moves.items():
+        becomes = ", ".join(f"`{target}`" for target in moves if target in targets)
+        yield f"| `{source}` | {words[source]} | {becomes or 'nothing else'} |"
+
+
+def _names(states: Collection[str]) -> str:
+    return ", ".join(f"`{state}`" for state in sorted(states))
+
+
+if __name__ == "__main__":
+    print(document(), end="")

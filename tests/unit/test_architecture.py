@@ -1,0 +1,96 @@
+"""The dependency direction of the style handbook §2, walked in the source, so that it cannot rot unseen."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+APP = Path(__file__).parents[2] / "app"
+SOURCES = {path.relative_to(APP).as_posix(): ast.parse(path.read_text("utf-8")) for path in sorted(APP.rglob("*.py"))}
+GATEWAYS = sorted(path.parent.name for path in (APP / "gateways").glob("*/adapter.py"))
+
+MAY_NAME_A_GATEWAY = ("gateways/", "simulator/", "demo/", "settings.py")
+"""Design law 11: a gateway is one folder and its twin; settings and demo switch it on."""
+
+EXAMPLES = "examples.py"
+"""The documentation's examples show real requests and answers, a gateway's name among them."""
+
+NAMES_A_GATEWAY_FOR_ITS_READERS = {
+    "payments/schemas.py": "the documentation names each gateway's fields and next_action",
+    "checkout/texts.py": "the buyer reads whose widget this is",
+}
+
+READS_THE_ENVIRONMENT = ("settings.py", "demo/")
+"""Style §13: the settings, and the demo, which sets them for the processes that it starts."""
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute, so that a reader sees where they go"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _says(tree: ast.Module) -> Iterator[str]:
+    """Every name and text of a module; docstrings, which tell where a rule comes from, are left out."""
+    told = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told:
+            yield node.value
+        for field in ("id", "attr", "name", "arg", "asname", "module"):
+            if isinstance(value := getattr(node, field, None), str):
+                yield value
+
+
+def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
+    for path, tree in SOURCES.items():
+        if path.startswith("domain/"):
+            strangers = {
+                name
+                for name in _imports(tree)
+                if name.split(".")[0] not in sys.stdlib_module_names and not name.startswith("app.domain.")
+            }
+            assert not strangers, f"{path} imports {strangers}"
+
+
+def test_a_gateway_knows_the_port_the_http_seam_and_the_domain_only() -> None:
+    allowed = ("app.domain.", "app.gateways.port.", "app.gateways.http.", "app.settings.", "app.logs.")
+    for path, tree in SOURCES.items():
+        folder = path.split("/")[1] if path.startswith("gateways/") and path.count("/") == 2 else None
+        if folder is not None:
+            ours = [name for name in _imports(tree) if name.startswith("app.")]
+            strangers = [name for name in ours if not name.startswith((*allowed, f"app.gateways.{folder}."))]
+            assert not strangers, f"{path} imports {strangers}"
+
+
+def test_the_simulator_knows_nothing_that_it_is_tested_with() -> None:
+    for path, tree in SOURCES.items():
+        if path.startswith("simulator/"):
+            ours = [name for name in _imports(tree) if name.startswith("app.")]
+            strangers = [name for name in ours if not name.startswith(("app.simulator.", "app.domain."))]
+            assert not strangers, f"{path} imports {strangers}"
+
+
+def test_nothing_but_its_own_folder_and_the_wiring_names_a_gateway() -> None:
+    assert GATEWAYS
+    for path, tree in SOURCES.items():
+        is_allowed = path.startswith(MAY_NAME_A_GATEWAY) or path.endswith(EXAMPLES)
+        if not is_allowed and path not in NAMES_A_GATEWAY_FOR_ITS_READERS:
+            named = [text for text in _says(tree) for gateway in GATEWAYS if gateway in text.lower()]
+            assert not named, f"{path} names a gateway: {named}"
+
+
+def test_the_exceptions_are_still_needed() -> None:
+    for path in NAMES_A_GATEWAY_FOR_ITS_READERS:
+        texts = " ".join(_says(SOURCES[path])).lower()
+        assert any(gateway in texts for gateway in GATEWAYS), f"{path} names no gateway any more: take it off the list"
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    for path, tree in SOURCES.items():
+        if not path.startswith(READS_THE_ENVIRONMENT):
+            assert not {"environ", "getenv"} & set(_says(tree)), f"{path} reads the environment"

@@ -1,0 +1,400 @@
+"""The judgement, rule by rule, and what it must never conclude whatever a gateway says."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.money import Money
+from app.domain.states import (
+    ATTEMPT_UNDECIDED,
+    PAYMENT_COLLECTED,
+    PAYMENT_UNPAID,
+    AttemptStatus,
+    PaymentStatus,
+)
+from app.gateways.port import Failure, Held, Holding
+from app.payments.judge import CONFIRM_GRACE, Confirm, Decide, NotOurs, Verdict, Wait, applies, judge
+from app.payments.records import Attempt, Payment
+from app.payments.steps import step
+from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
+from tests.unit.properties import thorough
+
+P, A, H = PaymentStatus, AttemptStatus, Holding
+
+GRACE_ENDS = EXPIRES_AT + CONFIRM_GRACE
+JUST_BEFORE = timedelta(microseconds=1)
+WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.UNSTATED)
+CLOSED = (P.CANCELED, P.REVIEW)
+
+
+def verdict(
+    stored: Payment, shown: Held, *, now: datetime = NOW, shows_unconfirmed: bool = True, of: int = 0
+) -> Verdict:
+    return judge(stored, stored.attempts[of], shown, now=now, shows_unconfirmed=shows_unconfirmed)
+
+
+def in_status(status: PaymentStatus, one: Attempt, **changes: Any) -> Payment:
+    return payment(one, status=status, **changes)
+
+
+class TestIsItOurs:
+    """The first questions: is there an answer, and is it about this attempt."""
+
+    @pytest.mark.parametrize("status", A)
+    def test_a_status_that_nobody_knows_is_never_success_and_calls_a_person(self, status: AttemptStatus) -> None:
+        judged = verdict(payment(attempt(status)), held(H.UNRECOGNIZED))
+        assert isinstance(judged, Wait)
+        assert judged.reason == "unrecognized_status"
+        assert judged.attention
+
+    def test_a_status_that_nobody_knows_is_not_compared_either(self) -> None:
+        shown = held(H.UNRECOGNIZED, reference="another", amount=Money(1, "USD"))
+        assert isinstance(verdict(payment(), shown), Wait)
+
+    @pytest.mark.parametrize("holding", sorted(set(H) - {H.ABSENT, H.UNRECOGNIZED}))
+    def test_another_orders_payment_changes_nothing_of_ours(self, holding: Holding) -> None:
+        assert verdict(payment(), held(holding, reference="another")) == NotOurs("order_id")
+
+    def test_another_attempt_of_the_same_payment_is_not_this_attempt(self) -> None:
+        stored = payment(attempt(), attempt(no=2))
+        assert verdict(stored, held(H.CAPTURED, of=2)) == NotOurs("order_id")
+
+    @pytest.mark.parametrize("holding", WITH_MONEY)
+    @pytest.mark.parametrize("shown", [{"reference": None}, {"amount": None}, {"reference": None, "amount": None}])
+    def test_money_whose_order_or_amount_is_not_shown_waits_for_a_person(
+        self, holding: Holding, shown: dict[str, Any]
+    ) -> None:
+        judged = verdict(payment(), held(holding, **shown))
+        assert isinstance(judged, Wait)
+        assert judged.reason == "incomplete_look_up"
+        assert judged.attention
+
+    @pytest.mark.parametrize("holding", [H.OPEN, H.FAILED, H.CANCELED, H.CANCELING])
+    def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, holding: Holding) -> None:
+        shown = held(holding, reference=None, amount=None, gateway_ref=None)
+        assert verdict(payment(), shown) == verdict(payment(), held(holding))
+
+
+class TestIsItTheRightMoney:
+    @pytest.mark.parametrize(
+        ("amount", "reason"),
+        [
+            (Money(23_999, "KRW"), "amount_mismatch"),
+            (Money(24_001, "KRW"), "amount_mismatch"),
+            (Money(0, "KRW"), "amount_mismatch"),
+            (Money(-24_000, "KRW"), "amount_mismatch"),
+            (Money(24_000, "USD"), "currency_mismatch"),
+            (Money(24_000, "JPY"), "currency_mismatch"),
+            (Money(1, "JPY"), "currency_mismatch"),
+        ],
+    )
+    @pytest.mark.parametrize("holding", WITH_MONEY)
+    def test_money_that_differs_is_rejected_and_goes_back_if_it_moved(
+        self, holding: Holding, amount: Money, reason: str
+    ) -> None:
+        judged = verdict(payment(), held(holding, amount=amount))
+        assert judged == Decide(A.REJECTED, reason, Failure(reason), gives_back=holding is H.CAPTURED)
+
+    @pytest.mark.parametrize("status", P)
+    def test_a_wrong_amount_is_named_before_anything_about_the_payment(self, status: PaymentStatus) -> None:
+        judged = verdict(in_status(status, attempt()), held(H.CAPTURED, amount=Money(1, "KRW")))
+        assert judged == Decide(A.REJECTED, "amount_mismatch", Failure("amount_mismatch"), gives_back=True)
+
+    def test_another_orders_payment_is_not_ours_to_give_back_even_when_its_amount_differs(self) -> None:
+        shown = held(H.CAPTURED, reference="another", amount=Money(1, "KRW"))
+        assert verdict(payment(), shown) == NotOurs("order_id")
+
+    @pytest.mark.parametrize("holding", WITH_MONEY)
+    def test_test_money_never_pays_a_live_payment(self, holding: Holding) -> None:
+        judged = verdict(payment(mode="live"), held(holding, is_live=False))
+        assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=holding is H.CAPTURED)
+
+    @pytest.mark.parametrize(("mode", "is_live"), [("live", True), ("live", None), ("test", False), ("test", None)])
+    def test_the_right_channel_or_one_that_is_not_told_is_no_mismatch(self, mode: str, is_live: bool | None) -> None:
+        judged = verdict(payment(mode=mode), held(H.CAPTURED, is_live=is_live))
+        assert judged == Decide(A.CAPTURED, "captured")
+
+
+class TestMayCapturedMoneyBeKept:
+    @pytest.mark.parametrize("status", sorted(set(A) - {A.CANCELED}))
+    @pytest.mark.parametrize("payment_status", [*sorted(PAYMENT_UNPAID), P.EXPIRED])
+    def test_matching_money_of_a_payment_that_nobody_closed_is_kept(
+        self, payment_status: PaymentStatus, status: AttemptStatus
+    ) -> None:
+        judged = verdict(in_status(payment_status, attempt(status)), held(H.CAPTURED))
+        assert judged == Decide(A.CAPTURED, "captured")
+
+    @pytest.mark.parametrize("late", [timedelta(0), CONFIRM_GRACE, timedelta(days=400)])
+    def test_captured_money_is_kept_however_late_it_is_found(self, late: timedelta) -> None:
+        assert verdict(payment(), held(H.CAPTURED), now=EXPIRES_AT + late) == Decide(A.CAPTURED, "captured")
+
+    @pytest.mark.parametrize("payment_status", [*sorted(PAYMENT_UNPAID), P.EXPIRED, P.CANCELED])
+    def test_money_of_a_canceled_attempt_goes_back(self, payment_status: PaymentStatus) -> None:
+        judged = verdict(in_status(payment_status, attempt(A.CANCELED)), held(H.CAPTURED))
+        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), gives_back=True)
+
+    @pytest.mark.parametrize("payment_status", sorted(PAYMENT_COLLECTED))
+    def test_money_of_a_payment_that_is_paid_already_goes_back(self, payment_status: PaymentStatus) -> None:
+        judged = verdict(in_status(payment_status, attempt()), held(H.CAPTURED))
+        assert judged == Decide(A.REJECTED, "already_paid", Failure("already_paid"), gives_back=True)
+
+    @pytest.mark.parametrize("payment_status", CLOSED)
+    def test_money_of_a_closed_payment_goes_back(self, payment_status: PaymentStatus) -> None:
+        judged = verdict(in_status(payment_status, attempt()), held(H.CAPTURED))
+        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), gives_back=True)
+
+
+class TestMayMoneyBeTaken:
+    """The buyer has finished; whether we confirm."""
+
+    @pytest.mark.parametrize("payment_status", sorted(PAYMENT_UNPAID))
+    @pytest.mark.parametrize("status", [A.PENDING, A.UNKNOWN])
+    def test_what_matches_is_confirmed(self, payment_status: PaymentStatus, status: AttemptStatus) -> None:
+        assert verdict(in_status(payment_status, attempt(status)), held(H.AUTHORIZED)) == Confirm()
+
+    @pytest.mark.parametrize("now", [EXPIRES_AT, GRACE_ENDS - JUST_BEFORE])
+    def test_who_finished_just_before_expiry_is_still_confirmed(self, now: datetime) -> None:
+        assert verdict(payment(), held(H.AUTHORIZED), now=now) == Confirm()
+
+    @pytest.mark.parametrize("now", [GRACE_ENDS, GRACE_ENDS + timedelta(days=1)])
+    def test_after_the_grace_nothing_is_confirmed_and_the_payment_expires(self, now: datetime) -> None:
+        expected = Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
+        assert verdict(payment(), held(H.AUTHORIZED), now=now) == expected
+
+    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    @pytest.mark.parametrize("payment_status", sorted(set(P) - PAYMENT_UNPAID))
+    def test_nothing_is_confirmed_for_a_payment_that_is_over(
+        self, payment_status: PaymentStatus, holding: Holding
+    ) -> None:
+        judged = verdict(in_status(payment_status, attempt()), held(holding))
+        assert judged == Decide(A.CANCELED, "payment_closed")
+
+    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    @pytest.mark.parametrize("now", [NOW, GRACE_ENDS])
+    def test_after_an_accepted_confirm_it_is_never_confirmed_again(self, holding: Holding, now: datetime) -> None:
+        judged = verdict(payment(attempt(A.UNKNOWN, confirmed_at=NOW)), held(holding), now=now)
+        assert isinstance(judged, Wait)
+        assert judged.reason == "confirmed_but_not_shown"
+        assert judged.attention
+
+    def test_without_a_status_it_is_confirmed_once_and_never_again(self) -> None:
+        assert verdict(payment(attempt(A.PENDING)), held(H.UNSTATED)) == Confirm()
+        again = verdict(payment(attempt(A.UNKNOWN)), held(H.UNSTATED))
+        assert isinstance(again, Wait)
+        assert again.reason == "unstated_after_confirm"
+        assert again.attention
+
+    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    def test_while_another_attempt_is_unknown_no_money_is_taken(self, holding: Holding) -> None:
+        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        assert verdict(stored, held(holding, of=2), of=1) == Wait("another_attempt_is_unknown")
+
+    @pytest.mark.parametrize("other", sorted(set(A) - {A.UNKNOWN}))
+    def test_an_attempt_that_is_not_unknown_does_not_stand_in_the_way(self, other: AttemptStatus) -> None:
+        stored = payment(attempt(other), attempt(no=2))
+        assert verdict(stored, held(H.AUTHORIZED, of=2), of=1) == Confirm()
+
+    def test_while_another_attempt_is_unknown_captured_money_is_still_kept(self) -> None:
+        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        assert verdict(stored, held(H.CAPTURED, of=2), of=1) == Decide(A.CAPTURED, "captured")
+
+    def test_a_deposit_account_is_waited_for(self) -> None:
+        assert verdict(payment(), held(H.AWAITING_DEPOSIT)) == Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
+
+
+class TestTheGatewayKnowsNothing:
+    @pytest.mark.parametrize("shows_unconfirmed", [True, False])
+    @pytest.mark.parametrize("status", [A.CREATED, A.UNKNOWN])
+    def test_an_attempt_that_was_never_opened_failed(self, status: AttemptStatus, shows_unconfirmed: bool) -> None:
+        stored = payment(attempt(status, next_action=None))
+        judged = verdict(stored, held(H.ABSENT), shows_unconfirmed=shows_unconfirmed)
+        assert judged == Decide(A.FAILED, "never_opened", Failure("never_opened"))
+
+    @pytest.mark.parametrize("shows_unconfirmed", [True, False])
+    def test_a_buyer_who_has_not_finished_is_waited_for_until_expiry(self, shows_unconfirmed: bool) -> None:
+        for now, expected in [
+            (EXPIRES_AT - JUST_BEFORE, Wait("buyer_not_finished")),
+            (EXPIRES_AT, Decide(A.EXPIRED, "expired", expires_payment=True)),
+        ]:
+            shown = held(H.ABSENT, reference=None, amount=None)
+            assert verdict(payment(), shown, now=now, shows_unconfirmed=shows_unconfirmed) == expected
+
+    @pytest.mark.parametrize("now", [NOW, GRACE_ENDS])
+    def test_money_that_was_asked_for_and_vanished_waits_for_a_person(self, now: datetime) -> None:
+        judged = verdict(payment(attempt(A.UNKNOWN, gateway_ref="sig")), held(H.ABSENT), now=now)
+        assert isinstance(judged, Wait)
+        assert judged.reason == "absent_at_gateway"
+        assert judged.attention
+
+    def test_where_nothing_shows_before_confirm_it_is_confirmed_in_time(self) -> None:
+        stored = payment(attempt(A.UNKNOWN, gateway_ref="sig"))
+        shown = held(H.ABSENT, reference=None, amount=None)
+        assert verdict(stored, shown, shows_unconfirmed=False) == Confirm()
+        late = verdict(stored, shown, now=GRACE_ENDS, shows_unconfirmed=False)
+        assert late == Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
+
+    def test_where_nothing_shows_before_confirm_an_accepted_one_is_not_repeated(self) -> None:
+        stored = payment(attempt(A.UNKNOWN, gateway_ref="sig", confirmed_at=NOW))
+        judged = verdict(stored, held(H.ABSENT), shows_unconfirmed=False)
+        assert isinstance(judged, Wait)
+        assert judged.attention
+
+    def test_where_nothing_shows_before_confirm_a_closed_payment_is_not_confirmed(self) -> None:
+        stored = in_status(P.PAID, attempt(A.UNKNOWN, gateway_ref="sig"))
+        assert verdict(stored, held(H.ABSENT), shows_unconfirmed=False) == Decide(A.CANCELED, "payment_closed")
+
+
+class TestTheBuyerHasNotFinished:
+    def test_an_open_session_is_waited_for_until_expiry(self) -> None:
+        assert verdict(payment(), held(H.OPEN), now=EXPIRES_AT - JUST_BEFORE) == Wait("buyer_not_finished")
+        expired = Decide(A.EXPIRED, "expired", expires_payment=True)
+        assert verdict(payment(), held(H.OPEN), now=EXPIRES_AT) == expired
+
+    @pytest.mark.parametrize("payment_status", sorted(set(P) - PAYMENT_UNPAID))
+    def test_an_open_session_of_a_payment_that_is_over_ends_with_it(self, payment_status: PaymentStatus) -> None:
+        judged = verdict(in_status(payment_status, attempt()), held(H.OPEN))
+        assert judged == Decide(A.CANCELED, "payment_closed")
+
+    @pytest.mark.parametrize("status", [A.CREATED, A.UNKNOWN])
+    def test_a_session_whose_token_nobody_received_failed(self, status: AttemptStatus) -> None:
+        judged = verdict(payment(attempt(status, next_action=None)), held(H.OPEN))
+        assert judged == Decide(A.FAILED, "never_opened", Failure("never_opened"))
+
+
+class TestTheGatewaySaysItIsOver:
+    def test_an_explicit_decline_fails_the_attempt_in_the_gateways_words(self) -> None:
+        told = Failure("insufficient_funds", raw_code="51", message="Not enough")
+        assert verdict(payment(), held(H.FAILED, failure=told)) == Decide(A.FAILED, "failed_at_gateway", told)
+        unnamed = Decide(A.FAILED, "failed_at_gateway", Failure("declined"))
+        assert verdict(payment(), held(H.FAILED)) == unnamed
+
+    def test_a_cancel_at_the_gateway_cancels_the_attempt(self) -> None:
+        expected = Decide(A.CANCELED, "canceled_at_gateway", Failure("canceled"))
+        assert verdict(payment(), held(H.CANCELED)) == expected
+
+    def test_a_cancel_under_way_is_waited_for(self) -> None:
+        assert verdict(payment(), held(H.CANCELING)) == Wait("cancel_under_way")
+
+
+class TestAnAttemptThatHasEnded:
+    @pytest.mark.parametrize("status", sorted(ATTEMPT_UNDECIDED))
+    @pytest.mark.parametrize("to", [A.CAPTURED, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED])
+    def test_while_undecided_every_verdict_applies(self, status: AttemptStatus, to: AttemptStatus) -> None:
+        assert applies(attempt(status), Decide(to, "…"))
+
+    def test_waiting_for_the_same_deposit_is_no_news(self) -> None:
+        assert not applies(attempt(A.AWAITING_DEPOSIT), Decide(A.AWAITING_DEPOSIT, "…"))
+
+    @pytest.mark.parametrize("status", [A.FAILED, A.EXPIRED, A.CANCELED])
+    def test_only_money_moves_it_on(self, status: AttemptStatus) -> None:
+        assert applies(attempt(status), Decide(A.REJECTED, "…", gives_back=True))
+        assert not applies(attempt(status), Decide(A.REJECTED, "…"))
+        for to in (A.FAILED, A.EXPIRED, A.CANCELED, A.AWAITING_DEPOSIT):
+            assert not applies(attempt(status), Decide(to, "…", gives_back=True))
+
+    @pytest.mark.parametrize("status", [A.FAILED, A.EXPIRED])
+    def test_a_late_approval_is_kept(self, status: AttemptStatus) -> None:
+        assert applies(attempt(status), Decide(A.CAPTURED, "captured"))
+
+    @pytest.mark.parametrize("status", [A.CAPTURED, A.REJECTED])
+    @pytest.mark.parametrize("to", A)
+    def test_nothing_moves_what_is_final(self, status: AttemptStatus, to: AttemptStatus) -> None:
+        assert not applies(attempt(status), Decide(to, "…", gives_back=True))
+
+
+REFERENCES = [attempt().reference, attempt(no=2).reference, "another", None]
+AMOUNTS = [AMOUNT, Money(23_999, "KRW"), Money(24_000, "JPY"), Money(24_000, "USD"), None]
+MOMENTS = [NOW, EXPIRES_AT, GRACE_ENDS - JUST_BEFORE, GRACE_ENDS, GRACE_ENDS + timedelta(days=9)]
+
+any_held = st.builds(
+    held,
+    st.sampled_from(H),
+    reference=st.sampled_from(REFERENCES),
+    amount=st.sampled_from(AMOUNTS),
+    gateway_ref=st.sampled_from(["sig", None]),
+    is_live=st.sampled_from([True, False, None]),
+)
+any_attempt = st.builds(
+    attempt,
+    st.sampled_from(A),
+    gateway_ref=st.sampled_from(["sig", None]),
+    next_action=st.sampled_from(["{}", None]),
+    confirmed_at=st.sampled_from([NOW, None]),
+)
+any_other = st.lists(st.builds(attempt, st.sampled_from(A), no=st.just(2)), max_size=1)
+
+
+@st.composite
+def any_payment(draw: st.DrawFn) -> Payment:
+    attempts = (draw(any_attempt), *draw(any_other))
+    return payment(*attempts, status=draw(st.sampled_from(P)), mode=draw(st.sampled_from(["test", "live"])))
+
+
+@thorough
+@given(stored=any_payment(), shown=any_held, now=st.sampled_from(MOMENTS), shows_unconfirmed=st.booleans())
+def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matches(
+    stored: Payment, shown: Held, now: datetime, shows_unconfirmed: bool
+) -> None:
+    one = stored.attempts[0]
+    judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
+    matches = shown.reference == one.reference and shown.amount == stored.amount
+    if isinstance(judged, Decide) and judged.status is A.CAPTURED:
+        assert shown.holding is H.CAPTURED
+        assert matches
+        assert not (stored.mode == "live" and shown.is_live is False)
+        assert stored.status in PAYMENT_UNPAID | {P.EXPIRED}
+        assert not judged.gives_back
+    if isinstance(judged, Confirm):
+        assert stored.status in PAYMENT_UNPAID
+        assert now < stored.expires_at + CONFIRM_GRACE
+        assert one.confirmed_at is None
+        assert all(other.status is not A.UNKNOWN for other in stored.attempts[1:])
+        if shown.holding is H.ABSENT:
+            assert not shows_unconfirmed
+            assert one.gateway_ref is not None
+        else:
+            assert shown.holding in {H.AUTHORIZED, H.UNSTATED}
+            assert matches
+            assert shown.holding is H.AUTHORIZED or one.status is not A.UNKNOWN
+    if isinstance(judged, Decide) and judged.gives_back:
+        assert shown.holding is H.CAPTURED
+        assert shown.reference == one.reference
+        assert judged.status is A.REJECTED
+        assert judged.failure == Failure(judged.reason)
+
+
+@thorough
+@given(stored=any_payment(), shown=any_held, now=st.sampled_from(MOMENTS), shows_unconfirmed=st.booleans())
+def test_every_verdict_that_applies_can_be_written_down(
+    stored: Payment, shown: Held, now: datetime, shows_unconfirmed: bool
+) -> None:
+    """A look-up's truth that the transition tables refused would be lost, and its row looked at again for ever."""
+    one = stored.attempts[0]
+    judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
+    if isinstance(judged, Decide) and applies(one, judged):
+        written = step(stored, one, judged.status, at=now, cause="sweep", reason=judged.reason, evidence={})
+        assert written.attempt.status is judged.status
+    if isinstance(judged, Confirm) and one.status in {A.PENDING, A.UNKNOWN}:
+        step(stored, one, A.UNKNOWN, at=now, cause="sweep", reason="confirm_requested", evidence={})
+
+
+@pytest.mark.parametrize("shows_unconfirmed", [True, False])
+def test_whatever_is_shown_there_is_a_verdict_with_a_reason(shows_unconfirmed: bool) -> None:
+    for stored, shown, now in _everything():
+        judged = judge(stored, stored.attempts[0], shown, now=now, shows_unconfirmed=shows_unconfirmed)
+        if isinstance(judged, (Wait, Decide)):
+            assert judged.reason.replace("_", "").isalpha()
+        else:
+            assert isinstance(judged, (Confirm, NotOurs))
+
+
+def _everything() -> Iterator[tuple[Payment, Held, datetime]]:
+    for payment_status in P:
+        for status in A:
+            for holding in H:
+                for now in (NOW, GRACE_ENDS):
+                    yield in_status(payment_status, attempt(status)), held(holding), now

@@ -1,0 +1,199 @@
+"""How Point3's shapes and words are read and written, without a call."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import InvalidRequest
+from app.domain.money import Money
+from app.gateways.point3.codes import DECLINES, HOLDING, aliases, holding_of
+from app.gateways.point3.wire import held_of, rows_of, split_vat
+from app.gateways.port import ChargeRequest, Holding, Tax
+from tests.unit.properties import thorough
+
+ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}
+
+
+def charge(amount: int, **tax: Any) -> ChargeRequest:
+    return ChargeRequest(
+        reference="order1",
+        amount=Money(amount, "KRW"),
+        order_name="Mug",
+        expires_at=datetime(2026, 11, 21, tzinfo=UTC),
+        tax=Tax(**tax),
+    )
+
+
+class TestVat:
+    @pytest.mark.parametrize(
+        ("amount", "tax", "pair"),
+        [
+            (11_000, {}, (1000, 10_000)),
+            (1000, {}, (91, 909)),
+            (12_000, {}, (1091, 10_909)),
+            (6, {}, (1, 5)),
+            (1000, {"vat": 100}, (100, 900)),
+            (1000, {"vat": 999}, (999, 1)),
+            (1000, {"vat": 1}, (1, 999)),
+            (11_000, {"tax_free": 5500}, (500, 10_500)),
+            (11_000, {"tax_free": 10_994}, (1, 10_999)),
+        ],
+    )
+    def test_the_amount_splits_into_vat_and_all_the_rest(
+        self, amount: int, tax: dict[str, int], pair: tuple[int, int]
+    ) -> None:
+        assert split_vat(charge(amount, **tax)) == pair
+
+    @thorough
+    @given(amount=st.integers(6, 10**15), any_number=st.integers(0, 10**15))
+    def test_both_parts_are_above_zero_and_add_up_and_the_vat_is_the_eleventh_part(
+        self, amount: int, any_number: int
+    ) -> None:
+        exempt = any_number % (amount - 5)
+        vat, rest = split_vat(charge(amount, tax_free=exempt))
+        assert vat > 0
+        assert rest > 0
+        assert vat + rest == amount
+        assert abs(11 * vat - (amount - exempt)) <= 5, "to the nearest won"
+
+    @pytest.mark.parametrize(
+        ("amount", "tax", "field"),
+        [
+            (1000, {"vat": 0}, "tax"),
+            (1000, {"tax_free": 1000}, "tax"),
+            (1000, {"tax_free": 1001}, "tax"),
+            (1000, {"tax_free": 1000, "vat": 0}, "tax"),
+            (1, {}, "amount"),
+            (5, {}, "amount"),
+            (1000, {"tax_free": 995}, "tax.tax_free"),
+            (1000, {"vat": 1000}, "tax.vat"),
+            (1000, {"vat": 1001}, "tax.vat"),
+            (1000, {"vat": -1}, "tax.vat"),
+        ],
+    )
+    def test_what_point3_cannot_express_is_refused_by_field(self, amount: int, tax: dict[str, int], field: str) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            split_vat(charge(amount, **tax))
+        assert refused.value.details["errors"][0]["field"] == field  # type: ignore[index]
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(
+        ("word", "holding"),
+        [
+            ("TOKEN_ISSUED", Holding.OPEN),
+            ("ABANDONED", Holding.OPEN),
+            ("WIDGET_DONE", Holding.AUTHORIZED),
+            ("CONFIRMED", Holding.CAPTURED),
+            ("CANCEL_REQUESTED", Holding.CANCELING),
+            ("CANCELLED", Holding.CANCELED),
+            ("CANCELED", Holding.CANCELED),
+            ("FAILED", Holding.FAILED),
+            (" confirmed ", Holding.CAPTURED),
+            (None, Holding.UNSTATED),
+            ("", Holding.UNRECOGNIZED),
+            ("PAID", Holding.UNRECOGNIZED),
+            ("CONFIRMED_", Holding.UNRECOGNIZED),
+            ("UNCONFIRMED", Holding.UNRECOGNIZED),
+            (200, Holding.UNRECOGNIZED),
+            (True, Holding.UNRECOGNIZED),
+            (["CONFIRMED"], Holding.UNRECOGNIZED),
+            ({"status": "CONFIRMED"}, Holding.UNRECOGNIZED),
+        ],
+    )
+    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(self, word: object, holding: Holding) -> None:
+        assert holding_of(word, {}) is holding
+
+    def test_only_one_word_says_that_the_money_moved(self) -> None:
+        assert [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED] == ["CONFIRMED"]
+
+    def test_an_alias_teaches_a_word_in_any_case(self) -> None:
+        known = aliases({"Done": "confirmed", "WAIT": "WIDGET_DONE"})
+        assert holding_of("DONE", known) is Holding.CAPTURED
+        assert holding_of("done", known) is Holding.CAPTURED
+        assert holding_of("wait", known) is Holding.AUTHORIZED
+        assert holding_of("CONFIRMED", known) is Holding.CAPTURED
+        assert holding_of("other", known) is Holding.UNRECOGNIZED
+
+    @pytest.mark.parametrize("meaning", ["CONFIRMD", "captured", "PAID", ""])
+    def test_an_alias_for_a_meaning_that_is_none_is_refused_at_the_start(self, meaning: str) -> None:
+        with pytest.raises(ValueError, match="ONETILL_POINT3__STATUS_ALIASES"):
+            aliases({"DONE": meaning})
+
+    @pytest.mark.parametrize("code", [200, 401, 403, 408, 409, 425, 429, 500, 502, 503, 504])
+    def test_only_an_explicit_no_is_a_decline(self, code: int) -> None:
+        assert code not in DECLINES
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        ("result", "rows"),
+        [
+            (None, []),
+            ([], []),
+            ([ROW], [ROW]),
+            ([ROW, ROW], [ROW, ROW]),
+            (ROW, [ROW]),
+            ({"items": [ROW], "total": 1}, [ROW]),
+            ({"items": [], "total": 0}, []),
+            (ROW | {"cancels": []}, [ROW | {"cancels": []}]),
+            (ROW | {"items": [{"name": "Mug"}]}, [ROW | {"items": [{"name": "Mug"}]}]),
+            ({"signature": "sig", "cancels": []}, [{"signature": "sig", "cancels": []}]),
+            ({}, [{}]),
+            ({"status": "CONFIRMED"}, [{"status": "CONFIRMED"}]),
+        ],
+    )
+    def test_payments_are_found_in_every_likely_shape(self, result: object, rows: list[object]) -> None:
+        assert rows_of(result) == rows
+
+    @pytest.mark.parametrize("result", ["not found", 0, False, True, 12.5, ["sig1"], [None], [[ROW]], {"items": ["x"]}])
+    def test_a_shape_that_says_nothing_is_not_taken_for_none(self, result: object) -> None:
+        """Where a look-up answers only after confirm, "none" means "confirm again": it must be said, not guessed."""
+        with pytest.raises(ValueError, match="neither a payment nor a list"):
+            rows_of(result)
+
+
+class TestOneRow:
+    def test_a_whole_row_is_read(self) -> None:
+        found = held_of(ROW, Holding.CAPTURED)
+        assert (found.reference, found.gateway_ref) == ("order1", "sig")
+        assert found.amount == Money(12_000, "KRW")
+        assert found.is_live is None
+        assert found.evidence == {"status": "CONFIRMED", "orderIdFromClient": "order1", "totalCharge": 12_000}
+
+    def test_what_is_missing_stays_unknown(self) -> None:
+        found = held_of({}, Holding.UNSTATED)
+        assert (found.reference, found.gateway_ref, found.amount) == (None, None, None)
+
+    @pytest.mark.parametrize(
+        ("told", "won"),
+        [
+            (12_000, 12_000),
+            ("12000", 12_000),
+            ("12000.00", 12_000),
+            (0, 0),
+            (-5, -5),
+            (12_000.0, None),
+            (12_000.5, None),
+            (True, None),
+            (None, None),
+            ("12,000", None),
+            ("12_000", None),
+            ("12000.5", None),
+            ("1e4", None),
+            ("", None),
+            ([12_000], None),
+            ({"amount": 12_000}, None),
+            (10**40, None),
+        ],
+    )
+    def test_an_amount_is_whole_won_or_unknown(self, told: object, won: int | None) -> None:
+        amount = held_of(ROW | {"totalCharge": told}, Holding.CAPTURED).amount
+        assert amount == (None if won is None else Money(won, "KRW"))
+
+    @pytest.mark.parametrize(("told", "reference"), [(12, "12"), ("", ""), (0, "0"), (None, None)])
+    def test_an_order_id_is_compared_as_the_text_it_was_sent_as(self, told: object, reference: str | None) -> None:
+        assert held_of(ROW | {"orderIdFromClient": told}, Holding.OPEN).reference == reference

@@ -1,0 +1,301 @@
+"""A step moves attempt and payment together, tells it in one chained event, and refuses every move that is not allowed."""
+
+import hashlib
+from dataclasses import fields, replace
+from datetime import timedelta
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import IllegalTransition
+from app.domain.states import (
+    ATTEMPT_MOVES,
+    ATTEMPT_UNDECIDED,
+    PAYMENT_MOVES,
+    PAYMENT_UNPAID,
+    AttemptStatus,
+    PaymentStatus,
+)
+from app.payments.records import Attempt, Payment
+from app.payments.steps import Event, Step, step
+from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment
+from tests.unit.properties import thorough
+
+P, A = PaymentStatus, AttemptStatus
+LATER = NOW + timedelta(minutes=1)
+
+EVENT = Event(
+    payment_id=PAYMENT_ID,
+    seq=3,
+    at=NOW,
+    cause="browser",
+    reason="confirmed",
+    payment_from="processing",
+    payment_to="paid",
+    attempt_id=UUID(int=1),
+    attempt_from="unknown",
+    attempt_to="captured",
+    evidence='{"gateway":{}}',
+    prev_hash=bytes(range(32)),
+)
+
+
+def move(stored: Payment, to: AttemptStatus, one: Attempt | None = None, **changes: Any) -> Step:
+    given: dict[str, Any] = {"at": NOW, "cause": "sweep", "reason": "because", "evidence": {}} | changes
+    return step(stored, one or stored.attempts[0], to, **given)
+
+
+class TestBothMove:
+    def test_a_capture_pays_the_payment_and_names_when_and_where(self) -> None:
+        stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING, gateway="another")
+        done = move(stored, A.CAPTURED, at=LATER)
+        assert done.attempt.status is A.CAPTURED
+        assert done.after.status is P.PAID
+        assert (done.after.captured_minor, done.after.paid_at) == (AMOUNT.minor, LATER)
+        assert done.after.gateway == "acmepay"
+        assert done.after.attempts == (done.attempt,)
+        assert done.before is stored
+
+    def test_asking_for_money_makes_the_payment_processing(self) -> None:
+        done = move(payment(), A.UNKNOWN)
+        assert done.after.status is P.PROCESSING
+        assert (done.after.captured_minor, done.after.paid_at) == (0, None)
+
+    @pytest.mark.parametrize("to", [A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED])
+    def test_an_attempt_that_ends_without_money_leaves_the_payment_open(self, to: AttemptStatus) -> None:
+        assert move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), to).after.status is P.OPEN
+
+    def test_while_another_attempt_is_unknown_the_payment_stays_processing(self) -> None:
+        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        assert move(stored, A.FAILED, stored.attempts[1]).after.status is P.PROCESSING
+
+    def test_what_the_caller_decides_about_the_payment_goes_before(self) -> None:
+        assert move(payment(), A.EXPIRED, payment_to=P.EXPIRED).after.status is P.EXPIRED
+
+    def test_only_the_moved_attempt_changes_and_their_order_stays(self) -> None:
+        first, second, third = attempt(A.FAILED), attempt(no=2), attempt(no=3)
+        done = move(payment(first, second, third), A.UNKNOWN, second, gateway_ref="sig")
+        assert [a.no for a in done.after.attempts] == [1, 2, 3]
+        assert done.after.attempts == (first, done.attempt, third)
+        assert done.attempt == replace(second, status=A.UNKNOWN, gateway_ref="sig")
+
+    def test_a_new_attempt_is_the_newest(self) -> None:
+        stored = payment(attempt(A.FAILED))
+        done = move(stored, A.CREATED, attempt(A.CREATED, no=2, gateway="otherpay"))
+        assert [a.no for a in done.after.attempts] == [1, 2]
+        assert done.event.attempt_from is None
+        assert done.after.gateway == "otherpay"
+
+    def test_the_first_step_of_a_payment_comes_from_nowhere(self) -> None:
+        stored = replace(payment(last_seq=0, last_hash=bytes(32)), attempts=())
+        done = move(stored, A.CREATED, attempt(A.CREATED))
+        assert (done.event.seq, done.event.payment_from, done.event.attempt_from) == (1, None, None)
+        assert done.event.prev_hash == bytes(32)
+
+    def test_captured_money_is_counted_once(self) -> None:
+        paid = move(payment(), A.CAPTURED, at=NOW).after
+        noted = move(replace(paid, refunded_minor=5), A.CAPTURED, at=LATER)
+        assert (noted.after.captured_minor, noted.after.paid_at) == (AMOUNT.minor, NOW)
+        assert noted.after.refunded_minor == 5
+
+
+class TestAttention:
+    def test_a_step_that_needs_a_person_says_why(self) -> None:
+        done = move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), A.UNKNOWN, attention="look at this")
+        assert done.after.attention == "look at this"
+
+    def test_attention_ends_with_the_next_step_that_needs_nobody(self) -> None:
+        assert move(payment(attention="look at this"), A.CAPTURED).after.attention is None
+
+    def test_a_payment_under_review_keeps_its_attention(self) -> None:
+        stored = payment(attempt(A.UNKNOWN), status=P.REVIEW, attention="look at this")
+        assert move(stored, A.FAILED).after.attention == "look at this"
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(("source", "target"), list(product(A, A)), ids=str)
+    def test_an_attempt_moves_only_as_its_table_says(self, source: AttemptStatus, target: AttemptStatus) -> None:
+        stored = payment(attempt(source), status=P.REVIEW)  # a status that follows no attempt
+        if target is source or target in ATTEMPT_MOVES[source]:
+            assert move(stored, target).attempt.status is target
+        else:
+            with pytest.raises(IllegalTransition):
+                move(stored, target)
+
+    @pytest.mark.parametrize(("source", "target"), list(product(P, P)), ids=str)
+    def test_a_payment_moves_only_as_its_table_says(self, source: PaymentStatus, target: PaymentStatus) -> None:
+        stored = payment(status=source)
+        if target is source or target in PAYMENT_MOVES[source]:
+            assert move(stored, A.PENDING, payment_to=target).after.status is target
+        else:
+            with pytest.raises(IllegalTransition):
+                move(stored, A.PENDING, payment_to=target)
+
+    def test_the_stored_status_is_asked_and_not_the_one_handed_in(self) -> None:
+        stored = payment(attempt(A.CAPTURED), status=P.PAID)
+        with pytest.raises(IllegalTransition):
+            move(stored, A.UNKNOWN, attempt(A.PENDING))
+
+
+class TestTheStory:
+    def test_the_event_tells_the_move(self) -> None:
+        stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING)
+        told = move(
+            stored, A.CAPTURED, cause="browser", reason="confirmed", evidence={"b": 1, "a": {"d": 2, "c": "값"}}
+        )
+        event = told.event
+        assert (event.payment_from, event.payment_to) == ("processing", "paid")
+        assert (event.attempt_from, event.attempt_to) == ("unknown", "captured")
+        assert (event.cause, event.reason, event.at) == ("browser", "confirmed", NOW)
+        assert (event.payment_id, event.attempt_id) == (PAYMENT_ID, UUID(int=1))
+        assert event.evidence == '{"a":{"c":"값","d":2},"b":1}'
+
+    def test_each_event_follows_the_one_before(self) -> None:
+        current = payment()
+        for to in (A.UNKNOWN, A.UNKNOWN, A.CAPTURED):
+            done = move(current, to)
+            assert done.event.seq == current.last_seq + 1
+            assert done.event.prev_hash == current.last_hash
+            assert (done.after.last_seq, done.after.last_hash) == (done.event.seq, done.event.hash())
+            current = done.after
+
+    def test_a_hash_is_32_bytes_and_the_same_every_time(self) -> None:
+        assert len(EVENT.hash()) == 32
+        assert EVENT.hash() == replace(EVENT).hash()
+
+    def test_a_stored_hash_can_be_proven_with_any_sha_256(self) -> None:
+        """What is hashed, and how, can never change again: rows of years ago must still prove themselves."""
+        told = (
+            '["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",'
+            '"019aa6f1c2d37e4f8a5b6c7d8e9f0a1b",3,1795248600000000,"browser","confirmed","processing","paid",'
+            '"00000000000000000000000000000001","unknown","captured","{\\"gateway\\":{}}"]'
+        )
+        assert EVENT.hash() == hashlib.sha256(told.encode()).digest()
+
+    @pytest.mark.parametrize("column", [each.name for each in fields(Event)])
+    def test_any_changed_column_changes_the_hash(self, column: str) -> None:
+        others: dict[type, Any] = {
+            UUID: UUID(int=99),
+            int: 4,
+            str: "changed",
+            bytes: bytes(32),
+            type(NOW): NOW + timedelta(microseconds=1),
+        }
+        value = getattr(EVENT, column)
+        assert replace(EVENT, **{column: others[type(value)]}).hash() != EVENT.hash()
+
+    @pytest.mark.parametrize("column", ["payment_from", "attempt_id", "attempt_from", "attempt_to"])
+    def test_a_missing_column_is_not_an_empty_one(self, column: str) -> None:
+        missing: dict[str, Any] = {column: None}
+        empty: dict[str, Any] = {column: ""}
+        assert replace(EVENT, **missing).hash() != EVENT.hash()
+        if column != "attempt_id":
+            assert replace(EVENT, **missing).hash() != replace(EVENT, **empty).hash()
+
+    @thorough
+    @given(cause=st.text(max_size=6), reason=st.text(max_size=6))
+    def test_text_cannot_move_from_one_column_to_the_next_unseen(self, cause: str, reason: str) -> None:
+        one = replace(EVENT, cause=cause, reason=reason)
+        joined = replace(EVENT, cause=cause + reason, reason="")
+        assert (one.hash() == joined.hash()) == (reason == "")
+
+    def test_evidence_that_is_no_json_is_refused_before_anything_is_written(self) -> None:
+        with pytest.raises(TypeError):
+            move(payment(), A.UNKNOWN, evidence={"what": object()})
+        assert msgspec.json.decode(move(payment(), A.UNKNOWN, evidence={"what": None}).event.evidence) == {"what": None}
+
+
+class TestClaims:
+    def test_the_first_gateway_reference_is_claimed(self) -> None:
+        assert move(payment(), A.UNKNOWN, gateway_ref="sig").binds_ref
+        assert not move(payment(), A.UNKNOWN).binds_ref
+
+    def test_a_reference_that_is_known_is_not_claimed_again(self) -> None:
+        stored = payment(attempt(A.UNKNOWN, gateway_ref="sig"), status=P.PROCESSING)
+        assert not move(stored, A.CAPTURED).binds_ref
+
+    def test_a_new_attempt_that_comes_with_a_reference_claims_it(self) -> None:
+        stored = payment(attempt(A.FAILED, gateway_ref="old"))
+        assert move(stored, A.CREATED, attempt(A.CREATED, no=2, gateway_ref="new")).binds_ref
+
+    @pytest.mark.parametrize(
+        ("source", "target", "frees", "reclaims"),
+        [
+            (P.OPEN, P.EXPIRED, True, False),
+            (P.OPEN, P.CANCELED, True, False),
+            (P.PROCESSING, P.EXPIRED, True, False),
+            (P.REVIEW, P.CANCELED, True, False),
+            (P.OPEN, P.PAID, False, False),
+            (P.OPEN, P.PROCESSING, False, False),
+            (P.PAID, P.REFUNDED, False, False),
+            (P.EXPIRED, P.EXPIRED, False, False),
+            (P.CANCELED, P.CANCELED, False, False),
+            (P.EXPIRED, P.PAID, False, True),
+            (P.EXPIRED, P.REVIEW, False, False),
+            (P.REVIEW, P.PAID, False, False),
+        ],
+    )
+    def test_an_order_is_free_when_its_payment_ends_without_money_and_claimed_again_by_late_money(
+        self, source: PaymentStatus, target: PaymentStatus, frees: bool, reclaims: bool
+    ) -> None:
+        done = move(payment(status=source), A.PENDING, payment_to=target)
+        assert (done.frees_order, done.reclaims_order) == (frees, reclaims)
+
+
+class TestTheNextLook:
+    @pytest.mark.parametrize("to", [A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED])
+    def test_an_ended_attempt_of_an_unpaid_payment_is_looked_at_once_more_at_expiry(self, to: AttemptStatus) -> None:
+        done = move(payment(attempt(A.UNKNOWN, busy_until=LATER), status=P.PROCESSING), to)
+        assert done.after.status in PAYMENT_UNPAID
+        assert (done.attempt.next_check_at, done.attempt.busy_until) == (EXPIRES_AT, None)
+
+    def test_an_ended_attempt_of_a_payment_that_is_over_is_not_looked_at_again(self) -> None:
+        for to, payment_to in [(A.CAPTURED, None), (A.EXPIRED, P.EXPIRED), (A.CANCELED, P.CANCELED)]:
+            done = move(payment(attempt(busy_until=LATER)), to, payment_to=payment_to)
+            assert (done.attempt.next_check_at, done.attempt.busy_until) == (None, None)
+
+    @pytest.mark.parametrize("to", sorted(ATTEMPT_UNDECIDED - {A.CREATED}))
+    def test_an_undecided_attempt_keeps_the_look_that_it_was_given(self, to: AttemptStatus) -> None:
+        done = move(payment(attempt(A.CREATED)), to, next_check_at=LATER, busy_until=LATER)
+        assert (done.attempt.next_check_at, done.attempt.busy_until) == (LATER, LATER)
+
+    @pytest.mark.parametrize("state", ["owed", "asked"])
+    def test_money_that_must_go_back_is_looked_at_until_it_is_done(self, state: str) -> None:
+        stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING)
+        rejected = move(stored, A.REJECTED, give_back=state, next_check_at=LATER)
+        assert rejected.attempt.next_check_at == LATER
+        done = move(rejected.after, A.REJECTED, give_back="done", next_check_at=LATER)
+        assert done.attempt.next_check_at == EXPIRES_AT, "the payment is open again and must still expire"
+
+
+class TestRecords:
+    @pytest.mark.parametrize("status", A)
+    def test_an_attempt_is_undecided_by_its_state_or_while_its_money_must_go_back(self, status: AttemptStatus) -> None:
+        assert attempt(status).is_undecided == (status in ATTEMPT_UNDECIDED)
+        for give_back in ("owed", "asked"):
+            assert attempt(A.REJECTED, give_back=give_back).is_undecided
+        assert not attempt(A.REJECTED, give_back="done").is_undecided
+
+    def test_a_lease_holds_until_its_time_and_not_at_it(self) -> None:
+        leased = attempt(busy_until=NOW)
+        assert leased.is_busy(NOW - timedelta(microseconds=1))
+        assert not leased.is_busy(NOW)
+        assert not attempt(busy_until=None).is_busy(NOW)
+
+    def test_a_look_is_due_from_its_time_on(self) -> None:
+        planned = attempt(next_check_at=NOW)
+        assert not planned.is_due(NOW - timedelta(microseconds=1))
+        assert planned.is_due(NOW)
+        assert not attempt(next_check_at=None).is_due(NOW)
+
+    def test_the_last_attempt_is_the_newest(self) -> None:
+        assert payment(attempt(A.FAILED), attempt(no=2)).last_attempt.no == 2
+
+    def test_a_payment_is_known_outside_by_its_prefix_and_hex(self) -> None:
+        assert payment().public_id == f"pay_{PAYMENT_ID.hex}"
+        assert payment().created_at == CREATED_AT
