@@ -13,7 +13,9 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from app.api.openapi import ALWAYS
 from app.api.problem_examples import EXAMPLE_DETAILS
 from app.api.problems import PROBLEMS
+from app.main import create_app
 from app.payments import schemas
+from app.settings import Settings
 from tests.api.checks import problem
 from tests.support import key
 
@@ -21,9 +23,12 @@ Document = dict[str, Any]
 JSON, PROBLEM = "application/json", "application/problem+json"
 
 
-@pytest.fixture
-async def document(client: httpx.AsyncClient) -> Document:
-    answer = await client.get("/openapi.json")
+@pytest.fixture(scope="module")
+async def document() -> Document:
+    """As the product serves it; neither database nor gateway is asked for that."""
+    transport = httpx.ASGITransport(app=create_app(Settings(_env_file=None)))  # type: ignore[call-arg]  # see conftest
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        answer = await client.get("/openapi.json")
     assert answer.status_code == 200
     return dict(answer.json())
 

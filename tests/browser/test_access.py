@@ -148,8 +148,7 @@ async def fits(page: Page, width: int) -> bool:
     return bool(await page.evaluate("(width) => document.documentElement.scrollWidth <= width", width))
 
 
-@pytest.mark.parametrize(("width", "height"), [(360, 740), (320, 568)])
-@pytest.mark.parametrize("locale", ["ko-KR", "en-US"])
+@pytest.mark.parametrize(("width", "height", "locale"), [(360, 740, "ko-KR"), (320, 568, "en-US")])
 async def test_a_small_phone_shows_all_of_it(new_buyer: NewBuyer, width: int, height: int, locale: str) -> None:
     viewport = {"width": width, "height": height}
     buyer = await new_buyer(locale=locale, viewport=viewport, is_mobile=True, has_touch=True, device_scale_factor=2)

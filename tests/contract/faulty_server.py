@@ -41,6 +41,7 @@ class FaultyServer:
         self.accepted = 0
         """Connections so far."""
         self._news = asyncio.Event()
+        self._serving: set[asyncio.Task[object]] = set()
         self._writers: set[StreamWriter] = set()
 
     @property
@@ -56,8 +57,9 @@ class FaultyServer:
         self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
     ) -> None:
         self._server.close()
-        for writer in list(self._writers):
-            writer.transport.abort()
+        for task in self._serving:
+            task.cancel()
+        await asyncio.gather(*self._serving)
         await self._server.wait_closed()
 
     async def has_got(self, requests: int) -> None:
@@ -72,19 +74,21 @@ class FaultyServer:
             writer.close()
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self.accepted += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         self._writers.add(writer)
+        self.accepted += 1
         try:
-            while (request := await _read(reader)) is not None:
+            while not writer.is_closing() and (request := await _read(reader)) is not None:
                 self.arrived.append(request)
                 self._news.set()
                 await self.behave(writer)
-                if writer.is_closing():
-                    return
-        except (ConnectionError, asyncio.IncompleteReadError):
-            return
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            writer.transport.abort()  # the end of the test; Python 3.11 reports a server's task that was canceled as a fault
         finally:
             self._writers.discard(writer)
+            self._serving.discard(task)
             writer.close()
 
 
