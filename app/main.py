@@ -25,6 +25,7 @@ from app.api.idempotency import Idempotency
 from app.api.openapi import merge
 from app.api.operations import routes, unmatched
 from app.api.problems import problem
+from app.api.reference import reference_page
 from app.api_keys.service import ApiKeyService
 from app.checkout.pages import checkout_routes
 from app.db.database import Database
@@ -104,11 +105,14 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
         lifespan=lifespan,
         exception_handlers=_HANDLERS,
         redirect_slashes=False,
+        docs_url=None,  # FastAPI's own pages load scripts from another host; ours is `reference_page`
+        redoc_url=None,
     )
     app.router.routes[:0] = routes(api, authenticator)  # first: they are the hot ones, and routes are tried in order
     app.router.routes.extend(health_routes(parts.database, REVISION))
     app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates))
     app.router.routes.append(problem_pages(templates))
+    app.router.routes.append(reference_page(lambda: app.openapi(), templates, settings.public_url))
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi
 
@@ -144,7 +148,11 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     return problem(request, "invalid_request", {"errors": errors})
 
 
-async def _storage_error(request: Request, _: Exception) -> Response:
+async def _storage_error(request: Request, error: Exception) -> Response:
+    if isinstance(
+        error, ValueError
+    ):  # asyncpg could not write a value as its column's type: ours to mend, not to repeat
+        raise error
     return problem(request, "storage_unavailable", {})
 
 
@@ -158,10 +166,11 @@ _HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, A
     # Also when the connection went away on COMMIT: whether it was stored is unknown, and the same key finds out.
     asyncpg.PostgresConnectionError: _storage_error,
     asyncpg.InterfaceError: _storage_error,
-    asyncpg.TooManyConnectionsError: _storage_error,
-    asyncpg.QueryCanceledError: _storage_error,
+    asyncpg.exceptions.OperatorInterventionError: _storage_error,  # canceled, shut down, starting up
+    asyncpg.exceptions.InsufficientResourcesError: _storage_error,  # connections, memory, disk
+    asyncpg.exceptions.TransactionRollbackError: _storage_error,  # deadlock, serialization
+    asyncpg.ReadOnlySQLTransactionError: _storage_error,  # failed over: this one is a standby now
     asyncpg.LockNotAvailableError: _storage_error,
-    ConnectionError: _storage_error,
-    TimeoutError: _storage_error,
+    OSError: _storage_error,  # refused, reset, timed out, no such host
     Exception: _our_mistake,
 }

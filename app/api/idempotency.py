@@ -45,9 +45,10 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """The key is ours now: go on with this payment."""
+    """The key is ours now: go on with this payment. `since` is when an earlier call claimed it; None: this one did."""
 
     payment_id: UUID
+    since: datetime | None = None
 
 
 def read_key(header: str | None) -> str:
@@ -55,7 +56,7 @@ def read_key(header: str | None) -> str:
     if header is None or not header.strip():
         raise IdempotencyKeyMissing()
     key = header.strip()
-    if len(key) > 2 and key[0] == key[-1] == '"':
+    if len(key) > 1 and key[0] == key[-1] == '"':
         key = key[1:-1]
     if not _FORM.fullmatch(key):
         raise IdempotencyKeyMalformed()
@@ -97,7 +98,7 @@ class Idempotency:
         Raises IdempotencyKeyReused for another request under the same key, IdempotencyKeyInUse while its lease holds.
         """
         row = await self._database.row(
-            "SELECT fingerprint, payment_id, status, answer, lease_until FROM idempotency_keys "
+            "SELECT fingerprint, payment_id, status, answer, lease_until, created_at FROM idempotency_keys "
             "WHERE scope = $1 AND key = $2",
             intent.scope, intent.key,
         )  # fmt: skip
@@ -117,7 +118,15 @@ class Idempotency:
         )  # fmt: skip
         if taken is None:
             raise self._in_use(self._lease)
-        return TakeOver(taken["payment_id"])
+        return TakeOver(taken["payment_id"], row["created_at"])
+
+    async def finish(self, intent: Intent, status: int, answer: bytes) -> None:
+        """Store the answer of a key whose work turned out to be done already."""
+        await self._database.row(
+            "UPDATE idempotency_keys SET status = $3, answer = $4, lease_until = NULL "
+            "WHERE scope = $1 AND key = $2 AND answer IS NULL",
+            intent.scope, intent.key, status, answer,
+        )  # fmt: skip
 
     async def release(self, intent: Intent) -> None:
         """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once."""

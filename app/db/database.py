@@ -26,6 +26,10 @@ _SESSION = {
 }
 
 
+COMMAND_TIMEOUT_S = 15.0
+"""Above every timeout that the server keeps itself: this one ends a wait for a server that went silent."""
+
+
 class Database:
     """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
 
@@ -44,6 +48,7 @@ class Database:
             reset=_no_reset,
             server_settings=_SESSION,
             timeout=10,
+            command_timeout=COMMAND_TIMEOUT_S,
         )
 
     async def close(self) -> None:

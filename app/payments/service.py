@@ -14,7 +14,7 @@ from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Gateway
 from app.gateways.registry import Registry
 from app.payments.opening import Opener, charge, details_of
@@ -64,8 +64,15 @@ class PaymentService:
         Raises InvalidRequest before anything is stored; OrderTaken; the idempotency errors; GatewayError with
         `payment_id` when the payment is stored and its attempt could not be opened.
         """
-        gateway = self._registry.choose(request.gateway)
-        payment = self._new_payment(store, request, gateway)
+        try:
+            gateway = self._registry.choose(request.gateway)
+            payment = self._new_payment(store, request, gateway)
+        except InvalidRequest:
+            # What was right when it was stored stays answered, whatever the settings say by now.
+            known = await self._idempotency.resume(intent)
+            if isinstance(known, Replay):
+                return Created(known.status, known.body, is_replay=True)
+            raise
         begun = self._opener.first_step(payment, gateway, "api")
         running = replace(_key_state(intent), lease_until=self._idempotency.lease_until())
         try:
@@ -76,11 +83,27 @@ class PaymentService:
             if isinstance(known, Replay):
                 return Created(known.status, known.body, is_replay=True)
             if isinstance(known, TakeOver):
-                return await self._go_on(known.payment_id, intent, render)
-            holder = await self._repository.holder_of_order(store, request.order_id)
-            held_by = {"payment_id": ids.show(ids.Prefix.PAYMENT, holder)} if holder else {}
-            raise OrderTaken(order_id=request.order_id, **held_by) from error
+                return await self._go_on(known.payment_id, intent, "api", render)
+            if isinstance(error, OrderAlreadyClaimed) and await self._holder_ended(store, request.order_id):
+                return await self.create(store, request, intent, render)
+            raise await self._order_taken(store, request.order_id) from error
         return await self._open(begun.after, gateway, "api", intent, render)
+
+    async def _holder_ended(self, store: str, order_id: str) -> bool:
+        """Whether the payment that holds the order had run out and has now been looked at a last time and closed."""
+        holder = await self._repository.holder_of_order(store, order_id)
+        payment = await self._repository.load(holder) if holder else None
+        if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
+            return payment is None
+        outcome = await self.verify(payment.id, cause="api")
+        return outcome.payment.status is PaymentStatus.EXPIRED
+
+    async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
+        holder = await self._repository.holder_of_order(store, order_id)
+        payment = await self._repository.load(holder) if holder else None
+        if payment is None:
+            return OrderTaken(order_id=order_id)
+        return OrderTaken(order_id=order_id, payment_id=payment.public_id, payment_status=str(payment.status))
 
     async def attempt(
         self, payment_id: UUID, store: str | None, gateway_name: str | None, intent: Intent | None, render: Render
@@ -89,11 +112,14 @@ class PaymentService:
         payment = await self.get(payment_id, store)
         gateway = self._registry.choose(gateway_name or payment.gateway)
         gateway.check(charge(payment, ids.reference(payment.id, payment.last_attempt.no + 1), gateway.name))
+        cause: Cause = "api" if store else "browser"
         if intent is not None:
             known = await self._idempotency.claim(intent, payment_id)
             if isinstance(known, Replay):
                 return Created(known.status, known.body, is_replay=True)
-        cause: Cause = "api" if store else "browser"
+            stored_by_it = known.since is not None and payment.last_attempt.created_at >= known.since
+            if stored_by_it and payment.status in PAYMENT_UNPAID:
+                return await self._go_on(payment_id, intent, cause, render)
         try:
             payment = await self._opener.further_attempt(payment, gateway, cause)
         except OnetillError:
@@ -145,7 +171,7 @@ class PaymentService:
         """Where the gateways' widgets come from; the checkout page may frame nothing else."""
         return sorted({origin for gateway in self._registry for origin in gateway.frame_origins})
 
-    async def _go_on(self, payment_id: UUID, intent: Intent, render: Render) -> Created:
+    async def _go_on(self, payment_id: UUID, intent: Intent, cause: Cause, render: Render) -> Created:
         """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
@@ -155,12 +181,18 @@ class PaymentService:
             PaymentStatus.PROCESSING,
         }
         if was_opened:
-            return Created(201, render(payment))
-        if attempt.status is AttemptStatus.FAILED:
-            payment = await self._opener.further_attempt(payment, gateway, "api")
-        else:
-            payment = await self._opener.again(payment, gateway, "api")
-        return await self._open(payment, gateway, "api", intent, render)
+            answer = render(payment)
+            await self._idempotency.finish(intent, 201, answer)
+            return Created(201, answer)
+        try:
+            if attempt.status is AttemptStatus.FAILED:
+                payment = await self._opener.further_attempt(payment, gateway, cause)
+            else:
+                payment = await self._opener.again(payment, gateway, cause)
+        except OnetillError:
+            await self._idempotency.release(intent)
+            raise
+        return await self._open(payment, gateway, cause, intent, render)
 
     async def _open(
         self, payment: Payment, gateway: Gateway, cause: Cause, intent: Intent | None, render: Render

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 import httpx
-import pytest
 
 from app.api.problem_examples import EXAMPLE_DETAILS
 from app.db.database import Database
@@ -131,9 +130,6 @@ async def test_a_gateway_that_is_down_fails_the_attempt_and_the_same_key_goes_on
     assert [attempt["status"] for attempt in answer.json()["attempts"]] == ["failed", "failed", "pending"]
 
 
-@pytest.mark.xfail(
-    reason="PaymentService.attempt does not go on with the attempt of its own key: see the proposed patch"
-)
 async def test_a_repeated_call_goes_on_with_the_attempt_whose_call_died(
     shop: Shop, database: Database, clock: MovableClock
 ) -> None:
@@ -150,9 +146,6 @@ async def test_a_repeated_call_goes_on_with_the_attempt_whose_call_died(
     assert [attempt["status"] for attempt in answer.json()["attempts"]] == ["failed", "pending"]
 
 
-@pytest.mark.xfail(
-    reason="PaymentService.attempt does not go on with the attempt of its own key: see the proposed patch"
-)
 async def test_a_repeated_call_goes_on_with_the_attempt_whose_answer_was_lost(shop: Shop) -> None:
     payment, headers = await _declined(shop), key()
     await shop.scenario("garbage", call="token")

@@ -164,7 +164,6 @@ async def test_a_server_that_is_shut_down_during_a_statement_is_a_503(client: ht
         problem(await waiting, "storage_unavailable")
 
 
-@pytest.mark.xfail(reason="main.py answers 500 to a server that has failed over: see the proposed handlers")
 async def test_a_server_that_became_a_standby_is_a_503(
     urls: Urls, postgres: EmbeddedPostgres, settings: Settings, clock: MovableClock, api_key: str
 ) -> None:

@@ -104,7 +104,6 @@ async def test_a_lost_answer_leaves_the_attempt_unknown_and_the_key_goes_on_with
     assert paid.json()["status"] == "paid"
 
 
-@pytest.mark.xfail(reason="PaymentService._go_on does not store the answer of a payment that was opened otherwise")
 async def test_a_key_that_never_opened_answers_the_same_once_another_call_has(
     client: httpx.AsyncClient, shop: Shop
 ) -> None:

@@ -112,11 +112,19 @@ async def test_an_order_is_free_again_once_its_payment_has_expired(shop: Shop, c
     body = order(expires_in_s=60)
     first = (await shop.client.post("/payments", json=body, headers=key())).json()
     clock.advance(61)
-    problem(await shop.client.post("/payments", json=body, headers=key()), "order_taken")
-    assert (await shop.sync(first)).json()["status"] == "expired"
     second = await shop.client.post("/payments", json=body, headers=key())
     assert second.status_code == 201
     assert second.json()["id"] != first["id"]
+    assert (await shop.get(first))["status"] == "expired"
+
+
+async def test_an_expired_order_whose_buyer_paid_after_all_stays_taken(shop: Shop, clock: MovableClock) -> None:
+    body = order(expires_in_s=60)
+    first = (await shop.client.post("/payments", json=body, headers=key())).json()
+    await shop.buyer_pays(first)
+    clock.advance(61)  # within the grace of a buyer who finished in time
+    refused = problem(await shop.client.post("/payments", json=body, headers=key()), "order_taken")
+    assert refused["payment_status"] == "paid"
 
 
 async def test_a_paid_order_stays_taken(shop: Shop) -> None:
@@ -125,3 +133,4 @@ async def test_a_paid_order_stays_taken(shop: Shop) -> None:
     await shop.complete(payment, **await shop.buyer_pays(payment))
     refused = problem(await shop.client.post("/payments", json=body, headers=key()), "order_taken")
     assert refused["payment_id"] == payment["id"]
+    assert refused["payment_status"] == "paid"

@@ -67,7 +67,6 @@ async def test_the_reference_shows_a_curl_that_can_be_pasted(page: httpx.Respons
     assert not [line for line in re.findall(r"curl [^\n]+", shown) if "{" in line]
 
 
-@pytest.mark.xfail(reason="main.py does not mount the reference yet: see the proposed patch")
 async def test_the_product_serves_its_own_reference_and_no_other(client: httpx.AsyncClient) -> None:
     answer = await client.get("/docs")
     assert answer.headers["content-type"] == "text/html; charset=utf-8"

@@ -226,8 +226,9 @@ class Point3:
             raise InvalidRequest((f"{at}.cash_receipt_type", "must be one lower-case letter"))
         if not re.fullmatch(r"[0-9]{10}", options["client_business_num"]):
             raise InvalidRequest((f"{at}.client_business_num", "must be ten digits without dashes"))
-        if not options["client_nickname"].strip():
-            raise InvalidRequest((f"{at}.client_nickname", "must not be empty"))
+        nickname = options["client_nickname"]
+        if not nickname.strip() or len(nickname) > 100 or not nickname.isprintable():
+            raise InvalidRequest((f"{at}.client_nickname", "must be 1 to 100 printable characters"))
         return options
 
 
