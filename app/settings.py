@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused in live mode, see `refuse_unsafe_live`
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  compared with, never bound
@@ -41,7 +41,8 @@ def _origin(value: str) -> str:
     return url
 
 
-Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Letter = Annotated[str, Field(pattern=r"^[a-z]$")]
+Names = Annotated[list[str], BeforeValidator(_split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
@@ -50,7 +51,7 @@ Origin = Annotated[str, AfterValidator(_origin)]
 class Point3Settings(BaseModel):
     """Point3's payment widget. The vendor prints no API host; `api.point3.io` is the documented guess of the contract."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
     base_url: HttpUrl = "https://api.point3.io"
     secret: SecretStr
@@ -59,8 +60,8 @@ class Point3Settings(BaseModel):
     client_nickname: Annotated[str, Field(min_length=1, max_length=100)]
     look_up: Literal["before", "after"] = "before"
     """Whether a look-up answers before confirm. The vendor does not say; `after` confirms first, then looks, then cancels."""
-    cash_receipt_type: Annotated[str, Field(pattern=r"^[a-z]$")] = "a"
-    culture_expense_types: Annotated[list[str], BeforeValidator(_split)] = ["a", "b", "c", "d", "f"]
+    cash_receipt_type: Letter = "a"
+    culture_expense_types: Annotated[list[Letter], Field(min_length=1), BeforeValidator(_split)] = [*"abcdf"]
     status_aliases: Pairs = {}
     """The vendor's status words are unpublished: `VENDOR_WORD=CONFIRMED,…` teaches us one without a release."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
@@ -70,10 +71,16 @@ class Point3Settings(BaseModel):
 class Settings(BaseSettings):
     """Everything that can be set from outside. Field names are the variables without `ONETILL_`, in lower case."""
 
-    model_config = SettingsConfigDict(env_prefix="ONETILL_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="ONETILL_",
+        env_nested_delimiter="__",
+        extra="ignore",
+        enable_decoding=False,  # lists are comma-separated, nothing is JSON
+        hide_input_in_errors=True,  # what is refused may be a secret, and errors end in logs
+    )
 
-    database_url: str = "postgresql://localhost/onetill"
-    database_owner_url: str | None = None
+    database_url: Annotated[str, Field(repr=False)] = "postgresql://localhost/onetill"
+    database_owner_url: Annotated[str | None, Field(repr=False)] = None
     """Who migrates. Defaults to `database_url`; the processes drop to the role `onetill_app` either way."""
     database_connections: Annotated[int, Field(ge=2, le=64)] = 10
     mode: Literal["live", "test"] = "test"

@@ -16,8 +16,6 @@ POINT3 = {
     "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
     "ONETILL_POINT3__CLIENT_NICKNAME": "상점",
 }
-REPORTED = pytest.mark.xfail(strict=True, reason="a bug of app/settings.py that is reported with its patch")
-
 LIVE = {
     "ONETILL_MODE": "live",
     "ONETILL_SECRET_KEY": "a-real-secret-key-of-forty-characters-xx",
@@ -78,7 +76,6 @@ class TestReading:
         assert settings.frame_ancestors == names
         assert settings.return_url_schemes == names
 
-    @REPORTED
     @pytest.mark.parametrize(("text", "letters"), [("a", ["a"]), ("a,b", ["a", "b"]), (" a, f ,", ["a", "f"])])
     def test_a_gateways_list_is_separated_by_commas_too(
         self, monkeypatch: pytest.MonkeyPatch, text: str, letters: list[str]
@@ -87,7 +84,6 @@ class TestReading:
         assert point3 is not None
         assert point3.culture_expense_types == letters
 
-    @REPORTED
     @pytest.mark.parametrize(
         ("text", "pairs"),
         [
@@ -144,12 +140,10 @@ class TestReading:
         assert point3_settings(base_url="https://api.example/v1/").base_url == "https://api.example/v1"
         assert point3_settings(widget_origin="https://widget.example/").widget_origin == "https://widget.example"
 
-    @REPORTED
     def test_a_gateway_that_allows_no_culture_expense_type_at_all_is_refused(self) -> None:
         with pytest.raises(ValidationError):
             point3_settings(culture_expense_types="")
 
-    @REPORTED
     @pytest.mark.parametrize("letters", ["ab", "A", "1", "a,ㄱ"])
     def test_a_culture_expense_type_is_one_lower_case_letter(self, letters: str) -> None:
         with pytest.raises(ValidationError):
@@ -212,7 +206,6 @@ class TestSecrets:
         assert LIVE["ONETILL_SECRET_KEY"] not in shown
         assert LIVE["ONETILL_POINT3__SECRET"] not in shown
 
-    @REPORTED
     @pytest.mark.parametrize("show", [repr, str])
     def test_settings_that_are_printed_show_no_database_password(
         self, monkeypatch: pytest.MonkeyPatch, show: Any
@@ -220,7 +213,6 @@ class TestSecrets:
         settings = read(monkeypatch, {"ONETILL_DATABASE_URL": DATABASE, "ONETILL_DATABASE_OWNER_URL": DATABASE})
         assert "d4tabase-p4ssword" not in show(settings)
 
-    @REPORTED
     def test_a_refusal_quotes_no_setting(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Whoever starts a process with a wrong setting gets this in a terminal, a log and a support ticket."""
         with pytest.raises(ValidationError) as refused:
