@@ -1,6 +1,7 @@
 """Fixtures: one Postgres and one migrated template a run, a database of its own for every test that asks for one."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -8,6 +9,7 @@ from itertools import count
 import httpx
 import pytest
 import pytest_asyncio
+from playwright.async_api import Browser, async_playwright
 
 from app.api.edge import Edge
 from app.api_keys.service import ApiKeyService
@@ -19,6 +21,18 @@ from app.settings import Point3Settings, Settings
 from app.simulator.server import Simulator, SimulatorSettings
 from tests.support import MovableClock, Shop, lifespan
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-quic",
+]
+
 TEMPLATE = "onetill_template"
 _databases = count(1)
 
@@ -29,6 +43,17 @@ class Urls:
 
     app: str
     owner: str
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.fail(f"no Chromium on this machine (looked for {', '.join(CHROMIUM)}): apt-get install chromium", False)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -114,8 +114,8 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
-        "What the gateway holds differs from this payment ({mismatch}). {action}",
-        "결제사에 있는 내역이 이 결제와 다릅니다({mismatch}). {action_ko}",
+        "What the gateway holds differs from this payment: {what}. {action}",
+        "결제사에 있는 내역이 이 결제와 다릅니다: {what_ko}. {action_ko}",
     ),
     "illegal_transition": Problem(
         409, True, "State changed", "상태 변경됨",
@@ -154,7 +154,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
 }  # fmt: skip
 
-_HIDDEN = frozenset({"hint", "action_ko"})
+_HIDDEN = frozenset({"hint", "action_ko", "what", "what_ko"})
 """Details that only fill the texts and are no members of the answer."""
 
 _RENAMED = {"status": "payment_status"}

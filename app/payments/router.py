@@ -308,6 +308,18 @@ def _completed_payment(call: Call) -> UUID:
     return payment_id
 
 
+_DIFFERENCES = {
+    "order_id": ("it belongs to another order", "다른 주문의 결제입니다"),
+    "order_mismatch": ("it belongs to another order", "다른 주문의 결제입니다"),
+    "amount_mismatch": ("the amount is another", "금액이 다릅니다"),
+    "currency_mismatch": ("the currency is another", "통화가 다릅니다"),
+    "test_channel": ("it was paid through a test channel", "테스트 채널 결제입니다"),
+    "already_paid": ("the order was paid already", "이미 결제된 주문입니다"),
+    "payment_closed": ("the payment was closed", "종료된 결제입니다"),
+    "order_paid_elsewhere": ("another payment took the order meanwhile", "다른 결제로 처리된 주문입니다"),
+}
+
+
 def _mismatch(outcome: Outcome) -> ResultMismatch:
     """The 409 that says what differed and what was done about it."""
     given_back = next((a.give_back for a in reversed(outcome.payment.attempts) if a.give_back), None)
@@ -317,10 +329,14 @@ def _mismatch(outcome: Outcome) -> ResultMismatch:
         "asked": ("The refund was requested from the gateway.", "결제사에 환불을 요청했습니다."),
         "done": ("The money was given back.", "결제된 금액을 돌려드렸습니다."),
     }[given_back]
+    what, what_ko = _DIFFERENCES.get(str(outcome.mismatch), (str(outcome.mismatch), str(outcome.mismatch)))
     return ResultMismatch(
+        what=what,
+        what_ko=what_ko,
         payment_id=outcome.payment.public_id,
         payment_status=str(outcome.payment.status),
         mismatch=outcome.mismatch,
         action=action,
         action_ko=action_ko,
+        given_back=given_back,
     )

@@ -1,6 +1,5 @@
 """Fixtures: one Chromium and one site a run (product, Point3's simulator, demo shop), and fresh buyers for every test."""
 
-import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -9,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
@@ -23,33 +22,10 @@ from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, W
 from tests.conftest import TEMPLATE
 from tests.support import Shop
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-quic",
-]
-
 NewBuyer = Callable[..., Awaitable[Buyer]]
 """Opens a fresh browser context; keyword arguments are Playwright's, such as `locale` and `viewport`."""
 
 _databases = count(1)
-
-
-@pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
-    if path is None:
-        pytest.fail(f"no Chromium on this machine (looked for {', '.join(CHROMIUM)}): apt-get install chromium", False)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        await browser.close()
 
 
 @asynccontextmanager

@@ -50,7 +50,7 @@ async def test_a_wrong_amount_is_never_paid(buyer: Buyer) -> None:
     buyer.witness.expect("409 (Conflict)")
     await buyer.pays("amount_differs")
     await buyer.sees("mismatch")
-    await expect(buyer.detail).to_contain_text("amount_mismatch")
+    await expect(buyer.detail).to_contain_text("the amount is another")
     assert await world.stored(payment) == "open"
     assert await world.attempts(payment) == ["rejected"]
     assert await world.captures() == [0]

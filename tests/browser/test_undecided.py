@@ -48,7 +48,8 @@ async def test_a_reload_and_another_tab_go_on_asking(buyer: Buyer) -> None:
     signature = (await buyer.world.shop.journal(payment))["gateway_ref"]
     for page, brought in ((buyer.page, {signature}), (other.page, {None})):
         asked = [each for each in buyer.witness.posts("/payments/complete") if each.frame.page == page]
-        assert {each.post_data_json.get("signature") for each in asked} == brought
+        bodies: list[dict[str, str]] = [each.post_data_json or {} for each in asked]
+        assert {body.get("signature") for body in bodies} == brought
 
 
 async def test_a_server_that_cannot_be_reached_is_asked_again(buyer: Buyer) -> None:

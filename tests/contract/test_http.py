@@ -111,7 +111,7 @@ async def test_the_deadline_is_a_total_and_not_a_pause_between_bytes(
     started = time.monotonic()
     with pytest.raises(GatewayTimeout):
         await get(http)
-    assert 0.15 < time.monotonic() - started < 0.5
+    assert 0.15 < time.monotonic() - started < 1.5
 
 
 async def test_after_a_fault_the_next_call_works(http: GatewayHttp, server: FaultyServer) -> None:

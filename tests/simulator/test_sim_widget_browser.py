@@ -1,17 +1,15 @@
 """The widget's own script, in a real browser: who is told what, and that it works by keyboard."""
 
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Browser, FrameLocator, Page, async_playwright
+from playwright.async_api import Browser, FrameLocator, Page
 
 from .driver import Driver
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+pytestmark = pytest.mark.browser
 
 SANDBOX = "allow-forms allow-scripts allow-same-origin allow-popups allow-modals"
 SHOP = """<!doctype html><script>
@@ -26,17 +24,9 @@ BRIDGES = """
 """
 
 
-@pytest.fixture(scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        await browser.close()
-
-
 @pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    page = await browser.new_page()
+async def page(chromium: Browser) -> AsyncIterator[Page]:
+    page = await chromium.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     yield page

@@ -53,10 +53,10 @@ def captured() -> Iterator[CapturedLogs]:
         "card_number",
     ],
 )
-@pytest.mark.parametrize("value", ["abc", 4242, ["a"], {"line": "1"}, None, b"x"])
-def test_a_value_under_a_telling_name_is_blanked_whatever_it_is(name: str, value: object) -> None:
-    assert redact(None, "info", {name: value}) == {name: MASK}
-    assert redacted({"deep": [{name: value}]}) == {"deep": [{name: MASK}]}
+def test_a_value_under_a_telling_name_is_blanked_whatever_it_is(name: str) -> None:
+    for value in ("abc", 4242, ["a"], {"line": "1"}, None, b"x"):
+        assert redact(None, "info", {name: value}) == {name: MASK}
+        assert redacted({"deep": [{name: value}]}) == {"deep": [{name: MASK}]}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import hashlib
 from dataclasses import fields, replace
 from datetime import timedelta
-from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -118,23 +117,25 @@ class TestAttention:
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(("source", "target"), list(product(A, A)), ids=str)
-    def test_an_attempt_moves_only_as_its_table_says(self, source: AttemptStatus, target: AttemptStatus) -> None:
+    @pytest.mark.parametrize("source", A)
+    def test_an_attempt_moves_only_as_its_table_says(self, source: AttemptStatus) -> None:
         stored = payment(attempt(source), status=P.REVIEW)  # a status that follows no attempt
-        if target is source or target in ATTEMPT_MOVES[source]:
-            assert move(stored, target).attempt.status is target
-        else:
-            with pytest.raises(IllegalTransition):
-                move(stored, target)
+        for target in A:
+            if target is source or target in ATTEMPT_MOVES[source]:
+                assert move(stored, target).attempt.status is target
+            else:
+                with pytest.raises(IllegalTransition):
+                    move(stored, target)
 
-    @pytest.mark.parametrize(("source", "target"), list(product(P, P)), ids=str)
-    def test_a_payment_moves_only_as_its_table_says(self, source: PaymentStatus, target: PaymentStatus) -> None:
+    @pytest.mark.parametrize("source", P)
+    def test_a_payment_moves_only_as_its_table_says(self, source: PaymentStatus) -> None:
         stored = payment(status=source)
-        if target is source or target in PAYMENT_MOVES[source]:
-            assert move(stored, A.PENDING, payment_to=target).after.status is target
-        else:
-            with pytest.raises(IllegalTransition):
-                move(stored, A.PENDING, payment_to=target)
+        for target in P:
+            if target is source or target in PAYMENT_MOVES[source]:
+                assert move(stored, A.PENDING, payment_to=target).after.status is target
+            else:
+                with pytest.raises(IllegalTransition):
+                    move(stored, A.PENDING, payment_to=target)
 
     def test_the_stored_status_is_asked_and_not_the_one_handed_in(self) -> None:
         stored = payment(attempt(A.CAPTURED), status=P.PAID)

@@ -1,0 +1,173 @@
+"""The bench on which an adapter is tested: built at any address, with a buyer, a charge, and the operations by name."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
+from itertools import count
+from typing import Any, ClassVar
+
+import pytest
+
+from app.domain.clock import utc_now
+from app.domain.errors import GatewayError, InvalidRequest
+from app.domain.money import Money
+from app.gateways.port import (
+    Capability,
+    ChargeRequest,
+    Confirming,
+    Customer,
+    Gateway,
+    Held,
+    Holding,
+    Question,
+    Refunding,
+)
+from app.simulator.server import Simulator
+from tests.contract.hands import Hands
+
+Make = Callable[..., Gateway]
+
+DEADLINE_S = 2.0
+IMPATIENT_S = 0.2
+
+CUSTOMER = Customer(
+    id="buyer-7f3a", name="김민지Minji", email="minji.kim@mail.example", phone="010-5555-7788", country="KR"
+)
+_references = count(1)
+
+
+class Bench:
+    """What the tests of one adapter share. A subclass names the gateway, builds its adapter and knows its secrets."""
+
+    name: ClassVar[str]
+    currency: ClassVar[str]
+    other_currency: ClassVar[str]
+    """One that the gateway does not take."""
+    refund_batch_s: ClassVar[float]
+    """How long the gateway takes to do a refund that it accepted; 0 when it is done at once."""
+
+    def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> Gateway:
+        """An adapter at this address with these credentials; `settings` are its own, `deadline_s` among them."""
+        raise NotImplementedError
+
+    def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
+        """What of a browser's proof and of `next_action`s must never be logged."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    async def hands(self, running: Simulator) -> AsyncIterator[Hands]:
+        async with Hands(running, self.name) as hands:
+            yield hands
+
+    @pytest.fixture
+    async def make(self, hands: Hands) -> AsyncIterator[Make]:
+        made: list[Gateway] = []
+
+        def make(base_url: str | None = None, **settings: Any) -> Gateway:
+            address = base_url or hands.connection["base_url"]
+            made.append(self.build(address, hands.connection, **{"deadline_s": DEADLINE_S} | settings))
+            return made[-1]
+
+        yield make
+        for each in made:
+            await each.close()
+
+    @pytest.fixture
+    def gateway(self, make: Make) -> Gateway:
+        return make()
+
+    @pytest.fixture
+    def charge(self) -> ChargeRequest:
+        return ChargeRequest(
+            reference=f"ref{next(_references)}a1",
+            amount=Money.from_major("24000", self.currency),
+            order_name="도자기 머그컵 & 컵받침",
+            expires_at=utc_now() + timedelta(minutes=30),
+            customer=CUSTOMER,
+        )
+
+    async def assert_refused_locally(
+        self, gateway: Gateway, hands: Hands, wrong: ChargeRequest, field: str
+    ) -> list[dict[str, str]]:
+        """Both roads refuse it by the field's name, and no call arrived."""
+        with pytest.raises(InvalidRequest) as refused:
+            gateway.check(wrong)
+        with pytest.raises(InvalidRequest) as refused_again:
+            await gateway.start(wrong)
+        assert refused.value.details == refused_again.value.details
+        errors = refused.value.details["errors"]
+        assert isinstance(errors, list)
+        assert [error["field"] for error in errors] == [field]
+        assert all(error["message"] for error in errors)
+        assert await hands.calls() == []
+        return errors
+
+    async def buyer_pays(self, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> dict[str, str]:
+        """What the buyer's browser receives, as `read_callback` gets it."""
+        return {name: str(value) for name, value in (await hands.pay(charge.reference, scenario)).items()}
+
+    async def finished(self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> str:
+        """A started charge whose buyer has finished; returns the gateway's reference."""
+        await gateway.start(charge)
+        ref = gateway.read_callback(await self.buyer_pays(hands, charge, scenario))
+        assert ref is not None
+        return ref
+
+    async def captured(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> str:
+        """A charge whose money was taken; returns the gateway's reference."""
+        ref = await self.finished(gateway, hands, charge)
+        if Capability.CONFIRM in gateway.capabilities:
+            await confirming(gateway).confirm(ref)
+        return ref
+
+
+def question(charge: ChargeRequest, ref: str | None = None) -> Question:
+    return Question(charge.reference, charge.amount, ref)
+
+
+def confirming(gateway: Gateway) -> Confirming:
+    """The gateway as one that confirms; skips where it does not."""
+    if not isinstance(gateway, Confirming):
+        pytest.skip(f"{gateway.name} cannot CONFIRM")
+    return gateway
+
+
+def refunding(gateway: Gateway) -> Refunding:
+    """The gateway as one that refunds; skips where it does not."""
+    if not isinstance(gateway, Refunding):
+        pytest.skip(f"{gateway.name} cannot REFUND")
+    return gateway
+
+
+def can(gateway: Gateway, operation: str) -> bool:
+    needed = {"confirm": Capability.CONFIRM, "refund": Capability.REFUND}.get(operation)
+    return needed is None or needed in gateway.capabilities
+
+
+async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: str = "sig/1+==") -> object:
+    """One operation by name; skips on a capability that the gateway does not have."""
+    match operation:
+        case "start":
+            return await gateway.start(charge)
+        case "look_up":
+            return await gateway.look_up(question(charge, ref))
+        case "look_up_by_reference":
+            return await gateway.look_up(question(charge))
+        case "confirm":
+            return await confirming(gateway).confirm(ref)
+        case _:
+            return await refunding(gateway).refund(ref, charge.amount, "rejected")
+
+
+async def outcome(gateway: Gateway, operation: str, charge: ChargeRequest) -> object:
+    """What an operation returned, or the gateway error that it raised."""
+    try:
+        return await perform(gateway, operation, charge)
+    except GatewayError as error:
+        return error
+
+
+def assert_shows(held: Held, charge: ChargeRequest, *holdings: Holding) -> None:
+    """The look-up shows this charge, whole, in one of these states."""
+    assert held.holding in holdings
+    assert held.reference == charge.reference
+    assert held.amount == charge.amount

@@ -1,0 +1,214 @@
+"""What every adapter must do when the network or the gateway breaks: "never sent" is told from "may have arrived"."""
+
+import asyncio
+import json
+import time
+from urllib.parse import quote
+
+import pytest
+
+from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.gateways.port import ChargeRequest, Gateway
+from app.logs import get_logger
+from tests.contract import faulty_server as faults
+from tests.contract.bench import CUSTOMER, IMPATIENT_S, Bench, Make, can, outcome, perform
+from tests.contract.faulty_server import Behaviour, FaultyServer, answers
+from tests.contract.hands import Hands
+from tests.unit.captured_logs import capture_logs
+
+LEEWAY_S = 1.0
+"""How much later than its deadline a call may end on a busy machine."""
+
+OPERATIONS = ("start", "look_up", "look_up_by_reference", "confirm", "refund")
+MOVING = ("confirm", "refund")
+
+MAY_HAVE_ARRIVED: tuple[Behaviour, ...] = (
+    faults.hangs,
+    faults.closes,
+    faults.resets,
+    faults.resets_in_the_body,
+    faults.cuts_the_body,
+    faults.drips_the_head,
+    faults.drips_the_body,
+    faults.sends_too_much,
+    faults.never_stops_sending,
+    faults.sends_a_bomb,
+    faults.speaks_no_http,
+)
+
+NO_JSON = (
+    b"",
+    b"OK",
+    b"<!doctype html><title>We will be right back</title>",
+    b'{"statusCode": 200, "result": {',
+    b'{"statusCode": 200}{"statusCode": 200}',
+    b'{"message": "\xff\xfe"}',
+    b'{"result": "\\ud800"}',
+    b"[" * 100_000,
+    b"{'statusCode': 200}",
+    b"NaN",
+)
+
+
+class FaultContract(Bench):
+    """The tests of one adapter against a raw server that breaks, and of its silence in the logs."""
+
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_gateway_that_cannot_be_reached_was_never_asked(
+        self, make: Make, charge: ChargeRequest, operation: str
+    ) -> None:
+        async with FaultyServer(faults.hangs) as server:
+            plain = server.url.removeprefix("http://")
+            for address in (faults.refused_url(), "http://no-such-host.invalid", f"https://{plain}"):
+                with pytest.raises(GatewayUnavailable):
+                    await perform(make(address, deadline_s=IMPATIENT_S), operation, charge)
+
+    @pytest.mark.parametrize("fault", MAY_HAVE_ARRIVED, ids=lambda fault: fault.__name__)
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_call_that_may_have_arrived_must_be_asked_about(
+        self, make: Make, charge: ChargeRequest, operation: str, fault: Behaviour
+    ) -> None:
+        async with FaultyServer(fault) as server:
+            gateway = make(server.url, deadline_s=IMPATIENT_S)
+            started = time.monotonic()
+            with pytest.raises(GatewayTimeout):
+                await perform(gateway, operation, charge)
+            assert time.monotonic() - started < IMPATIENT_S + LEEWAY_S, "the deadline counts from call to last byte"
+            # The HTTP client itself asks once more when a connection breaks, but only what it knows to be a question.
+            assert len(server.arrived) == 1 or (operation.startswith("look_up") and len(server.arrived) == 2)
+
+    @pytest.mark.parametrize("fault", [faults.closes, faults.resets], ids=lambda fault: fault.__name__)
+    @pytest.mark.parametrize("operation", MOVING)
+    async def test_a_call_that_moves_money_is_never_sent_again_by_itself(
+        self, make: Make, charge: ChargeRequest, operation: str, fault: Behaviour
+    ) -> None:
+        """HTTP clients repeat a request whose kept-open connection breaks. For these calls that would charge twice."""
+        async with FaultyServer(answers(404, {})) as server:
+            gateway = make(server.url)
+            await outcome(gateway, "look_up", charge)  # now there is an idle connection to break
+            server.behave = fault
+            with pytest.raises(GatewayTimeout):
+                await perform(gateway, operation, charge)
+            assert len(server.arrived) == 2
+
+    async def test_an_idle_connection_that_the_gateway_closed_costs_nothing(
+        self, make: Make, charge: ChargeRequest
+    ) -> None:
+        async with FaultyServer(answers(404, {})) as server:
+            gateway = make(server.url)
+            for _ in range(3):
+                assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
+                server.drop_connections()
+                await asyncio.sleep(0.01)
+
+    @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_redirect_is_not_followed_and_no_success(
+        self, make: Make, charge: ChargeRequest, operation: str, status: int
+    ) -> None:
+        async with FaultyServer(answers(200, {"statusCode": 200, "result": {"token": "t"}})) as elsewhere:
+            moved = answers(status, b"", headers=f"Location: {elsewhere.url}/purchase/confirm\r\n")
+            async with FaultyServer(moved) as server:
+                raised = await outcome(make(server.url), operation, charge)
+                expected = GatewayTimeout if operation in MOVING else GatewayRefused
+                assert isinstance(raised, expected)
+                assert len(server.arrived) == 1
+            assert elsewhere.arrived == [], "the secret would have gone to a stranger"
+
+    @pytest.mark.parametrize("status", [500, 501, 502, 503, 504, 520, 599])
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_a_server_error_decides_nothing(
+        self, make: Make, charge: ChargeRequest, operation: str, status: int
+    ) -> None:
+        for body in ({"statusCode": status, "message": "Internal Server Error"}, b"<h1>Bad gateway</h1>", {}):
+            async with FaultyServer(answers(status, body)) as server:
+                raised = await outcome(make(server.url), operation, charge)
+                assert isinstance(raised, GatewayTimeout if operation in MOVING else GatewayUnavailable)
+
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_too_many_requests_means_that_nothing_was_done(
+        self, make: Make, charge: ChargeRequest, operation: str
+    ) -> None:
+        async with FaultyServer(answers(429, b"slow down", headers="Retry-After: 3\r\n")) as server:
+            with pytest.raises(GatewayUnavailable):
+                await perform(make(server.url), operation, charge)
+
+    @pytest.mark.parametrize("status", [401, 403])
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_refused_credentials_are_our_fault_and_never_the_buyers(
+        self, make: Make, charge: ChargeRequest, operation: str, status: int
+    ) -> None:
+        for body in ({"statusCode": status, "message": "Unauthorized"}, b"Unauthorized"):
+            async with FaultyServer(answers(status, body)) as server:
+                with pytest.raises(GatewayRefused) as refused:
+                    await perform(make(server.url), operation, charge)
+                assert refused.value.details["raw_code"] == str(status)
+
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_an_answer_that_is_no_json_is_no_answer(
+        self, make: Make, charge: ChargeRequest, operation: str
+    ) -> None:
+        for body in NO_JSON:
+            async with FaultyServer(answers(200, body)) as server:
+                assert isinstance(await outcome(make(server.url), operation, charge), GatewayTimeout), body[:40]
+
+    async def test_a_caller_who_leaves_gives_the_connection_back(self, make: Make, charge: ChargeRequest) -> None:
+        async with FaultyServer(faults.hangs) as server:
+            gateway = make(server.url, connections=1)
+            leaving = asyncio.create_task(outcome(gateway, "look_up", charge))
+            await server.has_got(1)
+            leaving.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await leaving
+            server.behave = answers(404, {})
+            assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
+
+    async def test_calls_under_way_when_it_closes_end_as_lost(self, make: Make, charge: ChargeRequest) -> None:
+        async with FaultyServer(faults.hangs) as server:
+            gateway = make(server.url)
+            under_way = asyncio.create_task(outcome(gateway, "look_up", charge))
+            await server.has_got(1)
+            await gateway.close()
+            assert isinstance(await asyncio.wait_for(under_way, LEEWAY_S), GatewayTimeout)
+            await gateway.close()  # twice is harmless
+
+    async def test_a_whole_transcript_leaves_no_secret_and_no_buyer_in_the_logs(
+        self, make: Make, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        hidden = [value for name, value in hands.connection.items() if name != "base_url"]
+        hidden += [str(value) for value in (CUSTOMER.id, CUSTOMER.name, CUSTOMER.email, CUSTOMER.phone)]
+        log = get_logger("test.transcript")
+        with capture_logs("debug") as captured:
+            gateway = make()
+            opened = await gateway.start(charge)
+            browser = await hands.pay(charge.reference)
+            ref = gateway.read_callback(browser)
+            assert ref is not None
+            hidden += [ref, *self.secrets(browser, [opened.next_action])]
+            log.info("what_a_careless_line_would_say", opened=opened, browser=browser, headers={"Authorization": "x"})
+            for operation in OPERATIONS:
+                if can(gateway, operation):
+                    await perform(gateway, operation, charge, ref)
+            everything = [*MAY_HAVE_ARRIVED, *(answers(status, b"no") for status in (302, 400, 401, 429, 500))]
+            for fault in everything:
+                async with FaultyServer(fault) as server:
+                    broken = make(server.url, deadline_s=0.03)
+                    for operation in ("start", "look_up", "confirm"):
+                        await log_outcome(broken, operation, charge, ref)
+            for address in (faults.refused_url(), "http://no-such-host.invalid"):
+                await log_outcome(make(address), "look_up", charge, ref)
+        assert len(captured.lines()) > 50, "a transcript that logged nothing proves nothing"
+        assert {"gateway_call", "it_failed"} <= {line["event"] for line in captured.lines()}
+        for value in hidden:
+            for form in (value, quote(value, safe=""), json.dumps(value)[1:-1], repr(value)[1:-1]):
+                assert form not in captured.text, f"{form[:6]}… is in the logs"
+
+
+async def log_outcome(gateway: Gateway, operation: str, charge: ChargeRequest, ref: str) -> None:
+    """Do it, and log its failure with everything that a traceback tells."""
+    if not can(gateway, operation):
+        return
+    try:
+        await perform(gateway, operation, charge, ref)
+    except GatewayError as error:
+        get_logger("test.transcript").exception("it_failed", error=error, details=error.details)
