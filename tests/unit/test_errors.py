@@ -25,7 +25,7 @@ FILLED_BY = {
     "payment_not_open": {"status"},
     "payment_processing": {"retry_after_s"},
     "too_many_attempts": {"limit"},
-    "result_mismatch": {"mismatch", "action", "action_ko", "what", "what_ko"},
+    "result_mismatch": {"action", "action_ko", "what", "what_ko"},
     "overloaded": {"retry_after_s"},
     "gateway_refused": {"raw_code"},
 }
