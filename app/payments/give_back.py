@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from app.domain.clock import Now, next_look
+from app.domain.clock import ASK_AGAIN, Now, next_look
 from app.domain.errors import GatewayError
 from app.gateways.port import Gateway, Holding, Question, Refunding
 from app.logs import get_logger
@@ -39,23 +39,40 @@ class GiveBack:
             return await self._note(payment, attempt, cause, error.code)
         if held.holding is Holding.CANCELED:
             return await self._note(payment, attempt, cause, "given_back", give_back="done", evidence=held.evidence)
-        if held.holding is not Holding.CAPTURED or held.gateway_ref is None or held.amount is None:
+        if held.holding is Holding.CANCELING:
             return await self._note(payment, attempt, cause, "refund_under_way", give_back="asked")
+        is_shown = held.holding is Holding.CAPTURED or (
+            held.holding is Holding.UNSTATED and attempt.confirmed_at is not None
+        )
+        ref = held.gateway_ref or attempt.gateway_ref
+        if not is_shown or ref is None or held.amount is None:
+            attention = "money must go back, and the look-up does not show it"
+            return await self._note(payment, attempt, cause, "refund_blocked", attention=attention)
+        if attempt.give_back == "asked" and not attempt.is_due(self._now()):
+            return payment  # accepted, and the gateway shows it only when it is done: not asked twice in a row
         lease = self._now() + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
         intent = self._step(
-            payment, attempt, cause, "refund_requested", evidence=held.evidence, busy_until=lease, next_check_at=lease
+            payment,
+            attempt,
+            cause,
+            "refund_requested",
+            evidence=held.evidence,
+            attention=payment.attention,
+            busy_until=lease,
+            next_check_at=lease,
         )
         if not await self._repository.apply(intent):
             return None
         payment, attempt = intent.after, intent.attempt
         try:
-            answer = await gateway.refund(held.gateway_ref, held.amount, "rejected")
+            answer = await gateway.refund(ref, held.amount, "rejected")
         except GatewayError as error:
             return await self._note(payment, attempt, cause, error.code)
         if answer.failure is not None:
             attention = "the gateway refused to give rejected money back"
             return await self._note(payment, attempt, cause, "refund_refused", attention=attention)
         given = "done" if answer.is_done else "asked"
+        attempt = replace(attempt, checks=0)
         return await self._note(payment, attempt, cause, f"refund_{given}", give_back=given, evidence=answer.evidence)
 
     async def _note(
@@ -71,6 +88,10 @@ class GiveBack:
     ) -> Payment | None:
         """Store what happened and when to look next: a step when something changed, else only the schedule."""
         state = give_back or attempt.give_back
+        if state != "done" and attention is None:
+            attention = payment.attention  # it stands until the money is back
+            if attention is None and attempt.checks >= len(ASK_AGAIN):
+                attention = "money that must go back is not back after hours"
         look_at = next_look(self._now(), attempt.checks, returned=False, time_scale=self._settings.time_scale)
         fields: dict[str, Any] = {
             "give_back": state,

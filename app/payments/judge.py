@@ -67,12 +67,16 @@ def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, show
 
 def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> Verdict:
     """Money moved, or would move with our next call: only what matches whole is kept."""
+    said_yes = attempt.confirmed_at is not None
     is_captured = held.holding is Holding.CAPTURED
     if held.reference is None or held.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
     mismatch = _mismatch(payment, held)
+    if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
+        # The lost confirm may still be carried out: an attempt that has ended is not looked at for it any more.
+        return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")
     if mismatch:
-        return Decide(A.REJECTED, mismatch, Failure(mismatch), gives_back=is_captured)
+        return Decide(A.REJECTED, mismatch, Failure(mismatch), gives_back=is_captured or said_yes)
     if is_captured:
         is_open = payment.status in PAYMENT_UNPAID or payment.status is PaymentStatus.EXPIRED
         if is_open and attempt.status is not A.CANCELED:
@@ -81,7 +85,7 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
         return Decide(A.REJECTED, reason, Failure(reason), gives_back=True)
     if held.holding is Holding.AWAITING_DEPOSIT:
         return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
-    if attempt.confirmed_at is not None:
+    if said_yes:
         return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
     if held.holding is Holding.UNSTATED and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
@@ -99,14 +103,19 @@ def _may_confirm(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdic
     return Confirm()
 
 
+def _was_asked(attempt: Attempt) -> bool:
+    """Whether the gateway was asked for this attempt's money and left no answer."""
+    return attempt.status is A.UNKNOWN and attempt.gateway_ref is not None
+
+
 def _mismatch(payment: Payment, held: Held) -> str | None:
     assert held.amount is not None
     if held.amount.currency != payment.amount.currency:
         return "currency_mismatch"
     if held.amount.minor != payment.amount.minor:
         return "amount_mismatch"
-    if held.is_live is False and payment.mode == "live":
-        return "test_channel"
+    if held.is_live is not None and held.is_live != (payment.mode == "live"):
+        return "live_channel" if held.is_live else "test_channel"
     return None
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.clock import Now, next_look
+from app.domain.clock import ASK_AGAIN, Now, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Failure, Gateway, Held
 from app.logs import get_logger
@@ -20,6 +20,9 @@ from app.payments.steps import Cause, step
 from app.settings import Settings
 
 POSTPONE_S = 300.0
+
+ASKED_IN_VAIN = len(ASK_AGAIN)
+"""Looks at an unknown attempt after which a person is called (law 4: the schedule ends at a person)."""
 
 log = get_logger("verify")
 
@@ -80,6 +83,8 @@ class Recorder:
         payment, attempt = reading.payment, reading.attempt
         if isinstance(verdict, NotOurs):
             return await self._not_ours(reading, verdict, inquiry)
+        if isinstance(verdict, Wait) and not attempt.is_undecided:
+            return await self._rest(reading, inquiry, attention=verdict.attention)
         if isinstance(verdict, Wait):
             is_asked = reading.ref is not None
             return await self.undecided(
@@ -132,6 +137,8 @@ class Recorder:
             await self._look_again_later(reading)
             return outcome_of(payment, attempt.id)
         fields = self._schedule(payment, attempt, is_asked=is_asked)
+        if attempt.status is AttemptStatus.UNKNOWN and attempt.checks >= ASKED_IN_VAIN:
+            attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
         is_news = attention is not None and attention != payment.attention
         if is_news or stored.confirmed_at != attempt.confirmed_at:
             noted = step(
@@ -160,6 +167,9 @@ class Recorder:
         log.warning("result_not_ours", payment_id=payment.public_id, mismatch=verdict.mismatch)
         if not reading.is_hinted:
             attention = "the gateway holds another order under our reference"
+            if not reading.attempt.is_undecided:
+                rested = await self._rest(reading, inquiry, attention=attention)
+                return rested and replace(rested, mismatch=verdict.mismatch)
             noted = await self.undecided(reading, "not_ours", inquiry, is_asked=True, attention=attention)
             if noted is None:
                 return None
@@ -169,7 +179,8 @@ class Recorder:
     def _fields(self, reading: Reading, verdict: Decide, held: Held) -> dict[str, Any]:
         """The attempt's columns that a verdict sets."""
         now = self._now()
-        ref = reading.attempt.gateway_ref or held.gateway_ref or reading.ref
+        is_proven = held.reference == reading.attempt.reference
+        ref = reading.attempt.gateway_ref or ((held.gateway_ref or reading.ref) if is_proven else None)
         fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
         if verdict.failure is not None:
             fields["failure"] = msgspec.json.encode(verdict.failure).decode()
@@ -194,7 +205,7 @@ class Recorder:
         look_at = next_look(now, checks, returned=is_asked, time_scale=self._settings.time_scale)
         return min(look_at, payment.expires_at) if payment.expires_at > now else look_at
 
-    async def _rest(self, reading: Reading, inquiry: Inquiry) -> Outcome | None:
+    async def _rest(self, reading: Reading, inquiry: Inquiry, *, attention: str | None = None) -> Outcome | None:
         """The attempt has ended and nothing new came. An unpaid payment whose time is over expires now."""
         payment, attempt = reading.payment, reading.attempt
         is_over = payment.status in PAYMENT_UNPAID and self._now() >= payment.expires_at
@@ -208,12 +219,16 @@ class Recorder:
                 reason="expired",
                 evidence={},
                 payment_to=PaymentStatus.EXPIRED,
+                attention=attention,
             )
             return outcome_of(expired.after, attempt.id) if await self._repository.apply(expired) else None
         if attempt.is_undecided:
             return await self.undecided(reading, "unchanged", inquiry, is_asked=False)
         if attempt.is_due(self._now()):
-            await self._reschedule(payment, attempt, replace(attempt, next_check_at=None))
+            waits = payment.status in PAYMENT_UNPAID and not is_over
+            await self._reschedule(
+                payment, attempt, replace(attempt, next_check_at=payment.expires_at if waits else None)
+            )
         return outcome_of(payment, attempt.id)
 
     async def _look_again_later(self, reading: Reading) -> None:

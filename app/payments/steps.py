@@ -6,7 +6,7 @@ repository writes in one statement; the write lands only if the payment is still
 
 import hashlib
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
@@ -14,6 +14,9 @@ import msgspec
 
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus, check_attempt, check_payment, payment_after
 from app.payments.records import Attempt, Payment
+
+LATE_MONEY = timedelta(hours=1)
+"""How long after its end an attempt whose money was asked for is looked at once more."""
 
 Cause = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
 
@@ -110,6 +113,9 @@ def step(
     if not moved.is_undecided:
         # An unpaid payment is looked at once more when it expires, whatever became of this attempt.
         last_look = payment.expires_at if target in PAYMENT_UNPAID else None
+        if came_from is AttemptStatus.UNKNOWN and moved.gateway_ref is not None and to is not AttemptStatus.CAPTURED:
+            # The gateway was asked for this money: what it did with a lost call may show only later.
+            last_look = min(last_look or at + LATE_MONEY, at + LATE_MONEY)
         moved = replace(moved, next_check_at=last_look, busy_until=None)
     event = Event(
         payment_id=payment.id,

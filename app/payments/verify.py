@@ -108,6 +108,10 @@ class Verifier:
             return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
             held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
+            if held.holding is Holding.ABSENT and reading.is_hinted:
+                # A hint that the gateway does not know says nothing about our attempt.
+                reading = replace(reading, ref=None)
+                held = await gateway.look_up(Question(attempt.reference, payment.amount))
         except GatewayError as error:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
@@ -146,7 +150,7 @@ class Verifier:
         gateway, attempt = reading.gateway, reading.attempt
         assert isinstance(gateway, Confirming)
         now = self._now()
-        inquiry.lease = now + timedelta(seconds=self._settings.lease_s(reading.gateway.deadline_s))
+        inquiry.lease = now + timedelta(seconds=self._settings.lease_s(2 * reading.gateway.deadline_s))
         intent = step(
             reading.payment,
             attempt,
@@ -188,7 +192,7 @@ class Verifier:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if isinstance(verdict, NotOurs):
-            took_money = held.holding is Holding.CAPTURED
+            took_money = held.holding is Holding.CAPTURED or attempt.confirmed_at is not None
             mismatch = Failure("order_mismatch")
             verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, gives_back=took_money)
         elif failure is not None and held.holding is not Holding.CAPTURED:

@@ -1,0 +1,307 @@
+"""Sequences in which money would be kept, taken twice or forgotten, against Postgres and a gateway in memory.
+
+The gateway shows what the simulated one never does: look-ups without a status or a signature, cancels that show late,
+confirms that land late.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app.api.idempotency import Idempotency, Intent
+from app.db.database import Database
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, PaymentStatus
+from app.gateways.port import (
+    Capability,
+    ChargeRequest,
+    Confirmed,
+    Failure,
+    Held,
+    Holding,
+    Opened,
+    Question,
+    RefundAnswer,
+)
+from app.gateways.registry import Registry
+from app.payments.records import Attempt, Payment
+from app.payments.repository import PaymentRepository
+from app.payments.schemas import CreatePayment
+from app.payments.service import PaymentService
+from app.settings import Settings
+from tests.support import MovableClock
+
+A, P, H = AttemptStatus, PaymentStatus, Holding
+WRONG = Money(9_999, "KRW")
+DAY_S = 86_400
+
+
+class MemoryGateway:
+    """Holds one payment, `sig`. `on_…` replace what a call does."""
+
+    name = "memory"
+    deadline_s = 2.0
+    frame_origins: tuple[str, ...] = ()
+
+    def __init__(self, *, shows_unconfirmed: bool) -> None:
+        before = Capability.LOOK_UP_BEFORE_CONFIRM if shows_unconfirmed else Capability(0)
+        self.capabilities = Capability.CONFIRM | Capability.REFUND | Capability.ASYNC_REFUND | before
+        self.held = Held(H.ABSENT)
+        self.confirms = self.refunds = 0
+        self.on_look: Callable[[], Awaitable[Held]] | None = None
+        self.on_confirm: Callable[[], Awaitable[Confirmed]] | None = None
+        self.on_refund: Callable[[], Awaitable[RefundAnswer]] | None = None
+
+    def check(self, request: ChargeRequest) -> None:
+        pass
+
+    async def start(self, request: ChargeRequest) -> Opened:
+        return Opened({"type": "redirect", "url": "https://gateway.example"})
+
+    async def look_up(self, question: Question) -> Held:
+        if self.on_look:
+            return await self.on_look()
+        is_asked = question.gateway_ref == "sig" or (
+            question.gateway_ref is None and self.held.reference == question.reference
+        )
+        return self.held if is_asked else Held(H.ABSENT)
+
+    async def confirm(self, gateway_ref: str) -> Confirmed:
+        self.confirms += 1
+        if self.on_confirm:
+            return await self.on_confirm()
+        self.held = replace(self.held, holding=H.CAPTURED)
+        return Confirmed(None, {})
+
+    async def refund(self, gateway_ref: str, amount: Money, reason: str) -> RefundAnswer:
+        assert gateway_ref == "sig"
+        self.refunds += 1
+        if self.on_refund:
+            return await self.on_refund()
+        self.held = replace(self.held, holding=H.CANCELING)
+        return RefundAnswer(is_done=False, failure=None, evidence={})
+
+    def read_callback(self, fields: Any) -> str | None:
+        return fields.get("signature")  # type: ignore[no-any-return]
+
+    async def close(self) -> None:
+        pass
+
+
+class House:
+    """The payment service on a gateway, with a clock."""
+
+    def __init__(self, database: Database, gateway: MemoryGateway, clock: MovableClock) -> None:
+        self.gateway, self.clock = gateway, clock
+        self.repository = PaymentRepository(database)
+        idempotency = Idempotency(database, lease_s=30, now=clock)
+        settings = Settings(confirm_wait_s=0.2)
+        self.service = PaymentService(self.repository, Registry([gateway]), idempotency, settings, clock)
+
+    async def create(self, holding: Holding, *, expires_in_s: int = 1800, **shown: Any) -> Payment:
+        """A payment whose buyer has finished: the gateway holds it as told."""
+        made: list[Payment] = []
+
+        def render(payment: Payment) -> bytes:
+            made.append(payment)
+            return b"{}"
+
+        request = CreatePayment(
+            order_id="order-1", order_name="Mug", amount=1000, currency="KRW", expires_in_s=expires_in_s
+        )
+        await self.service.create("main", request, Intent("tests", "key", bytes(32)), render)
+        fields = {"reference": made[-1].attempts[0].reference, "gateway_ref": "sig", "amount": Money(1000, "KRW")}
+        self.gateway.held = Held(holding, **fields | shown)  # type: ignore[arg-type]
+        self.payment_id = made[-1].id
+        return made[-1]
+
+    async def complete(self, signature: str = "sig") -> None:
+        await self.service.verify(self.payment_id, cause="browser", brought={"signature": signature})
+
+    async def sweep(self, *, days: int = 0, seconds: float = 0) -> None:
+        """Let time pass and the worker look."""
+        pauses: list[float] = [DAY_S] * days or [seconds]
+        for pause_s in pauses:
+            self.clock.advance(pause_s)
+            for payment_id, attempt_id in await self.service.due(100):
+                try:
+                    await self.service.verify(payment_id, cause="sweep", attempt_id=attempt_id)
+                except OnetillError:
+                    continue
+
+    async def now(self) -> tuple[Payment, Attempt]:
+        payment = await self.repository.load(self.payment_id)
+        assert payment is not None
+        return payment, payment.attempts[0]
+
+
+@pytest.fixture
+def before(database: Database, clock: MovableClock) -> House:
+    """Look-ups answer before confirm."""
+    return House(database, MemoryGateway(shows_unconfirmed=True), clock)
+
+
+@pytest.fixture
+def after(database: Database, clock: MovableClock) -> House:
+    """Look-ups answer only after confirm."""
+    return House(database, MemoryGateway(shows_unconfirmed=False), clock)
+
+
+async def says_yes() -> Confirmed:
+    return Confirmed(None, {})
+
+
+async def is_lost() -> Confirmed:
+    raise GatewayTimeout(gateway="memory")
+
+
+@pytest.mark.parametrize("shown", [{"amount": WRONG}, {"reference": "another"}])
+async def test_money_taken_by_an_explicit_yes_goes_back_though_no_look_up_states_it(
+    after: House, shown: dict[str, Any]
+) -> None:
+    await after.create(H.UNSTATED, **shown)
+    after.gateway.on_confirm = says_yes
+    await after.complete()
+    _, attempt = await after.now()
+    assert (attempt.status, attempt.give_back) == (A.REJECTED, "asked")
+    assert after.gateway.refunds == 1
+
+
+async def test_a_lost_confirm_of_a_wrong_amount_is_not_forgotten_before_it_lands(after: House) -> None:
+    await after.create(H.AUTHORIZED, amount=WRONG)
+    after.gateway.on_confirm = is_lost
+    await after.complete()
+    await after.sweep(seconds=6)
+    payment, attempt = await after.now()
+    assert attempt.status is A.UNKNOWN
+    assert payment.attention
+    after.gateway.held = replace(after.gateway.held, holding=H.CAPTURED)
+    await after.sweep(days=1)
+    assert (await after.now())[1].give_back == "asked"
+
+
+async def test_wrong_money_goes_back_by_the_signature_that_we_know(after: House) -> None:
+    await after.create(H.CAPTURED, amount=WRONG, gateway_ref=None)
+    after.gateway.on_confirm = says_yes
+    await after.complete()
+    assert after.gateway.refunds == 1
+
+
+async def test_money_that_must_go_back_and_is_not_shown_calls_a_person(after: House) -> None:
+    await after.create(H.CAPTURED, amount=WRONG)
+    shown = [after.gateway.held, replace(after.gateway.held, holding=H.UNRECOGNIZED)]
+
+    async def look() -> Held:
+        return shown.pop(0) if len(shown) > 1 else shown[0]
+
+    after.gateway.on_confirm, after.gateway.on_look = says_yes, look
+    await after.complete()
+    payment, attempt = await after.now()
+    assert (attempt.give_back, after.gateway.refunds) == ("owed", 0), "what was not asked is not told as asked"
+    assert payment.attention
+
+
+async def test_a_person_who_was_called_stays_called_until_the_money_is_back(after: House) -> None:
+    await after.create(H.CAPTURED, amount=WRONG)
+
+    async def refuses() -> RefundAnswer:
+        return RefundAnswer(is_done=False, failure=Failure("declined"), evidence={})
+
+    async def is_away() -> Held:
+        raise GatewayUnavailable(gateway="memory")
+
+    after.gateway.on_confirm, after.gateway.on_refund = says_yes, refuses
+    await after.complete()
+    after.gateway.on_look = is_away
+    await after.sweep(days=1)
+    assert (await after.now())[0].attention
+    after.gateway.on_look = None
+    after.gateway.held = replace(after.gateway.held, holding=H.CANCELED)
+    await after.sweep(days=1)
+    payment, attempt = await after.now()
+    assert (attempt.give_back, payment.attention) == ("done", None)
+
+
+async def test_asking_often_does_not_ask_for_the_refund_often(after: House) -> None:
+    """Cancels run in batches: until then the look-up may still show the money as captured."""
+    await after.create(H.CAPTURED, amount=WRONG)
+
+    async def accepts() -> RefundAnswer:
+        return RefundAnswer(is_done=False, failure=None, evidence={})
+
+    after.gateway.on_confirm, after.gateway.on_refund = says_yes, accepts
+    for _ in range(5):
+        await after.complete()
+    assert after.gateway.refunds == 1
+
+
+async def test_a_confirm_that_lands_after_expiry_is_found(before: House) -> None:
+    await before.create(H.AUTHORIZED)
+    before.gateway.on_confirm = is_lost
+    before.clock.advance(1800 + 299)
+    await before.complete()
+    await before.sweep(seconds=6)
+    assert (await before.now())[0].status is P.EXPIRED
+    before.gateway.held = replace(before.gateway.held, holding=H.CAPTURED)
+    await before.sweep(days=1)
+    assert (await before.now())[0].status is P.PAID
+
+
+async def test_a_decline_that_was_an_approval_is_found_within_hours_and_not_at_expiry(before: House) -> None:
+    await before.create(H.AUTHORIZED, expires_in_s=30 * DAY_S)
+
+    async def declines() -> Confirmed:
+        return Confirmed(Failure("declined"), {})
+
+    before.gateway.on_confirm = declines
+    await before.complete()
+    assert (await before.now())[1].status is A.FAILED
+    before.gateway.held = replace(before.gateway.held, holding=H.CAPTURED)
+    await before.sweep(seconds=3601)
+    assert (await before.now())[0].status is P.PAID
+
+
+async def test_a_silence_of_hours_calls_a_person(before: House) -> None:
+    await before.create(H.AUTHORIZED)
+    before.gateway.on_confirm = is_lost
+    await before.complete()
+
+    async def refuses() -> Held:
+        raise GatewayRefused(gateway="memory", raw_code="401")
+
+    before.gateway.on_look = refuses
+    for seconds in (6, 16, 61, 301, 901, 3601):
+        await before.sweep(seconds=seconds)
+    assert (await before.now())[0].attention is None
+    await before.sweep(seconds=3601)
+    assert (await before.now())[0].attention
+
+
+async def test_a_hint_that_nobody_knows_neither_ends_nor_marks_an_attempt(before: House) -> None:
+    await before.create(H.AUTHORIZED)
+    before.clock.advance(1801)
+    await before.complete("never-heard-of")
+    payment, attempt = await before.now()
+    assert payment.status is P.PAID, "the buyer had finished, whatever this browser brought"
+    assert attempt.gateway_ref == "sig"
+
+
+async def test_an_ended_attempt_that_cannot_be_read_does_not_keep_its_payment_open(before: House) -> None:
+    await before.create(H.AUTHORIZED, amount=WRONG)
+    await before.complete()
+    assert (await before.now())[1].status is A.REJECTED
+    before.gateway.held = replace(before.gateway.held, holding=H.UNRECOGNIZED)
+    await before.sweep(days=1)
+    payment, _ = await before.now()
+    assert payment.status is P.EXPIRED
+    assert payment.attention
+
+
+async def test_real_money_never_pays_a_test_payment(before: House) -> None:
+    await before.create(H.AUTHORIZED, is_live=True)
+    await before.complete()
+    assert (await before.now())[1].status is A.REJECTED
+    assert before.gateway.confirms == 0
