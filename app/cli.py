@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, TypeVar
 
+import asyncpg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
@@ -195,7 +196,7 @@ def _run(work: Awaitable[T]) -> T:
     except OnetillError as error:
         errors.print(f"{error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, asyncpg.PostgresError) as error:
         errors.print(f"{type(error).__name__}: {error}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(1) from None
 

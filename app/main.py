@@ -171,6 +171,8 @@ _HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, A
     asyncpg.exceptions.TransactionRollbackError: _storage_error,  # deadlock, serialization
     asyncpg.ReadOnlySQLTransactionError: _storage_error,  # failed over: this one is a standby now
     asyncpg.LockNotAvailableError: _storage_error,
+    asyncpg.InvalidAuthorizationSpecificationError: _storage_error,
+    asyncpg.InvalidCatalogNameError: _storage_error,
     OSError: _storage_error,  # refused, reset, timed out, no such host
     Exception: _our_mistake,
 }

@@ -39,10 +39,10 @@ class Database:
         self._pool: asyncpg.Pool[Any] | None = None
 
     async def open(self) -> None:
-        """Connect. Raises asyncpg's or the operating system's error when the database cannot be reached."""
+        """Make the pool. It connects with the first statement, which raises when the database cannot be reached."""
         self._pool = await asyncpg.create_pool(
             self._url,
-            min_size=2,
+            min_size=0,  # a database that is away must not keep a process from starting: /readyz tells
             max_size=self._connections,
             max_inactive_connection_lifetime=0,
             reset=_no_reset,

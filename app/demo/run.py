@@ -67,7 +67,8 @@ async def run_demo(*, port: int, as_json: bool) -> None:
         if as_json:
             print(json.dumps(_facts(api, api_key, simulator, shop, settings)), flush=True)
         else:
-            say.print(_welcome(api, api_key, simulator.url, shop))
+            say.print(_welcome(api, simulator.url, shop))
+            say.print(_curl(api, api_key), soft_wrap=True, highlight=False, markup=False)
         stack.callback(say.print, "Stopping …")
         await asyncio.Event().wait()
 
@@ -95,20 +96,24 @@ def _facts(api: str, api_key: str, simulator: Simulator, shop: str, settings: Se
     }
 
 
-def _welcome(api: str, api_key: str, simulator: str, shop: str) -> Panel:
-    curl = (
-        f"curl -s {api}/payments \\\n"
-        f"  -H 'Authorization: Bearer {api_key}' \\\n"
-        "  -H 'Idempotency-Key: my-first-payment' -H 'Content-Type: application/json' \\\n"
-        '  -d \'{"order_id": "order-1", "order_name": "Mug", "amount": 24000, "currency": "KRW"}\''
-    )
+def _welcome(api: str, simulator: str, shop: str) -> Panel:
     return Panel(
         f"[bold]Buy something:[/]     {shop}\n"
         f"[bold]API reference:[/]     {api}/docs\n"
         f"[bold]What really moved:[/] {simulator}\n\n"
-        f"[bold]Or from a terminal:[/]\n{curl}\n\n"
         "Ctrl-C stops all of it; nothing is kept.",
         title="Onetill is running",
         highlight=False,
         expand=False,
+    )
+
+
+def _curl(api: str, api_key: str) -> str:
+    """A first payment from a terminal, to be copied as it is."""
+    return (
+        "\nOr from a terminal:\n\n"
+        f"curl -s {api}/payments \\\n"
+        f"  -H 'Authorization: Bearer {api_key}' \\\n"
+        "  -H 'Idempotency-Key: my-first-payment' -H 'Content-Type: application/json' \\\n"
+        '  -d \'{"order_id": "order-1", "order_name": "Mug", "amount": 24000, "currency": "KRW"}\'\n'
     )

@@ -87,8 +87,10 @@ class Opener:
 
         Raises PaymentNotOpen, or PaymentProcessing while an earlier attempt may still bring money any moment.
         """
-        if payment.status not in PAYMENT_UNPAID:
-            raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
+        has_run_out = payment.status in PAYMENT_UNPAID and payment.expires_at <= self._now()
+        if has_run_out or payment.status not in PAYMENT_UNPAID:
+            status = PaymentStatus.EXPIRED if has_run_out else payment.status
+            raise PaymentNotOpen(status=str(status), payment_id=payment.public_id)
         if payment.last_attempt.no >= MAX_ATTEMPTS:
             raise TooManyAttempts(payment_id=payment.public_id, limit=MAX_ATTEMPTS)
         if payment.status is PaymentStatus.PROCESSING:

@@ -121,10 +121,18 @@ class Verifier:
         if not isinstance(verdict, Confirm):
             return await self._recorder.conclude(reading, verdict, held, inquiry)
         ref = held.gateway_ref or reading.ref
-        is_too_soon = found.status is AttemptStatus.UNKNOWN and not found.is_due(self._now())
+        is_too_soon = found.status is AttemptStatus.UNKNOWN and not self._may_repeat(found)
         if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
         return await self._confirm(reading, ref, held, inquiry)
+
+    def _may_repeat(self, attempt: Attempt) -> bool:
+        """Whether confirm may be sent again: at the second due look or later, at least 20 s after a lost answer.
+
+        A gateway that is merely slow has taken the money by then, and the look-up says so. Inferred: nobody documents how
+        long a call may still be carried out after its connection has gone.
+        """
+        return attempt.is_due(self._now()) and attempt.checks >= 1
 
     def _hints(self, payment: Payment, brought: Mapping[str, str]) -> dict[str, str]:
         """What a browser brought, read by each gateway that this payment was tried at: their references, by gateway."""
