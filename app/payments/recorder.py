@@ -137,6 +137,8 @@ class Recorder:
             await self._look_again_later(reading)
             return outcome_of(payment, attempt.id)
         fields = self._schedule(payment, attempt, is_asked=is_asked)
+        if attempt.busy_until == inquiry.lease:
+            fields["busy_until"] = None  # ours to give back; the lease of another process stays
         if attempt.status is AttemptStatus.UNKNOWN and attempt.checks >= ASKED_IN_VAIN:
             attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
         is_news = attention is not None and attention != payment.attention
@@ -193,11 +195,11 @@ class Recorder:
     def _schedule(self, payment: Payment, attempt: Attempt, *, is_asked: bool) -> dict[str, Any]:
         if attempt.is_due(self._now()):
             look_at = self._next_look(payment, attempt.checks, is_asked=is_asked)
-            return {"checks": attempt.checks + 1, "next_check_at": look_at, "busy_until": None}
+            return {"checks": attempt.checks + 1, "next_check_at": look_at}
         sooner = self._next_look(payment, 0, is_asked=is_asked)
         if is_asked and attempt.next_check_at is not None and sooner < attempt.next_check_at:
-            return {"checks": 0, "next_check_at": sooner, "busy_until": None}
-        return {"busy_until": None}
+            return {"checks": 0, "next_check_at": sooner}
+        return {}
 
     def _next_look(self, payment: Payment, checks: int, *, is_asked: bool) -> datetime:
         """The schedule's next time; for a payment that can still expire, no later than its expiry."""

@@ -6,6 +6,7 @@ confirms that land late.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -31,6 +32,7 @@ from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
+from app.payments.steps import step
 from app.settings import Settings
 from tests.support import MovableClock
 
@@ -298,6 +300,31 @@ async def test_an_ended_attempt_that_cannot_be_read_does_not_keep_its_payment_op
     payment, _ = await before.now()
     assert payment.status is P.EXPIRED
     assert payment.attention
+
+
+async def test_the_lease_of_another_process_is_not_given_back_for_it(before: House) -> None:
+    """An older tab brings a second signature of an attempt that another process is confirming at this moment."""
+    payment = await before.create(H.AUTHORIZED)
+    await before.service.attempt(payment.id, "main", None, None, lambda _: b"{}")
+    payment, attempt = await before.now()
+    lease = before.clock() + timedelta(seconds=60)
+    taken = step(
+        payment,
+        attempt,
+        A.UNKNOWN,
+        at=before.clock(),
+        cause="api",
+        reason="confirm_requested",
+        evidence={},
+        gateway_ref="the-other-signature",
+        busy_until=lease,
+        next_check_at=lease,
+    )
+    assert await before.repository.apply(taken)
+    await before.complete()
+    _, attempt = await before.now()
+    assert attempt.busy_until == lease
+    assert before.gateway.confirms == 0
 
 
 async def test_real_money_never_pays_a_test_payment(before: House) -> None:
