@@ -21,8 +21,9 @@ from app.api_keys.service import ApiKeyService
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.demo.processes import free_port, until_ready
+from app.demo.processes import until_ready
 from app.domain.ids import Prefix, read
+from app.ports import free_ports
 from benchmarks import baseline, load
 
 NAME = "bench"
@@ -44,7 +45,7 @@ async def _run(options: argparse.Namespace) -> None:
         postgres.execute("postgres", f"CREATE DATABASE {NAME}")
         await migrate.upgrade(postgres.owner_url(NAME))
         key = await _key(postgres)
-        port, gateway_port = free_port(0), free_port(0)
+        port, gateway_port = free_ports(), free_ports()
         environment = os.environ | {
             "ONETILL_DATABASE_URL": postgres.app_url(NAME),
             "ONETILL_LOG_LEVEL": "warning",

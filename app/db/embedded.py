@@ -10,7 +10,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from app.db.schema import APP_ROLE
+from app.ports import free_ports
 
 UNPRIVILEGED = "nobody"
 """Postgres refuses to run as root; started by root it runs as this user."""
@@ -46,7 +46,7 @@ class EmbeddedPostgres:
         """Create and start the server. Raises RuntimeError with the server's own words when it does not come up."""
         self._own(self._folder)
         self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", "postgres", "-D", self._data)
-        self.port = _free_port()
+        self.port = free_ports()
         with (self._folder / "log").open("wb") as log:
             self._server = subprocess.Popen(  # noqa: S603  the wheel's own binary with our arguments
                 self.command("postgres", "-D", self._data, *self._options()),
@@ -172,13 +172,6 @@ class EmbeddedPostgres:
         if self._user is not None:
             for item in [path, *path.rglob("*")]:
                 os.chown(item, self._user.pw_uid, self._user.pw_gid, follow_symlinks=False)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end_with_parent() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping
 
@@ -13,22 +12,21 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.db.embedded import END_WITH_PARENT
+from app.ports import free_ports, is_free
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 15.0
 RESTART_PAUSE_S = 0.2
 
 
-def free_port(wanted: int) -> int:
-    """`wanted` if it is free, any free one for 0. Raises RuntimeError that says what to do when it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise RuntimeError(f"port {wanted} is taken; choose another with --port, or --port 0 for any") from error
-        port: int = probe.getsockname()[1]
-        return port
+def ports_from(wanted: int, count: int) -> list[int]:
+    """So many free ports in a row from `wanted` on, anywhere for 0. Raises RuntimeError that says what to do."""
+    first = wanted or free_ports(count)
+    ports = list(range(first, first + count))
+    taken = [port for port in ports if not is_free(port)]
+    if taken:
+        raise RuntimeError(f"port {taken[0]} is taken; choose another with --port, or --port 0 for any")
+    return ports
 
 
 @contextlib.asynccontextmanager

@@ -12,7 +12,7 @@ from app.api_keys.service import ApiKeyService
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.demo.processes import Child, free_port, serving, until_ready, until_told
+from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
@@ -27,7 +27,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
     """
     say = Console(stderr=True)
     async with until_told(), AsyncExitStack() as stack:
-        ports = [free_port(port + offset if port else 0) for offset in range(4)]
+        ports = ports_from(port, 4)
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
         if "ONETILL_DATABASE_URL" not in os.environ:

@@ -1,6 +1,5 @@
 """The gateway fails while a payment is being opened: the payment stays, and the same key goes on where it stopped."""
 
-import socket
 from typing import Any
 
 import httpx
@@ -8,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.db.database import Database
+from app.ports import free_ports
 from app.settings import Settings
 from tests.api.checks import problem, row_counts
 from tests.api.running import running, with_point3
@@ -18,13 +18,6 @@ async def _stored(client: httpx.AsyncClient, failed: dict[str, Any]) -> dict[str
     answer = await client.get(f"/payments/{failed['payment_id']}")
     assert answer.status_code == 200
     return dict(answer.json())
-
-
-def _closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def test_a_gateway_that_answers_500_fails_the_attempt_and_the_key_opens_a_second(
@@ -53,7 +46,7 @@ async def test_a_gateway_that_is_not_there_costs_one_attempt_a_try(
     client: httpx.AsyncClient, settings: Settings, clock: MovableClock, api_key: str
 ) -> None:
     headers, body = key(), order()
-    down = with_point3(settings, base_url=f"http://127.0.0.1:{_closed_port()}")
+    down = with_point3(settings, base_url=f"http://127.0.0.1:{free_ports()}")
     async with running(down, clock, api_key) as offline:
         first = problem(await offline.post("/payments", json=body, headers=headers), "gateway_unavailable")
         second = problem(await offline.post("/payments", json=body, headers=headers), "gateway_unavailable")

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
-from app.demo.processes import free_port, serving
+from app.demo.processes import serving
 from app.main import create_app
 from app.paths import ROOT
+from app.ports import free_ports
 from app.settings import Settings
 from tests.api.checks import row_counts
 from tests.support import MovableClock, Shop
@@ -29,7 +30,7 @@ TIMEOUT_S = 120
 @pytest.fixture
 async def url(settings: Settings, clock: MovableClock) -> AsyncIterator[str]:
     """The product on a real port."""
-    port = free_port(0)
+    port = free_ports()
     async with serving(create_app(settings, clock), port):
         yield f"http://127.0.0.1:{port}"
 

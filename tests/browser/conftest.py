@@ -13,9 +13,10 @@ from playwright.async_api import Browser
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.demo.processes import free_port, serving
+from app.demo.processes import serving
 from app.demo.shop import create_shop
 from app.main import create_app
+from app.ports import free_ports
 from app.settings import Point3Settings, Settings
 from app.simulator.server import Simulator, SimulatorSettings
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
@@ -33,7 +34,7 @@ async def open_site(postgres: EmbeddedPostgres, **changes: Any) -> AsyncIterator
     """All parts on ports of their own, with a database of their own. `changes` are settings."""
     name = f"browser_{next(_databases)}"
     postgres.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    api_port, shop_port = free_port(0), free_port(0)
+    api_port, shop_port = free_ports(), free_ports()
     storefront = f"http://127.0.0.1:{shop_port}"
     async with AsyncExitStack() as stack:
         simulator = Simulator(SimulatorSettings(slow_s=0.3))

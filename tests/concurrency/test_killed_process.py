@@ -7,7 +7,6 @@ one is started, and the same call, or `sync`, must end where the undisturbed run
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -18,6 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest_asyncio
 
+from app.ports import free_ports
 from app.settings import Settings
 from app.simulator.server import Simulator
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
@@ -71,9 +71,7 @@ class Api:
 @pytest_asyncio.fixture
 async def api(urls: Urls, simulator: Simulator, api_key: str) -> AsyncIterator[Api]:
     database, point3 = urlsplit(urls.app), urlsplit(simulator.gateways["point3"]["base_url"])
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_ports()
     assert database.port is not None
     assert point3.port is not None
     async with (

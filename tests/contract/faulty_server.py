@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
+from app.ports import free_ports
+
 Behaviour = Callable[[StreamWriter], Awaitable[None]]
 
 DRIP_EVERY_S = 0.01
@@ -200,9 +202,7 @@ async def speaks_no_http(writer: StreamWriter) -> None:
 
 def refused_url() -> str:
     """An address at which nobody listens."""
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{unused.getsockname()[1]}"
+    return f"http://127.0.0.1:{free_ports()}"
 
 
 async def _drip(writer: StreamWriter, piece: bytes) -> None:

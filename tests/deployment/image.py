@@ -6,7 +6,6 @@ here as it would be there.
 
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import venv
@@ -128,22 +127,6 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
             pass
         time.sleep(0.1)
     raise AssertionError(f"{url} does not answer: {log.read_text()}")
-
-
-def free_ports(count: int) -> int:
-    """The first of so many free ports in a row."""
-    for _ in range(100):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first: int = probe.getsockname()[1]
-        if all(_is_free(first + offset) for offset in range(count)):
-            return first
-    raise AssertionError("no free ports in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        return port < 65536 and probe.connect_ex(("127.0.0.1", port)) != 0
 
 
 def at(command: list[str], *, port: int) -> list[str]:

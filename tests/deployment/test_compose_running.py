@@ -16,8 +16,9 @@ import pytest
 
 from app.db.embedded import EmbeddedPostgres
 from app.paths import ROOT
+from app.ports import free_ports
 from tests.deployment.files import compose
-from tests.deployment.image import Image, at, free_ports
+from tests.deployment.image import Image, at
 from tests.deployment.test_compose import SECRETS
 from tests.support import key, order
 

@@ -3,9 +3,10 @@
 import re
 
 from app.paths import ROOT
+from app.ports import free_ports
 from tests.conftest import Urls
 from tests.deployment.files import last, stages
-from tests.deployment.image import Image, at, free_ports
+from tests.deployment.image import Image, at
 
 
 def copied() -> list[str]:
