@@ -190,8 +190,8 @@ def _run(work: Awaitable[T]) -> T:
     try:
         return asyncio.run(awaited())
     except InvalidRequest as error:
-        for fault in error.details["errors"]:  # type: ignore[attr-defined]  # made by InvalidRequest itself
-            errors.print(f"{fault['field']}: {fault['message']}", markup=False, style="red", soft_wrap=True)
+        for field, message in error.errors:
+            errors.print(f"{field}: {message}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except OnetillError as error:
         errors.print(f"{error}", markup=False, style="red", soft_wrap=True)

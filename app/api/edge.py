@@ -49,7 +49,7 @@ class Edge:
         try:
             await self._app(scope, receive, send_marked)
         except Exception:
-            # The only catch-all: whatever we did not foresee is our bug, logged whole here and told without inner detail.
+            # The last stop of a request: what nobody foresaw is our bug, logged whole and told without inner detail.
             log.exception("unhandled_error", path_kind=scope.get("path_kind"))
             if not status:
                 await problem(Request(scope), "internal_error", {})(scope, receive, send_marked)

@@ -12,7 +12,22 @@ from app.domain.clock import Now, utc_now
 from app.domain.errors import InvalidRequest, NotFound
 
 SCOPES = ("*", "payments:read", "payments:write")
-_COLUMNS = "id, store, mode, name, hint, scopes, created_at, revoked_at"
+
+INSERT = """
+INSERT INTO api_keys (id, store, mode, name, hash, hint, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+RETURNING id, store, mode, name, hint, scopes, created_at, revoked_at
+"""
+LIST = """
+SELECT id, store, mode, name, hint, scopes, created_at, revoked_at FROM api_keys ORDER BY created_at DESC, id DESC
+"""
+REVOKE = """
+UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1
+RETURNING id, store, mode, name, hint, scopes, created_at, revoked_at
+"""
+FIND = """
+SELECT id, store, mode, name, hint, scopes, created_at, revoked_at FROM api_keys
+WHERE hash = $1 AND revoked_at IS NULL AND mode = $2
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,36 +74,26 @@ class ApiKeyService:
             raise InvalidRequest(("store", "must not be empty"))
         key = f"sk_{mode}_{secrets.token_urlsafe(32)}"
         row = await self._database.row(
-            f"INSERT INTO api_keys (id, store, mode, name, hash, hint, scopes, created_at) "  # noqa: S608
-            f"VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING {_COLUMNS}",
-            ids.uuid7(), store, mode, name, _hash(key), key[-4:], scopes, self._now(),
-        )  # fmt: skip
+            INSERT, ids.uuid7(), store, mode, name, _hash(key), key[-4:], scopes, self._now()
+        )
         assert row is not None
         return ApiKey(**row), key
 
     async def list(self) -> list[ApiKey]:
         """All keys, newest first, revoked ones too."""
-        rows = await self._database.rows(f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at DESC, id DESC")  # noqa: S608
+        rows = await self._database.rows(LIST)
         return [ApiKey(**row) for row in rows]
 
     async def revoke(self, key_id: str) -> ApiKey:
         """End a key; running processes stop taking it within seconds. Safe to repeat. Raises NotFound or MalformedId."""
-        row = await self._database.row(
-            f"UPDATE api_keys SET revoked_at = COALESCE(revoked_at, $2) WHERE id = $1 RETURNING {_COLUMNS}",  # noqa: S608
-            ids.read(ids.Prefix.API_KEY, key_id),
-            self._now(),
-        )
+        row = await self._database.row(REVOKE, ids.read(ids.Prefix.API_KEY, key_id), self._now())
         if row is None:
             raise NotFound()
         return ApiKey(**row)
 
     async def find(self, key: str) -> ApiKey | None:
         """The live key with this text, or None."""
-        row = await self._database.row(
-            f"SELECT {_COLUMNS} FROM api_keys WHERE hash = $1 AND revoked_at IS NULL AND mode = $2",  # noqa: S608
-            _hash(key),
-            self._mode,
-        )
+        row = await self._database.row(FIND, _hash(key), self._mode)
         return ApiKey(**row) if row else None
 
 

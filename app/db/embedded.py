@@ -109,20 +109,20 @@ class EmbeddedPostgres:
     def _wait(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < deadline:
-            ready = subprocess.run(  # noqa: S603
+            ready = subprocess.run(  # noqa: S603  the wheel's own binary with our arguments
                 self.command("pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)), check=False
             )
             if ready.returncode == 0:
                 return
             if self._server is not None and self._server.poll() is not None:
                 break
-            time.sleep(0.05)
+            time.sleep(0.05)  # between two asks of a server that is starting; nobody else waits yet
         said = (self._folder / "log").read_text(errors="replace")[-2000:]
         self.stop()
         raise RuntimeError(f"the embedded Postgres did not start: {said}")
 
     def _run(self, program: str, *arguments: str) -> str:
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(  # noqa: S603  the wheel's own binary; callers pass no foreign input
             self.command(program, *arguments),
             check=False,
             capture_output=True,

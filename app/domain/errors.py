@@ -31,6 +31,7 @@ class InvalidRequest(OnetillError):
     code = "invalid_request"
 
     def __init__(self, *errors: tuple[str, str]) -> None:
+        self.errors = errors
         super().__init__(errors=[{"field": field, "message": message} for field, message in errors])
 
 

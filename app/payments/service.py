@@ -72,6 +72,8 @@ class PaymentService:
             known = await self._idempotency.resume(intent)
             if isinstance(known, Replay):
                 return Created(known.status, known.body, is_replay=True)
+            if isinstance(known, TakeOver):
+                await self._idempotency.release(intent)
             raise
         begun = self._opener.first_step(payment, gateway, "api")
         running = replace(_key_state(intent), lease_until=self._idempotency.lease_until())

@@ -118,3 +118,15 @@ async def test_a_body_that_differs_is_refused_also_while_the_first_has_no_answer
     headers, body = key(), order()
     problem(await client.post("/payments", json=body, headers=headers), "gateway_unavailable")
     problem(await client.post("/payments", json=body | {"amount": 1000}, headers=headers), "idempotency_key_reused")
+
+
+async def test_a_key_whose_gateway_is_switched_off_for_a_while_goes_on_when_it_is_back(
+    client: httpx.AsyncClient, shop: Shop, settings: Settings, clock: MovableClock, api_key: str
+) -> None:
+    body, headers = order(), key()
+    await shop.scenario("error_500", call="token")
+    stopped = problem(await client.post("/payments", json=body, headers=headers), "gateway_unavailable")
+    async with running(settings.model_copy(update={"point3": None}), clock, api_key) as without:
+        problem(await without.post("/payments", json=body, headers=headers), "invalid_request")
+    again = await client.post("/payments", json=body, headers=headers)
+    assert (again.status_code, again.json().get("id")) == (201, stopped["payment_id"]), "the refusal kept no lease"
