@@ -11,8 +11,9 @@ from starlette.routing import Route
 
 from app.simulator.clock import MAX_ADVANCE_S, SimClock
 from app.simulator.scenarios import FOREVER
-from app.simulator.twin import WEBHOOK_MODES, JournalRow, RefusedError, Twin, UnknownReferenceError
+from app.simulator.twin import JournalRow, RefusedError, Twin, UnknownReferenceError
 from app.simulator.web import json_object, nobody_there, page
+from app.simulator.webhooks import MODES
 
 ROWS_ON_PAGE = 200
 CALLS_ON_PAGE = 20
@@ -41,6 +42,7 @@ class Admin:
                 Route("/_sim/pay", self._pay, methods=["POST"]),
                 Route("/_sim/scenario", self._scenario, methods=["POST"]),
                 Route("/_sim/webhooks", self._webhooks, methods=["POST"]),
+                Route("/_sim/webhooks", self._deliveries),
                 Route("/_sim/advance", self._advance, methods=["POST"]),
                 Route("/_sim/reset", self._reset, methods=["POST"]),
                 Route("/_sim/journal", self._journal),
@@ -83,7 +85,12 @@ class Admin:
     async def _webhooks(self, request: Request) -> Response:
         fields = await _fields(request)
         twin = self._twin(fields.get("gateway"))
-        return JSONResponse(twin.webhooks(_choice(fields, "mode", WEBHOOK_MODES)))
+        url = _text(fields, "url") if fields.get("url") is not None else None
+        return JSONResponse(twin.webhooks(_choice(fields, "mode", MODES), url))
+
+    async def _deliveries(self, request: Request) -> Response:
+        rows = [{"gateway": twin.name, **row} for twin in self._chosen(request) for row in twin.deliveries()]
+        return JSONResponse(rows)
 
     async def _advance(self, request: Request) -> Response:
         seconds: Any = (await _fields(request)).get("seconds")

@@ -5,16 +5,22 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.simulator.admin import Admin
 from app.simulator.clock import SimClock
-from app.simulator.holds import HANG_S, SLOW_S
+from app.simulator.holds import HANG_S, SLOW_S, Delays
 from app.simulator.point3.twin import Point3Twin
+from app.simulator.portone_v1.account import PortOneV1Account
+from app.simulator.portone_v1.twin import PortOneV1Twin
+from app.simulator.portone_v2.account import PortOneV2Account
+from app.simulator.portone_v2.twin import PortOneV2Twin
 from app.simulator.twin import Twin
+from app.simulator.unifi_pay.account import UnifiPayAccount
+from app.simulator.unifi_pay.twin import UnifiPayTwin
 
 KEEP_ALIVE_S = 75
 """As long as real gateways' front ends keep idle connections, so that pooled clients see no early close."""
@@ -28,8 +34,16 @@ class SimulatorSettings:
 
     host: str = "127.0.0.1"
     port: int = 0
+    public_host: str | None = None
+    """The host name under which browsers reach it, where that is not where it listens (a container)."""
     point3_port: int = 0
     point3_secret: str = "sim_point3_secret"  # noqa: S105 - imitated, worth nothing
+    portone_v1_port: int = 0
+    portone_v1: PortOneV1Account = field(default_factory=PortOneV1Account)
+    portone_v2_port: int = 0
+    portone_v2: PortOneV2Account = field(default_factory=PortOneV2Account)
+    unifi_pay_port: int = 0
+    unifi_pay: UnifiPayAccount = field(default_factory=UnifiPayAccount)
     time_scale: float = 1.0
     slow_s: float = SLOW_S
     hang_s: float = HANG_S
@@ -42,17 +56,22 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings | None = None) -> None:
         self.settings = settings or SimulatorSettings()
         self.clock = SimClock(self.settings.time_scale)
-        self.twins: dict[str, Twin] = {
-            "point3": Point3Twin(
-                self.clock,
-                self.settings.point3_secret,
-                slow_s=self.settings.slow_s,
-                hang_s=self.settings.hang_s,
-                seed=self.settings.seed,
-            )
-        }
+        delays = Delays(self.settings.slow_s, self.settings.hang_s)
+        own = self.settings
+        twins: list[Twin] = [
+            Point3Twin(self.clock, own.point3_secret, delays, own.seed),
+            PortOneV1Twin(self.clock, own.portone_v1, delays, own.seed),
+            PortOneV2Twin(self.clock, own.portone_v2, delays, own.seed),
+            UnifiPayTwin(self.clock, own.unifi_pay, delays, own.seed),
+        ]
+        self.twins: dict[str, Twin] = {twin.name: twin for twin in twins}
         self.admin = Admin(self.twins, self.clock)
-        self._ports = {"point3": self.settings.point3_port}
+        self._ports = {
+            "point3": own.point3_port,
+            "portone_v1": own.portone_v1_port,
+            "portone_v2": own.portone_v2_port,
+            "unifi_pay": own.unifi_pay_port,
+        }
         self._urls: dict[str, str] = {}
         self._url = ""
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
@@ -86,6 +105,7 @@ class Simulator:
         self._urls = {name: _url(sockets[name]) for name in self.twins}
         await self._serve(self.admin.app, sockets[""])
         for name, twin in self.twins.items():
+            twin.base_url = _url(sockets[name], self.settings.public_host)
             await self._serve(twin.app, sockets[name])
 
     async def stop(self) -> None:
@@ -150,9 +170,11 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, public_host: str | None = None) -> str:
     """An address that can be called: a wildcard address is reached through the loopback."""
     host, port = listener.getsockname()[:2]
+    if public_host:
+        return f"http://{public_host}:{port}"
     address = ipaddress.ip_address(host)
     if address.is_unspecified:
         address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")

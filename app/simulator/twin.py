@@ -8,8 +8,6 @@ from starlette.types import ASGIApp
 from app.simulator.calls import CallLog
 from app.simulator.scenarios import Plan, Rule
 
-WEBHOOK_MODES = ("send", "lose", "duplicate", "reorder", "delay")
-
 
 class JournalRow(TypedDict):
     """The truth about one payment at a gateway, whatever its API has told anybody. Money in minor units."""
@@ -61,6 +59,9 @@ class Twin(Protocol):
     def log(self) -> CallLog:
         """The API calls that arrived."""
 
+    base_url: str
+    """Where browsers reach it, without a slash at the end; the server sets it when the port is open."""
+
     def connection(self) -> dict[str, str]:
         """The credentials that a merchant needs at this moment, without the address."""
 
@@ -70,8 +71,14 @@ class Twin(Protocol):
         Without a scenario the plan decides, else `paid`. Raises UnknownReferenceError and RefusedError.
         """
 
-    def webhooks(self, mode: str) -> dict[str, Any]:
-        """Decide how coming webhooks are delivered. Raises RefusedError when the gateway has none."""
+    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
+        """Decide how coming webhooks are delivered, and with `url` where to when the payment names no address itself.
+
+        Raises RefusedError when the gateway has none.
+        """
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Every webhook that there was a reason for, oldest first, with its tries."""
 
     def journal(self) -> list[JournalRow]:
         """The truth, one row per payment, oldest first."""

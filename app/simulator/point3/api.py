@@ -14,19 +14,15 @@ from starlette.routing import Route
 
 from app.simulator.calls import CallLog
 from app.simulator.clock import kst
+from app.simulator.front import Front
 from app.simulator.holds import Delays, Holds
 from app.simulator.point3 import lookups
 from app.simulator.point3.book import Book
 from app.simulator.point3.payment import Payment
-from app.simulator.point3.scenarios import ANSWERS, CANCEL, CONFIRM, LOOKUP, REFRESH, SETTLEMENT, TOKEN, VIEWS
+from app.simulator.point3.scenarios import CANCEL, CONFIRM, LOOKUP, REFRESH, SETTLEMENT, TOKEN, VIEWS
 from app.simulator.point3.wire import Refusal, Reply, check_order, failure, success
 from app.simulator.scenarios import Plan
 from app.simulator.web import json_object
-
-NOT_JSON = (
-    ("application/json", "OK, but this is not the JSON that you expect"),
-    ("text/html; charset=utf-8", "<!doctype html><title>Point3</title><h1>We will be right back</h1>"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +47,7 @@ class Point3Api:
         self._book = book
         self._plan = plan
         self._log = log
-        self._holds = holds
-        self._delays = delays
-        self._garbled = 0
+        self._front = Front(plan, holds, delays, broken=_on_the_wire(failure(500, "Internal Server Error")))
 
     def routes(self) -> list[Route]:
         """The endpoints in the order in which they are tried."""
@@ -87,22 +81,13 @@ class Point3Api:
         if call == CONFIRM and (payment := self._signed(incoming)) is not None:
             payment.confirms += 1  # it has arrived, whatever becomes of it
         references = self._concerns(call, incoming)
-        scenario = self._plan.take(call, references, ANSWERS)
-        views: lookups.Views = frozenset()
-        if scenario == "error_500":
-            reply = failure(500, "Internal Server Error")
-        else:
+
+        def do(scenario: str | None) -> Response:
             views = self._plan.take_all(call, references, VIEWS)
-            reply = _outcome(work, replace(incoming, declined=scenario == "declined", views=views))
-        row.reference = references[0] if len(references) == 1 else None
-        row.scenario = ",".join([*filter(None, [scenario]), *sorted({name for name, _ in views})]) or None
-        if scenario == "accept_then_hang":
-            await self._holds.wait(request.receive, self._delays.hang_s)
-            return Response(status_code=504, headers={"Connection": "close"})
-        if scenario == "slow":
-            await self._holds.wait(request.receive, self._delays.slow_s)
-        row.status = reply.status
-        return self._garbage(reply.status) if scenario == "garbage" else _on_the_wire(reply)
+            row.scenario = ",".join([*filter(None, [scenario]), *sorted({name for name, _ in views})]) or None
+            return _on_the_wire(_outcome(work, replace(incoming, declined=scenario == "declined", views=views)))
+
+        return await self._front.answer(request, row, call=call, references=references, work=do)
 
     def _concerns(self, call: str, incoming: Incoming) -> list[str]:
         """The references that a call is about; none when it is about none that is known."""
@@ -167,11 +152,6 @@ class Point3Api:
 
     def _by_date(self, incoming: Incoming) -> Reply:
         return lookups.several(self._listed(incoming), incoming.views)
-
-    def _garbage(self, status: int) -> Response:
-        media_type, text = NOT_JSON[self._garbled % len(NOT_JSON)]
-        self._garbled += 1
-        return Response(text, status, media_type=media_type)
 
 
 def _outcome(work: Work, incoming: Incoming) -> Reply:

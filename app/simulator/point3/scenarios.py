@@ -40,8 +40,5 @@ RULES: Mapping[str, Rule] = MappingProxyType(
     }
 )
 
-ANSWERS = frozenset({"paid", "declined", "slow", "error_500", "garbage", "accept_then_hang"})
-"""How one call is answered: a call follows at most one of these."""
-
 VIEWS = frozenset({"amount_differs", "no_lookup_before_confirm", "unknown_status", "sparse"})
 """What look-ups show: several may hold at once."""

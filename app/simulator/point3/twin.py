@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from app.simulator.calls import CallLog
 from app.simulator.clock import SimClock
-from app.simulator.holds import HANG_S, SLOW_S, Delays, Holds
+from app.simulator.holds import Delays, Holds
 from app.simulator.opaque import Opaque
 from app.simulator.point3.api import Point3Api
 from app.simulator.point3.book import Book
@@ -33,14 +33,13 @@ class Point3Twin:
     name = "point3"
     rules: Mapping[str, Rule] = RULES
     calls = CALLS
+    base_url = ""
 
     def __init__(
         self,
         clock: SimClock,
         secret: str = "sim_point3_secret",  # noqa: S107 - imitated, worth nothing
-        *,
-        slow_s: float = SLOW_S,
-        hang_s: float = HANG_S,
+        delays: Delays | None = None,
         seed: int | None = None,
     ) -> None:
         self.plan = Plan()
@@ -48,7 +47,7 @@ class Point3Twin:
         self._holds = Holds()
         self._book = Book(clock, Opaque(seed), secret)
         self._buyer = Buyer(self._book, self.plan)
-        api = Point3Api(self._book, self.plan, self.log, self._holds, Delays(slow_s, hang_s))
+        api = Point3Api(self._book, self.plan, self.log, self._holds, delays or Delays())
         routes = [*api.routes(), *Widget(self._book, self._buyer).routes()]
         starlette = Starlette(
             routes=routes, exception_handlers={HTTPException: _no_such_route, ClientDisconnect: nobody_there}
@@ -64,9 +63,13 @@ class Point3Twin:
         """The buyer of the newest session of this order id: `{"signature"}`, or `{"status", "msg"}` of an error."""
         return self._buyer.pay(self._buyer.newest(reference), scenario)
 
-    def webhooks(self, mode: str) -> dict[str, Any]:
+    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
         """Raises RefusedError: this API has none."""
         raise RefusedError(f"point3 has no webhooks, so there is nothing to {mode}; the look-ups are the only news")
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """None, ever."""
+        return []
 
     def journal(self) -> list[JournalRow]:
         """The truth, cancels that are due included."""

@@ -1,0 +1,1 @@
+"""PortOne V1's stand-in."""

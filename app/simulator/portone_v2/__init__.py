@@ -1,0 +1,1 @@
+"""PortOne V2's stand-in."""

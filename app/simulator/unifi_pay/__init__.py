@@ -1,0 +1,1 @@
+"""Unifi Pay's stand-in."""
