@@ -10,7 +10,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.routing import RoutingRule, read_rule
+
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused in live mode, see `refuse_unsafe_live`
+GATEWAYS = ("point3", "portone_v1", "portone_v2", "unifi_pay")
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  compared with, never bound
 
 
@@ -25,6 +28,10 @@ def _pairs(value: object) -> object:
     if bad := [left for left, sign, right in pairs if not (sign and left.strip() and right.strip())]:
         raise ValueError(f"expected NAME=MEANING pairs separated by commas, {bad[0]!r} is none")
     return {left.strip(): right.strip() for left, _, right in pairs}
+
+
+def _rules(value: object) -> object:
+    return [read_rule(part) for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 def _http_url(value: str) -> str:
@@ -44,6 +51,8 @@ def _origin(value: str) -> str:
 Letter = Annotated[str, Field(pattern=r"^[a-z]$")]
 Names = Annotated[list[str], BeforeValidator(_split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
+Rules = Annotated[list[RoutingRule], BeforeValidator(_rules)]
+Secrets = Annotated[list[SecretStr], BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
 
@@ -66,6 +75,73 @@ class Point3Settings(BaseModel):
     """The vendor's status words are unpublished: `VENDOR_WORD=CONFIRMED,…` teaches us one without a release."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     connections: Annotated[int, Field(gt=0, le=1000)] = 64
+
+
+class PortOneV1Settings(BaseModel):
+    """PortOne V1 (iamport) with a Paymentwall channel, or with another PG's."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    base_url: HttpUrl = "https://api.iamport.kr"
+    imp_key: SecretStr
+    imp_secret: SecretStr
+    user_code: Annotated[str, Field(pattern=r"^imp[0-9]+$")]
+    """The merchant's identification code, which the browser script is initialised with."""
+    channel_key: Annotated[str, Field(min_length=1)]
+    script_url: HttpUrl = "https://cdn.iamport.kr/v1/iamport.js"
+    pg: Literal["paymentwall", "other"] = "paymentwall"
+    """Whose rules an order must keep: Paymentwall wants a name of two words, an e-mail, and confirms cancels later."""
+    tier: str | None = None
+    """The `Tier` header of agency accounts."""
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
+    connections: Annotated[int, Field(gt=0, le=1000)] = 64
+
+
+class PortOneV2Settings(BaseModel):
+    """PortOne V2: one store, one channel."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    base_url: HttpUrl = "https://api.portone.io"
+    api_secret: SecretStr
+    store_id: Annotated[str, Field(min_length=1)]
+    channel_key: Annotated[str, Field(min_length=1)]
+    webhook_secrets: Secrets = []
+    """One, or two while they are rotated."""
+    script_url: HttpUrl = "https://cdn.portone.io/v2/browser-sdk.js"
+    pay_method: Annotated[str, Field(pattern=r"^[A-Z_]+$")] = "CARD"
+    """How to pay where an order names no `method`."""
+    approval: Literal["automatic", "manual"] = "automatic"
+    """As the channel is set in PortOne's console: with `manual`, money moves only when our server confirms."""
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 60.0
+    """PortOne asks for at least 60 s: a broken connection does not cancel the work on their side."""
+    look_up_timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
+    connections: Annotated[int, Field(gt=0, le=1000)] = 64
+
+
+class UnifiPaySettings(BaseModel):
+    """LINE NEXT Unifi Pay (Classic). The host is issued at onboarding; nobody publishes it."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    base_url: HttpUrl
+    app_id: Annotated[str, Field(min_length=1)]
+    api_key: SecretStr | None = None
+    app_secret: SecretStr
+    store_id: Annotated[str, Field(min_length=1)]
+    sign_with: Literal["api_key", "app_id"] = "api_key"
+    """Which id stands in the signed text; the vendor's pages contradict each other."""
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "KR"
+    """The buyer's country, ISO 3166-1 alpha-2, where an order names none."""
+    timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
+    connections: Annotated[int, Field(gt=0, le=1000)] = 64
+
+    @model_validator(mode="after")
+    def need_the_signing_id(self) -> Self:
+        """Refuse to start when the id that is to be signed is missing."""
+        if self.sign_with == "api_key" and self.api_key is None:
+            raise ValueError("API_KEY is missing; set it, or SIGN_WITH=app_id if LINE NEXT says so")
+        return self
 
 
 class Settings(BaseSettings):
@@ -96,7 +172,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log_every: Annotated[int, Field(ge=0)] = 1
     """Log one of so many good requests; 0 logs none. Problems are always logged."""
+    routing: Rules = []
+    """Who takes a payment that names no gateway; see `app.domain.routing`. Empty: the first that can, in this order."""
     point3: Point3Settings | None = None
+    portone_v1: PortOneV1Settings | None = None
+    portone_v2: PortOneV2Settings | None = None
+    unifi_pay: UnifiPaySettings | None = None
 
     @model_validator(mode="after")
     def refuse_unsafe_live(self) -> Self:
@@ -114,13 +195,26 @@ class Settings(BaseSettings):
             faults.append("ONETILL_TIME_SCALE is for test mode only")
         if not self.public_url.startswith("https://"):
             faults.append("ONETILL_PUBLIC_URL is not https")
-        if self.point3:
-            for name in ("base_url", "widget_origin"):
-                parts = urlsplit(getattr(self.point3, name))
+        for gateway in GATEWAYS:
+            faults += self._simulated(gateway)
+        if self.portone_v2 and not self.portone_v2.webhook_secrets:
+            faults.append("ONETILL_PORTONE_V2__WEBHOOK_SECRETS is missing: webhooks could not be told from forged ones")
+        unknown = sorted({rule.gateway for rule in self.routing if getattr(self, rule.gateway, None) is None})
+        faults += [f"ONETILL_ROUTING names {name}, which is not configured" for name in unknown]
+        return faults
+
+    def _simulated(self, gateway: str) -> list[str]:
+        """What of a gateway's settings leads to the simulator, or to nobody whom money may be trusted to."""
+        own: BaseModel | None = getattr(self, gateway)
+        faults = []
+        for name in type(own).model_fields if own else ():
+            value, variable = getattr(own, name), f"ONETILL_{gateway.upper()}__{name.upper()}"
+            if name in {"base_url", "script_url", "widget_origin"}:
+                parts = urlsplit(value)
                 if parts.scheme != "https" or parts.hostname in LOOPBACK:
-                    faults.append(f"ONETILL_POINT3__{name.upper()} is not a real https host (the simulator?)")
-            if self.point3.secret.get_secret_value().startswith("sim_"):
-                faults.append("ONETILL_POINT3__SECRET is the simulator's")
+                    faults.append(f"{variable} is not a real https host (the simulator?)")
+            if isinstance(value, SecretStr) and value.get_secret_value().startswith("sim_"):
+                faults.append(f"{variable} is the simulator's")
         return faults
 
     def seconds(self, real: float) -> float:

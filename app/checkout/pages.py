@@ -62,6 +62,6 @@ def checkout_routes(
             last_failure=msgspec.to_builtins(shown.last_failure),
             expires_at=shown.expires_at,
         )
-        return fenced(page.render(view=view), 200, language, nonce, service.frame_origins())
+        return fenced(page.render(view=view), 200, language, nonce, list(service.page_sources(payment).frames))
 
     return [Route("/checkout/{client_token}", show, include_in_schema=False)]

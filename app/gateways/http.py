@@ -1,11 +1,11 @@
-"""The one seam to the gateways' HTTP: total deadline, body cap, a pool per gateway, no redirects, no cookies.
+"""The one seam to the gateways' HTTP: total deadline, body cap, a pool per gateway, a breaker, no redirects, no cookies.
 
 It tells "never sent" (safe to send again) from "may have arrived" (ask first), once for every adapter.
 """
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -13,6 +13,7 @@ import aiohttp
 from yarl import URL
 
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
+from app.gateways.breaker import Breaker
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20
@@ -29,30 +30,58 @@ class HttpAnswer:
     body: bytes
 
 
-class GatewayHttp:
-    """HTTP to one gateway account. Create it anywhere; the pool opens with the first call in the running loop."""
+def _is_ill(answer: HttpAnswer) -> bool:
+    return answer.status >= 500 or answer.status == 429
 
-    def __init__(self, gateway: str, base_url: str, *, deadline_s: float, connections: int) -> None:
+
+class GatewayHttp:
+    """HTTP to one gateway account. Create it anywhere; the pool opens with the first call in the running loop.
+
+    `is_ill` says which answers count against the gateway's health; by default 429 and every 5xx.
+    """
+
+    def __init__(
+        self,
+        gateway: str,
+        base_url: str,
+        *,
+        deadline_s: float,
+        connections: int,
+        breaker: Breaker | None = None,
+        is_ill: Callable[[HttpAnswer], bool] = _is_ill,
+    ) -> None:
         self.gateway = gateway
         self.deadline_s = deadline_s
+        self.breaker = breaker or Breaker()
+        self._is_ill = is_ill
         self._base_url = base_url.rstrip("/")
         self._connections = connections
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
-        self, operation: str, method: str, path: str, *, headers: Mapping[str, str], body: bytes | None = None
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        deadline_s: float | None = None,
     ) -> HttpAnswer:
-        """Send once and return the whole answer, within `deadline_s` from call to last byte.
+        """Send once and return the whole answer, within `deadline_s` (the account's, unless given) from call to last byte.
 
         `path` is sent as it is: percent-encode values first. `operation` names the call in logs, where paths would show
         references. Raises GatewayUnavailable when no byte was sent, GatewayTimeout when the call may have arrived.
         """
+        if not self.breaker.lets_through():
+            log.info("gateway_call", gateway=self.gateway, operation=operation, outcome="breaker_open", took_ms=0)
+            raise GatewayUnavailable(gateway=self.gateway)
         progress = SimpleNamespace(connected=False)
         started = time.perf_counter()
         outcome: str | int = "error"
         try:
             async with (
-                asyncio.timeout(self.deadline_s),
+                asyncio.timeout(deadline_s or self.deadline_s),
                 self._open().request(
                     method,
                     URL(self._base_url + path, encoded=True),
@@ -64,14 +93,17 @@ class GatewayHttp:
             ):
                 answer = HttpAnswer(response.status, await self._read(response))
                 outcome = answer.status
+                self.breaker.record(is_good=not self._is_ill(answer))
                 return answer
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             outcome = type(error).__name__
+            self.breaker.record(is_good=False)
             # `from None`: the client's own errors carry the URL, and with it a signature, into whatever logs them.
             if progress.connected:
                 raise GatewayTimeout(gateway=self.gateway) from None
             raise GatewayUnavailable(gateway=self.gateway) from None
         finally:
+            self.breaker.release()
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)
 

@@ -5,12 +5,14 @@ of them. A decline is a value; an exception means that no answer came (`GatewayU
 `GatewayTimeout`: it may have; `GatewayRefused`: it refused the call itself).
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, StrEnum, auto
 from typing import Protocol, runtime_checkable
 
+from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 
 Json = dict[str, object]
@@ -19,10 +21,14 @@ Json = dict[str, object]
 class Capability(Flag):
     """What a gateway can do. Services read these and never a gateway's name."""
 
+    REOPEN = auto()
+    """`start` may be repeated with the same reference; without it, a lost answer needs an attempt of its own."""
     CONFIRM = auto()
     """Money moves only when our server confirms; the gateway also satisfies `Confirming`."""
     LOOK_UP_BEFORE_CONFIRM = auto()
     """A look-up already answers before confirm, so amount and order are compared before any money moves."""
+    CONFIRM_BY_TOKEN = auto()
+    """Confirm needs the one-time token that the browser brought, and a repeated one moves nothing twice."""
     REFUND = auto()
     PARTIAL_REFUND = auto()
     ASYNC_REFUND = auto()
@@ -30,20 +36,41 @@ class Capability(Flag):
     WEBHOOKS = auto()
     SAVED_CARDS = auto()
     VIRTUAL_ACCOUNTS = auto()
+    """Buyers may pay by a transfer to an account of their own; the gateway also satisfies `Voiding`."""
     DELIVERY = auto()
     SETTLEMENT = auto()
     SECRET_ROTATION = auto()
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address, as far as it is known."""
+
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Customer:
-    """The buyer, as far as the shop told us. Never logged."""
+    """The buyer, as far as the shop told us. `country` is ISO 3166-1 alpha-2. Never logged."""
 
     id: str | None = None
     name: str | None = None
     email: str | None = None
     phone: str | None = None
     country: str | None = None
+    address: Address | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of the order; `unit_amount` in minor units of the charge's currency."""
+
+    name: str
+    quantity: int
+    unit_amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,23 +81,38 @@ class Tax:
     tax_free: int = 0
 
 
+_REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
+
+
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """One attempt, as a gateway needs to know it. `options` are this gateway's own `gateway_options`."""
+    """One attempt, as a gateway needs to know it. `options` are this gateway's own `gateway_options`.
+
+    `return_url` and `webhook_url` are ours: where the buyer's browser and the gateway's server come back to.
+    Raises InvalidRequest for a reference that not every gateway takes.
+    """
 
     reference: str
     amount: Money
     order_name: str
     expires_at: datetime
+    return_url: str
+    webhook_url: str
+    is_live: bool = False
     customer: Customer = Customer()
     tax: Tax = Tax()
+    items: tuple[Item, ...] = ()
     method: str | None = None
     options: Json = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _REFERENCE.fullmatch(self.reference):
+            raise InvalidRequest(("reference", f"must be 1 to 40 letters and digits, got {self.reference!r}"))
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The buyer may pay now: `next_action` is what the browser or app does next."""
+    """The buyer may pay now: `next_action` is what the browser or app does next. A Decimal in it is a JSON number."""
 
     next_action: Json
     gateway_ref: str | None = None
@@ -107,6 +149,16 @@ class Holding(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class DepositAccount:
+    """Where the buyer transfers the money to, in the gateway's words for the bank."""
+
+    bank: str
+    number: str
+    holder: str | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """A look-up's answer. A field that the gateway did not tell is None and never assumed to match."""
 
@@ -114,7 +166,13 @@ class Held:
     reference: str | None = None
     gateway_ref: str | None = None
     amount: Money | None = None
+    """What was ordered there, before discounts that the gateway pays for and before refunds."""
+    refunded: Money | None = None
     is_live: bool | None = None
+    is_own_store: bool | None = None
+    doubt: str | None = None
+    """The answer contradicts itself: nothing is concluded from it, and a person reads this sentence."""
+    deposit: DepositAccount | None = None
     failure: Failure | None = None
     evidence: Json = field(default_factory=dict)
 
@@ -129,11 +187,61 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """What a browser came back with, as one gateway reads it. Hints, never proof; empty when the fields are not its own."""
+
+    gateway_ref: str | None = None
+    reference: str | None = None
+    """Ours, when it names one: which attempt a redirect speaks of."""
+    token: str | None = field(default=None, repr=False)
+    """A one-time permission to take the money, where the gateway gives one to the browser."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmRequest:
+    """Take the money of this charge. The gateway compares what it can of the rest, and refuses when it differs."""
+
+    reference: str
+    gateway_ref: str
+    amount: Money
+    tax: Tax = Tax()
+    is_live: bool = False
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Confirmed:
     """The gateway's explicit answer to confirm: `failure` None means that the money moved."""
 
     failure: Failure | None
     evidence: Json
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAccount:
+    """Where the money of a deposit goes back to; `bank` in the gateway's words. Never logged."""
+
+    bank: str
+    number: str
+    holder: str
+    phone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefundRequest:
+    """Give `amount` back. `refundable` is the balance that we expect before it: another one must refuse the refund.
+
+    `key` is the refund's own identity: the same key again is the same refund, where the gateway knows keys.
+    """
+
+    key: str
+    reference: str
+    gateway_ref: str
+    amount: Money
+    refundable: Money
+    reason: str
+    tax: Tax = Tax()
+    account: RefundAccount | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,23 +251,42 @@ class RefundAnswer:
     is_done: bool
     failure: Failure | None
     evidence: Json
+    refund_ref: str | None = None
+    """The gateway's own name of this refund."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageSources:
+    """Where a gateway's part of the checkout page comes from; the page's policy (CSP) lets nothing else in."""
+
+    frames: tuple[str, ...] = ()
+    """Origins of widgets shown in a frame."""
+    scripts: tuple[str, ...] = ()
+    """Origins of the gateway's own script, which also calls and frames its origin."""
+    opens_any_page: bool = False
+    """The script frames and posts to the pages of card companies and banks, whose hosts nobody lists: any https one."""
 
 
 class Gateway(Protocol):
     """One gateway account. Stateless but for its connections; safe to share between tasks."""
 
     name: str
+    title: str
+    """As people write it."""
     capabilities: Capability
     deadline_s: float
     """Total deadline of one call; leases are longer than this."""
-    frame_origins: tuple[str, ...]
-    """Origins of the widgets that the checkout page shows in a frame."""
+    page: PageSources
+
+    @property
+    def is_available(self) -> bool:
+        """False while its calls have failed so often in a row that new payments had better go elsewhere."""
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse before any call what this gateway cannot take. Raises InvalidRequest that names the field."""
 
     async def start(self, request: ChargeRequest) -> Opened:
-        """Open the charge; no money moves. Safe to repeat with the same reference.
+        """Open the charge; no money moves. Safe to repeat with the same reference under `Capability.REOPEN`.
 
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
@@ -167,8 +294,8 @@ class Gateway(Protocol):
     async def look_up(self, question: Question) -> Held:
         """Return what the gateway holds. Safe to repeat. Raises as `start` does."""
 
-    def read_callback(self, fields: Mapping[str, str]) -> str | None:
-        """The gateway_ref that a browser brought back, if these fields are this gateway's. A hint, never proof."""
+    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+        """What a browser brought back, from a widget's result or a redirect's query. Hints, never proof."""
 
     async def close(self) -> None:
         """Give back the connections."""
@@ -178,7 +305,7 @@ class Gateway(Protocol):
 class Confirming(Protocol):
     """A gateway with `Capability.CONFIRM`."""
 
-    async def confirm(self, gateway_ref: str) -> Confirmed:
+    async def confirm(self, request: ConfirmRequest) -> Confirmed:
         """Take the money. Not safe to repeat: after a lost answer, look up first. Raises as `start` does."""
 
 
@@ -186,5 +313,16 @@ class Confirming(Protocol):
 class Refunding(Protocol):
     """A gateway with `Capability.REFUND`."""
 
-    async def refund(self, gateway_ref: str, amount: Money, reason: str) -> RefundAnswer:
-        """Give the whole amount back. After a lost answer, look up first. Raises as `start` does."""
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Give money back. After a lost answer, look up first. Raises as `start` does.
+
+        Raises InvalidRequest for what the gateway cannot give back so: a part, or a deposit without an account.
+        """
+
+
+@runtime_checkable
+class Voiding(Protocol):
+    """A gateway with `Capability.VIRTUAL_ACCOUNTS`."""
+
+    async def void(self, question: Question) -> Failure | None:
+        """Close the account that waits for a deposit, so that no money comes any more. Safe to repeat. Raises as `start` does."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.domain.clock import ASK_AGAIN, Now, next_look
 from app.domain.errors import GatewayError
-from app.gateways.port import Gateway, Holding, Question, Refunding
+from app.gateways.port import Gateway, Holding, Question, Refunding, RefundRequest
 from app.logs import get_logger
 from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository
@@ -65,7 +65,16 @@ class GiveBack:
             return None
         payment, attempt = intent.after, intent.attempt
         try:
-            answer = await gateway.refund(ref, held.amount, "rejected")
+            answer = await gateway.refund(
+                RefundRequest(
+                    key=f"back{attempt.id.hex}",
+                    reference=attempt.reference,
+                    gateway_ref=ref,
+                    amount=held.amount,
+                    refundable=held.amount,
+                    reason="rejected",
+                )
+            )
         except GatewayError as error:
             return await self._note(payment, attempt, cause, error.code)
         if answer.failure is not None:

@@ -54,6 +54,8 @@ def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, show
     """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
     if held.holding is Holding.UNRECOGNIZED:
         return Wait("unrecognized_status", attention="the gateway states a status that we do not know")
+    if held.doubt is not None:
+        return Wait("contradictory_look_up", attention=held.doubt)
     if held.holding is Holding.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if held.reference is not None and held.reference != attempt.reference:
@@ -114,6 +116,8 @@ def _mismatch(payment: Payment, held: Held) -> str | None:
         return "currency_mismatch"
     if held.amount.minor != payment.amount.minor:
         return "amount_mismatch"
+    if held.is_own_store is False:
+        return "store_mismatch"
     if held.is_live is not None and held.is_live != (payment.mode == "live"):
         return "live_channel" if held.is_live else "test_channel"
     return None

@@ -5,7 +5,6 @@ the payment stays, and the same Idempotency-Key goes on where this stopped.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
@@ -20,54 +19,17 @@ from app.domain.errors import (
     PaymentProcessing,
     TooManyAttempts,
 )
-from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import ChargeRequest, Customer, Failure, Gateway, Tax
+from app.gateways.port import Failure, Gateway
+from app.payments.charges import charge, encode_action
 from app.payments.records import Attempt, Payment
 from app.payments.repository import KeyState, PaymentRepository
-from app.payments.schemas import CreatePayment
 from app.payments.steps import Cause, Step, step
 from app.settings import Settings
 
 RETRY_PROCESSING_S = 2
 MAX_ATTEMPTS = 50
 """A buyer's browser may open attempts; so many are enough for any buyer."""
-
-
-@dataclass(frozen=True, slots=True)
-class Details:
-    """The parts of the order that only gateways need, as stored in `payments.details`."""
-
-    customer: Customer
-    tax: Tax
-    gateway_options: dict[str, dict[str, object]]
-
-
-def details_of(request: CreatePayment) -> str:
-    """Everything of the request that has no column of its own, as JSON text."""
-    kept = {
-        "customer": request.customer,
-        "tax": request.tax,
-        "items": request.items,
-        "gateway_options": request.gateway_options,
-        "save_billing_key": request.save_billing_key,
-    }
-    return msgspec.json.encode(kept).decode()
-
-
-def charge(payment: Payment, attempt_reference: str, gateway: str) -> ChargeRequest:
-    """What the gateway needs to know of this attempt."""
-    details = msgspec.json.decode(payment.details, type=Details)
-    return ChargeRequest(
-        reference=attempt_reference,
-        amount=Money(payment.amount.minor, payment.amount.currency),
-        order_name=payment.order_name,
-        expires_at=payment.expires_at,
-        customer=details.customer,
-        tax=details.tax,
-        method=payment.method,
-        options=details.gateway_options.get(gateway, {}),
-    )
 
 
 class Opener:
@@ -135,7 +97,7 @@ class Opener:
         """
         attempt = payment.last_attempt
         try:
-            opened = await gateway.start(charge(payment, attempt.reference, gateway.name))
+            opened = await gateway.start(charge(payment, attempt.reference, gateway.name, self._settings.public_url))
         except GatewayError as error:
             await self._store_failure(payment, attempt, error, cause, released)
             raise type(error)(**error.details | {"payment_id": payment.public_id}) from error
@@ -149,7 +111,7 @@ class Opener:
             reason="opened",
             evidence={"next_action": opened.next_action.get("type")},
             gateway_ref=opened.gateway_ref,
-            next_action=msgspec.json.encode(opened.next_action).decode(),
+            next_action=encode_action(opened.next_action).decode(),
             busy_until=None,
             next_check_at=min(
                 next_look(now, 0, returned=False, time_scale=self._settings.time_scale), payment.expires_at

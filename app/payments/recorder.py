@@ -16,7 +16,7 @@ from app.payments.give_back import GiveBack
 from app.payments.judge import Decide, NotOurs, Wait, applies
 from app.payments.records import Attempt, Payment
 from app.payments.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.payments.steps import Cause, step
+from app.payments.steps import LATE_MONEY, Cause, late_look, step
 from app.settings import Settings
 
 POSTPONE_S = 300.0
@@ -46,6 +46,7 @@ class Reading:
     payment: Payment
     attempt: Attempt
     ref: str | None
+    token: str | None = None
 
     @property
     def is_hinted(self) -> bool:
@@ -106,6 +107,7 @@ class Recorder:
             evidence={"gateway": held.evidence},
             payment_to=payment_to,
             attention="money must go back by hand" if must_review else None,
+            late_money=self._late_money(reading.gateway),
             **self._fields(reading, verdict, held),
         )
         try:
@@ -183,6 +185,8 @@ class Recorder:
         now = self._now()
         is_proven = held.reference == reading.attempt.reference
         ref = reading.attempt.gateway_ref or ((held.gateway_ref or reading.ref) if is_proven else None)
+        if is_proven and verdict.status is AttemptStatus.CAPTURED:
+            ref = held.gateway_ref or ref  # one reference may have several tries there; this one brought the money
         fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
         if verdict.failure is not None:
             fields["failure"] = msgspec.json.encode(verdict.failure).decode()
@@ -222,16 +226,22 @@ class Recorder:
                 evidence={},
                 payment_to=PaymentStatus.EXPIRED,
                 attention=attention,
+                late_money=self._late_money(reading.gateway),
             )
             return outcome_of(expired.after, attempt.id) if await self._repository.apply(expired) else None
         if attempt.is_undecided:
             return await self.undecided(reading, "unchanged", inquiry, is_asked=False)
         if attempt.is_due(self._now()):
             waits = payment.status in PAYMENT_UNPAID and not is_over
-            await self._reschedule(
-                payment, attempt, replace(attempt, next_check_at=payment.expires_at if waits else None)
-            )
+            look_at = payment.expires_at if waits else None
+            if self._late_money(reading.gateway) and attempt.status is not AttemptStatus.CAPTURED:
+                look_at = late_look(payment, self._now(), self._settings.time_scale)
+            await self._reschedule(payment, attempt, replace(attempt, next_check_at=look_at))
         return outcome_of(payment, attempt.id)
+
+    def _late_money(self, gateway: Gateway) -> timedelta | None:
+        """Set where the buyer's window alone moves money, so that it can come after we stopped waiting."""
+        return None if Capability.CONFIRM in gateway.capabilities else LATE_MONEY / self._settings.time_scale
 
     async def _look_again_later(self, reading: Reading) -> None:
         """The last look at an ended attempt could not be made: try it again, do not skip it."""

@@ -176,6 +176,13 @@ class PaymentRepository:
         row = await self._database.row(sql, store, order_id)
         return row["payment_id"] if row else None
 
+    async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
+        """The payment that a gateway's reference is bound to."""
+        row = await self._database.row(
+            "SELECT payment_id FROM gateway_refs WHERE gateway = $1 AND ref = $2", gateway, ref
+        )
+        return row["payment_id"] if row else None
+
     async def search(self, search: Search) -> list[Payment]:
         """One keyset page, newest first. Costs the same however long the history is."""
         sql, values = list_payments(search)

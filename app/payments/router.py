@@ -313,6 +313,8 @@ _DIFFERENCES = {
     "order_mismatch": ("it belongs to another order", "다른 주문의 결제입니다"),
     "amount_mismatch": ("the amount is another", "금액이 다릅니다"),
     "currency_mismatch": ("the currency is another", "통화가 다릅니다"),
+    "store_mismatch": ("it was paid to another store", "다른 상점의 결제입니다"),
+    "live_channel": ("it was paid through a live channel", "실제 결제 채널의 결제입니다"),
     "test_channel": ("it was paid through a test channel", "테스트 채널 결제입니다"),
     "already_paid": ("the order was paid already", "이미 결제된 주문입니다"),
     "payment_closed": ("the payment was closed", "종료된 결제입니다"),

@@ -15,9 +15,10 @@ from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Capability, Gateway
+from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.registry import Registry
-from app.payments.opening import Opener, charge, details_of
+from app.payments.charges import charge, details_of
+from app.payments.opening import Opener
 from app.payments.recorder import POSTPONE_S, Outcome
 from app.payments.records import Payment, Search
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
@@ -65,8 +66,7 @@ class PaymentService:
         `payment_id` when the payment is stored and its attempt could not be opened.
         """
         try:
-            gateway = self._registry.choose(request.gateway)
-            payment = self._new_payment(store, request, gateway)
+            payment, gateway = self._new_payment(store, request)
         except InvalidRequest:
             # What was right when it was stored stays answered, whatever the settings say by now.
             known = await self._idempotency.resume(intent)
@@ -112,8 +112,11 @@ class PaymentService:
     ) -> Created:
         """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
         payment = await self.get(payment_id, store)
-        gateway = self._registry.choose(gateway_name or payment.gateway)
-        gateway.check(charge(payment, ids.reference(payment.id, payment.last_attempt.no + 1), gateway.name))
+        gateway = self._registry.named(gateway_name or payment.gateway)
+        request = self._charge(payment, gateway)
+        gateway.check(request)
+        if store is None and gateway not in self.allowed_gateways(payment):
+            raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
         cause: Cause = "api" if store else "browser"
         if intent is not None:
             known = await self._idempotency.claim(intent, payment_id)
@@ -169,15 +172,36 @@ class PaymentService:
         """(payment, attempt) pairs whose time to look has come."""
         return await self._repository.due(self._now(), limit)
 
-    def frame_origins(self) -> list[str]:
-        """Where the gateways' widgets come from; the checkout page may frame nothing else."""
-        return sorted({origin for gateway in self._registry for origin in gateway.frame_origins})
+    async def find(self, gateway_name: str, fields: Mapping[str, str]) -> UUID | None:
+        """Which payment a redirect speaks of: by the reference that its query names, else by the gateway's own."""
+        gateway = self._registry.get(gateway_name)
+        if gateway is None:
+            return None
+        brought = gateway.read_callback(fields)
+        named = ids.payment_of_reference(brought.reference) if brought.reference else None
+        if named is None and brought.gateway_ref:
+            named = await self._repository.holder_of_ref(gateway.name, brought.gateway_ref)
+        return named
+
+    def allowed_gateways(self, payment: Payment) -> list[Gateway]:
+        """Where the buyer may pay this order, in the order of the routing rules."""
+        return self._registry.allowed(lambda gateway: self._charge(payment, gateway))
+
+    def page_sources(self, payment: Payment) -> PageSources:
+        """What the checkout page of this payment may load: the parts of its newest attempt's gateway."""
+        gateway = self._registry.get(payment.last_attempt.gateway)
+        return gateway.page if gateway else PageSources()
+
+    def _charge(self, payment: Payment, gateway: Gateway) -> ChargeRequest:
+        """The payment's next attempt, as this gateway would be asked for it."""
+        no = payment.last_attempt.no + 1 if payment.attempts else 1
+        return charge(payment, ids.reference(payment.id, no), gateway.name, self._settings.public_url)
 
     async def _go_on(self, payment_id: UUID, intent: Intent, cause: Cause, render: Render) -> Created:
         """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
-        gateway = self._registry.choose(attempt.gateway)
+        gateway = self._registry.named(attempt.gateway)
         was_opened = attempt.next_action is not None or payment.status not in {
             PaymentStatus.OPEN,
             PaymentStatus.PROCESSING,
@@ -186,8 +210,11 @@ class PaymentService:
             answer = render(payment)
             await self._idempotency.finish(intent, 201, answer)
             return Created(201, answer)
+        if attempt.status is not AttemptStatus.FAILED and Capability.REOPEN not in gateway.capabilities:
+            # This gateway takes a reference once. Nobody holds the key to what the lost call may have opened.
+            payment = (await self.verify(payment_id, cause=cause, attempt_id=attempt.id)).payment
         try:
-            if attempt.status is AttemptStatus.FAILED:
+            if attempt.status is AttemptStatus.FAILED or Capability.REOPEN not in gateway.capabilities:
                 payment = await self._opener.further_attempt(payment, gateway, cause)
             else:
                 payment = await self._opener.again(payment, gateway, cause)
@@ -206,9 +233,9 @@ class PaymentService:
         opened = await self._opener.open(payment, gateway, cause, answered, released)
         return Created(201, render(opened))
 
-    def _new_payment(self, store: str, request: CreatePayment, gateway: Gateway) -> Payment:
-        """The payment as it will be stored. Raises InvalidRequest for what no gateway, or this one, can take."""
-        self._check(request, gateway)
+    def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
+        """The payment as it will be stored, and who takes it. Raises InvalidRequest for what no gateway, or the named one, can."""
+        self._check(request)
         now = self._now()
         payment = Payment(
             id=ids.uuid7(),
@@ -218,7 +245,7 @@ class PaymentService:
             order_name=request.order_name,
             amount=Money(request.amount, request.currency),
             status=PaymentStatus.OPEN,
-            gateway=gateway.name,
+            gateway=request.gateway or "",
             created_at=now,
             expires_at=now + timedelta(seconds=request.expires_in_s),
             method=request.method,
@@ -227,10 +254,16 @@ class PaymentService:
             return_url=request.return_url,
             metadata=msgspec.json.encode(request.metadata).decode(),
         )
-        gateway.check(charge(payment, ids.reference(payment.id, 1), gateway.name))
-        return payment
+        if request.gateway is not None:
+            gateway = self._registry.named(request.gateway)
+            gateway.check(self._charge(payment, gateway))
+        else:
+            gateway = self._registry.choose(lambda each: self._charge(payment, each))
+        if request.save_billing_key and Capability.SAVED_CARDS not in gateway.capabilities:
+            raise InvalidRequest(("save_billing_key", f"{gateway.name} cannot save a means of payment"))
+        return replace(payment, gateway=gateway.name), gateway
 
-    def _check(self, request: CreatePayment, gateway: Gateway) -> None:
+    def _check(self, request: CreatePayment) -> None:
         errors: list[tuple[str, str]] = []
         if request.currency not in EXPONENT:
             errors.append(("currency", f"{request.currency} is not an ISO 4217 currency"))
@@ -238,8 +271,6 @@ class PaymentService:
             errors.append(("tax", f"vat and tax_free together exceed the amount of {request.amount}"))
         if request.return_url is not None and (wrong := self._wrong_return_url(request.return_url)):
             errors.append(("return_url", wrong))
-        if request.save_billing_key and Capability.SAVED_CARDS not in gateway.capabilities:
-            errors.append(("save_billing_key", f"{gateway.name} cannot save a means of payment"))
         known = {each.name for each in self._registry}
         unknown = f"is no configured gateway; configured: {', '.join(sorted(known))}"
         errors.extend((f"gateway_options.{name}", unknown) for name in sorted(request.gateway_options.keys() - known))

@@ -16,7 +16,16 @@ from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus, chec
 from app.payments.records import Attempt, Payment
 
 LATE_MONEY = timedelta(hours=1)
-"""How long after its end an attempt whose money was asked for is looked at once more."""
+"""How long after its end an attempt that may still bring money is looked at once more."""
+
+LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
+"""How long after the payment's expiry such an attempt is looked at again: a buyer may pay in a window that was left open."""
+
+
+def late_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
+    """When an ended attempt that may still bring money is looked at next; None when that was often enough."""
+    return next((at for wait in LATE_LOOKS if (at := payment.expires_at + wait / scale) > now), None)
+
 
 Cause = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
 
@@ -70,7 +79,7 @@ class Step:
     def binds_ref(self) -> bool:
         """Whether this step claims the gateway's reference for this payment alone."""
         known = next((a.gateway_ref for a in self.before.attempts if a.id == self.attempt.id), None)
-        return self.attempt.gateway_ref is not None and known is None
+        return self.attempt.gateway_ref is not None and self.attempt.gateway_ref != known
 
     @property
     def frees_order(self) -> bool:
@@ -95,12 +104,15 @@ def step(
     evidence: dict[str, Any],
     payment_to: PaymentStatus | None = None,
     attention: str | None = None,
+    late_money: timedelta | None = None,
     **fields: Any,
 ) -> Step:
     """Move `attempt` to `to` and the payment with it. `fields` are the attempt's other columns that change.
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
-    not among the payment's yet is a new one. Raises IllegalTransition when a table forbids the move.
+    not among the payment's yet is a new one. With `late_money`, money may still come for an attempt that ends here
+    without anybody asking for it: it is looked at again so long after. Raises IllegalTransition when a table forbids
+    the move.
     """
     known = {a.id: a for a in payment.attempts}
     came_from = known[attempt.id].status if attempt.id in known else None
@@ -113,9 +125,11 @@ def step(
     if not moved.is_undecided:
         # An unpaid payment is looked at once more when it expires, whatever became of this attempt.
         last_look = payment.expires_at if target in PAYMENT_UNPAID else None
-        if came_from is AttemptStatus.UNKNOWN and moved.gateway_ref is not None and to is not AttemptStatus.CAPTURED:
+        if came_from is AttemptStatus.UNKNOWN and moved.gateway_ref is not None:
             # The gateway was asked for this money: what it did with a lost call may show only later.
-            last_look = min(last_look or at + LATE_MONEY, at + LATE_MONEY)
+            late_money = late_money or LATE_MONEY
+        if late_money and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
+            last_look = min(last_look or at + late_money, at + late_money)
         moved = replace(moved, next_check_at=last_look, busy_until=None)
     event = Event(
         payment_id=payment.id,

@@ -14,9 +14,10 @@ from uuid import UUID
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
-from app.gateways.port import Capability, Confirming, Failure, Gateway, Held, Holding, Question
+from app.gateways.port import Brought, Capability, Confirming, ConfirmRequest, Failure, Gateway, Held, Holding, Question
 from app.gateways.registry import Registry
 from app.logs import get_logger
+from app.payments.charges import tax_of
 from app.payments.give_back import GiveBack
 from app.payments.judge import Confirm, Decide, NotOurs, judge
 from app.payments.recorder import Inquiry, Outcome, Reading, Recorder, outcome_of
@@ -86,21 +87,21 @@ class Verifier:
                     return Outcome(payment, is_decided=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
-            outcome = await self._round(payment, attempt, hints.get(attempt.gateway), inquiry)
+            outcome = await self._round(payment, attempt, hints.get(attempt.gateway, Brought()), inquiry)
             rounds += 1
             if outcome is not None:
                 return outcome
             if rounds == MAX_ROUNDS:
                 return Outcome(payment, is_decided=False)
 
-    async def _round(self, payment: Payment, attempt: Attempt, hint: str | None, inquiry: Inquiry) -> Outcome | None:
+    async def _round(self, payment: Payment, attempt: Attempt, hint: Brought, inquiry: Inquiry) -> Outcome | None:
         """One look and what follows from it. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
             await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
-        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint)
+        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
         if attempt.give_back in {"owed", "asked"}:
             settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause)
             return outcome_of(settled, attempt.id) if settled is not None else None
@@ -134,20 +135,24 @@ class Verifier:
         """
         return attempt.is_due(self._now()) and attempt.checks >= 1
 
-    def _hints(self, payment: Payment, brought: Mapping[str, str]) -> dict[str, str]:
-        """What a browser brought, read by each gateway that this payment was tried at: their references, by gateway."""
+    def _hints(self, payment: Payment, brought: Mapping[str, str]) -> dict[str, Brought]:
+        """What a browser brought, as each gateway reads it that this payment was tried at."""
         gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
-        found = {gateway.name: gateway.read_callback(brought) for gateway in gateways if gateway and brought}
-        return {name: ref for name, ref in found.items() if ref}
+        return {gateway.name: gateway.read_callback(brought) for gateway in gateways if gateway and brought}
 
     def _confirms_blindly(self, reading: Reading) -> bool:
-        """Whether this gateway shows nothing before confirm, and this attempt may be confirmed for the first time."""
+        """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.
+
+        With a one-time token the gateway knows a repeated confirm for what it is; elsewhere it is sent once.
+        """
         payment, attempt = reading.payment, reading.attempt
+        needs_token = Capability.CONFIRM_BY_TOKEN in reading.gateway.capabilities
         others = [a for a in payment.attempts if a.id != attempt.id]
         return (
             Capability.CONFIRM in reading.gateway.capabilities
             and not _shows_unconfirmed(reading.gateway)
-            and attempt.status is AttemptStatus.PENDING
+            and (not needs_token or reading.token is not None)
+            and (attempt.status is AttemptStatus.PENDING or (needs_token and attempt.status is AttemptStatus.UNKNOWN))
             and payment.status in PAYMENT_UNPAID
             and all(a.status is not AttemptStatus.UNKNOWN for a in others)
             and self._now() < payment.expires_at
@@ -180,7 +185,7 @@ class Verifier:
             return Outcome(reading.payment, is_decided=False, mismatch="order_id")
         reading = replace(reading, payment=intent.after, attempt=intent.attempt, ref=ref)
         try:
-            answer = await gateway.confirm(ref)
+            answer = await gateway.confirm(_confirm_request(reading, ref))
         except GatewayError as error:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         if answer.failure is None:
@@ -210,17 +215,30 @@ class Verifier:
         return await self._recorder.conclude(reading, verdict, held, inquiry)
 
 
+def _confirm_request(reading: Reading, ref: str) -> ConfirmRequest:
+    payment = reading.payment
+    return ConfirmRequest(
+        reference=reading.attempt.reference,
+        gateway_ref=ref,
+        amount=payment.amount,
+        tax=tax_of(payment),
+        is_live=payment.mode == "live",
+        token=reading.token,
+    )
+
+
 def _shows_unconfirmed(gateway: Gateway) -> bool:
     return Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
 
 
-def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, str]) -> Attempt | None:
+def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, Brought]) -> Attempt | None:
     """The attempt that a question is about; None when the payment is paid and nobody asked for a certain attempt."""
     if attempt_id is not None:
         return next((a for a in payment.attempts if a.id == attempt_id), None)
-    bound = [a for a in payment.attempts if a.gateway_ref and hints.get(a.gateway) == a.gateway_ref]
-    if bound:
-        return bound[0]
+    for attempt in payment.attempts:
+        hint = hints.get(attempt.gateway, Brought())
+        if hint.reference == attempt.reference or (hint.gateway_ref and hint.gateway_ref == attempt.gateway_ref):
+            return attempt
     if payment.status in PAYMENT_COLLECTED:
         return None
     undecided = [a for a in payment.attempts if a.is_undecided]

@@ -14,14 +14,18 @@ from app.gateways.port import (
     Capability,
     ChargeRequest,
     Confirming,
+    ConfirmRequest,
     Customer,
     Gateway,
     Held,
     Holding,
+    Opened,
     Question,
     Refunding,
+    RefundRequest,
 )
 from app.simulator.server import Simulator
+from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer
 from tests.contract.hands import Hands
 
 Make = Callable[..., Gateway]
@@ -30,9 +34,12 @@ DEADLINE_S = 2.0
 IMPATIENT_S = 0.2
 
 CUSTOMER = Customer(
-    id="buyer-7f3a", name="김민지Minji", email="minji.kim@mail.example", phone="010-5555-7788", country="KR"
+    id="buyer-7f3a", name="Minji Kimmingee", email="minji.kim@mail.example", phone="010-5555-7788", country="KR"
 )
+RETURN_URL = "https://pay.shop.example/checkout/return/gateway"
+WEBHOOK_URL = "https://pay.shop.example/webhooks/gateway"
 _references = count(1)
+_refunds = count(1)
 
 
 class Bench:
@@ -42,12 +49,26 @@ class Bench:
     currency: ClassVar[str]
     other_currency: ClassVar[str]
     """One that the gateway does not take."""
-    refund_batch_s: ClassVar[float]
+    refund_batch_s: ClassVar[float] = 0
     """How long the gateway takes to do a refund that it accepted; 0 when it is done at once."""
+    looks_up_by_reference: ClassVar[bool] = True
+    """Whether it can be asked by our reference, or by its own only."""
+    tells_channels: ClassVar[bool] = False
+    """Whether a look-up says if a payment came through a test channel."""
+    unknown_status: ClassVar[Holding] = Holding.UNRECOGNIZED
+    """What a status that nobody knows is reported as; OPEN where the vendor says that more of them exist."""
 
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> Gateway:
         """An adapter at this address with these credentials; `settings` are its own, `deadline_s` among them."""
         raise NotImplementedError
+
+    def welcome(self, request: Arrived) -> Behaviour | None:
+        """What the gateway answers before any call is heard, such as a login; None to everything else."""
+        return None
+
+    def breaking(self, behave: Behaviour) -> FaultyServer:
+        """A raw server in the gateway's place, which treats every call so."""
+        return FaultyServer(behave, self.welcome)
 
     def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
         """What of a browser's proof and of `next_action`s must never be logged."""
@@ -82,6 +103,8 @@ class Bench:
             amount=Money.from_major("24000", self.currency),
             order_name="도자기 머그컵 & 컵받침",
             expires_at=utc_now() + timedelta(minutes=30),
+            return_url=RETURN_URL,
+            webhook_url=WEBHOOK_URL,
             customer=CUSTOMER,
         )
 
@@ -101,6 +124,14 @@ class Bench:
         assert await hands.calls() == []
         return errors
 
+    def known_ref(self, opened: Opened) -> str | None:
+        """The gateway's reference as it is known right after the start."""
+        return opened.gateway_ref
+
+    def confirmation(self, charge: ChargeRequest, ref: str) -> ConfirmRequest:
+        """What confirms this charge, with the token that the browser brought where there is one."""
+        return confirmation(charge, ref)
+
     async def buyer_pays(self, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> dict[str, str]:
         """What the buyer's browser receives, as `read_callback` gets it."""
         return {name: str(value) for name, value in (await hands.pay(charge.reference, scenario)).items()}
@@ -108,7 +139,7 @@ class Bench:
     async def finished(self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> str:
         """A started charge whose buyer has finished; returns the gateway's reference."""
         await gateway.start(charge)
-        ref = gateway.read_callback(await self.buyer_pays(hands, charge, scenario))
+        ref = gateway.read_callback(await self.buyer_pays(hands, charge, scenario)).gateway_ref
         assert ref is not None
         return ref
 
@@ -116,12 +147,23 @@ class Bench:
         """A charge whose money was taken; returns the gateway's reference."""
         ref = await self.finished(gateway, hands, charge)
         if Capability.CONFIRM in gateway.capabilities:
-            await confirming(gateway).confirm(ref)
+            await confirming(gateway).confirm(self.confirmation(charge, ref))
         return ref
 
 
 def question(charge: ChargeRequest, ref: str | None = None) -> Question:
     return Question(charge.reference, charge.amount, ref)
+
+
+def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> ConfirmRequest:
+    return ConfirmRequest(charge.reference, ref, charge.amount, token=token)
+
+
+def refund_of(charge: ChargeRequest, ref: str, minor: int | None = None, left: int | None = None) -> RefundRequest:
+    """A refund with an identity of its own: of everything, or of `minor` while `left` is refundable."""
+    amount = Money(charge.amount.minor if minor is None else minor, charge.amount.currency)
+    refundable = Money(charge.amount.minor if left is None else left, charge.amount.currency)
+    return RefundRequest(f"refund-{next(_refunds)}", charge.reference, ref, amount, refundable, "rejected")
 
 
 def confirming(gateway: Gateway) -> Confirming:
@@ -153,9 +195,9 @@ async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: 
         case "look_up_by_reference":
             return await gateway.look_up(question(charge))
         case "confirm":
-            return await confirming(gateway).confirm(ref)
+            return await confirming(gateway).confirm(confirmation(charge, ref))
         case _:
-            return await refunding(gateway).refund(ref, charge.amount, "rejected")
+            return await refunding(gateway).refund(refund_of(charge, ref))
 
 
 async def outcome(gateway: Gateway, operation: str, charge: ChargeRequest) -> object:

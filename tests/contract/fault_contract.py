@@ -12,7 +12,7 @@ from app.gateways.port import ChargeRequest, Gateway
 from app.logs import get_logger
 from tests.contract import faulty_server as faults
 from tests.contract.bench import CUSTOMER, IMPATIENT_S, Bench, Make, can, outcome, perform
-from tests.contract.faulty_server import Behaviour, FaultyServer, answers
+from tests.contract.faulty_server import Behaviour, answers
 from tests.contract.hands import Hands
 from tests.unit.captured_logs import capture_logs
 
@@ -57,7 +57,7 @@ class FaultContract(Bench):
     async def test_a_gateway_that_cannot_be_reached_was_never_asked(
         self, make: Make, charge: ChargeRequest, operation: str
     ) -> None:
-        async with FaultyServer(faults.hangs) as server:
+        async with self.breaking(faults.hangs) as server:
             plain = server.url.removeprefix("http://")
             for address in (faults.refused_url(), "http://no-such-host.invalid", f"https://{plain}"):
                 with pytest.raises(GatewayUnavailable):
@@ -68,7 +68,7 @@ class FaultContract(Bench):
     async def test_a_call_that_may_have_arrived_must_be_asked_about(
         self, make: Make, charge: ChargeRequest, operation: str, fault: Behaviour
     ) -> None:
-        async with FaultyServer(fault) as server:
+        async with self.breaking(fault) as server:
             gateway = make(server.url, deadline_s=IMPATIENT_S)
             started = time.monotonic()
             with pytest.raises(GatewayTimeout):
@@ -83,7 +83,7 @@ class FaultContract(Bench):
         self, make: Make, charge: ChargeRequest, operation: str, fault: Behaviour
     ) -> None:
         """HTTP clients repeat a request whose kept-open connection breaks. For these calls that would charge twice."""
-        async with FaultyServer(answers(404, {})) as server:
+        async with self.breaking(answers(404, {})) as server:
             gateway = make(server.url)
             await outcome(gateway, "look_up", charge)  # now there is an idle connection to break
             server.behave = fault
@@ -94,7 +94,7 @@ class FaultContract(Bench):
     async def test_an_idle_connection_that_the_gateway_closed_costs_nothing(
         self, make: Make, charge: ChargeRequest
     ) -> None:
-        async with FaultyServer(answers(404, {})) as server:
+        async with self.breaking(answers(404, {})) as server:
             gateway = make(server.url)
             for _ in range(3):
                 assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
@@ -106,9 +106,9 @@ class FaultContract(Bench):
     async def test_a_redirect_is_not_followed_and_no_success(
         self, make: Make, charge: ChargeRequest, operation: str, status: int
     ) -> None:
-        async with FaultyServer(answers(200, {"statusCode": 200, "result": {"token": "t"}})) as elsewhere:
+        async with self.breaking(answers(200, {"statusCode": 200, "result": {"token": "t"}})) as elsewhere:
             moved = answers(status, b"", headers=f"Location: {elsewhere.url}/purchase/confirm\r\n")
-            async with FaultyServer(moved) as server:
+            async with self.breaking(moved) as server:
                 raised = await outcome(make(server.url), operation, charge)
                 expected = GatewayTimeout if operation in MOVING else GatewayRefused
                 assert isinstance(raised, expected)
@@ -121,7 +121,7 @@ class FaultContract(Bench):
         self, make: Make, charge: ChargeRequest, operation: str, status: int
     ) -> None:
         for body in ({"statusCode": status, "message": "Internal Server Error"}, b"<h1>Bad gateway</h1>", {}):
-            async with FaultyServer(answers(status, body)) as server:
+            async with self.breaking(answers(status, body)) as server:
                 raised = await outcome(make(server.url), operation, charge)
                 assert isinstance(raised, GatewayTimeout if operation in MOVING else GatewayUnavailable)
 
@@ -129,7 +129,7 @@ class FaultContract(Bench):
     async def test_too_many_requests_means_that_nothing_was_done(
         self, make: Make, charge: ChargeRequest, operation: str
     ) -> None:
-        async with FaultyServer(answers(429, b"slow down", headers="Retry-After: 3\r\n")) as server:
+        async with self.breaking(answers(429, b"slow down", headers="Retry-After: 3\r\n")) as server:
             with pytest.raises(GatewayUnavailable):
                 await perform(make(server.url), operation, charge)
 
@@ -139,7 +139,7 @@ class FaultContract(Bench):
         self, make: Make, charge: ChargeRequest, operation: str, status: int
     ) -> None:
         for body in ({"statusCode": status, "message": "Unauthorized"}, b"Unauthorized"):
-            async with FaultyServer(answers(status, body)) as server:
+            async with self.breaking(answers(status, body)) as server:
                 with pytest.raises(GatewayRefused) as refused:
                     await perform(make(server.url), operation, charge)
                 assert refused.value.details["raw_code"] == str(status)
@@ -149,11 +149,11 @@ class FaultContract(Bench):
         self, make: Make, charge: ChargeRequest, operation: str
     ) -> None:
         for body in NO_JSON:
-            async with FaultyServer(answers(200, body)) as server:
+            async with self.breaking(answers(200, body)) as server:
                 assert isinstance(await outcome(make(server.url), operation, charge), GatewayTimeout), body[:40]
 
     async def test_a_caller_who_leaves_gives_the_connection_back(self, make: Make, charge: ChargeRequest) -> None:
-        async with FaultyServer(faults.hangs) as server:
+        async with self.breaking(faults.hangs) as server:
             gateway = make(server.url, connections=1)
             leaving = asyncio.create_task(outcome(gateway, "look_up", charge))
             await server.has_got(1)
@@ -164,7 +164,7 @@ class FaultContract(Bench):
             assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
 
     async def test_calls_under_way_when_it_closes_end_as_lost(self, make: Make, charge: ChargeRequest) -> None:
-        async with FaultyServer(faults.hangs) as server:
+        async with self.breaking(faults.hangs) as server:
             gateway = make(server.url)
             under_way = asyncio.create_task(outcome(gateway, "look_up", charge))
             await server.has_got(1)
@@ -182,7 +182,7 @@ class FaultContract(Bench):
             gateway = make()
             opened = await gateway.start(charge)
             browser = await hands.pay(charge.reference)
-            ref = gateway.read_callback(browser)
+            ref = gateway.read_callback(browser).gateway_ref
             assert ref is not None
             hidden += [ref, *self.secrets(browser, [opened.next_action])]
             log.info("what_a_careless_line_would_say", opened=opened, browser=browser, headers={"Authorization": "x"})
@@ -191,7 +191,7 @@ class FaultContract(Bench):
                     await perform(gateway, operation, charge, ref)
             everything = [*MAY_HAVE_ARRIVED, *(answers(status, b"no") for status in (302, 400, 401, 429, 500))]
             for fault in everything:
-                async with FaultyServer(fault) as server:
+                async with self.breaking(fault) as server:
                     broken = make(server.url, deadline_s=0.03)
                     for operation in ("start", "look_up", "confirm"):
                         await log_outcome(broken, operation, charge, ref)

@@ -34,11 +34,19 @@ class Arrived:
         return json.loads(self.body)
 
 
-class FaultyServer:
-    """Listens on a free loopback port and treats every request as `behave` says at that moment."""
+Doorkeeper = Callable[[Arrived], Behaviour | None]
+"""What answers a request before the server misbehaves, or None: for logins that stand before every call."""
 
-    def __init__(self, behave: Behaviour) -> None:
+
+class FaultyServer:
+    """Listens on a free loopback port and treats every request as `behave` says at that moment.
+
+    A request that the doorkeeper answers is not among those that `arrived`.
+    """
+
+    def __init__(self, behave: Behaviour, doorkeeper: Doorkeeper | None = None) -> None:
         self.behave = behave
+        self._doorkeeper = doorkeeper
         self.arrived: list[Arrived] = []
         self.accepted = 0
         """Connections so far."""
@@ -83,6 +91,9 @@ class FaultyServer:
         self.accepted += 1
         try:
             while not writer.is_closing() and (request := await _read(reader)) is not None:
+                if self._doorkeeper and (welcome := self._doorkeeper(request)):
+                    await welcome(writer)
+                    continue
                 self.arrived.append(request)
                 self._news.set()
                 await self.behave(writer)

@@ -11,7 +11,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import Capability, ChargeRequest, Customer, Gateway, Holding, Tax
+from app.gateways.port import Capability, ChargeRequest, Customer, Gateway, Holding, PageSources, Tax
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
@@ -214,10 +214,10 @@ class TestPoint3(Point3Bench, GatewayContract):
         ("fields", "ref"), [({"signature": "s"}, "s"), ({"imp_uid": "i", "payment_id": "p"}, None), ({}, None)]
     )
     def test_its_callback_is_the_signature(self, gateway: Gateway, fields: dict[str, str], ref: str | None) -> None:
-        assert gateway.read_callback(fields) == ref
+        assert gateway.read_callback(fields).gateway_ref == ref
 
     def test_the_page_may_frame_its_widget_only(self, gateway: Gateway) -> None:
-        assert gateway.frame_origins == ("https://widget.example",)
+        assert gateway.page == PageSources(frames=("https://widget.example",))
 
     async def test_an_unknown_problem_of_a_harmless_call_is_unavailable(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest

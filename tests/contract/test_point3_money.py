@@ -5,11 +5,18 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import ChargeRequest
+from app.gateways.port import ChargeRequest, ConfirmRequest, RefundRequest
 from tests.contract.bench import Make, perform, question
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.point3_bench import Point3Bench, envelope
+
+CONFIRM = ConfirmRequest("order1", "sig", Money(24_000, "KRW"))
+
+
+def refund(minor: int) -> RefundRequest:
+    """All of a payment of so much."""
+    return RefundRequest("key-1", "order1", "sig", Money(minor, "KRW"), Money(minor, "KRW"), "rejected")
 
 
 class TestPoint3Money(Point3Bench):
@@ -19,17 +26,17 @@ class TestPoint3Money(Point3Bench):
         self, wired: Point3, wire: FaultyServer, status: int, inside: bool
     ) -> None:
         wire.behave = answers(200 if inside else status, {"statusCode": status, "message": "한도 초과"})
-        confirmed = await wired.confirm("sig")
+        confirmed = await wired.confirm(CONFIRM)
         assert confirmed.failure is not None
         assert confirmed.failure.code == "declined"
         assert (confirmed.failure.raw_code, confirmed.failure.message) == (str(status), "한도 초과")
-        refunded = await wired.refund("sig", Money(1, "KRW"), "rejected")
+        refunded = await wired.refund(refund(1))
         assert refunded.failure == confirmed.failure
         assert [sent.json for sent in wire.arrived if sent.target == "/purchase/confirm"] == [{"signature": "sig"}]
 
     async def test_a_no_without_an_envelope_is_still_a_no(self, wired: Point3, wire: FaultyServer) -> None:
         wire.behave = answers(400, b"Bad Request")
-        confirmed = await wired.confirm("sig")
+        confirmed = await wired.confirm(CONFIRM)
         assert confirmed.failure is not None
         assert (confirmed.failure.raw_code, confirmed.failure.message) == ("400", None)
 
@@ -56,22 +63,22 @@ class TestPoint3Money(Point3Bench):
     ) -> None:
         wire.behave = answers(status, body)
         if status == 400:
-            assert (await wired.confirm("sig")).failure is not None
+            assert (await wired.confirm(CONFIRM)).failure is not None
             return
         with pytest.raises(GatewayTimeout):
-            await wired.confirm("sig")
+            await wired.confirm(CONFIRM)
         with pytest.raises(GatewayTimeout):
-            await wired.refund("sig", Money(1, "KRW"), "rejected")
+            await wired.refund(refund(1))
 
     async def test_a_long_message_of_the_gateway_is_cut(self, wired: Point3, wire: FaultyServer) -> None:
         wire.behave = answers(400, {"statusCode": 400, "message": "x" * 5000})
-        failure = (await wired.confirm("sig")).failure
+        failure = (await wired.confirm(CONFIRM)).failure
         assert failure is not None
         assert failure.message == "x" * 300
 
     async def test_a_cancel_has_no_amount_and_is_told_as_accepted_only(self, wired: Point3, wire: FaultyServer) -> None:
         wire.behave = answers(200, envelope({}))
-        answer = await wired.refund("sig", Money(24_000, "KRW"), "rejected")
+        answer = await wired.refund(refund(24_000))
         assert (answer.is_done, answer.failure) == (False, None)
         (sent,) = wire.arrived
         assert (sent.method, sent.target, sent.body) == ("POST", "/api/payments/sig/cancel", b"")

@@ -17,15 +17,19 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.port import (
+    Brought,
     Capability,
     ChargeRequest,
     Confirmed,
+    ConfirmRequest,
     Failure,
     Held,
     Holding,
     Opened,
+    PageSources,
     Question,
     RefundAnswer,
+    RefundRequest,
 )
 from app.gateways.registry import Registry
 from app.payments.records import Attempt, Payment
@@ -45,12 +49,16 @@ class MemoryGateway:
     """Holds one payment, `sig`. `on_…` replace what a call does."""
 
     name = "memory"
+    title = "Memory"
     deadline_s = 2.0
-    frame_origins: tuple[str, ...] = ()
+    page = PageSources()
+    is_available = True
 
     def __init__(self, *, shows_unconfirmed: bool) -> None:
         before = Capability.LOOK_UP_BEFORE_CONFIRM if shows_unconfirmed else Capability(0)
-        self.capabilities = Capability.CONFIRM | Capability.REFUND | Capability.ASYNC_REFUND | before
+        self.capabilities = (
+            Capability.REOPEN | Capability.CONFIRM | Capability.REFUND | Capability.ASYNC_REFUND | before
+        )
         self.held = Held(H.ABSENT)
         self.confirms = self.refunds = 0
         self.on_look: Callable[[], Awaitable[Held]] | None = None
@@ -71,23 +79,23 @@ class MemoryGateway:
         )
         return self.held if is_asked else Held(H.ABSENT)
 
-    async def confirm(self, gateway_ref: str) -> Confirmed:
+    async def confirm(self, request: ConfirmRequest) -> Confirmed:
         self.confirms += 1
         if self.on_confirm:
             return await self.on_confirm()
         self.held = replace(self.held, holding=H.CAPTURED)
         return Confirmed(None, {})
 
-    async def refund(self, gateway_ref: str, amount: Money, reason: str) -> RefundAnswer:
-        assert gateway_ref == "sig"
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        assert request.gateway_ref == "sig"
         self.refunds += 1
         if self.on_refund:
             return await self.on_refund()
         self.held = replace(self.held, holding=H.CANCELING)
         return RefundAnswer(is_done=False, failure=None, evidence={})
 
-    def read_callback(self, fields: Any) -> str | None:
-        return fields.get("signature")  # type: ignore[no-any-return]
+    def read_callback(self, fields: Any) -> Brought:
+        return Brought(gateway_ref=fields.get("signature"))
 
     async def close(self) -> None:
         pass

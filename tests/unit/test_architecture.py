@@ -58,7 +58,14 @@ def test_the_domain_imports_the_standard_library_and_itself_only() -> None:
 
 
 def test_a_gateway_knows_the_port_the_http_seam_and_the_domain_only() -> None:
-    allowed = ("app.domain.", "app.gateways.port.", "app.gateways.http.", "app.settings.", "app.logs.")
+    allowed = (
+        "app.domain.",
+        "app.gateways.port.",
+        "app.gateways.http.",
+        "app.gateways.breaker.",
+        "app.settings.",
+        "app.logs.",
+    )
     for path, tree in SOURCES.items():
         folder = path.split("/")[1] if path.startswith("gateways/") and path.count("/") == 2 else None
         if folder is not None:

@@ -23,6 +23,8 @@ def charge(amount: int, **tax: Any) -> ChargeRequest:
         amount=Money(amount, "KRW"),
         order_name="Mug",
         expires_at=datetime(2026, 11, 21, tzinfo=UTC),
+        return_url="https://pay.example/return",
+        webhook_url="https://pay.example/webhook",
         tax=Tax(**tax),
     )
 

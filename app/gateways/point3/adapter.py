@@ -10,19 +10,24 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
+from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.point3.codes import DECLINES, aliases, holding_of
 from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, split_vat
 from app.gateways.port import (
+    Brought,
     Capability,
     ChargeRequest,
     Confirmed,
+    ConfirmRequest,
     Failure,
     Held,
     Holding,
     Opened,
+    PageSources,
     Question,
     RefundAnswer,
+    RefundRequest,
 )
 from app.settings import Point3Settings
 
@@ -44,15 +49,19 @@ class Point3:
     """One Point3 merchant account. Amounts on the wire are whole won."""
 
     name = "point3"
+    title = "Point3"
 
-    def __init__(self, settings: Point3Settings, *, deadline_s: float) -> None:
+    def __init__(self, settings: Point3Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
         self._settings = settings
         self.deadline_s = deadline_s
-        self.frame_origins: tuple[str, ...] = (settings.widget_origin,)
+        self.page = PageSources(frames=(settings.widget_origin,))
         self._aliases = aliases(settings.status_aliases)
-        self._http = GatewayHttp(self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections)
+        self._http = GatewayHttp(
+            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
+        )
         self.capabilities = (
-            Capability.CONFIRM
+            Capability.REOPEN
+            | Capability.CONFIRM
             | Capability.REFUND
             | Capability.ASYNC_REFUND
             | Capability.SETTLEMENT
@@ -60,6 +69,11 @@ class Point3:
         )
         if settings.look_up == "before":
             self.capabilities |= Capability.LOOK_UP_BEFORE_CONFIRM
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its calls have not failed in a row."""
+        return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what the contract's §4 rules out; the message names the field of our API."""
@@ -89,18 +103,20 @@ class Point3:
             ours = [row for row in rows if row.reference in {None, question.reference}]
         return min(ours, key=lambda row: _rank(row, question.expected), default=Held(Holding.ABSENT))
 
-    async def confirm(self, gateway_ref: str) -> Confirmed:
+    async def confirm(self, request: ConfirmRequest) -> Confirmed:
         """Take the money for this signature. Never blindly repeated: a lost answer is for the next look-up to settle."""
-        body = msgspec.json.encode({"signature": gateway_ref})
+        body = msgspec.json.encode({"signature": request.gateway_ref})
         failure = self._explicit(await self._request("confirm", "POST", "/purchase/confirm", body))
         return Confirmed(failure, {"confirm": "declined" if failure else "accepted"})
 
-    async def refund(self, gateway_ref: str, amount: Money, reason: str) -> RefundAnswer:
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
         """Ask for a cancel of the whole charge. Accepted is not done: Point3 works through cancels every 5 minutes."""
-        path = f"/api/payments/{quote(gateway_ref, safe='')}/cancel"
+        if request.amount != request.refundable:
+            raise InvalidRequest(("amount", "Point3 gives back the whole payment only; leave the amount out"))
+        path = f"/api/payments/{quote(request.gateway_ref, safe='')}/cancel"
         failure = self._explicit(await self._request("cancel", "POST", path))
         answer = "refused" if failure else "accepted"
-        evidence = {"cancel": answer, "amount": amount.minor, "reason": reason}
+        evidence = {"cancel": answer, "amount": request.amount.minor, "reason": request.reason}
         return RefundAnswer(is_done=False, failure=failure, evidence=evidence)
 
     async def payments_of_user(self, user_id: str) -> list[Held]:
@@ -130,9 +146,9 @@ class Point3:
             raise GatewayTimeout(gateway=self.name)
         return found
 
-    def read_callback(self, fields: Mapping[str, str]) -> str | None:
+    def read_callback(self, fields: Mapping[str, str]) -> Brought:
         """The widget's signature."""
-        return fields.get("signature")
+        return Brought(gateway_ref=fields.get("signature"))
 
     async def close(self) -> None:
         """Close the connection pool."""
