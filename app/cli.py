@@ -79,19 +79,22 @@ def migrate() -> None:
 def simulator(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(help="Port of the simulator's own hands; gateways listen on the next ones.")
+        int, typer.Option(help="Port of the simulator's own hands; gateways listen on the next four.")
     ] = 8002,
+    public_host: Annotated[
+        str | None, typer.Option(help="Host name under which browsers reach it, where that is not the address above.")
+    ] = None,
 ) -> None:
     """Run the stand-ins of the gateways: for development and tests, never for live money."""
     from app.simulator.run import run_simulator
 
-    _run(run_simulator(host, port, _settings().time_scale))
+    _run(run_simulator(host, port, _settings().time_scale, public_host))
 
 
 @app.command()
 def demo(
     port: Annotated[
-        int, typer.Option(help="Port of the API; shop and simulator take the next ones. 0: any free.")
+        int, typer.Option(help="Port of the API; shop and simulator take the next six. 0: any free.")
     ] = 8000,
     as_json: Json = False,
 ) -> None:

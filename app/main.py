@@ -28,6 +28,7 @@ from app.api.problems import problem
 from app.api.reference import reference_page
 from app.api_keys.service import ApiKeyService
 from app.checkout.pages import checkout_routes
+from app.checkout.returns import return_routes
 from app.db.database import Database
 from app.db.schema import REVISION
 from app.domain.clock import Now, utc_now
@@ -110,7 +111,8 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
     )
     app.router.routes[:0] = routes(api, authenticator)  # first: they are the hot ones, and routes are tried in order
     app.router.routes.extend(health_routes(parts.database, REVISION))
-    app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates))
+    app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates, now))
+    app.router.routes.extend(return_routes(parts.payments, tokens, settings, templates))
     app.router.routes.append(problem_pages(templates))
     app.router.routes.append(reference_page(lambda: app.openapi(), templates, settings.public_url))
     app.mount("/static", _Static(directory=STATIC), name="static")

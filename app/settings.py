@@ -180,6 +180,13 @@ class Settings(BaseSettings):
     unifi_pay: UnifiPaySettings | None = None
 
     @model_validator(mode="after")
+    def know_the_routed(self) -> Self:
+        """A rule for a gateway that does not exist is a typing error that would route payments elsewhere."""
+        if unknown := sorted({rule.gateway for rule in self.routing} - set(GATEWAYS)):
+            raise ValueError(f"ONETILL_ROUTING names {unknown[0]}; there are {', '.join(GATEWAYS)}")
+        return self
+
+    @model_validator(mode="after")
     def refuse_unsafe_live(self) -> Self:
         """Live mode starts only with real secrets, real hosts and real time; the error names every setting at fault."""
         if self.mode == "live" and (faults := list(self._live_faults())):

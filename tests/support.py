@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from app.api.edge import Edge
+from app.demo.run import accounts
 from app.domain.clock import utc_now
 from app.settings import Settings
 from app.simulator.server import Simulator
@@ -30,6 +31,15 @@ class MovableClock:
     def advance(self, seconds: float) -> None:
         """Move on."""
         self._added += timedelta(seconds=seconds)
+
+
+def every_account(simulator: Simulator) -> dict[str, Any]:
+    """The settings of all gateways of a running simulator, as keyword arguments of `Settings`."""
+    found: dict[str, dict[str, str]] = {}
+    for variable, value in accounts(simulator).items():
+        gateway, _, name = variable.removeprefix("ONETILL_").lower().partition("__")
+        found.setdefault(gateway, {})[name] = value
+    return {gateway: {**account, "timeout_s": 2.0} for gateway, account in found.items()}
 
 
 @asynccontextmanager
@@ -85,7 +95,8 @@ class Shop:
 
     async def buyer_pays(self, payment: dict[str, Any], scenario: str = "paid") -> dict[str, Any]:
         """The buyer finishes the newest attempt; returns what the browser received."""
-        body = {"gateway": "point3", "reference": payment["attempts"][-1]["reference"], "scenario": scenario}
+        attempt = payment["attempts"][-1]
+        body = {"gateway": attempt["gateway"], "reference": attempt["reference"], "scenario": scenario}
         return dict(await self.sim("POST", "/_sim/pay", body))
 
     async def complete(self, payment: dict[str, Any], **fields: Any) -> httpx.Response:
@@ -108,15 +119,15 @@ class Shop:
         assert answer.status_code == 200, answer.text
         return list(answer.json()["data"])
 
-    async def scenario(self, name: str, **more: Any) -> None:
-        """How Point3's next matching call behaves."""
-        await self.sim("POST", "/_sim/scenario", {"gateway": "point3", "scenario": name, **more})
+    async def scenario(self, name: str, gateway: str = "point3", **more: Any) -> None:
+        """How a gateway's next matching call behaves."""
+        await self.sim("POST", "/_sim/scenario", {"gateway": gateway, "scenario": name, **more})
 
     async def journal(self, payment: dict[str, Any]) -> dict[str, Any]:
         """What really happened to the newest attempt, as the simulator knows it."""
-        rows = await self.sim("GET", "/_sim/journal?gateway=point3")
-        reference = payment["attempts"][-1]["reference"]
-        (row,) = [row for row in rows if row["reference"] == reference and row["gateway_ref"] is not None]
+        attempt = payment["attempts"][-1]
+        rows = await self.sim("GET", f"/_sim/journal?gateway={attempt['gateway']}")
+        (row,) = [row for row in rows if row["reference"] == attempt["reference"] and row["gateway_ref"] is not None]
         return dict(row)
 
     async def sim(self, method: str, path: str, body: Any = None) -> Any:

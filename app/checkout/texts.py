@@ -16,6 +16,7 @@ _EN: Final[dict[str, str]] = {
     "noscript": "This page needs JavaScript to open the payment window. Please switch it on and load the page again.",
     "retry": "Try again",
     "check_again": "Check again",
+    "pay_at": "Pay with {gateway}",
     "return_link": "Back to the shop",
     "returning": "Taking you back to the shop in a moment.",
     "stay": "Stay on this page",
@@ -61,6 +62,8 @@ _EN: Final[dict[str, str]] = {
     "failure_canceled": "The payment was canceled at the payment company.",
     "failure_amount_mismatch": "The amount at the payment company differed from this order.",
     "failure_currency_mismatch": "The currency at the payment company differed from this order.",
+    "failure_store_mismatch": "The payment belonged to another shop.",
+    "failure_live_channel": "It was a real payment, which this test shop does not accept.",
     "failure_test_channel": "It was a test payment, which this shop does not accept.",
 }
 
@@ -72,6 +75,7 @@ _KO: Final[dict[str, str]] = {
     "noscript": "결제창을 열려면 자바스크립트가 필요합니다. 자바스크립트를 켠 뒤 페이지를 다시 열어 주세요.",
     "retry": "다시 시도하기",
     "check_again": "다시 확인하기",
+    "pay_at": "{gateway}로 결제하기",
     "return_link": "상점으로 돌아가기",
     "returning": "잠시 후 상점으로 이동합니다.",
     "stay": "이 페이지에 머무르기",
@@ -117,6 +121,8 @@ _KO: Final[dict[str, str]] = {
     "failure_canceled": "결제사에서 결제가 취소되었습니다.",
     "failure_amount_mismatch": "결제사에 기록된 금액이 이 주문과 다릅니다.",
     "failure_currency_mismatch": "결제사에 기록된 통화가 이 주문과 다릅니다.",
+    "failure_store_mismatch": "다른 상점의 결제입니다.",
+    "failure_live_channel": "테스트 상점에서는 실제 결제를 사용할 수 없습니다.",
     "failure_test_channel": "테스트 결제는 이 상점에서 사용할 수 없습니다.",
 }
 

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from app.checkout.texts import Language
+from app.gateways.port import PageSources
 
 _SYMBOLS: Final = {"KRW": "₩"}
 # A return_url may be an app's own scheme (`myshop://done`), but never one that would run in this page.
@@ -26,6 +27,10 @@ class CheckoutView:
     amount_text: str
     status: str
     client_token: str
+    gateway: str
+    """Where the newest attempt is; `gateways` are all that the buyer may choose, as (name, title)."""
+    gateways: Sequence[tuple[str, str]] = ()
+    attempt_id: str
     store_name: str | None = None
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
@@ -53,9 +58,7 @@ class CheckoutView:
     @property
     def return_link(self) -> str | None:
         """`return_url`, unless it is missing or its scheme could run as a script."""
-        if not self.return_url or urlsplit(self.return_url).scheme.lower() in _SCRIPT_SCHEMES | {""}:
-            return None
-        return self.return_url
+        return safe_link(self.return_url)
 
     @property
     def data(self) -> dict[str, object]:
@@ -69,6 +72,9 @@ class CheckoutView:
             "store_name": self.store_name,
             "status": self.status,
             "client_token": self.client_token,
+            "attempt_id": self.attempt_id,
+            "gateway": self.gateway,
+            "gateways": [{"name": name, "title": title} for name, title in self.gateways],
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),
@@ -85,26 +91,40 @@ def format_amount(minor: int, currency: str, exponent: int) -> str:
     return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {currency}"
 
 
-def content_security_policy(nonce: str, frame_src: Sequence[str], frame_ancestors: Sequence[str]) -> str:
+def safe_link(url: str | None) -> str | None:
+    """The shop's URL, unless it is missing or its scheme could run as a script."""
+    return None if not url or urlsplit(url).scheme.lower() in _SCRIPT_SCHEMES | {""} else url
+
+
+def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequence[str]) -> str:
     """Return the Content-Security-Policy of the checkout page; an empty list of sources means `'none'`.
 
     The nonce starts our one module script. `'self'` is there for the modules that it imports: by the HTML standard they
-    inherit the nonce, but older WebKit web views do not pass it on. No third-party script, no inline style, no form.
+    inherit the nonce, but older WebKit web views do not pass it on. A third-party script comes from the present
+    gateway's own origin only. Where that script opens card companies' and banks' pages, frames and forms may go to any
+    https host, and its windows may carry styles of their own (inferred: no gateway publishes the hosts it uses).
     Raises ValueError for a source that would end or widen its directive.
     Source: W3C CSP Level 3 §6; contracts/point3.md §7 (frame-src).
     """
+    web = ("https:",) if page.opens_any_page else ()
+    own = (*page.scripts, *web)
+    styles = ("'unsafe-inline'",) if page.scripts else ()
     directives = (
         "default-src 'none'",
-        f"script-src 'self' 'nonce-{_source(nonce)}'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "connect-src 'self'",
-        f"frame-src {_sources(frame_src)}",
+        f"script-src 'self' 'nonce-{_source(nonce)}'{_more(page.scripts)}",
+        f"style-src 'self'{_more(styles)}",
+        f"img-src 'self' data:{_more(own)}",
+        f"connect-src 'self'{_more(own)}",
+        f"frame-src {_sources((*page.frames, *own))}",
         f"frame-ancestors {_sources(frame_ancestors)}",
         "base-uri 'none'",
-        "form-action 'none'",
+        f"form-action {_sources(own)}",
     )
     return "; ".join(directives)
+
+
+def _more(values: Sequence[str]) -> str:
+    return "".join(f" {_source(value)}" for value in values)
 
 
 def _sources(values: Sequence[str]) -> str:

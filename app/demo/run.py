@@ -15,6 +15,8 @@ from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.settings import Settings
+from app.simulator.portone_v1.account import PortOneV1Account
+from app.simulator.portone_v2.account import PortOneV2Account
 from app.simulator.server import Simulator, SimulatorSettings
 
 DATABASE = "onetill"
@@ -27,7 +29,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
     """
     say = Console(stderr=True)
     async with until_told(), AsyncExitStack() as stack:
-        ports = ports_from(port, 4)
+        ports = ports_from(port, 7)
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
         if "ONETILL_DATABASE_URL" not in os.environ:
@@ -40,17 +42,10 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             own["ONETILL_DATABASE_OWNER_URL"] = postgres.owner_url(DATABASE)
         say.print("Starting the simulated gateways …")
         time_scale = float(os.environ.get("ONETILL_TIME_SCALE", "1"))
-        simulator = Simulator(SimulatorSettings(port=ports[2], point3_port=ports[3], time_scale=time_scale))
+        simulator = Simulator(_simulated(ports[2:], api, time_scale))
         await simulator.start()
         stack.push_async_callback(simulator.stop)
-        point3 = simulator.gateways["point3"]
-        own |= {
-            "ONETILL_POINT3__BASE_URL": point3["base_url"],
-            "ONETILL_POINT3__SECRET": point3["secret"],
-            "ONETILL_POINT3__WIDGET_ORIGIN": point3["base_url"],
-            "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
-            "ONETILL_POINT3__CLIENT_NICKNAME": "Onetill demo shop",
-        }
+        own |= accounts(simulator)
         environment = {name: value for name, value in own.items() if name not in os.environ}
         os.environ.update(environment)
         settings = Settings()
@@ -71,6 +66,49 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             say.print(_curl(api, api_key), soft_wrap=True, highlight=False, markup=False)
         stack.callback(say.print, "Stopping …")
         await asyncio.Event().wait()
+
+
+def _simulated(ports: list[int], api: str, time_scale: float) -> SimulatorSettings:
+    """The gateways on ports in a row, with our addresses for webhooks in their consoles."""
+    return SimulatorSettings(
+        port=ports[0],
+        point3_port=ports[1],
+        portone_v1_port=ports[2],
+        portone_v1=PortOneV1Account(webhook_url=f"{api}/webhooks/portone-v1"),
+        portone_v2_port=ports[3],
+        portone_v2=PortOneV2Account(webhook_url=f"{api}/webhooks/portone-v2"),
+        unifi_pay_port=ports[4],
+        time_scale=time_scale,
+    )
+
+
+def accounts(simulator: Simulator) -> dict[str, str]:
+    """The settings with which Onetill reaches every gateway of a running simulator, as variables."""
+    point3, v1, v2, unifi = (simulator.gateways[name] for name in ("point3", "portone_v1", "portone_v2", "unifi_pay"))
+    return {
+        "ONETILL_POINT3__BASE_URL": point3["base_url"],
+        "ONETILL_POINT3__SECRET": point3["secret"],
+        "ONETILL_POINT3__WIDGET_ORIGIN": point3["base_url"],
+        "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
+        "ONETILL_POINT3__CLIENT_NICKNAME": "Onetill demo shop",
+        "ONETILL_PORTONE_V1__BASE_URL": v1["base_url"],
+        "ONETILL_PORTONE_V1__IMP_KEY": v1["imp_key"],
+        "ONETILL_PORTONE_V1__IMP_SECRET": v1["imp_secret"],
+        "ONETILL_PORTONE_V1__USER_CODE": v1["user_code"],
+        "ONETILL_PORTONE_V1__CHANNEL_KEY": v1["channel_key"],
+        "ONETILL_PORTONE_V1__SCRIPT_URL": v1["script_url"],
+        "ONETILL_PORTONE_V2__BASE_URL": v2["base_url"],
+        "ONETILL_PORTONE_V2__API_SECRET": v2["api_secret"],
+        "ONETILL_PORTONE_V2__STORE_ID": v2["store_id"],
+        "ONETILL_PORTONE_V2__CHANNEL_KEY": v2["channel_key"],
+        "ONETILL_PORTONE_V2__WEBHOOK_SECRETS": v2["webhook_secret"],
+        "ONETILL_PORTONE_V2__SCRIPT_URL": v2["script_url"],
+        "ONETILL_UNIFI_PAY__BASE_URL": unifi["base_url"],
+        "ONETILL_UNIFI_PAY__APP_ID": unifi["app_id"],
+        "ONETILL_UNIFI_PAY__API_KEY": unifi["api_key"],
+        "ONETILL_UNIFI_PAY__APP_SECRET": unifi["app_secret"],
+        "ONETILL_UNIFI_PAY__STORE_ID": unifi["store_id"],
+    }
 
 
 async def _demo_key(settings: Settings) -> str:

@@ -12,27 +12,62 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.checkout.view import format_amount
+from app.domain.currencies import EXPONENT
 from app.domain.language import pick_language
 from app.paths import STATIC, TEMPLATES
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """Something to buy, in won."""
+    """Something to buy, in won, and in dollars for gateways that take nothing else."""
 
     id: str
     name: str
     name_ko: str
     note: str
     note_ko: str
-    price: int
+    won: int
+    cents: int
+
+    def price(self, currency: str) -> int:
+        """In minor units."""
+        return self.cents if currency == "USD" else self.won
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to pay that the shop offers: a gateway of ours, or None for "let Onetill choose"."""
+
+    gateway: str | None
+    label: str
+    label_ko: str
+    currency: str = "KRW"
+
+
+WAYS = {
+    "auto": Way(None, "Let Onetill choose", "자동 선택"),
+    "point3": Way("point3", "Point3", "Point3"),
+    "portone_v1": Way("portone_v1", "Paymentwall (PortOne V1), in dollars", "페이먼트월 (포트원 V1, 달러)", "USD"),
+    "portone_v2": Way("portone_v2", "Card (PortOne V2)", "카드 (포트원 V2)"),
+    "unifi_pay": Way("unifi_pay", "Unifi Pay, in dollars", "유니파이 페이 (달러)", "USD"),
+}
 
 
 PRODUCTS = (
-    Product("mug", "Ceramic mug", "도자기 머그컵", "Thrown by hand, 350 ml", "손으로 빚은 350ml", 24_000),
-    Product("notebook", "Linen notebook", "리넨 노트", "160 dotted pages", "도트 내지 160쪽", 12_000),
-    Product("tote", "Canvas tote bag", "캔버스 토트백", "Carries a laptop and a lunch", "노트북과 도시락까지", 38_500),
+    Product("mug", "Ceramic mug", "도자기 머그컵", "Thrown by hand, 350 ml", "손으로 빚은 350ml", 24_000, 17_50),
+    Product("notebook", "Linen notebook", "리넨 노트", "160 dotted pages", "도트 내지 160쪽", 12_000, 8_75),
+    Product(
+        "tote", "Canvas tote bag", "캔버스 토트백", "Carries a laptop and a lunch", "노트북과 도시락까지", 38_500, 28_00
+    ),
 )
+
+BUYER = {
+    "id": "demo-buyer",
+    "name": "Minji Kim",
+    "email": "minji.kim@shop.example",
+    "phone": "010-5555-7788",
+    "country": "KR",
+}
 
 
 def create_shop(api: str, api_key: str, url: str) -> Starlette:
@@ -54,26 +89,28 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
                 "id": product.id,
                 "name": product.name_ko if lang == "ko" else product.name,
                 "note": product.note_ko if lang == "ko" else product.note,
-                "amount_text": format_amount(product.price, "KRW", 0),
+                "amount_text": f"{format_amount(product.won, 'KRW', 0)} · {format_amount(product.cents, 'USD', 2)}",
                 "image": f"{product.id}.svg",
             }
             for product in PRODUCTS
         ]
-        return page(request, "shop/index.html", products=goods)
+        ways = [(name, way.label_ko if lang == "ko" else way.label) for name, way in WAYS.items()]
+        return page(request, "shop/index.html", products=goods, ways=ways)
 
     async def buy(request: Request) -> Response:
         async with request.form() as form:
-            wanted = form.get("product")
+            wanted, way = form.get("product"), WAYS.get(str(form.get("way", "auto")))
         product = next((each for each in PRODUCTS if each.id == wanted), None)
-        if product is None:
+        if product is None or way is None:
             return RedirectResponse("/", 303)
         order_id = f"demo-{uuid4().hex[:12]}"
         body = {
             "order_id": order_id,
             "order_name": product.name_ko if language(request) == "ko" else product.name,
-            "amount": product.price,
-            "currency": "KRW",
-            "customer": {"id": "demo-buyer"},
+            "amount": product.price(way.currency),
+            "currency": way.currency,
+            "gateway": way.gateway,
+            "customer": BUYER,
             "return_url": f"{url}/orders/{order_id}",
         }
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as client:
@@ -93,7 +130,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
         shown = {
             "order_id": order_id,
             "order_name": payment["order_name"],
-            "amount_text": format_amount(payment["amount"], payment["currency"], 0),
+            "amount_text": format_amount(payment["amount"], payment["currency"], EXPONENT[payment["currency"]]),
             "status": payment["status"],
             "payment_id": payment["id"],
             "checkout_url": payment["checkout_url"],

@@ -133,6 +133,9 @@ class CompletePayment(Struct, frozen=True):
         msgspec.field(default=None, name="paymentId")
     )
     tx_id: Annotated[Hint | None, Meta(description="PortOne V2.")] = msgspec.field(default=None, name="txId")
+    payment_token: Annotated[
+        Annotated[str, Meta(max_length=2000)] | None, Meta(description="PortOne V2, where a channel approves manually.")
+    ] = msgspec.field(default=None, name="paymentToken")
     transaction_id: Annotated[Hint | None, Meta(description="Unifi Pay.")] = msgspec.field(
         default=None, name="transactionId"
     )
@@ -193,9 +196,15 @@ NextAction = Annotated[
             "description": "What the browser or app does next; null when there is nothing left to do.",
             "required": ["type"],
             "properties": {
-                "type": {"enum": ["point3_widget"]},
-                "url": {"type": "string"},
-                "origin": {"type": "string"},
+                "type": {"enum": ["point3_widget", "portone_v1_sdk", "portone_v2_sdk", "redirect"]},
+                "url": {"type": "string", "description": "point3_widget, redirect: what to frame, or where to go."},
+                "origin": {"type": "string", "description": "point3_widget: whose messages to believe."},
+                "script": {"type": "string", "description": "portone_*: the gateway's own script."},
+                "user_code": {"type": "string", "description": "portone_v1_sdk: for `IMP.init`."},
+                "params": {
+                    "type": "object",
+                    "description": "portone_*: for `IMP.request_pay` or `PortOne.requestPayment`, as they are.",
+                },
             },
         }
     ),

@@ -113,9 +113,8 @@ class PaymentService:
         """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
         payment = await self.get(payment_id, store)
         gateway = self._registry.named(gateway_name or payment.gateway)
-        request = self._charge(payment, gateway)
-        gateway.check(request)
-        if store is None and gateway not in self.allowed_gateways(payment):
+        gateway.check(self._charge(payment, gateway))
+        if store is None and gateway.name != payment.gateway and gateway not in self.allowed_gateways(payment):
             raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
         cause: Cause = "api" if store else "browser"
         if intent is not None:
@@ -234,7 +233,10 @@ class PaymentService:
         return Created(201, render(opened))
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
-        """The payment as it will be stored, and who takes it. Raises InvalidRequest for what no gateway, or the named one, can."""
+        """The payment as it will be stored, and who takes it.
+
+        Raises InvalidRequest for what the named gateway, or none of those that the rules allow, can take.
+        """
         self._check(request)
         now = self._now()
         payment = Payment(

@@ -3,16 +3,35 @@
  *
  * What a gateway's widget says is a hint (design, law 1). It only brings `POST /payments/complete` forward, and the page
  * shows what that call answers. Each `next_action.type` (design §5) is one module with one function, listed in ACTIONS: it
- * takes the action and the page's data, and resolves to the proof for `complete`, or to null when the buyer left.
+ * takes the action and the page's data, and resolves to a Result, or to null when the buyer left. It throws NotOpened when
+ * there never was a window.
+ *
+ * @typedef {{proof: Record<string, string>, saysPaid: boolean}} Result what `complete` is told, and what the browser's side
+ *   claims: that only decides how long a buyer is asked to wait for the answer
  */
 import { createApi, uuid } from "./api.js";
 import { tellApp } from "./bridges.js";
 import { askUntilDecided } from "./confirm.js";
-import { forget, recall, remember } from "./memory.js";
+import { forget, hasLeft, recall, remember, rememberLeaving } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
+import { openPortOneV1 } from "./portone_v1_sdk.js";
+import { openPortOneV2 } from "./portone_v2_sdk.js";
+import { leaveForGateway } from "./redirect.js";
+import { NotOpened } from "./script.js";
 
-const ACTIONS = { point3_widget: openPoint3Widget };
+const ACTIONS = {
+  point3_widget: openPoint3Widget,
+  portone_v1_sdk: openPortOneV1,
+  portone_v2_sdk: openPortOneV2,
+  redirect: leaveForGateway,
+};
+
+/** Actions after which the browser may be gone, to come back to our return address. */
+const LEAVING = new Set(["portone_v1_sdk", "portone_v2_sdk", "redirect"]);
+
+/** Where the server's return page sends a buyer who came back without a decided payment. */
+const RETURNED = "#returned";
 
 /** Problems of `complete` that speak about the proof: it is of no more use, but a new attempt may be. */
 const PROOF_REFUSED = new Set([400, 409, 422]);
@@ -24,7 +43,11 @@ const page = JSON.parse(document.getElementById("checkout-data").textContent);
 const api = createApi(page);
 const panel = createPanel(page);
 let attemptKey = null; // kept until its attempt is answered, so that asking twice cannot open two
+let attemptAt; // the gateway that it is for
 
+window.addEventListener("pageshow", (event) => {
+  if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
+});
 run(start);
 
 async function start() {
@@ -36,8 +59,9 @@ async function start() {
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
 async function follow(payment) {
   if (payment.status === "processing") return confirm({});
-  if (payment.status === "open" && payment.next_action) return pay(payment.next_action);
-  return rest(payment);
+  if (payment.status !== "open" || !payment.next_action) return rest(payment);
+  const isBack = window.location.hash === RETURNED || hasLeft(page.payment_id, page.attempt_id);
+  return isBack ? showClosed(payment.next_action) : pay(payment.next_action);
 }
 
 /** Let the buyer pay at the gateway, then ask our server about it. */
@@ -45,10 +69,19 @@ async function pay(action) {
   const open = ACTIONS[action.type];
   if (!open) return panel.show("unopened", { retry: () => window.location.reload() }); // an old script of ours in a cache
   panel.show("paying");
-  const proof = await open(action, page);
-  if (!proof) return showClosed(action);
-  remember(page.payment_id, proof);
-  return confirm(proof);
+  const leaving = () => rememberLeaving(page.payment_id, page.attempt_id);
+  if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
+  try {
+    const result = await open(action, page);
+    if (!result) return showClosed(action);
+    remember(page.payment_id, result.proof);
+    return result.saysPaid ? confirm(result.proof) : showClosed(action, result.proof);
+  } catch (error) {
+    if (!(error instanceof NotOpened)) throw error;
+    return panel.show("unopened", { detail: error.message, retry: () => run(() => pay(action)), others: others() });
+  } finally {
+    window.removeEventListener("pagehide", leaving);
+  }
 }
 
 /** Ask until the server has decided. A lost answer is asked about again, and never called a failure. */
@@ -63,16 +96,36 @@ async function confirm(proof) {
 }
 
 /** Open another attempt. When that does not work, the payment may have moved on elsewhere: look before saying so. */
-async function openAttempt() {
+async function openAttempt(gateway = page.gateway) {
   panel.show("paying");
+  if (gateway !== attemptAt) attemptKey = null;
+  attemptAt = gateway;
   attemptKey ??= uuid();
-  const answer = await api.openAttempt(attemptKey);
+  const answer = await api.openAttempt(attemptKey, gateway === page.gateway ? undefined : gateway);
   if (answer.kind !== "undecided") attemptKey = null;
-  if (answer.kind === "payment") return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
+  if (answer.kind === "payment" && gateway !== page.gateway) return reload(); // its window needs another policy of the page
+  if (answer.kind === "payment") {
+    page.attempt_id = answer.payment.attempts.at(-1).id;
+    if (window.location.hash === RETURNED) history.replaceState(null, "", window.location.pathname);
+    return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
+  }
   const now = await api.read();
   if (now.kind === "payment" && now.payment.status !== "open") return follow(now.payment);
-  if (answer.kind === "undecided") return panel.show("unopened", { retry: again });
-  return panel.show("problem", { detail: answer.detail });
+  if (answer.kind === "undecided") return panel.show("unopened", { retry: again, others: others(gateway) });
+  return panel.show("problem", { detail: answer.detail, others: others(gateway) });
+}
+
+/** The other gateways that may take this payment, each with what choosing it does. */
+function others(present = page.gateway) {
+  return page.gateways
+    .filter(({ name }) => name !== present)
+    .map(({ name, title }) => ({ title, choose: () => run(() => openAttempt(name)) }));
+}
+
+/** Load the page anew, without the mark of a return: a fresh attempt is open. */
+function reload() {
+  window.location.replace(window.location.pathname);
+  if (window.location.hash) window.location.reload();
 }
 
 /** Show a payment about which there is nothing to ask now. */
@@ -80,7 +133,7 @@ function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) 
   forget(page.payment_id);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
-    return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again });
+    return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again, others: others() });
   }
   panel.show(`${status}_heading` in page.texts ? status : "review");
   if (status === "paid") panel.leaveSoon();
@@ -89,9 +142,11 @@ function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) 
 }
 
 /** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */
-async function showClosed(action) {
-  const looking = api.complete({});
-  const wanted = new Promise((resolve) => panel.show("closed", { retry: () => resolve("again") }));
+async function showClosed(action, proof = {}) {
+  const looking = api.complete(proof);
+  const wanted = new Promise((resolve) =>
+    panel.show("closed", { retry: () => resolve("again"), others: others() }),
+  );
   const isImpatient = (await Promise.race([wanted, looking])) === "again";
   if (isImpatient) panel.show("paying");
   const answer = await looking;
@@ -104,12 +159,13 @@ async function showClosed(action) {
     tell("error", "closed", "open");
     await wanted;
   }
-  return pay(next_action);
+  return next_action.type === "redirect" ? openAttempt() : pay(next_action); // a gateway's page opens once
 }
 
 function showDeclined({ code, message }) {
   const reason = page.texts[`failure_${code}`] ?? "";
-  panel.show("declined", { detail: message ? `${reason} (${message})`.trim() : reason, retry: again });
+  const detail = message ? `${reason} (${message})`.trim() : reason;
+  panel.show("declined", { detail, retry: again, others: others() });
   tell("error", "declined", "open");
 }
 
@@ -117,12 +173,12 @@ function showRefused({ status, code, detail }) {
   const mismatch = code === "result_mismatch";
   const proofRefused = PROOF_REFUSED.has(status);
   if (proofRefused) forget(page.payment_id);
-  panel.show(mismatch ? "mismatch" : "problem", { detail, retry: proofRefused ? again : undefined });
+  panel.show(mismatch ? "mismatch" : "problem", { detail, retry: proofRefused ? again : undefined, others: others() });
   if (mismatch) tell("error", "mismatch", "unknown");
 }
 
 function again() {
-  run(openAttempt);
+  run(() => openAttempt());
 }
 
 function tell(status, msg, payment_status) {

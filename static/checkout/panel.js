@@ -20,9 +20,10 @@ export function createPanel(page) {
 
   /**
    * @param {string} state
-   * @param {{detail?: string, retry?: () => void, checkAgain?: () => void}} [options]
+   * @param {{detail?: string, retry?: () => void, checkAgain?: () => void,
+   *   others?: {title: string, choose: () => void}[]}} [options] `others` are further gateways to pay at
    */
-  function show(state, { detail = "", retry, checkAgain } = {}) {
+  function show(state, { detail = "", retry, checkAgain, others = [] } = {}) {
     const changed = main.dataset.state !== state;
     main.dataset.state = state;
     heading.textContent = page.texts[`${state}_heading`];
@@ -31,6 +32,7 @@ export function createPanel(page) {
     fill("expiry", retry ? expiry() : "");
     offer("check-again", checkAgain);
     offer("retry", retry);
+    byId("others").replaceChildren(...others.map(otherGateway));
     if (changed) heading.focus();
     say(page.texts[`${state}_text`], [heading.textContent, detail]);
   }
@@ -54,6 +56,15 @@ export function createPanel(page) {
       fill("returning", "");
       heading.focus();
     });
+  }
+
+  function otherGateway({ title, choose }) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button quiet";
+    button.textContent = page.texts.pay_at.replace("{gateway}", () => title);
+    button.addEventListener("click", choose);
+    return button;
   }
 
   function offer(id, handler) {

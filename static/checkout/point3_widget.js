@@ -13,7 +13,7 @@ const SANDBOX =
 /**
  * @param {{url: string, origin: string}} action
  * @param {{texts: Record<string, string>, order_name: string, amount_text: string}} page
- * @returns {Promise<{signature: string} | null>} what `POST /payments/complete` wants; null when the buyer left
+ * @returns {Promise<import("./checkout.js").Result | null>} null when the buyer left
  */
 export function openPoint3Widget(action, page) {
   const background = document.getElementById("page");
@@ -30,7 +30,7 @@ export function openPoint3Widget(action, page) {
     function onMessage(event) {
       if (event.origin !== action.origin || event.source !== iframe.contentWindow) return;
       const { status, msg } = Object(event.data);
-      if (status === "success" && typeof msg === "string" && msg !== "") finish({ signature: msg });
+      if (status === "success" && typeof msg === "string" && msg !== "") finish({ proof: { signature: msg }, saysPaid: true });
       if (status === "error") finish(null);
     }
 

@@ -70,7 +70,8 @@ class Fields:
 
     def text(self, name: str) -> str | None:
         """A string, or None when the field is absent."""
-        return self._get(name, str, "a string")
+        value: str | None = self._get(name, str, "a string")
+        return value
 
     def required_text(self, name: str) -> str:
         """A string that must be there."""
@@ -88,7 +89,8 @@ class Fields:
 
     def flag(self, name: str) -> bool | None:
         """A boolean, or None."""
-        return self._get(name, bool, "true or false")
+        value: bool | None = self._get(name, bool, "true or false")
+        return value
 
     def choice(self, name: str, allowed: Collection[str]) -> str | None:
         """One of few strings, or None."""
@@ -103,6 +105,24 @@ class Fields:
         if values is not None and not all(isinstance(value, str) and value in allowed for value in values):
             raise invalid(f"{name} has an unknown value")
         return values
+
+    def texts(self, name: str) -> list[str]:
+        """A list of strings; empty when the field is absent."""
+        values: list[Any] = self._get(name, list, "a list") or []
+        if not all(isinstance(value, str) for value in values):
+            raise invalid(f"{name} must be a list of strings")
+        return values
+
+    def objects(self, name: str) -> "list[Fields]":
+        """A list of objects; empty when the field is absent."""
+        values: list[Any] = self._get(name, list, "a list") or []
+        if not all(isinstance(value, dict) for value in values):
+            raise invalid(f"{name} must be a list of objects")
+        return [Fields(value) for value in values]
+
+    def raw(self, name: str) -> Any:
+        """The value as it came."""
+        return self._values[name]
 
     def currency(self, name: str = "currency") -> str | None:
         """A currency code that the gateway lists, or None."""

@@ -1,0 +1,101 @@
+"""`GET /checkout/return/{gateway}`: where a gateway's redirect brings the buyer back to.
+
+Everything in the query is the browser's word: it names a payment and brings the look-up forward, nothing else. Where the
+buyer goes next stands in our database only, so no query can send anybody anywhere.
+"""
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from jinja2 import Environment
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from app.api.auth import ClientTokens
+from app.api.problems import problem
+from app.checkout.fence import Fence, token_of
+from app.checkout.texts import TEXTS
+from app.checkout.view import format_amount, safe_link
+from app.domain.currencies import EXPONENT
+from app.domain.errors import GatewayUnavailable
+from app.domain.language import pick_language
+from app.domain.states import PaymentStatus
+from app.gateways.port import PageSources
+from app.logs import get_logger
+from app.payments.recorder import Outcome
+from app.payments.service import PaymentService
+from app.settings import Settings
+
+LONGEST_FIELD = 2000
+MOST_FIELDS = 40
+AGAIN = "again"
+"""Our own mark in the query: how often the page has loaded itself again."""
+MOST_TRIES = 20
+
+log = get_logger("checkout")
+
+
+def return_routes(
+    service: PaymentService, tokens: ClientTokens, settings: Settings, templates: Environment
+) -> list[Route]:
+    """The route that redirects come back to, for every gateway."""
+    page, unknown = templates.get_template("checkout_return.html"), templates.get_template("checkout_unknown.html")
+
+    async def come_back(request: Request) -> Response:
+        request.scope["path_kind"] = "/checkout/return/{gateway}"
+        fields = {name: value for name, value in request.query_params.items() if len(value) <= LONGEST_FIELD}
+        gateway = str(request.path_params["gateway"]).replace("-", "_")
+        payment_id = await service.find(gateway, fields) if len(fields) <= MOST_FIELDS else None
+        language = pick_language(request.headers.get("accept-language"))
+        fence = Fence(settings, language, secrets.token_urlsafe(18))
+        if payment_id is None:
+            if "text/html" not in request.headers.get("accept", ""):
+                return problem(request, "not_found", {})
+            return fence.page(unknown.render(lang=language, texts=TEXTS[language]), 404, PageSources())
+        try:
+            outcome = await service.verify(payment_id, cause="browser", brought=fields)
+        except GatewayUnavailable:
+            log.warning("return_to_a_gateway_that_is_gone", gateway=gateway)
+            outcome = Outcome(await service.get(payment_id, None), is_decided=False)
+        payment = outcome.payment
+        token, link = token_of(request, payment, tokens), safe_link(payment.return_url)
+        if link and (payment.status is PaymentStatus.PAID or (token is None and outcome.is_decided)):
+            return _go(link)
+        if token is not None:
+            return _go(f"/checkout/{token}#returned")
+        state = _state(outcome)
+        html = page.render(
+            lang=language,
+            texts=TEXTS[language],
+            state=state,
+            order_name=payment.order_name,
+            amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
+            payment_id=payment.public_id,
+            return_link=link,
+            next_try=_next_try(fields) if state == "confirming" else None,
+        )
+        return fence.page(html, 200, PageSources())
+
+    return [Route("/checkout/return/{gateway}", come_back, methods=["GET"], include_in_schema=False)]
+
+
+def _state(outcome: Outcome) -> str:
+    """What the page says, in the words of the checkout page's states."""
+    status = outcome.payment.status
+    if outcome.mismatch is not None:
+        return "mismatch"
+    if status is PaymentStatus.PROCESSING or (status is PaymentStatus.OPEN and not outcome.is_decided):
+        return "confirming"
+    return "declined" if status is PaymentStatus.OPEN else str(status)
+
+
+def _next_try(fields: Mapping[str, str]) -> str | None:
+    """The query with which the page asks once more; None when it has asked often enough for one buyer."""
+    tries = int(fields[AGAIN]) if fields.get(AGAIN, "0").isdecimal() and AGAIN in fields else 0
+    return None if tries >= MOST_TRIES else "?" + urlencode({**fields, AGAIN: tries + 1})
+
+
+def _go(url: str) -> Response:
+    return RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})

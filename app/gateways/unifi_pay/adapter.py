@@ -1,0 +1,153 @@
+"""The Unifi Pay adapter: opens a start page, looks up, and reads what a redirect brings. There is no refund API."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote, urlsplit
+
+from app.domain.clock import Now, utc_now
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
+from app.gateways.breaker import Breaker
+from app.gateways.http import GatewayHttp, HttpAnswer
+from app.gateways.port import (
+    Brought,
+    Capability,
+    ChargeRequest,
+    Held,
+    Holding,
+    Opened,
+    PageSources,
+    Question,
+)
+from app.gateways.unifi_pay.countries import ALPHA_3
+from app.gateways.unifi_pay.signing import headers
+from app.gateways.unifi_pay.wire import (
+    Creation,
+    creation_of,
+    encode,
+    held_of,
+    is_object,
+    problem_code,
+    read_created,
+    read_shown,
+)
+from app.settings import UnifiPaySettings
+
+PAYMENT = "/api/v1/payment"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class UnifiPay:
+    """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
+
+    name = "unifi_pay"
+    title = "Unifi Pay"
+    capabilities = Capability.WEBHOOKS
+    """No `REOPEN`: a `requestId` is taken once, and used again it is refused (inferred). No `REFUND`: the vendor's page
+    about it is an empty heading; money goes back by hand, in the vendor's console."""
+    page = PageSources()
+
+    def __init__(
+        self, settings: UnifiPaySettings, *, deadline_s: float, breaker: Breaker | None = None, now: Now = utc_now
+    ) -> None:
+        if settings.country not in ALPHA_3:
+            raise ValueError(f"ONETILL_UNIFI_PAY__COUNTRY: {settings.country!r} is no ISO 3166-1 country")
+        self._settings = settings
+        self._now = now
+        self.deadline_s = deadline_s
+        base = urlsplit(settings.base_url)
+        self._base_path = base.path
+        self._page_schemes = {"https"} if base.scheme == "https" else {"https", "http"}
+        self._http = GatewayHttp(
+            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
+        )
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its calls have not failed in a row."""
+        return not self._http.breaker.is_open
+
+    def check(self, request: ChargeRequest) -> None:
+        """Refuse locally what the contract's §3 and §6 rule out; the message names the field of our API."""
+        self._creation(request)
+
+    async def start(self, request: ChargeRequest) -> Opened:
+        """Open a payment and get the page to send the buyer to. Not to be repeated with the same reference.
+
+        After a lost answer a payment may exist there, but nobody was ever given its page, so nobody can pay it.
+        """
+        answer = await self._request("start", "POST", PAYMENT, encode(self._creation(request)))
+        try:
+            created = read_created(self._accepted(answer))
+        except ValueError as error:
+            raise GatewayTimeout(gateway=self.name) from error
+        if not self._is_page(created.start_page_url):
+            raise GatewayTimeout(gateway=self.name)
+        return Opened({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
+
+    async def look_up(self, question: Question) -> Held:
+        """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.
+
+        Without that id the answer is `ABSENT`, and no call is made: the id comes together with the start page, so whoever
+        lacks the one never got the other, and nothing can be paid there.
+        """
+        ref = question.gateway_ref
+        if ref is None:
+            return Held(Holding.ABSENT)
+        answer = await self._request("look_up", "GET", f"{PAYMENT}/{quote(ref, safe='')}")
+        if answer.status == 404 and is_object(answer.body):
+            return Held(Holding.ABSENT)
+        try:
+            return held_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
+        except ValueError as error:
+            raise GatewayTimeout(gateway=self.name) from error
+
+    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+        """The transaction id. Its companion `status` is anybody's to write, and decides nothing (contract §7 trap 11).
+
+        An id of another form than theirs (a UUID) never becomes part of a path that we sign.
+        """
+        ref = fields.get("transactionId", "")
+        return Brought(gateway_ref=ref if re.fullmatch(r"[0-9A-Za-z_\-]{1,100}", ref) else None)
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._http.close()
+
+    async def _request(self, operation: str, method: str, path: str, body: bytes = b"") -> HttpAnswer:
+        """One call: these bytes are signed, and these bytes are sent (contract §7 trap 5)."""
+        timestamp_ms = (self._now() - EPOCH) // timedelta(milliseconds=1)
+        signed = headers(self._settings, method, self._base_path + path, timestamp_ms, body)
+        kind = {"Content-Type": "application/json"} if body else {}
+        return await self._http.request(
+            operation, method, path, headers={"Accept": "application/json", **kind, **signed}, body=body or None
+        )
+
+    def _accepted(self, answer: HttpAnswer) -> bytes:
+        """The body of a success; the errors of the port for everything else. No call here moves money.
+
+        Only 200 is documented, so the body of any 2xx decides whether it is one.
+        """
+        status = answer.status
+        if 200 <= status < 300:
+            return answer.body
+        if status >= 500 or status == 429:
+            raise GatewayUnavailable(gateway=self.name)
+        said = None if status in {401, 403} else problem_code(answer.body)
+        raise GatewayRefused(gateway=self.name, raw_code=said or str(status))
+
+    def _creation(self, request: ChargeRequest) -> Creation:
+        if request.options:
+            option = min(request.options)
+            raise InvalidRequest((f"gateway_options.{self.name}.{option}", "is not known; Unifi Pay has no options"))
+        return creation_of(request, self._settings.store_id, self._settings.country)
+
+    def _is_page(self, url: str) -> bool:
+        """Whether a browser may be sent there: to a web page, encrypted unless the API itself is not (the simulator)."""
+        if not url.isascii() or not url.isprintable() or " " in url:
+            return False
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            return False
+        return parts.scheme in self._page_schemes and bool(parts.hostname)
