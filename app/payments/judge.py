@@ -74,6 +74,9 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
     if held.reference is None or held.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
     mismatch = _mismatch(payment, held)
+    if mismatch and held.holding is Holding.AWAITING_DEPOSIT:
+        # What has ended is not given back when a deposit comes after all: wait for it, then it goes back whole.
+        return Wait(f"{mismatch}_before_deposit", attention="an account waits for a deposit that does not match")
     if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
         # The lost confirm may still be carried out: an attempt that has ended is not looked at for it any more.
         return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")

@@ -17,11 +17,11 @@ from app.demo.processes import serving
 from app.demo.shop import create_shop
 from app.main import create_app
 from app.ports import free_ports
-from app.settings import Point3Settings, Settings
+from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
 from tests.conftest import TEMPLATE
-from tests.support import Shop
+from tests.support import Shop, every_account
 
 NewBuyer = Callable[..., Awaitable[Buyer]]
 """Opens a fresh browser context; keyword arguments are Playwright's, such as `locale` and `viewport`."""
@@ -30,8 +30,8 @@ _databases = count(1)
 
 
 @asynccontextmanager
-async def open_site(postgres: EmbeddedPostgres, **changes: Any) -> AsyncIterator[World]:
-    """All parts on ports of their own, with a database of their own. `changes` are settings."""
+async def open_site(postgres: EmbeddedPostgres, *, every_gateway: bool = False, **changes: Any) -> AsyncIterator[World]:
+    """All parts on ports of their own, with a database of their own, with Point3 or every gateway. `changes` are settings."""
     name = f"browser_{next(_databases)}"
     postgres.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
     api_port, shop_port = free_ports(), free_ports()
@@ -41,22 +41,16 @@ async def open_site(postgres: EmbeddedPostgres, **changes: Any) -> AsyncIterator
         await simulator.start()
         stack.push_async_callback(simulator.stop)
         account = simulator.gateways["point3"]
-        settings = Settings(
-            _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
-            database_url=postgres.app_url(name),
-            public_url=f"http://127.0.0.1:{api_port}",
-            time_scale=50,
-            log_level="error",
-            point3=Point3Settings.model_validate(
-                {
-                    **account,
-                    "widget_origin": account["base_url"],
-                    "client_business_num": "1234567890",
-                    "client_nickname": "Test shop",
-                    "timeout_s": 2.0,
-                }
-            ),
-            **changes,
+        accounts = every_account(simulator)
+        settings = Settings.model_validate(
+            {
+                "database_url": postgres.app_url(name),
+                "public_url": f"http://127.0.0.1:{api_port}",
+                "time_scale": 50,
+                "log_level": "error",
+                **(accounts if every_gateway else {"point3": accounts["point3"]}),
+                **changes,
+            }
         )
         database = Database(settings.database_url, connections=4)
         await database.open()

@@ -28,6 +28,7 @@ P, A, H = PaymentStatus, AttemptStatus, Holding
 GRACE_ENDS = EXPIRES_AT + CONFIRM_GRACE
 JUST_BEFORE = timedelta(microseconds=1)
 WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.UNSTATED)
+PAYABLE = (H.AUTHORIZED, H.CAPTURED, H.UNSTATED)
 CLOSED = (P.CANCELED, P.REVIEW)
 
 
@@ -43,6 +44,25 @@ def in_status(status: PaymentStatus, one: Attempt, **changes: Any) -> Payment:
 
 class TestIsItOurs:
     """The first questions: is there an answer, and is it about this attempt."""
+
+    @pytest.mark.parametrize("holding", [H.OPEN, H.CAPTURED, H.FAILED, H.CANCELED])
+    def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(self, holding: Holding) -> None:
+        judged = verdict(payment(), held(holding, doubt="paid and discount are not the whole"))
+        assert judged == Wait("contradictory_look_up", attention="paid and discount are not the whole")
+
+    def test_money_of_another_store_goes_back(self) -> None:
+        judged = verdict(payment(), held(H.CAPTURED, is_own_store=False))
+        assert judged == Decide(A.REJECTED, "store_mismatch", Failure("store_mismatch"), gives_back=True)
+        assert isinstance(verdict(payment(), held(H.CAPTURED, is_own_store=True)), Decide)
+
+    def test_a_deposit_that_will_not_match_is_waited_for_and_then_given_back(self) -> None:
+        wrong = {"amount": Money(1, "KRW")}
+        judged = verdict(payment(), held(H.AWAITING_DEPOSIT, **wrong))
+        assert isinstance(judged, Wait)
+        assert judged.attention
+        after = verdict(payment(attempt(A.AWAITING_DEPOSIT)), held(H.CAPTURED, **wrong))
+        assert isinstance(after, Decide)
+        assert after.gives_back
 
     @pytest.mark.parametrize("status", A)
     def test_a_status_that_nobody_knows_is_never_success_and_calls_a_person(self, status: AttemptStatus) -> None:
@@ -92,7 +112,7 @@ class TestIsItTheRightMoney:
             (Money(1, "JPY"), "currency_mismatch"),
         ],
     )
-    @pytest.mark.parametrize("holding", WITH_MONEY)
+    @pytest.mark.parametrize("holding", PAYABLE)
     def test_money_that_differs_is_rejected_and_goes_back_if_it_moved(
         self, holding: Holding, amount: Money, reason: str
     ) -> None:
@@ -108,7 +128,7 @@ class TestIsItTheRightMoney:
         shown = held(H.CAPTURED, reference="another", amount=Money(1, "KRW"))
         assert verdict(payment(), shown) == NotOurs("order_id")
 
-    @pytest.mark.parametrize("holding", WITH_MONEY)
+    @pytest.mark.parametrize("holding", PAYABLE)
     def test_test_money_never_pays_a_live_payment(self, holding: Holding) -> None:
         judged = verdict(payment(mode="live"), held(holding, is_live=False))
         assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=holding is H.CAPTURED)

@@ -21,7 +21,7 @@ from app.domain.states import (
     PaymentStatus,
 )
 from app.payments.records import Attempt, Payment
-from app.payments.steps import Event, Step, step
+from app.payments.steps import LATE_LOOKS, LATE_MONEY, Event, Step, late_look, step
 from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment
 from tests.unit.properties import thorough
 
@@ -300,3 +300,32 @@ class TestRecords:
     def test_a_payment_is_known_outside_by_its_prefix_and_hex(self) -> None:
         assert payment().public_id == f"pay_{PAYMENT_ID.hex}"
         assert payment().created_at == CREATED_AT
+
+
+class TestLateMoney:
+    """An attempt whose window alone moves money is looked at after its end."""
+
+    @pytest.mark.parametrize("to", [A.FAILED, A.EXPIRED, A.CANCELED])
+    def test_it_is_looked_at_again_after_its_end(self, to: AttemptStatus) -> None:
+        done = move(payment(expires_at=NOW + timedelta(hours=9)), to, late_money=LATE_MONEY)
+        assert done.attempt.next_check_at == NOW + LATE_MONEY
+
+    @pytest.mark.parametrize("to", [A.CAPTURED, A.REJECTED])
+    def test_money_that_has_come_is_not_looked_for(self, to: AttemptStatus) -> None:
+        assert move(payment(status=P.CANCELED), A.REJECTED, late_money=LATE_MONEY).attempt.next_check_at is None
+        assert move(payment(), to, late_money=LATE_MONEY).attempt.next_check_at in {None, EXPIRES_AT}
+
+    def test_where_we_confirm_nobody_looks(self) -> None:
+        assert move(payment(status=P.CANCELED), A.CANCELED).attempt.next_check_at is None
+
+    def test_the_looks_end(self) -> None:
+        stored, moment, looks = payment(), NOW, []
+        while (at := late_look(stored, moment, 1.0)) is not None:
+            looks.append(at)
+            moment = at
+        assert looks == [EXPIRES_AT + wait for wait in LATE_LOOKS]
+
+    def test_another_reference_of_a_capture_is_bound_too(self) -> None:
+        stored = payment(attempt(A.FAILED, gateway_ref="first"))
+        assert move(stored, A.CAPTURED, gateway_ref="second").binds_ref
+        assert not move(stored, A.CAPTURED, gateway_ref="first").binds_ref

@@ -23,6 +23,7 @@ from app.gateways.unifi_pay.countries import ALPHA_3
 from app.gateways.unifi_pay.signing import headers
 from app.gateways.unifi_pay.wire import (
     Creation,
+    Unreadable,
     creation_of,
     encode,
     held_of,
@@ -79,7 +80,7 @@ class UnifiPay:
         answer = await self._request("start", "POST", PAYMENT, encode(self._creation(request)))
         try:
             created = read_created(self._accepted(answer))
-        except ValueError as error:
+        except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
         if not self._is_page(created.start_page_url):
             raise GatewayTimeout(gateway=self.name)
@@ -99,7 +100,7 @@ class UnifiPay:
             return Held(Holding.ABSENT)
         try:
             return held_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
-        except ValueError as error:
+        except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:

@@ -22,4 +22,4 @@ _PAIRS = """
     VN:VNM VU:VUT WF:WLF WS:WSM YE:YEM YT:MYT ZA:ZAF ZM:ZMB ZW:ZWE
 """
 
-ALPHA_3: dict[str, str] = {alpha_2: alpha_3 for alpha_2, alpha_3 in (pair.split(":") for pair in _PAIRS.split())}
+ALPHA_3: dict[str, str] = dict(pair.split(":") for pair in _PAIRS.split())

@@ -19,6 +19,10 @@ LARGEST_EXPONENT = 30
 """No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""
 
 
+class Unreadable(Exception):
+    """An answer that does not say what it must, or says it in another form. It counts as lost."""
+
+
 class Line(msgspec.Struct, frozen=True):
     """One entry of `items`, the only place where an amount is sent. The wire knows no quantity."""
 
@@ -63,7 +67,7 @@ class Shown(msgspec.Struct, rename="camel", frozen=True):
 class Problem(msgspec.Struct, frozen=True):
     """An error's body, as another API of the vendor writes it (inferred); none of it is required."""
 
-    code: str | int | None = None
+    code: object = None
 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -133,22 +137,22 @@ def _alpha_3(country: str) -> str:
 
 
 def read_created(body: bytes) -> Created:
-    """Raises ValueError for anything but a start page and an id."""
+    """Raises Unreadable for anything but a start page and an id."""
     try:
         created = _created.decode(body)
-    except RecursionError as error:
-        raise ValueError("nested without end") from error
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("not an answer to a creation") from error
     if not created.transaction_id:
-        raise ValueError("transactionId is empty")
+        raise Unreadable("transactionId is empty")
     return created
 
 
 def read_shown(body: bytes) -> Shown:
-    """Raises ValueError for anything but a payment with a status, and for fields of wrong types."""
+    """Raises Unreadable for anything but a payment with a status, and for fields of wrong types."""
     try:
         return _shown.decode(body)
-    except (ArithmeticError, RecursionError) as error:  # a number that no Decimal holds; nested without end
-        raise ValueError("not a look-up's answer") from error
+    except (ValueError, ArithmeticError, RecursionError) as error:  # arithmetic: a number that no Decimal holds
+        raise Unreadable("not an answer to a look-up") from error
 
 
 def is_object(body: bytes) -> bool:
@@ -159,7 +163,7 @@ def is_object(body: bytes) -> bool:
 def problem_code(body: bytes) -> str | None:
     """The vendor's own word for a refusal, where it says one in a short plain form."""
     problem = _read_problem(body)
-    code = str(problem.code) if problem and problem.code is not None else ""
+    code = str(problem.code) if problem and isinstance(problem.code, (str, int)) else ""
     return code if re.fullmatch(r"[0-9A-Za-z_.\-]{1,60}", code) else None
 
 
@@ -171,7 +175,7 @@ def _read_problem(body: bytes) -> Problem | None:
 
 
 def held_of(shown: Shown, asked: str, own_store_id: str) -> Held:
-    """A look-up's answer in our words. Raises ValueError when an amount is neither a text nor a number."""
+    """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number."""
     holding = holding_of(shown.status)
     order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
     amount, doubt = _amount(order, shown.order_currency_code)
@@ -208,7 +212,7 @@ def _plain(value: object) -> str | None:
         return f"{value:f}"
     if type(value) is int:
         return str(value)
-    raise ValueError(f"an amount is a text or a number, got {type(value).__name__}")
+    raise Unreadable(f"an amount is a text or a number, got {type(value).__name__}")
 
 
 def _amount(order: str | None, currency: str | None) -> tuple[Money | None, str | None]:
@@ -226,14 +230,17 @@ def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | Non
 
     Inferred: no document states the relation, and for that reason a difference is shown to a person (contract §4).
     """
-    if shown.pay_currency_code not in {None, shown.order_currency_code}:
-        return "the look-up states another currency paid than ordered"
     if amount is None:
         return None  # the judge waits for an amount, whatever was paid
+    if shown.pay_currency_code not in {None, amount.currency}:
+        return "the look-up states another currency paid than ordered"
     if pay is None:
         return "the look-up says that it is paid, and not how much"
     try:
-        paid, given = Money.from_major(pay, amount.currency), Money.from_major(discount or "0", amount.currency)
+        paid, given = (
+            Money.from_major(pay, amount.currency),
+            Money.from_major("0" if discount is None else discount, amount.currency),
+        )
     except ValueError:
         return "the look-up states a paid amount or a discount that is no exact amount"
     if paid.minor < 0 or given.minor < 0 or paid.minor + given.minor != amount.minor:

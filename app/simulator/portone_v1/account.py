@@ -16,3 +16,5 @@ class PortOneV1Account:
     """What kind of channel payments come through: TEST ones have `sandbox: true`."""
     webhook_url: str | None = None
     """The address in the console, for payments that bring no `notice_url`."""
+    webhook_format: Literal["json", "form"] = "json"
+    """The content type of webhooks, as chosen in the console."""

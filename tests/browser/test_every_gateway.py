@@ -1,0 +1,181 @@
+"""A buyer pays at each of the four gateways: at a desk in its window, on a phone by leaving and coming back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Frame, Page, expect
+
+from app.db.embedded import EmbeddedPostgres
+from tests.browser.conftest import open_site
+from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Witness, World, origin_of
+from tests.flows.gateways.orders import BY_NAME
+
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
+}
+DESK: dict[str, Any] = {}
+FOUR = ("point3", "portone_v1", "portone_v2", "unifi_pay")
+every_gateway = pytest.mark.parametrize("gateway", FOUR)
+every_device = pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One buyer, one payment."""
+
+    page: Page
+    world: World
+    witness: Witness
+    payment: dict[str, Any]
+
+    async def window(self, gateway: str) -> Frame:
+        """The gateway's window: a frame of our page, or the page itself after a redirect."""
+        origin = origin_of(self.world.shop.simulator.gateways[gateway]["base_url"])
+        for _ in range(PATIENCE_MS // 50):
+            for frame in self.page.frames:
+                if origin_of(frame.url) == origin and await frame.locator("#pay").count():
+                    return frame
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no window of {gateway}: {[frame.url for frame in self.page.frames]}")
+
+    async def chooses(self, gateway: str, button: str, scenario: str = "") -> None:
+        """Use the gateway's window as the scenario says."""
+        window = await self.window(gateway)
+        if scenario:
+            await window.locator("#scenario").select_option(scenario)
+        await window.locator(button).click()
+
+    async def sees(self, state: str) -> None:
+        await expect(self.page.locator("#checkout")).to_have_attribute("data-state", state)
+
+    async def stored(self) -> dict[str, Any]:
+        return await self.world.shop.get(self.payment)
+
+
+@pytest.fixture(scope="module")
+async def four(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
+    async with open_site(postgres, every_gateway=True) as site:
+        yield site
+
+
+@pytest.fixture
+async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    contexts: list[BrowserContext] = []
+    witnesses: list[Witness] = []
+
+    async def visit(gateway: str, device: dict[str, Any], **changes: Any) -> Visit:
+        context = await chromium.new_context(locale="en-US", **device)
+        context.set_default_timeout(PATIENCE_MS)
+        await context.add_init_script(COUNT_SENTINELS)
+        contexts.append(context)
+        witness = Witness(context)
+        witnesses.append(witness)
+        payment = await four.shop.create(**BY_NAME[gateway].order | changes)
+        page = await context.new_page()
+        await page.goto(payment["checkout_url"])
+        return Visit(page, four, witness, payment)
+
+    yield visit
+    for context in contexts:
+        await context.close()
+    for witness in witnesses:
+        assert witness.surprises == []
+
+
+@every_device
+@every_gateway
+async def test_a_buyer_pays(visit: Any, gateway: str, device: dict[str, Any]) -> None:
+    buyer = await visit(gateway, device)
+    await buyer.chooses(gateway, "#pay")
+    await buyer.sees("paid")
+    stored = await buyer.stored()
+    truth = await buyer.world.shop.journal(buyer.payment)
+    assert (stored["status"], stored["captured_amount"]) == ("paid", buyer.payment["amount"])
+    assert (truth["captures"], truth["amount"]) == (1, buyer.payment["amount"])
+
+
+@every_device
+@every_gateway
+async def test_a_paid_buyer_comes_to_the_shop(visit: Any, four: World, gateway: str, device: dict[str, Any]) -> None:
+    buyer = await visit(gateway, device, return_url=f"{four.storefront}/?paid")
+    await buyer.chooses(gateway, "#pay")
+    await buyer.page.wait_for_url(f"{four.storefront}/?paid")
+    assert (await buyer.stored())["status"] == "paid"
+
+
+@every_device
+@every_gateway
+async def test_a_refused_card_leaves_the_order_open_and_offers_the_others(
+    visit: Any, gateway: str, device: dict[str, Any]
+) -> None:
+    changes = {"customer": BY_NAME["portone_v2"].order["customer"]}
+    buyer = await visit(gateway, device, **changes)
+    await buyer.chooses(gateway, "#decline")
+    await expect(buyer.page.locator("#checkout")).to_have_attribute("data-state", "declined")
+    other = "PortOne V2" if gateway != "portone_v2" else "Point3"
+    await buyer.page.get_by_role("button", name=f"Pay with {other}").click()
+    await buyer.chooses("portone_v2" if gateway != "portone_v2" else "point3", "#pay")
+    await buyer.sees("paid")
+    stored = await buyer.stored()
+    assert [attempt["status"] for attempt in stored["attempts"]] == ["failed", "captured"]
+    assert stored["captured_amount"] == buyer.payment["amount"]
+
+
+@pytest.mark.parametrize("gateway", ["portone_v1", "portone_v2"])
+async def test_a_window_that_was_closed_can_be_opened_again(visit: Any, gateway: str) -> None:
+    buyer = await visit(gateway, DESK)
+    await buyer.chooses(gateway, "#leave")
+    await buyer.sees("closed")
+    await buyer.page.locator("#retry").click()
+    await buyer.chooses(gateway, "#pay")
+    await buyer.sees("paid")
+    assert (
+        sum(
+            row["captures"]
+            for row in await buyer.world.shop.sim("GET", f"/_sim/journal?gateway={gateway}")
+            if row["reference"].startswith(buyer.payment["id"][4:])
+        )
+        == 1
+    )
+
+
+async def test_back_from_the_gateways_page_does_not_lead_away_again(visit: Any) -> None:
+    buyer = await visit("unifi_pay", PHONE)
+    await buyer.window("unifi_pay")
+    await buyer.page.go_back()
+    await buyer.sees("closed")
+    await buyer.page.locator("#retry").click()
+    await buyer.chooses("unifi_pay", "#pay")
+    await buyer.sees("paid")
+
+
+@pytest.mark.parametrize("gateway", ["portone_v1", "portone_v2"])
+async def test_a_script_that_does_not_come_is_said_and_charges_nobody(visit: Any, four: World, gateway: str) -> None:
+    buyer = await visit(gateway, DESK)
+    buyer.witness.expect("net::ERR_FAILED")
+    script = four.shop.simulator.gateways[gateway]["script_url"]
+    await buyer.page.route(script, lambda route: route.abort())
+    await buyer.page.goto(buyer.payment["checkout_url"])
+    await buyer.page.reload()
+    await expect(buyer.page.locator("#checkout")).to_have_attribute("data-state", "unopened")
+    await expect(buyer.page.locator("#retry")).to_be_visible()
+
+
+@every_gateway
+async def test_the_policy_lets_in_one_gateways_script_only(visit: Any, four: World, gateway: str) -> None:
+    buyer = await visit(gateway, DESK)
+    answer = await buyer.page.request.get(buyer.payment["checkout_url"], headers={"Accept": "text/html"})
+    policy = dict(part.split(" ", 1) for part in answer.headers["content-security-policy"].split("; "))
+    accounts = four.shop.simulator.gateways
+    scripts = {name: origin_of(account["script_url"]) for name, account in accounts.items() if "script_url" in account}
+    for name, origin in scripts.items():
+        assert (origin in policy["script-src"]) == (name == gateway)
+    assert "unsafe-inline" not in policy["script-src"]
+    assert "https:" not in policy["script-src"].split()
+    assert policy["base-uri"] == "'none'"

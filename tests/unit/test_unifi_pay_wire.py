@@ -1,0 +1,354 @@
+"""How Unifi Pay's shapes, words and amounts are read and written, without a call."""
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import InvalidRequest
+from app.domain.money import Money
+from app.gateways.port import ChargeRequest, Customer, Held, Holding, Item
+from app.gateways.unifi_pay.codes import HOLDING, holding_of
+from app.gateways.unifi_pay.countries import ALPHA_3
+from app.gateways.unifi_pay.wire import (
+    MAX_MINOR,
+    Unreadable,
+    creation_of,
+    encode,
+    held_of,
+    is_object,
+    problem_code,
+    read_created,
+    read_shown,
+)
+from tests.unit.properties import thorough
+
+PAID: dict[str, Any] = {
+    "status": "CONFIRMED",
+    "orderId": "order1",
+    "storeId": "store_1",
+    "transactionId": "t1",
+    "orderAmount": "12.34",
+    "payAmount": 12.34,
+    "discountAmount": 0,
+    "payCurrencyCode": "USD",
+    "orderCurrencyCode": "USD",
+}
+
+
+def charge(minor: int = 1234, currency: str = "USD", **more: Any) -> ChargeRequest:
+    return ChargeRequest(
+        reference="order1",
+        amount=Money(minor, currency),
+        order_name="바이올렛 젤리",
+        expires_at=datetime(2026, 11, 21, tzinfo=UTC),
+        return_url="https://shop.example/return",
+        webhook_url="https://shop.example/callback",
+        **more,
+    )
+
+
+def sent(request: ChargeRequest) -> dict[str, Any]:
+    decoded: dict[str, Any] = json.loads(encode(creation_of(request, "store_1", "KR")), parse_float=Decimal)
+    return decoded
+
+
+def held(body: bytes | None = None, asked: str = "t1", **changes: object) -> Held:
+    """What is read from the paid payment with these members changed; one that is None is left out."""
+    members = {name: value for name, value in (PAID | changes).items() if value is not None}
+    return held_of(read_shown(body or json.dumps(members).encode()), asked, "store_1")
+
+
+def raw(**members: str) -> bytes:
+    """The paid payment with these members as they stand on the wire, digit by digit."""
+    texts = {name: json.dumps(value) for name, value in PAID.items()} | members
+    return ("{" + ",".join(f'"{name}":{text}' for name, text in texts.items()) + "}").encode()
+
+
+class TestCreation:
+    def test_the_body_has_every_field_of_the_contract_and_nothing_else(self) -> None:
+        assert encode(creation_of(charge(), "store_1", "KR")).decode() == (
+            '{"items":[{"name":"바이올렛 젤리","price":12.34}],"orderId":"order1","storeId":"store_1",'
+            '"requestId":"order1","returnUrl":"https://shop.example/return",'
+            '"callbackUrl":"https://shop.example/callback","countryCode":"KOR","orderCurrencyCode":"USD"}'
+        )
+
+    @thorough
+    @given(st.integers(1, MAX_MINOR))
+    def test_every_amount_goes_out_exactly(self, minor: int) -> None:
+        (line,) = sent(charge(minor))["items"]
+        assert Decimal(line["price"]) * 100 == minor
+
+    def test_the_shops_items_are_the_lines(self) -> None:
+        items = (Item("Mug", 1, 1000), Item("Coaster", 3, 78), Item("Sticker", 2, 0))
+        assert sent(charge(items=items))["items"] == [
+            {"name": "Mug", "price": Decimal("10.00")},
+            {"name": "Coaster × 3", "price": Decimal("2.34")},
+        ]
+
+    @thorough
+    @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 10_000)), min_size=1, max_size=8))
+    def test_the_lines_always_add_up_to_the_amount(self, pairs: list[tuple[int, int]]) -> None:
+        total = sum(quantity * unit for quantity, unit in pairs)
+        items = tuple(Item("x", quantity, unit) for quantity, unit in pairs)
+        if total == 0:
+            with pytest.raises(InvalidRequest):
+                creation_of(charge(1, items=items), "s", "KR")
+            return
+        lines = sent(charge(total, items=items))["items"]
+        assert sum(Decimal(line["price"]) for line in lines) * 100 == total
+        assert all(line["price"] for line in lines)
+
+    @pytest.mark.parametrize(
+        ("request_", "field"),
+        [
+            (charge(1234, "KRW"), "currency"),
+            (charge(1234, "EUR"), "currency"),
+            (charge(0), "amount"),
+            (charge(-5), "amount"),
+            (charge(MAX_MINOR + 1), "amount"),
+            (charge(items=(Item("Mug", 1, 1233),)), "items"),
+            (charge(items=(Item("Mug", 2, 1234),)), "items"),
+            (charge(items=(Item("Free", 9, 0),)), "items"),
+            (charge(customer=Customer(country="XX")), "customer.country"),
+            (charge(customer=Customer(country="kr")), "customer.country"),
+            (charge(customer=Customer(country="KOR")), "customer.country"),
+        ],
+    )
+    def test_what_it_cannot_take_is_refused_by_the_field_of_our_api(self, request_: ChargeRequest, field: str) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            creation_of(request_, "store_1", "KR")
+        ((name, message),) = refused.value.errors
+        assert name == field
+        assert message
+
+    def test_the_largest_and_the_smallest_order_pass(self) -> None:
+        assert sent(charge(1))["items"][0]["price"] == Decimal("0.01")
+        assert sent(charge(MAX_MINOR))["items"][0]["price"] == Decimal("999999.00")
+
+    @pytest.mark.parametrize(
+        ("country", "code"), [("JP", "JPN"), ("TH", "THA"), ("GB", "GBR"), ("CH", "CHE"), (None, "KOR")]
+    )
+    def test_the_country_goes_out_with_three_letters(self, country: str | None, code: str) -> None:
+        assert sent(charge(customer=Customer(country=country)))["countryCode"] == code
+
+    def test_the_table_of_countries_is_whole(self) -> None:
+        assert len(ALPHA_3) == len(set(ALPHA_3.values())) == 249
+        assert all(len(two) == 2 and len(three) == 3 and (two + three).isupper() for two, three in ALPHA_3.items())
+
+
+class TestCreated:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            b"",
+            b"null",
+            b"{}",
+            b'{"startPageUrl":"https://x"}',
+            b'{"transactionId":"t1"}',
+            b'{"startPageUrl":"https://x","transactionId":""}',
+            b'{"startPageUrl":"https://x","transactionId":1}',
+            b'{"startPageUrl":null,"transactionId":"t1"}',
+            b'{"data":{"startPageUrl":"https://x","transactionId":"t1"}}',
+            b'{"x":' + b"[" * 100_000,
+        ],
+    )
+    def test_less_than_a_page_and_an_id_is_no_answer(self, body: bytes) -> None:
+        with pytest.raises(Unreadable):
+            read_created(body)
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(
+        ("word", "holding"),
+        [
+            ("CONFIRMED", Holding.CAPTURED),
+            ("PAYMENT_CONFIRMED", Holding.CAPTURED),
+            (" confirmed ", Holding.CAPTURED),
+            ("FAILED", Holding.FAILED),
+            ("CANCELED", Holding.CANCELED),
+            ("CANCELLED", Holding.CANCELED),
+            ("CREATED", Holding.OPEN),
+            ("PENDING", Holding.OPEN),
+            ("PAYMENT_REQUESTED", Holding.OPEN),
+            ("PAID", Holding.OPEN),
+            ("REFUNDED", Holding.OPEN),
+            ("UNCONFIRMED", Holding.OPEN),
+            ("CONFIRMED_", Holding.OPEN),
+            ("", Holding.OPEN),
+        ],
+    )
+    def test_a_word_means_what_the_table_says_and_every_other_is_open(self, word: str, holding: Holding) -> None:
+        assert holding_of(word) is holding
+
+    def test_two_words_say_that_the_money_moved(self) -> None:
+        paid = [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED]
+        assert paid == ["CONFIRMED", "PAYMENT_CONFIRMED"]
+
+    def test_a_failure_says_their_word(self) -> None:
+        failure = held(status="FAILED").failure
+        assert failure is not None
+        assert (failure.code, failure.raw_code) == ("declined", "FAILED")
+        assert held(status="CANCELED").failure is None
+
+
+class TestHeld:
+    def test_a_whole_answer_is_read(self) -> None:
+        found = held()
+        assert found == Held(
+            Holding.CAPTURED,
+            reference="order1",
+            gateway_ref="t1",
+            amount=Money(1234, "USD"),
+            is_own_store=True,
+            evidence={
+                "status": "CONFIRMED",
+                "transactionId": "t1",
+                "orderId": "order1",
+                "orderAmount": "12.34",
+                "orderCurrencyCode": "USD",
+                "payAmount": "12.34",
+                "payCurrencyCode": "USD",
+                "discountAmount": "0",
+            },
+        )
+
+    @pytest.mark.parametrize(
+        ("missing", "unknown"),
+        [
+            ("orderId", "reference"),
+            ("transactionId", "gateway_ref"),
+            ("storeId", "is_own_store"),
+            ("orderAmount", "amount"),
+            ("orderCurrencyCode", "amount"),
+        ],
+    )
+    def test_what_is_not_told_stays_unknown(self, missing: str, unknown: str) -> None:
+        for found in (held(**{missing: None}), held(raw(**{missing: "null"}))):
+            told = {
+                name: getattr(found, name)
+                for name in ("reference", "gateway_ref", "is_own_store", "amount")
+                if getattr(found, name) is None
+            }
+            assert list(told) == [unknown]
+            assert found.doubt is None
+
+    def test_another_store_is_told(self) -> None:
+        assert held(storeId="store_2").is_own_store is False
+
+    @pytest.mark.parametrize(
+        ("told", "minor"),
+        [
+            ('"12.34"', 1234),
+            ('"12.340"', 1234),
+            ('"12"', 1200),
+            ('"0.01"', 1),
+            ('"999999.00"', 99_999_900),
+            ("12.34", 1234),
+            ("12.340000000000000000000000", 1234),
+            ("1234", 123_400),
+            ("1.234E+1", 1234),
+            ("1E+2", 10_000),
+            ("12.345", None),
+            ('"12.345"', None),
+            ("0.1000000000000000055511151231257827", None),
+            ('"12,34"', None),
+            ('"1e2"', None),
+            ('"１２"', None),
+            ('" 12 "', None),
+            ('"1_000"', None),
+            ('"NaN"', None),
+            ('""', None),
+        ],
+    )
+    def test_an_order_amount_is_exact_or_in_doubt_and_never_rounded(self, told: str, minor: int | None) -> None:
+        found = held(raw(orderAmount=told, status='"CREATED"'))
+        assert found.amount == (None if minor is None else Money(minor, "USD"))
+        assert (found.doubt is None) is (minor is not None)
+
+    @pytest.mark.parametrize(
+        "told", ["true", "[]", "{}", '["12.34"]', "1e999999", "9" * 5000, "1e-99999999999999999999"]
+    )
+    @pytest.mark.parametrize("field", ["orderAmount", "payAmount", "discountAmount"])
+    def test_an_amount_of_another_type_makes_the_answer_unreadable(self, field: str, told: str) -> None:
+        with pytest.raises(Unreadable):
+            held(raw(**{field: told}))
+
+    @pytest.mark.parametrize("field", ["status", "orderId", "storeId", "transactionId", "orderCurrencyCode"])
+    @pytest.mark.parametrize("told", ["1", "true", "[]", "{}", "12.5"])
+    def test_a_field_of_another_type_makes_the_answer_unreadable(self, field: str, told: str) -> None:
+        with pytest.raises(Unreadable):
+            held(raw(**{field: told}))
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b'"CONFIRMED"', raw(status="null"), b"[" * 100_000])
+    def test_an_answer_without_a_status_is_none(self, body: bytes) -> None:
+        with pytest.raises(Unreadable):
+            read_shown(body)
+
+    def test_members_that_nobody_knows_are_passed_over(self) -> None:
+        assert held(items=[{"name": "x", "price": 1}], fee={"a": [1.5]}, type="PURCHASE") == held()
+
+    @pytest.mark.parametrize(("currency", "told", "minor"), [("KRW", "12000", 12_000), ("EUR", "12.34", 1234)])
+    def test_another_currency_is_reported_as_it_is(self, currency: str, told: str, minor: int) -> None:
+        found = held(orderCurrencyCode=currency, payCurrencyCode=currency, orderAmount=told, payAmount=float(told))
+        assert (found.amount, found.doubt) == (Money(minor, currency), None)
+
+    @pytest.mark.parametrize(
+        ("pay", "discount"),
+        [("12.34", "0"), ("12.3", "0.04"), ("0", "12.34"), ('"12.34"', "null"), ("12.340", "0.00"), ("2.34", "1E+1")],
+    )
+    def test_what_was_paid_and_the_discount_make_up_the_order(self, pay: str, discount: str) -> None:
+        found = held(raw(payAmount=pay, discountAmount=discount))
+        assert (found.amount, found.doubt) == (Money(1234, "USD"), None)
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"payAmount": "12.33"},
+            {"payAmount": "12.34", "discountAmount": "0.01"},
+            {"payAmount": "13.34", "discountAmount": "-1"},
+            {"payAmount": "-1", "discountAmount": "13.34"},
+            {"payAmount": "12.339999999999999857891452847979962825775146484375"},
+            {"payAmount": "null"},
+            {"payAmount": '"free"'},
+            {"discountAmount": '""'},
+            {"payCurrencyCode": '"KRW"'},
+            {"payCurrencyCode": '"usd"'},
+            {"transactionId": '"t2"'},
+            {"transactionId": '""'},
+            {"orderCurrencyCode": '"XXX"'},
+        ],
+    )
+    def test_a_contradiction_is_a_doubt_that_a_person_reads(self, changes: dict[str, str]) -> None:
+        assert held(raw(**changes)).doubt
+
+    def test_before_it_is_paid_nothing_needs_to_add_up(self) -> None:
+        for status in ("CREATED", "FAILED", "CANCELED"):
+            assert held(status=status, payAmount=0, payCurrencyCode=None).doubt is None
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("body", "code", "is_own"),
+        [
+            (b'{"code":"DUPLICATED_REQUEST","message":"no"}', "DUPLICATED_REQUEST", True),
+            (b'{"code":4001}', "4001", True),
+            (b"{}", None, True),
+            (b'{"code":null}', None, True),
+            (b'{"code":{"a":1}}', None, True),
+            (b'{"code":"a person, with a name"}', None, True),
+            (b'{"code":""}', None, True),
+            (b'{"code":"' + b"x" * 61 + b'"}', None, True),
+            (b"<h1>Not Found</h1>", None, False),
+            (b"[]", None, False),
+            (b"", None, False),
+            (b"[" * 100_000, None, False),
+        ],
+    )
+    def test_the_vendors_word_is_taken_where_it_is_one(self, body: bytes, code: str | None, is_own: bool) -> None:
+        assert problem_code(body) == code
+        assert is_object(body) is is_own
