@@ -7,6 +7,8 @@ from app.domain.routing import RoutingRule
 from app.gateways.breaker import OPEN_S, Breaker
 from app.gateways.point3.adapter import Point3
 from app.gateways.port import ChargeRequest, Gateway
+from app.gateways.portone_v1.adapter import PortOneV1
+from app.gateways.unifi_pay.adapter import UnifiPay
 from app.settings import Settings
 
 ChargeFor = Callable[[Gateway], ChargeRequest]
@@ -88,4 +90,10 @@ def build(settings: Settings) -> Registry:
     gateways: list[Gateway] = []
     if own := settings.point3:
         gateways.append(Point3(own, deadline_s=settings.deadline(own.timeout_s), breaker=Breaker(breaker_s)))
+    if v1 := settings.portone_v1:
+        is_live = settings.mode == "live"
+        deadline_s = settings.deadline(v1.timeout_s)
+        gateways.append(PortOneV1(v1, deadline_s=deadline_s, breaker=Breaker(breaker_s), is_live_deployment=is_live))
+    if unifi := settings.unifi_pay:
+        gateways.append(UnifiPay(unifi, deadline_s=settings.deadline(unifi.timeout_s), breaker=Breaker(breaker_s)))
     return Registry(gateways, settings.routing)

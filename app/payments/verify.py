@@ -19,7 +19,7 @@ from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.payments.charges import tax_of
 from app.payments.give_back import GiveBack
-from app.payments.judge import Confirm, Decide, NotOurs, judge
+from app.payments.judge import Confirm, Decide, NotOurs, Wait, judge
 from app.payments.recorder import Inquiry, Outcome, Reading, Recorder, outcome_of
 from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository, RefAlreadyClaimed
@@ -119,6 +119,8 @@ class Verifier:
         found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
         reading = replace(reading, attempt=found)
         verdict = judge(payment, found, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
+        if isinstance(verdict, Confirm) and not _can_confirm(reading):
+            verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
         if not isinstance(verdict, Confirm):
             return await self._recorder.conclude(reading, verdict, held, inquiry)
         ref = held.gateway_ref or reading.ref
@@ -227,8 +229,15 @@ def _confirm_request(reading: Reading, ref: str) -> ConfirmRequest:
     )
 
 
+def _can_confirm(reading: Reading) -> bool:
+    needs_token = Capability.CONFIRM_BY_TOKEN in reading.gateway.capabilities
+    return isinstance(reading.gateway, Confirming) and (reading.token is not None or not needs_token)
+
+
 def _shows_unconfirmed(gateway: Gateway) -> bool:
-    return Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities
+    """Whether "absent" means that it is gone: a look-up answers before confirm, or there is no confirm to wait for."""
+    capabilities = gateway.capabilities
+    return Capability.LOOK_UP_BEFORE_CONFIRM in capabilities or Capability.CONFIRM not in capabilities
 
 
 def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, Brought]) -> Attempt | None:

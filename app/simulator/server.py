@@ -96,7 +96,7 @@ class Simulator:
         try:
             sockets[""] = _listen(self.settings.host, self.settings.port)
             for name in self.twins:
-                sockets[name] = _listen(self.settings.host, self._ports[name])
+                sockets[name] = _listen(self.settings.host, self._ports.get(name, 0))
         except OSError:
             for opened in sockets.values():
                 opened.close()

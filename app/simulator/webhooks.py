@@ -135,7 +135,7 @@ class WebhookSender:
             self._start()
 
     def _start(self) -> None:
-        if not self._is_closed and self._pump is None:
+        if self._pump is None:
             self._pump = self._run_task(self._run())
 
     def _run_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

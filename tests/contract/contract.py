@@ -280,11 +280,11 @@ class GatewayContract(FaultContract):
     async def test_a_lost_answer_to_a_refund_is_found_by_the_look_up(
         self, make: Make, hands: Hands, charge: ChargeRequest
     ) -> None:
-        patient = make()
+        patient, impatient = make(), refunding(make(deadline_s=IMPATIENT_S))
         ref = await self.captured(patient, hands, charge)
         await hands.plan("accept_then_hang", call="cancel")
         with pytest.raises(GatewayTimeout):
-            await refunding(make(deadline_s=IMPATIENT_S)).refund(refund_of(charge, ref))
+            await impatient.refund(refund_of(charge, ref))
         held = await patient.look_up(question(charge, ref))
         assert held.holding in {Holding.CANCELING, Holding.CANCELED}
 

@@ -93,7 +93,7 @@ class V2Driver:
     async def confirm(self, token: str, reference: str = "order1", **body: object) -> httpx.Response:
         return await self.http.post(self.path(reference, "confirm"), json={"paymentToken": token, **body})
 
-    async def listed(self, page: Json | None = None, **filters: object) -> httpx.Response:
+    async def listed(self, page: Json | None = None, /, **filters: object) -> httpx.Response:
         body = {"page": page or {}, "filter": filters}
         return await self.http.get("/payments", params={"requestBody": json.dumps(body)})
 
@@ -114,6 +114,9 @@ class V2Driver:
 
     async def journal(self) -> list[Json]:
         return list((await self.admin.get("/_sim/journal", params={"gateway": "portone_v2"})).json())
+
+    async def calls(self) -> list[Json]:
+        return list((await self.admin.get("/_sim/calls", params={"gateway": "portone_v2"})).json())
 
     async def truth(self, reference: str = "order1") -> Json:
         (row,) = [row for row in await self.journal() if row["reference"] == reference]
@@ -148,14 +151,19 @@ class Heard:
 
 
 class Shop:
-    """A real HTTP server that hears webhooks, and answers each with the next of `statuses`, else 200."""
+    """A real HTTP server that hears webhooks, and answers each with the next of `statuses`, else 200.
 
-    def __init__(self) -> None:
+    Every GET is answered with `html`, the shop's page.
+    """
+
+    def __init__(self, html: str = "") -> None:
+        self._html = html
         self.heard: list[Heard] = []
         self.statuses: list[int] = []
-        self.url = ""
+        self.origin = self.url = ""
         self._news = asyncio.Condition()
         app = web.Application()
+        app.router.add_get("/{tail:.*}", self._page)
         app.router.add_post("/{tail:.*}", self._hear)
         self._runner = web.AppRunner(app)
 
@@ -164,7 +172,8 @@ class Shop:
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
         host, port = self._runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}/webhooks"
+        self.origin = f"http://{host}:{port}"
+        self.url = f"{self.origin}/webhooks"
         return self
 
     async def __aexit__(
@@ -184,6 +193,9 @@ class Shop:
     async def hears_no_more_than(self, count: int, within_s: float = 0.3) -> None:
         await asyncio.sleep(within_s)
         assert len(self.heard) == count, [heard.text for heard in self.heard]
+
+    async def _page(self, _: web.Request) -> web.Response:
+        return web.Response(text=self._html, content_type="text/html")
 
     async def _hear(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}

@@ -3,6 +3,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from app.simulator.portone_v2.account import PortOneV2Account
+from app.simulator.server import Simulator, SimulatorSettings
+
 from .driver import Driver
 from .portone_v2_driver import V2Driver
 
@@ -31,7 +34,7 @@ async def log_in(v2: V2Driver) -> dict[str, str]:
 )  # fmt: skip
 async def test_any_other_authorization_is_401(v2: V2Driver, authorization: str | None) -> None:
     v2.http.headers.pop("Authorization")
-    headers = {"Authorization": authorization.encode("latin-1")} if authorization else {}
+    headers = {b"Authorization": authorization.encode("latin-1")} if authorization else {}
     answer = await v2.http.get("/payments", headers=headers)
     assert (answer.status_code, answer.json()["type"]) == (401, "UNAUTHORIZED")
 
@@ -101,3 +104,37 @@ async def test_reset_forgets_payments_tokens_and_keys(v2: V2Driver) -> None:
     assert (await v2.look()).status_code == 404
     assert await v2.journal() == []
     assert (await with_header(v2, f"Bearer {token}")).status_code == 401
+
+
+async def test_a_seed_makes_runs_alike() -> None:
+    seen = []
+    for seed in (7, 7, 8):
+        simulator = Simulator(SimulatorSettings(seed=seed))
+        await simulator.start()
+        async with V2Driver(simulator) as v2:
+            seen.append((await v2.paid(scenario="manual_approval"), await log_in(v2)))
+        await simulator.stop()
+    assert seen[0] == seen[1] != seen[2]
+
+
+async def test_a_paymentwall_channel_asks_who_the_customer_is() -> None:
+    simulator = Simulator(SimulatorSettings(portone_v2=PortOneV2Account(pg_provider="PAYMENTWALL")))
+    await simulator.start()
+    async with V2Driver(simulator) as v2:
+        answer = await v2.open(customer={"customerId": "c1"})
+        assert (answer.status_code, answer.json()["code"]) == (400, "BadRequest")
+        assert (await v2.open(customer={"customerId": "c1", "email": "a@b.example"})).status_code == 200
+        assert (await v2.shown())["customer"]["email"] == "a@b.example"
+    await simulator.stop()
+
+
+async def test_the_simulator_stops_quietly_while_something_is_still_to_come() -> None:
+    simulator = Simulator()
+    await simulator.start()
+    async with V2Driver(simulator) as v2:
+        await v2.send_webhooks_to("http://127.0.0.1:9/nobody-listens")
+        await v2.paid(scenario="late_approval")
+        await v2.paid("order2", "pay_pending")
+        await v2.paid("order3", "reordered_webhooks")
+    await simulator.stop()
+    await simulator.stop()

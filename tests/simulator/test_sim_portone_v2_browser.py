@@ -5,14 +5,13 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.async_api import Browser, FrameLocator, Page, Route
+from playwright.async_api import Browser, FrameLocator, Page
 
 from .driver import Driver
-from .portone_v2_driver import MOBILE, V2Driver
+from .portone_v2_driver import MOBILE, Shop, V2Driver
 
 pytestmark = pytest.mark.browser
 
-SHOP = "http://shop.test"
 HTML = """<!doctype html><title>Shop</title><script src="{script}"></script><script>
   window.result = null; window.thrown = null;
   window.buy = async (request) => {{
@@ -29,31 +28,31 @@ async def v2(sim: Driver) -> AsyncIterator[V2Driver]:
         yield driver
 
 
-async def shop_page(page: Page, v2: V2Driver) -> Page:
-    """A shop at an origin of its own: every address of it answers its page."""
-
-    async def answer(route: Route) -> None:
-        await route.fulfill(content_type="text/html", body=HTML.format(script=v2.account["script_url"]))
-
-    await page.route(f"{SHOP}/**", answer)
-    await page.goto(f"{SHOP}/cart")
-    return page
+@pytest.fixture
+async def origin(v2: V2Driver) -> AsyncIterator[str]:
+    """Where the shop is: every address there answers its page."""
+    async with Shop(HTML.format(script=v2.account["script_url"])) as shop:
+        yield shop.origin
 
 
 @pytest.fixture
-async def page(chromium: Browser, v2: V2Driver) -> AsyncIterator[Page]:
+async def page(chromium: Browser, origin: str) -> AsyncIterator[Page]:
     page = await chromium.new_page()
+    page.set_default_timeout(5_000)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    yield await shop_page(page, v2)
+    await page.goto(f"{origin}/cart")
+    yield page
     await page.close()
     assert errors == []
 
 
 @pytest.fixture
-async def phone(chromium: Browser, v2: V2Driver) -> AsyncIterator[Page]:
+async def phone(chromium: Browser, origin: str) -> AsyncIterator[Page]:
     page = await chromium.new_page(user_agent=MOBILE)
-    yield await shop_page(page, v2)
+    page.set_default_timeout(5_000)
+    await page.goto(f"{origin}/cart")
+    yield page
     await page.close()
 
 
@@ -79,7 +78,7 @@ async def thrown(page: Page, request: dict[str, Any]) -> dict[str, Any]:
 
 
 async def returned(page: Page) -> dict[str, str]:
-    await page.wait_for_url(f"{SHOP}/return**")
+    await page.wait_for_url("**/return?**")
     query = parse_qs(urlsplit(page.url).query)
     return {name: values[0] for name, values in query.items()}
 
@@ -140,8 +139,8 @@ async def test_a_closed_popup_is_a_closed_window(v2: V2Driver, page: Page) -> No
     assert (await result(page))["pgCode"] == "PAY_PROCESS_CANCELED"
 
 
-async def test_a_phone_goes_to_the_window_and_back(v2: V2Driver, phone: Page) -> None:
-    await begin(phone, v2.request(redirectUrl=f"{SHOP}/return?order=7&note="))
+async def test_a_phone_goes_to_the_window_and_back(v2: V2Driver, origin: str, phone: Page) -> None:
+    await begin(phone, v2.request(redirectUrl=f"{origin}/return?order=7&note="))
     await phone.locator("#pay").click()
     query = await returned(phone)
     truth = await v2.truth()
@@ -153,8 +152,8 @@ async def test_a_phone_goes_to_the_window_and_back(v2: V2Driver, phone: Page) ->
 
 
 @pytest.mark.parametrize("button", ["decline", "leave"])
-async def test_a_failure_travels_in_the_redirects_query(v2: V2Driver, phone: Page, button: str) -> None:
-    await begin(phone, v2.request(redirectUrl=f"{SHOP}/return"))
+async def test_a_failure_travels_in_the_redirects_query(v2: V2Driver, origin: str, phone: Page, button: str) -> None:
+    await begin(phone, v2.request(redirectUrl=f"{origin}/return"))
     await phone.locator(f"#{button}").click()
     query = await returned(phone)
     assert query["code"] == "FAILURE_TYPE_PG"
@@ -168,8 +167,8 @@ async def test_a_phone_may_ask_for_an_iframe(v2: V2Driver, phone: Page) -> None:
     assert "code" not in await result(phone)
 
 
-async def test_force_redirect_redirects_a_desktop_too(v2: V2Driver, page: Page) -> None:
-    await begin(page, v2.request(forceRedirect=True, redirectUrl=f"{SHOP}/return"))
+async def test_force_redirect_redirects_a_desktop_too(v2: V2Driver, origin: str, page: Page) -> None:
+    await begin(page, v2.request(forceRedirect=True, redirectUrl=f"{origin}/return"))
     await page.locator("#pay").click()
     assert (await returned(page))["paymentId"] == "order1"
 
@@ -272,3 +271,20 @@ async def test_an_unknown_window_is_a_page_of_its_own(v2: V2Driver, page: Page) 
     assert response is not None
     assert response.status == 404
     await page.get_by_text("missing or unknown").wait_for()
+
+
+async def test_the_orders_name_is_text_not_markup(v2: V2Driver, page: Page) -> None:
+    window = await framed(page, v2.request(orderName="<img src=x onerror=alert(1)>"))
+    assert "<img" in await window.locator("h1").inner_text()
+    assert await window.locator("img").count() == 0
+
+
+async def test_it_can_be_paid_by_keyboard_alone(v2: V2Driver, page: Page) -> None:
+    tx_id = (await v2.open()).json()["txId"]
+    await page.goto(f"{v2.account['base_url']}/v2/window?txId={tx_id}")
+    for _ in range(2):  # the simulator's disclosure comes first, then pay
+        await page.keyboard.press("Tab")
+    assert await page.evaluate("document.activeElement.id") == "pay"
+    await page.keyboard.press("Enter")
+    await page.get_by_text("No shop page is listening").wait_for()
+    assert (await v2.truth())["status"] == "PAID"

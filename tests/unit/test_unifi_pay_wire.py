@@ -14,13 +14,14 @@ from app.domain.money import Money
 from app.gateways.port import ChargeRequest, Customer, Held, Holding, Item
 from app.gateways.unifi_pay.codes import HOLDING, holding_of
 from app.gateways.unifi_pay.countries import ALPHA_3
+from app.gateways.unifi_pay.held import held_of
 from app.gateways.unifi_pay.wire import (
     MAX_MINOR,
     Unreadable,
     creation_of,
     encode,
-    held_of,
     is_object,
+    is_page,
     problem_code,
     read_created,
     read_shown,
@@ -57,10 +58,10 @@ def sent(request: ChargeRequest) -> dict[str, Any]:
     return decoded
 
 
-def held(body: bytes | None = None, asked: str = "t1", **changes: object) -> Held:
+def held(body: bytes | None = None, **changes: Any) -> Held:
     """What is read from the paid payment with these members changed; one that is None is left out."""
     members = {name: value for name, value in (PAID | changes).items() if value is not None}
-    return held_of(read_shown(body or json.dumps(members).encode()), asked, "store_1")
+    return held_of(read_shown(body or json.dumps(members).encode()), "t1", "store_1")
 
 
 def raw(**members: str) -> bytes:
@@ -160,6 +161,45 @@ class TestCreated:
     def test_less_than_a_page_and_an_id_is_no_answer(self, body: bytes) -> None:
         with pytest.raises(Unreadable):
             read_created(body)
+
+
+class TestPage:
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://pay.unifi.example/start?token=x&transactionId=t1",
+            "https://u:p@pay.unifi.example:8443/",
+            "https://[::1]/",
+        ],
+    )
+    def test_a_buyer_may_be_sent_to_a_web_page(self, url: str) -> None:
+        assert is_page(url, must_encrypt=True)
+
+    def test_one_without_encryption_is_for_the_simulator_only(self) -> None:
+        assert is_page("http://127.0.0.1:9/start?token=x", must_encrypt=False)
+        assert not is_page("http://127.0.0.1:9/start?token=x", must_encrypt=True)
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "",
+            "/start?token=x",
+            "//pay.unifi.example/start",
+            "javascript:alert(1)",
+            "data:text/html,x",
+            "ftp://pay.unifi.example/start",
+            "unifi://start",
+            "https://",
+            "https:///start",
+            "https://[",
+            "https://pay.unifi.example/ start",
+            "https://pay.unifi.example/\nstart",
+            " https://pay.unifi.example/start",
+            "https://pay.unifi.example/시작",
+        ],
+    )
+    def test_anything_else_is_no_page(self, url: str) -> None:
+        assert not is_page(url, must_encrypt=False)
 
 
 class TestStatuses:

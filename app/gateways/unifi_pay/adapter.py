@@ -20,14 +20,15 @@ from app.gateways.port import (
     Question,
 )
 from app.gateways.unifi_pay.countries import ALPHA_3
+from app.gateways.unifi_pay.held import held_of
 from app.gateways.unifi_pay.signing import headers
 from app.gateways.unifi_pay.wire import (
     Creation,
     Unreadable,
     creation_of,
     encode,
-    held_of,
     is_object,
+    is_page,
     problem_code,
     read_created,
     read_shown,
@@ -58,7 +59,7 @@ class UnifiPay:
         self.deadline_s = deadline_s
         base = urlsplit(settings.base_url)
         self._base_path = base.path
-        self._page_schemes = {"https"} if base.scheme == "https" else {"https", "http"}
+        self._must_encrypt = base.scheme == "https"  # the simulator speaks plain HTTP, its pages too
         self._http = GatewayHttp(
             self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
         )
@@ -82,7 +83,7 @@ class UnifiPay:
             created = read_created(self._accepted(answer))
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
-        if not self._is_page(created.start_page_url):
+        if not is_page(created.start_page_url, must_encrypt=self._must_encrypt):
             raise GatewayTimeout(gateway=self.name)
         return Opened({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
 
@@ -142,13 +143,3 @@ class UnifiPay:
             option = min(request.options)
             raise InvalidRequest((f"gateway_options.{self.name}.{option}", "is not known; Unifi Pay has no options"))
         return creation_of(request, self._settings.store_id, self._settings.country)
-
-    def _is_page(self, url: str) -> bool:
-        """Whether a browser may be sent there: to a web page, encrypted unless the API itself is not (the simulator)."""
-        if not url.isascii() or not url.isprintable() or " " in url:
-            return False
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return False
-        return parts.scheme in self._page_schemes and bool(parts.hostname)

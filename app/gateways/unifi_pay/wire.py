@@ -1,22 +1,19 @@
-"""Unifi Pay's shapes: what we send, and how we read what it holds. Amounts on the wire are dollars (contract §3, §4)."""
+"""Unifi Pay's shapes: what we send, and what may come back. Amounts on the wire are dollars (contract §3, §4)."""
 
 import re
 from decimal import Decimal
+from urllib.parse import urlsplit
 
 import msgspec
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Failure, Held, Holding
-from app.gateways.unifi_pay.codes import holding_of
+from app.gateways.port import ChargeRequest
 from app.gateways.unifi_pay.countries import ALPHA_3
 
 CURRENCY = "USD"
 MAX_MINOR = 99_999_900
 """999,999 USD an order. Inferred: the limit of the sibling product, Unifi Pay Direct; Classic documents none."""
-
-LARGEST_EXPONENT = 30
-"""No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""
 
 
 class Unreadable(Exception):
@@ -147,6 +144,17 @@ def read_created(body: bytes) -> Created:
     return created
 
 
+def is_page(url: str, *, must_encrypt: bool) -> bool:
+    """Whether a browser may be sent there: to a web page of some host, and of nothing that runs in ours."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ({"https"} if must_encrypt else {"https", "http"}) and bool(parts.hostname)
+
+
 def read_shown(body: bytes) -> Shown:
     """Raises Unreadable for anything but a payment with a status, and for fields of wrong types."""
     try:
@@ -172,77 +180,3 @@ def _read_problem(body: bytes) -> Problem | None:
         return _problem.decode(body)
     except (ValueError, RecursionError):
         return None
-
-
-def held_of(shown: Shown, asked: str, own_store_id: str) -> Held:
-    """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number."""
-    holding = holding_of(shown.status)
-    order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
-    amount, doubt = _amount(order, shown.order_currency_code)
-    if holding is Holding.CAPTURED:
-        doubt = doubt or _doubt_about_paid(amount, pay, discount, shown)
-    if shown.transaction_id not in {None, asked}:
-        doubt = "the look-up shows another transaction than the one that it was asked for"
-    return Held(
-        holding=holding,
-        reference=shown.order_id,
-        gateway_ref=shown.transaction_id,
-        amount=amount,
-        is_own_store=None if shown.store_id is None else shown.store_id == own_store_id,
-        doubt=doubt,
-        failure=Failure("declined", raw_code=shown.status) if holding is Holding.FAILED else None,
-        evidence={
-            "status": shown.status,
-            "transactionId": shown.transaction_id,
-            "orderId": shown.order_id,
-            "orderAmount": order,
-            "orderCurrencyCode": shown.order_currency_code,
-            "payAmount": pay,
-            "payCurrencyCode": shown.pay_currency_code,
-            "discountAmount": discount,
-        },
-    )
-
-
-def _plain(value: object) -> str | None:
-    """An amount's digits as they stood on the wire, whether as a text or as a number; 1E+2 is written out."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= LARGEST_EXPONENT:
-        return f"{value:f}"
-    if type(value) is int:
-        return str(value)
-    raise Unreadable(f"an amount is a text or a number, got {type(value).__name__}")
-
-
-def _amount(order: str | None, currency: str | None) -> tuple[Money | None, str | None]:
-    """What was ordered, and the doubt about it. Without a currency an amount is not stated."""
-    if order is None or currency is None:
-        return None, None
-    try:
-        return Money.from_major(order, currency), None
-    except ValueError:
-        return None, "the look-up states an amount that is no exact amount of its currency"
-
-
-def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | None, shown: Shown) -> str | None:
-    """Why the parts of a paid order do not make up its whole. A discount that is not stated is none.
-
-    Inferred: no document states the relation, and for that reason a difference is shown to a person (contract §4).
-    """
-    if amount is None:
-        return None  # the judge waits for an amount, whatever was paid
-    if shown.pay_currency_code not in {None, amount.currency}:
-        return "the look-up states another currency paid than ordered"
-    if pay is None:
-        return "the look-up says that it is paid, and not how much"
-    try:
-        paid, given = (
-            Money.from_major(pay, amount.currency),
-            Money.from_major("0" if discount is None else discount, amount.currency),
-        )
-    except ValueError:
-        return "the look-up states a paid amount or a discount that is no exact amount"
-    if paid.minor < 0 or given.minor < 0 or paid.minor + given.minor != amount.minor:
-        return "the amount paid and the discount do not make up the amount ordered"
-    return None

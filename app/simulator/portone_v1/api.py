@@ -33,6 +33,7 @@ Views = frozenset[tuple[str, str | None]]
 class Incoming:
     """One call, read to its end."""
 
+    method: str
     params: Mapping[str, str]
     query: QueryParams
     body: bytes
@@ -72,8 +73,7 @@ class PortOneV1Api:
         one, of_sale = "/payments/{imp_uid}", "{merchant_uid}"
         return [
             self._route("POST", "/users/getToken", TOKEN, self._log_in, lambda _: ()),
-            self._route("POST", "/payments/prepare", PREPARE, self._register, _in_body),
-            self._route("PUT", "/payments/prepare", PREPARE, self._change, _in_body),
+            self._route("POST PUT", "/payments/prepare", PREPARE, self._prepare, _in_body),
             self._route("GET", f"/payments/prepare/{of_sale}", PREPARE, self._registered, _in_path),
             self._route("POST", "/payments/cancel", CANCEL, self._cancel, self._to_cancel),
             self._route("GET", "/payments", LOOKUP, self._several, self._of_several),
@@ -86,18 +86,19 @@ class PortOneV1Api:
             self._route("GET", one, LOOKUP, self._one, self._of_one),
         ]
 
-    def _route(self, method: str, path: str, call: str, work: Work, about: About) -> Route:
+    def _route(self, methods: str, path: str, call: str, work: Work, about: About) -> Route:
         async def endpoint(request: Request) -> Response:
             return await self._answer(request, path, call, work, about)
 
-        return Route(path, endpoint, methods=[method])
+        return Route(path, endpoint, methods=methods.split())
 
     async def _answer(self, request: Request, path: str, call: str, work: Work, about: About) -> Response:
         body = await request.body()
         row = self._log.arrived(request.method, path, call)
         self._book.timers.run_due()
         params = {name: unquote(value) for name, value in request.path_params.items()}
-        incoming = Incoming(params, request.query_params, body, request.headers.get("content-type"))
+        content_type = request.headers.get("content-type")
+        incoming = Incoming(request.method, params, request.query_params, body, content_type)
         try:
             references = list(dict.fromkeys(about(incoming)))
         except Refusal:
@@ -129,11 +130,9 @@ class PortOneV1Api:
             raise unauthorized() from None
         return envelope(self._access.log_in(*keys))
 
-    def _register(self, incoming: Incoming) -> Response:
-        return envelope(prepares.register(self._book, incoming.fields))
-
-    def _change(self, incoming: Incoming) -> Response:
-        return envelope(prepares.change(self._book, incoming.fields))
+    def _prepare(self, incoming: Incoming) -> Response:
+        do = prepares.change if incoming.method == "PUT" else prepares.register
+        return envelope(do(self._book, incoming.fields))
 
     def _registered(self, incoming: Incoming) -> Response:
         return envelope(prepares.read(self._book, incoming.params["merchant_uid"]))

@@ -49,9 +49,7 @@ class Sale:
 class Book:
     """The payments of one merchant. All methods finish in one step."""
 
-    def __init__(
-        self, clock: SimClock, account: PortOneV1Account, notices: Notices, timers: Timers, ids: Ids
-    ) -> None:
+    def __init__(self, clock: SimClock, account: PortOneV1Account, notices: Notices, timers: Timers, ids: Ids) -> None:
         self.clock = clock
         self.account = account
         self.timers = timers

@@ -6,7 +6,7 @@ payments of test channels as they show all ([I]): hidden ones could never be fou
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from starlette.datastructures import QueryParams
 
@@ -20,10 +20,10 @@ LONGEST_S = int(timedelta(days=90).total_seconds())
 """How long the time between from and to may be."""
 STATUSES = tuple(status.value for status in Status)
 
-_started: Callable[[Attempt], datetime] = lambda attempt: attempt.started_at
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _SORTED_BY: Mapping[str, Callable[[Attempt], datetime]] = {
-    "started": _started,
-    "paid": lambda attempt: attempt.paid_at or datetime.min.replace(tzinfo=attempt.started_at.tzinfo),
+    "started": lambda attempt: attempt.started_at,
+    "paid": lambda attempt: attempt.paid_at or _NEVER,
     "updated": lambda attempt: attempt.changed_at,
 }
 
@@ -53,8 +53,8 @@ def several(book: Book, query: QueryParams) -> tuple[list[Attempt], bool]:
     A merchant_uid brings its paid payment, else its newest ([I]). Raises Refusal(404) when there is none.
     """
     imp_uids, merchant_uids = query.getlist("imp_uid[]"), query.getlist("merchant_uid[]")
-    if not 1 <= len(imp_uids) + len(merchant_uids) <= MOST_IDS:
-        raise invalid(f"between 1 and {MOST_IDS} of imp_uid[] and merchant_uid[] are needed")
+    if len(imp_uids) + len(merchant_uids) > MOST_IDS:
+        raise invalid(f"at most {MOST_IDS} of imp_uid[] and merchant_uid[]")
     wanted = [book.attempt(imp_uid) for imp_uid in imp_uids]
     for merchant_uid in merchant_uids:
         sale = book.sale(merchant_uid)
@@ -66,15 +66,20 @@ def several(book: Book, query: QueryParams) -> tuple[list[Attempt], bool]:
 
 
 def first_of(book: Book, merchant_uid: str, status: str | None, query: QueryParams) -> Attempt:
-    """The first of a merchant_uid's payments in the order asked for. Raises Refusal(404)."""
-    found = _of_sale(book, merchant_uid, status)
+    """The first of a merchant_uid's payments in the order asked for.
+
+    Raises Refusal(404), for a status that there is not too: here the Swagger knows no 400.
+    """
+    found = _sorted(_of_sale(book, merchant_uid, status), query)
     if not found:
         raise unknown_payment()
-    return _sorted(found, query)[0]
+    return found[0]
 
 
 def all_of(book: Book, merchant_uid: str, status: str | None, query: QueryParams) -> Page:
-    """A page of a merchant_uid's payments. Raises Refusal(404) when there is none."""
+    """A page of a merchant_uid's payments. Raises Refusal(404) when there is none, 400 for a wrong status."""
+    if status is not None and status not in STATUSES:
+        raise invalid(f"payment_status must be one of {', '.join(STATUSES)}")
     found = _of_sale(book, merchant_uid, status)
     if not found:
         raise unknown_payment()
@@ -98,8 +103,6 @@ def by_status(book: Book, status: str, query: QueryParams) -> Page:
 
 
 def _of_sale(book: Book, merchant_uid: str, status: str | None) -> list[Attempt]:
-    if status is not None and status not in STATUSES:
-        raise invalid(f"payment_status must be one of {', '.join(STATUSES)}")
     sale = book.sale(merchant_uid)
     attempts = [] if sale is None else sale.attempts
     return [attempt for attempt in attempts if status in (None, attempt.status.value)]

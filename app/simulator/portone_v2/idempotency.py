@@ -23,6 +23,7 @@ KEY = re.compile(r'"?([!#-~]{16,256})"?', re.ASCII)
 class Kept:
     """One request under one key."""
 
+    key: str
     fingerprint: bytes
     at_s: float
     answer: Response | None = None
@@ -55,7 +56,8 @@ class Keys:
         fingerprint = sha256(target + body).digest()
         known = self._known(match.group(1))
         if known is None:
-            self._kept[match.group(1)] = fresh = Kept(fingerprint, self._clock.elapsed_s())
+            fresh = Kept(match.group(1), fingerprint, self._clock.elapsed_s())
+            self._kept[fresh.key] = fresh
             return fresh
         if known.fingerprint != fingerprint:
             raise Refusal("INVALID_REQUEST", "the Idempotency-Key was used for another request", status=422)
@@ -66,8 +68,8 @@ class Keys:
     def end(self, kept: Kept) -> None:
         """The request is over. Without an answer nothing was done, and the key is free again."""
         kept.is_running = False
-        if kept.answer is None:
-            self._kept = {key: each for key, each in self._kept.items() if each is not kept}
+        if kept.answer is None and self._kept.get(kept.key) is kept:
+            del self._kept[kept.key]
 
     def _known(self, key: str) -> Kept | None:
         kept = self._kept.get(key)

@@ -4,24 +4,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from app.simulator.calls import CallLog
 from app.simulator.clock import SimClock
 from app.simulator.holds import Delays, Holds
+from app.simulator.opaque import Opaque
 from app.simulator.scenarios import Plan, Rule
-from app.simulator.twin import JournalRow, UnknownReferenceError
+from app.simulator.twin import JournalRow
+from app.simulator.unifi_pay.access import Access
 from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.web import RawPath
+from app.simulator.unifi_pay.api import UnifiPayApi
+from app.simulator.unifi_pay.book import Book
+from app.simulator.unifi_pay.buyer import Buyer
+from app.simulator.unifi_pay.callbacks import RETRIES_S, Callbacks
+from app.simulator.unifi_pay.ids import Ids
+from app.simulator.unifi_pay.order import CURRENCY
+from app.simulator.unifi_pay.payment import Payment
+from app.simulator.unifi_pay.scenarios import CALLS, RULES
+from app.simulator.unifi_pay.start import StartPage
+from app.simulator.unifi_pay.wire import Refusal, failure
+from app.simulator.web import RawPath, nobody_there
 from app.simulator.webhooks import WebhookSender
 
 
 class UnifiPayTwin:
-    """SKELETON."""
+    """The Classic API, start page and callbacks of one caller, in memory."""
 
     name = "unifi_pay"
-    rules: Mapping[str, Rule] = {}
-    calls: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = RULES
+    calls = CALLS
     base_url = ""
 
     def __init__(self, clock: SimClock, account: UnifiPayAccount, delays: Delays, seed: int | None = None) -> None:
@@ -29,8 +44,18 @@ class UnifiPayTwin:
         self.log = CallLog(self.name, clock)
         self._account = account
         self._holds = Holds()
-        self._sender = WebhookSender(clock)
-        self.app: ASGIApp = RawPath(Starlette())
+        self._sender = WebhookSender(clock, RETRIES_S)
+        ids, access = Ids(seed), Access(clock, account)
+        callbacks = Callbacks(self._sender, access, account, ids)
+        self._book = Book(clock, callbacks, ids, Opaque(seed))
+        self._buyer = Buyer(self._book, self.plan)
+        api = UnifiPayApi(self._book, access, self.plan, self.log, self._holds, delays, lambda: self.base_url)
+        starlette = Starlette(
+            routes=[*api.routes(), *StartPage(self._book, self._buyer).routes()],
+            exception_handlers={HTTPException: _no_such_route, ClientDisconnect: nobody_there},
+        )
+        starlette.router.redirect_slashes = False
+        self.app: ASGIApp = RawPath(starlette)
 
     def connection(self) -> dict[str, str]:
         """What a merchant needs to know at this moment, without the address."""
@@ -42,24 +67,54 @@ class UnifiPayTwin:
         }
 
     def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
-        raise UnknownReferenceError(reference)
+        """The buyer of the newest payment of this orderId. Also who leaves knows the id, from the page's address."""
+        payment = self._buyer.newest(reference)
+        self._buyer.pay(payment, scenario)
+        return {"transactionId": payment.id}
 
-    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
+    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:  # noqa: ARG002 - every twin's signature
+        """How callbacks go out from now on. Each payment names its own address, so `url` has nothing to do."""
         self._sender.set_mode(mode)
         return {"gateway": self.name, "mode": mode}
 
     def deliveries(self) -> list[dict[str, Any]]:
+        """Every callback that there was a reason for."""
         return self._sender.rows()
 
     def journal(self) -> list[JournalRow]:
-        return []
+        """The truth, one row per transaction, what is due included."""
+        self._book.run_due()
+        return [_journal_row(payment) for payment in self._book.everything()]
 
     def reset(self) -> None:
-        self.plan.reset()
-        self.log.reset()
-        self._sender.reset()
+        """Forget everything: payments, requestIds, plans and callbacks."""
+        for part in (self.plan, self.log, self._sender, self._book):
+            part.reset()
         self._holds.let_go()
 
     def close(self) -> None:
+        """Let go of every held connection and end every task, for good."""
         self._holds.close()
         self._sender.close()
+
+
+def _journal_row(payment: Payment) -> JournalRow:
+    return {
+        "gateway": UnifiPayTwin.name,
+        "reference": payment.reference,
+        "gateway_ref": payment.id,
+        "amount": payment.held,
+        "currency": CURRENCY,
+        "status": payment.status.value,
+        "refunded": 0,
+        "captures": payment.captures,
+        "cancels": 0,
+        "confirms": 0,
+    }
+
+
+async def _no_such_route(_: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
+    return failure(Refusal(status, code, "no such endpoint"), headers)

@@ -1,0 +1,194 @@
+"""The PortOne V1 adapter: registers the amount, has the window opened, looks up, and cancels."""
+
+import re
+from collections.abc import Mapping
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
+from app.domain.money import Money
+from app.gateways.breaker import Breaker
+from app.gateways.port import (
+    Brought,
+    Capability,
+    ChargeRequest,
+    Held,
+    Holding,
+    Json,
+    Opened,
+    PageSources,
+    Question,
+    RefundAnswer,
+    RefundRequest,
+)
+from app.gateways.portone_v1.answer import Answer
+from app.gateways.portone_v1.api import Api, Talk
+from app.gateways.portone_v1.cancel import answer_of, cancel_of
+from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
+from app.gateways.portone_v1.order import request_pay
+from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, held_of
+from app.settings import PortOneV1Settings
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+_IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
+_MOST_WINDOWS = 100
+"""Payments of one order that a look-up reads: those that changed last. The answer must stay below the body cap."""
+
+
+class PortOneV1:
+    """One PortOne V1 account with one channel. Amounts on the wire are JSON numbers of major units.
+
+    `is_live_deployment` False (test mode): Paymentwall's test payments come through a live channel (contract §7), so there
+    a channel that is no test channel proves nothing.
+    """
+
+    name = NAME
+    title = "PortOne V1"
+
+    def __init__(
+        self,
+        settings: PortOneV1Settings,
+        *,
+        deadline_s: float,
+        breaker: Breaker | None = None,
+        is_live_deployment: bool = True,
+    ) -> None:
+        self._settings = settings
+        self._api = Api(settings, deadline_s=deadline_s, breaker=breaker)
+        self._live_channel = True if is_live_deployment or settings.pg != "paymentwall" else None
+        self.deadline_s = deadline_s
+        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
+        self.capabilities = Capability.REOPEN | Capability.REFUND | Capability.PARTIAL_REFUND | Capability.WEBHOOKS
+        if settings.pg == "paymentwall":
+            self.capabilities |= Capability.ASYNC_REFUND
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its calls have not failed in a row."""
+        return not self._api.http.breaker.is_open
+
+    def check(self, request: ChargeRequest) -> None:
+        """Refuse locally what the contract rules out; the message names the field of our API."""
+        request_pay(request, self._settings)
+
+    async def start(self, request: ChargeRequest) -> Opened:
+        """Register amount and currency, so that the window refuses any other, and tell the browser how to open it.
+
+        Registering an order again is refused with code 1 (seen in public integrations, not documented). That is as good as
+        a yes when the registered amount is ours; it is never changed, because somebody may be paying it.
+        """
+        params = request_pay(request, self._settings)
+        body = _encode({name: params[name] for name in ("merchant_uid", "amount", "currency")})
+        talk = self._api.talk()
+        answer = await talk.call("prepare", "POST", "/payments/prepare", body)
+        if answer.is_explicit_no:
+            registered = await self._prepared(talk, request.reference)
+            is_ours = registered is not None and registered.allows(request.amount)
+        else:
+            registered = _registered(answer)
+            is_ours = registered is None or registered.allows(request.amount)
+        if not is_ours:
+            raise GatewayRefused(gateway=self.name, raw_code=str(answer.code))
+        action: Json = {
+            "type": "portone_v1_sdk",
+            "script": self._settings.script_url,
+            "user_code": self._settings.user_code,
+            "params": params,
+        }
+        return Opened(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
+
+    async def look_up(self, question: Question) -> Held:
+        """What PortOne holds, by imp_uid, or by our reference when none is known yet.
+
+        Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
+        not speak for the order: of all of them the one where money moved does. An imp_uid of another order is reported as
+        it is. Without any, the amount that `start` registered shows that the order is known.
+        """
+        talk = self._api.talk()
+        hinted = await self._payment(talk, question.gateway_ref) if question.gateway_ref else None
+        if hinted and (hinted.reference != question.reference or hinted.holding in CONCLUSIVE):
+            return hinted
+        found = await self._payments_of(talk, question.reference)
+        if hinted and all(each.gateway_ref != hinted.gateway_ref for each in found):
+            found.append(hinted)
+        if found:
+            return min(found, key=lambda each: _rank(each, question.expected))
+        prepared = await self._prepared(talk, question.reference)
+        return held_before_paying(prepared) if prepared else Held(Holding.ABSENT)
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Cancel a part or all. `checksum` has PortOne refuse when the balance is not what we expect (contract §6).
+
+        Done only when the answer shows it: Paymentwall's cancels are accepted first, and PortOne's object changes when
+        Paymentwall's word comes.
+        """
+        if request.amount.minor <= 0:
+            raise InvalidRequest(("amount", "must be above 0; PortOne V1 would give back everything"))
+        body = _encode(cancel_of(request, pg=self._settings.pg))
+        return answer_of(await self._api.talk().call("cancel", "POST", "/payments/cancel", body), request)
+
+    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+        """The imp_uid, and our reference. `imp_success`, `success` and `error_code` do not say whether money moved (§11)."""
+        imp_uid = fields.get("imp_uid", "")
+        return Brought(
+            gateway_ref=imp_uid if _IMP_UID.fullmatch(imp_uid) else None, reference=fields.get("merchant_uid") or None
+        )
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._api.close()
+
+    async def _payment(self, talk: Talk, imp_uid: str) -> Held | None:
+        """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
+        path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
+        answer = await talk.call("look_up", "GET", path)
+        return None if answer.is_unknown else self._held(_read(answer.accepted(), Payment))
+
+    async def _payments_of(self, talk: Talk, reference: str) -> list[Held]:
+        """The payments of one merchant_uid.
+
+        Whether test channels show here is not documented; the parameter is the one of the single look-up (inferred).
+        """
+        query = f"limit={_MOST_WINDOWS}&sorting=-updated&include_sandbox=true"
+        answer = await talk.call("look_up", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
+        if answer.is_unknown:
+            return []
+        found = [self._held(each) for each in _read(answer.accepted(), Page).payments or []]
+        return [each for each in found if each.reference in {None, reference}]
+
+    async def _prepared(self, talk: Talk, reference: str) -> Prepared | None:
+        """What was registered. The "none" of this call is not documented: HTTP 404, or 200 with a code, or null (inferred)."""
+        answer = await talk.call("prepared", "GET", f"/payments/prepare/{quote(reference, safe='')}")
+        if answer.is_unknown or (answer.status == 200 and answer.is_explicit_no):
+            return None
+        return _registered(answer)
+
+    def _held(self, payment: Payment) -> Held:
+        channels = {True: False, False: self._live_channel, None: None}
+        return held_of(payment, is_live=channels[payment.sandbox])
+
+
+def _read(response: msgspec.Raw, shape: type[T]) -> T:
+    """An answer's `response` in its shape. Raises GatewayTimeout for another one: it is no answer."""
+    try:
+        return msgspec.json.decode(response, type=shape)
+    except (ValueError, RecursionError):
+        raise GatewayTimeout(gateway=NAME) from None
+
+
+def _registered(answer: Answer) -> Prepared | None:
+    response = answer.accepted()
+    return None if bytes(response) == b"null" else _read(response, Prepared)
+
+
+def _rank(held: Held, expected: Money) -> tuple[int, bool]:
+    return (RANK.index(held.holding) if held.holding in RANK else len(RANK), held.amount != expected)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

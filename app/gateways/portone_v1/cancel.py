@@ -1,0 +1,80 @@
+"""PortOne V1's cancel: what is sent, and what its answer says of the refund (contract §6)."""
+
+import msgspec
+
+from app.domain.money import Money
+from app.gateways.port import Held, Holding, Json, RefundAnswer, RefundRequest
+from app.gateways.portone_v1.answer import NULL, Answer
+from app.gateways.portone_v1.order import taxes
+from app.gateways.portone_v1.wire import Payment, held_of, major, money_of
+
+
+class Cancel(msgspec.Struct, frozen=True):
+    """One entry of `cancel_history`."""
+
+    amount: msgspec.Raw = NULL
+    cancelled_at: int | None = None
+    cancellation_id: str | None = None
+    pg_tid: str | None = None
+
+
+def cancel_of(request: RefundRequest, *, pg: str) -> Json:
+    """The body of a cancel. The balance that we expect goes as `checksum`: it is V1's only defence against doing it twice.
+
+    A `merchant_uid` beside the `imp_uid` would not be looked at. Paymentwall was not told the taxes, see `request_pay`.
+    """
+    body: Json = {
+        "imp_uid": request.gateway_ref,
+        "amount": major(request.amount),
+        "checksum": major(request.refundable),
+        "reason": request.reason,
+    }
+    if pg != "paymentwall":
+        body |= taxes(request.tax, request.amount.currency)
+    if account := request.account:
+        body |= {"refund_holder": account.holder, "refund_bank": account.bank, "refund_account": account.number}
+        body |= {"refund_tel": account.phone} if account.phone else {}
+    return body
+
+
+def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
+    """What the gateway said to a cancel. Raises the errors of the port when it said neither yes nor no.
+
+    A yes is "accepted" until the payment that comes with it shows the refund; an unreadable payment takes no yes back.
+    """
+    told: Json = {"amount": request.amount.minor, "reason": request.reason}
+    if failure := answer.explicit():
+        return RefundAnswer(is_done=False, failure=failure, evidence=told | {"cancel": "refused"})
+    try:
+        payment = msgspec.json.decode(answer.accepted(), type=Payment)
+    except (ValueError, RecursionError):
+        payment = Payment()
+    if not _shows(held_of(payment, is_live=None), request):
+        return RefundAnswer(
+            is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
+        )
+    ref = newest_cancel(payment.cancel_history, request.amount)
+    evidence = told | {"cancel": "done", "status": payment.status, "cancellation_id": ref}
+    return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)
+
+
+def newest_cancel(history: msgspec.Raw, amount: Money) -> str | None:
+    """The gateway's name of the newest cancel over this amount; None where the history does not tell it."""
+    try:
+        cancels = msgspec.json.decode(history, type=list[Cancel] | None) or []
+        same = [each for each in cancels if money_of(each.amount, amount.currency) == amount]
+    except ValueError:
+        return None
+    newest = max(same, key=lambda each: each.cancelled_at or 0, default=Cancel())
+    return newest.cancellation_id or newest.pg_tid
+
+
+def _shows(after: Held, request: RefundRequest) -> bool:
+    """Whether a payment shows this refund as done: what is left is what we expected, and nothing left means cancelled."""
+    if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt:
+        return False
+    left = request.refundable.minor - request.amount.minor
+    if left == 0:
+        return after.holding is Holding.CANCELED
+    given = after.refunded.minor if after.refunded else 0
+    return after.holding is Holding.CAPTURED and after.amount.minor - given == left

@@ -1,0 +1,179 @@
+"""PortOne V1's payments, and how they are read.
+
+Amounts are JSON numbers in major units; they are read from their text, so no float is ever near them. Times are UNIX
+seconds, and 0 means "never" (contract §1, §12 trap 11).
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from app.domain.clock import rfc3339
+from app.domain.money import Money
+from app.gateways.port import DepositAccount, Failure, Held, Holding, Json
+from app.gateways.portone_v1.answer import NULL, short
+from app.gateways.portone_v1.codes import holding_of
+
+LONGEST_NUMBER = 60
+LARGEST_POWER = 30
+"""Numbers beyond these are no amounts; the bounds keep `1e999999` from being written out."""
+
+
+class Payment(msgspec.Struct, frozen=True):
+    """What we read of a payment; every field may be missing (`sparse` answers) or null."""
+
+    imp_uid: str | None = None
+    merchant_uid: str | None = None
+    status: str | None = None
+    amount: msgspec.Raw = NULL
+    cancel_amount: msgspec.Raw = NULL
+    currency: str | None = None
+    sandbox: bool | None = None
+    """Whether it came through a test channel."""
+    paid_at: int | None = None
+    failed_at: int | None = None
+    cancelled_at: int | None = None
+    fail_reason: str | None = None
+    vbank_name: str | None = None
+    vbank_num: str | None = None
+    vbank_holder: str | None = None
+    vbank_date: int | None = None
+    pay_method: Any = None  # these three are evidence alone: whatever they hold, the payment is read
+    pg_provider: Any = None
+    pg_tid: Any = None
+    cancel_history: msgspec.Raw = NULL
+
+    def __post_init__(self) -> None:
+        _need_numbers(self.amount, self.cancel_amount)
+
+
+class Page(msgspec.Struct, frozen=True):
+    """One page of payments."""
+
+    payments: list[Payment] | None = msgspec.field(default=None, name="list")
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """An amount that was registered before the window opens."""
+
+    merchant_uid: str | None = None
+    amount: msgspec.Raw = NULL
+    currency: str | None = None
+
+    def __post_init__(self) -> None:
+        _need_numbers(self.amount)
+
+    def allows(self, amount: Money) -> bool:
+        """Whether the window takes this amount. A currency that is not told is the one that we registered."""
+        return money_of(self.amount, self.currency or amount.currency) == amount
+
+
+def held_of(payment: Payment, *, is_live: bool | None) -> Held:
+    """One payment in our words."""
+    amount = money_of(payment.amount, payment.currency)
+    refunded = money_of(payment.cancel_amount, payment.currency)
+    holding = holding_of(payment.status)
+    deposit = None
+    if holding is Holding.OPEN and payment.vbank_num:
+        holding = Holding.AWAITING_DEPOSIT
+        until = _moment(payment.vbank_date)
+        deposit = DepositAccount(payment.vbank_name or "", payment.vbank_num, payment.vbank_holder, until)
+    if holding is Holding.CAPTURED and amount and amount == refunded:
+        holding = Holding.CANCELING  # inferred: all of it is cancelled, and the status waits for the PG's word (§6)
+    return Held(
+        holding=holding,
+        reference=payment.merchant_uid,
+        gateway_ref=payment.imp_uid or None,
+        amount=amount,
+        refunded=refunded if refunded and refunded.minor > 0 else None,
+        is_live=is_live,
+        doubt=_doubt(payment, holding, amount, refunded),
+        deposit=deposit,
+        failure=Failure("declined", message=short(payment.fail_reason)) if holding is Holding.FAILED else None,
+        evidence=_evidence(payment),
+    )
+
+
+def held_before_paying(prepared: Prepared) -> Held:
+    """A registered amount as an order that nobody has begun to pay."""
+    return Held(
+        Holding.OPEN,
+        reference=prepared.merchant_uid,
+        amount=money_of(prepared.amount, prepared.currency),
+        evidence={"status": "prepared", "amount": _text_of(prepared.amount), "currency": prepared.currency},
+    )
+
+
+def money_of(number: msgspec.Raw, currency: str | None) -> Money | None:
+    """A JSON number of major units, exactly.
+
+    None when it is not told, when its currency is not, or when the currency has no such amount.
+    """
+    text = bytes(number).decode()
+    if currency is None or len(text) > LONGEST_NUMBER:
+        return None
+    try:
+        value = Decimal(text)
+        return Money.from_major(f"{value:f}", currency) if abs(value.adjusted()) <= LARGEST_POWER else None
+    except (ArithmeticError, ValueError):  # `null`; finer than the minor unit; no currency
+        return None
+
+
+def major(amount: Money) -> Decimal:
+    """An amount as PortOne V1 wants it: a JSON number of major units."""
+    return Decimal(amount.to_major())
+
+
+def _doubt(payment: Payment, holding: Holding, amount: Money | None, refunded: Money | None) -> str | None:
+    """What in this payment cannot be true together."""
+    if refunded is not None and (refunded.minor < 0 or (amount is not None and refunded.minor > amount.minor)):
+        return "the look-up says that more was given back than was paid"
+    if holding in {Holding.OPEN, Holding.AWAITING_DEPOSIT, Holding.FAILED} and payment.paid_at:
+        return f"the look-up says {payment.status} and names a time of payment"
+    if holding is Holding.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
+        return "the look-up says cancelled and shows a part as given back"
+    return None
+
+
+def _evidence(payment: Payment) -> Json:
+    """What a person needs later; nothing of the buyer, and no account number."""
+    told: Json = {
+        "status": payment.status,
+        "imp_uid": payment.imp_uid,
+        "merchant_uid": payment.merchant_uid,
+        "amount": _text_of(payment.amount),
+        "cancel_amount": _text_of(payment.cancel_amount),
+        "currency": payment.currency,
+        "sandbox": payment.sandbox,
+        "pg_provider": short(payment.pg_provider),
+        "pg_tid": short(payment.pg_tid),
+        "pay_method": short(payment.pay_method),
+    }
+    for name in ("paid_at", "failed_at", "cancelled_at"):
+        moment = _moment(getattr(payment, name))
+        told[name] = rfc3339(moment) if moment else None
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _need_numbers(*numbers: msgspec.Raw) -> None:
+    """Raise ValueError for an amount that is there and no number: an answer that breaks its form is not read in part."""
+    for number in numbers:
+        if bytes(number) != b"null" and bytes(number)[:1] not in b"-0123456789":
+            raise ValueError("an amount must be a JSON number")
+
+
+def _text_of(number: msgspec.Raw) -> str | None:
+    text = bytes(number).decode()
+    return None if text == "null" else text[:LONGEST_NUMBER]
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    """A UNIX time, where 0 means never; None for one that no calendar has."""
+    if not seconds:
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None

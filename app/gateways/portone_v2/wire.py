@@ -1,0 +1,205 @@
+"""PortOne V2's payments, and how they are read.
+
+Amounts are whole minor units; a fraction, or a number in quotes, makes an answer unreadable. Times are RFC 3339 texts.
+Fields that the official file requires may be missing, and unknown ones are ignored (contract §1, forward compatibility).
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from app.domain.money import Money
+from app.gateways.port import DepositAccount, Failure, Held, Holding, Json
+from app.gateways.portone_v2.answer import short
+from app.gateways.portone_v2.codes import holding_of
+
+ACCOUNT = "PaymentMethodVirtualAccount"
+MOST_CANCELLATIONS = 20
+"""How many cancellations evidence lists, the newest; an order is seldom given back in more parts."""
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """Minor units. `total` is what was ordered; `paid` is lower when a discount applies."""
+
+    total: int | None = None
+    paid: int | None = None
+    discount: int | None = None
+    cancelled: int | None = None
+
+
+class Channel(msgspec.Struct, rename="camel", frozen=True):
+    """What the payment came through."""
+
+    type: str | None = None
+    pg_provider: Any = None
+
+
+class Method(msgspec.Struct, rename="camel", frozen=True):
+    """How it is paid; the rest of it for virtual accounts only."""
+
+    type: str | None = None
+    bank: str | None = None
+    account_number: str | None = None
+    remittee_name: str | None = None
+    expired_at: str | None = None
+
+
+class Cancellation(msgspec.Struct, rename="camel", frozen=True):
+    """One cancel: `SUCCEEDED`, `REQUESTED` or `FAILED`."""
+
+    status: str | None = None
+    id: str | None = None
+    total_amount: int | None = None
+
+
+class Refusal(msgspec.Struct, rename="camel", frozen=True):
+    """Why it failed."""
+
+    reason: Any = None
+    pg_code: Any = None
+    pg_message: Any = None
+
+
+class Payment(msgspec.Struct, rename="camel", frozen=True):
+    """What we read of a payment."""
+
+    status: str | None = None
+    id: str | None = None
+    transaction_id: str | None = None
+    store_id: str | None = None
+    currency: str | None = None
+    amount: Amount | None = None
+    channel: Channel | None = None
+    method: Method | None = None
+    cancellations: list[Cancellation] | None = None
+    failure: Refusal | None = None
+    paid_at: str | None = None
+    requested_at: Any = None  # these four are evidence alone: whatever they hold, the payment is read
+    failed_at: Any = None
+    cancelled_at: Any = None
+    pg_tx_id: Any = None
+
+
+def held_of(payment: Payment, store_id: str) -> Held:
+    """One payment in our words. `store_id` is ours."""
+    amount = payment.amount or Amount()
+    holding = _holding(payment, amount)
+    deposit = _deposit(payment.method) if holding is Holding.AWAITING_DEPOSIT else None
+    return Held(
+        holding=holding,
+        reference=payment.id,
+        gateway_ref=payment.transaction_id or None,
+        amount=_money(amount.total, payment.currency),
+        refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
+        is_live=_is_live(payment.channel),
+        is_own_store=None if payment.store_id is None else payment.store_id == store_id,
+        doubt=_doubt(payment, amount, holding),
+        deposit=deposit,
+        failure=_failure(payment.failure or Refusal()) if holding is Holding.FAILED else None,
+        evidence=_evidence(payment, amount),
+    )
+
+
+def currency_of(word: str | None) -> str | None:
+    """`KRW`, also where it is spelled `CURRENCY_KRW` (contract §7 trap 6)."""
+    return word.removeprefix("CURRENCY_") if word is not None else None
+
+
+def _holding(payment: Payment, amount: Amount) -> Holding:
+    """The status word's meaning; a cancel of everything that is accepted and not done yet has no word of its own."""
+    holding = holding_of(payment.status)
+    cancellations = payment.cancellations or []
+    if not any(each.status == "REQUESTED" for each in cancellations):
+        return holding
+    if holding is Holding.CANCELED:
+        return Holding.CANCELING
+    going = sum(each.total_amount or 0 for each in cancellations if each.status in {"REQUESTED", "SUCCEEDED"})
+    is_whole = amount.total is not None and going >= amount.total
+    return Holding.CANCELING if holding is Holding.CAPTURED and is_whole else holding
+
+
+def _doubt(payment: Payment, amount: Amount, holding: Holding) -> str | None:
+    """What in this payment cannot be true together."""
+    numbers = (amount.total, amount.paid, amount.discount, amount.cancelled)
+    if any(number is not None and number < 0 for number in numbers):
+        return "the look-up shows an amount below 0"
+    total, paid, cancelled = amount.total, amount.paid, amount.cancelled or 0
+    if total is not None and cancelled > total:
+        return "the look-up says that more was given back than was ordered"
+    if holding in {Holding.OPEN, Holding.AWAITING_DEPOSIT, Holding.FAILED} and payment.paid_at:
+        return f"the look-up says {payment.status} and names a time of payment"
+    if holding is Holding.CANCELED and paid is not None and 0 < cancelled < paid:
+        return "the look-up says CANCELLED and shows a part as given back"
+    if payment.status == "PAID" and total is not None and paid is not None and not cancelled:
+        arrived = paid + (amount.discount or 0)
+        if arrived != total:
+            return f"the look-up says PAID, and that {arrived} of {total} minor units came"
+    return None
+
+
+def _deposit(method: Method | None) -> DepositAccount | None:
+    if method is None or method.type not in {ACCOUNT, None} or not method.account_number:
+        return None
+    return DepositAccount(
+        method.bank or "", method.account_number, method.remittee_name or None, _moment(method.expired_at)
+    )
+
+
+def _is_live(channel: Channel | None) -> bool | None:
+    return {"LIVE": True, "TEST": False}.get(channel.type or "") if channel else None
+
+
+def _failure(refusal: Refusal) -> Failure:
+    return Failure(
+        "declined", raw_code=short(refusal.pg_code), message=short(refusal.reason) or short(refusal.pg_message)
+    )
+
+
+def _money(minor: int | None, currency: str | None) -> Money | None:
+    """None when it is not told, or in a currency that has no such minor unit."""
+    code = currency_of(currency)
+    if minor is None or code is None:
+        return None
+    try:
+        return Money(minor, code)
+    except ValueError:
+        return None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """An RFC 3339 time; None for another text, or for one without its offset."""
+    try:
+        moment = datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def _evidence(payment: Payment, amount: Amount) -> Json:
+    """What a person needs later; nothing of the buyer, and no account number."""
+    told: Json = {
+        "status": payment.status,
+        "paymentId": payment.id,
+        "transactionId": payment.transaction_id,
+        "storeId": payment.store_id,
+        "total": amount.total,
+        "paid": amount.paid,
+        "discount": amount.discount,
+        "cancelled": amount.cancelled,
+        "currency": payment.currency,
+        "channel": payment.channel.type if payment.channel else None,
+        "pg_provider": short(payment.channel.pg_provider) if payment.channel else None,
+        "method": payment.method.type if payment.method else None,
+        "pg_tx_id": short(payment.pg_tx_id),
+        "requested_at": short(payment.requested_at),
+        "paid_at": short(payment.paid_at),
+        "failed_at": short(payment.failed_at),
+        "cancelled_at": short(payment.cancelled_at),
+    }
+    if payment.cancellations:
+        told["cancellations"] = [
+            {"id": each.id, "status": each.status, "total": each.total_amount}
+            for each in payment.cancellations[-MOST_CANCELLATIONS:]
+        ]
+    return {name: value for name, value in told.items() if value is not None}

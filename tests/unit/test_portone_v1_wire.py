@@ -1,0 +1,155 @@
+"""How PortOne V1's answers, amounts and words are read, without a call."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.domain.money import Money
+from app.gateways.port import Failure, Holding
+from app.gateways.portone_v1.answer import Answer, short
+from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, HOLDING, RANK, holding_of
+from app.gateways.portone_v1.wire import Payment, Prepared, held_of, major, money_of
+from tests.unit.properties import thorough
+
+CURRENCIES = ["KRW", "JPY", "USD", "EUR", "KWD"]
+
+
+def answer(status: int, body: object) -> Answer:
+    return Answer.read(status, body if isinstance(body, bytes) else json.dumps(body).encode())
+
+
+def said(act: object) -> object:
+    """What a call returned, or the error that it raised."""
+    assert callable(act)
+    try:
+        return act()
+    except GatewayError as error:
+        return type(error), error.details.get("raw_code")
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("status", "body", "raised"),
+        [
+            (200, {"code": 1}, (GatewayRefused, "1")),
+            (200, {"code": -1, "message": "x"}, (GatewayRefused, "-1")),
+            (200, {}, (GatewayTimeout, None)),
+            (200, b"OK", (GatewayTimeout, None)),
+            (200, {"code": "0"}, (GatewayTimeout, None)),
+            (200, {"code": 0.5}, (GatewayTimeout, None)),
+            (200, {"code": True}, (GatewayTimeout, None)),
+            (201, {"code": 0}, (GatewayRefused, "201")),
+            (400, {"code": -1}, (GatewayRefused, "-1")),
+            (400, {"code": 0}, (GatewayRefused, "400")),
+            (401, {"code": -1}, (GatewayRefused, "401")),
+            (403, {"code": -1}, (GatewayRefused, "403")),
+            (429, {"code": -1}, (GatewayUnavailable, None)),
+            (500, {"code": 0}, (GatewayUnavailable, None)),
+            (503, b"", (GatewayUnavailable, None)),
+        ],
+    )
+    def test_only_http_200_with_code_0_is_a_success(self, status: int, body: object, raised: object) -> None:
+        assert said(answer(status, body).accepted) == raised
+
+    def test_the_response_of_a_success_comes_as_it_was_written(self) -> None:
+        assert bytes(answer(200, b'{"code":0,"response":{"amount":1.10}}').accepted()) == b'{"amount":1.10}'
+        assert bytes(answer(200, b'{"code":0}').accepted()) == b"null"
+
+    @pytest.mark.parametrize(
+        ("status", "body", "outcome"),
+        [
+            (200, {"code": 0}, None),
+            (200, {"code": 0, "message": "ok", "response": "anything"}, None),
+            (200, {"code": 1, "message": "없음"}, Failure("declined", "1", "없음")),
+            (404, {"code": -1}, Failure("declined", "-1")),
+            (404, b"", Failure("declined", "404")),
+            (400, {"code": 0}, Failure("declined", "400")),
+            (200, {}, (GatewayTimeout, None)),
+            (302, b"", (GatewayTimeout, None)),
+            (401, {"code": -1}, (GatewayRefused, "401")),
+            (403, b"", (GatewayRefused, "403")),
+            (409, {"code": 1}, (GatewayTimeout, None)),
+            (429, {"code": 1}, (GatewayUnavailable, None)),
+            (500, {"code": 1}, (GatewayTimeout, None)),
+        ],
+    )
+    def test_where_money_moves_only_yes_and_no_are_answers(self, status: int, body: object, outcome: object) -> None:
+        assert said(answer(status, body).explicit) == outcome
+
+    @pytest.mark.parametrize("code", [200, 401, 403, 408, 409, 425, 429, 500, 502, 503, 504])
+    def test_only_an_explicit_no_is_a_decline(self, code: int) -> None:
+        assert code not in DECLINES
+
+    @pytest.mark.parametrize(
+        ("text", "cut"), [("x" * 301, "x" * 300), ("", None), (None, None), (5, None), (["x"], None)]
+    )
+    def test_a_text_for_people_is_short_and_a_text(self, text: object, cut: str | None) -> None:
+        assert short(text) == cut
+
+
+class TestWords:
+    def test_only_one_word_says_that_the_money_moved(self) -> None:
+        assert [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED] == ["paid"]
+
+    @pytest.mark.parametrize("word", ["", "PAID", " paid", "canceled", "pending", "null"])
+    def test_a_word_that_is_not_in_the_table_is_unrecognized(self, word: str) -> None:
+        assert holding_of(word) is Holding.UNRECOGNIZED
+
+    def test_no_word_at_all_is_unstated(self) -> None:
+        assert holding_of(None) is Holding.UNSTATED
+
+    def test_where_money_moved_speaks_before_everything_else_and_a_failure_last(self) -> None:
+        assert set(RANK[: len(CONCLUSIVE)]) == CONCLUSIVE
+        assert Holding.FAILED not in RANK
+        assert {*HOLDING.values(), Holding.AWAITING_DEPOSIT, Holding.UNRECOGNIZED, Holding.UNSTATED} <= {
+            *RANK,
+            Holding.FAILED,
+        }
+
+
+class TestAmounts:
+    @thorough
+    @given(minor=st.integers(-(10**18), 10**18), currency=st.sampled_from(CURRENCIES))
+    def test_what_we_write_is_what_we_read(self, minor: int, currency: str) -> None:
+        amount = Money(minor, currency)
+        written = msgspec.json.Encoder(decimal_format="number").encode(major(amount))
+        assert money_of(msgspec.Raw(written), currency) == amount
+
+    @pytest.mark.parametrize("written", [b"null", b"1e999999999999999999999", b"-1e-999999", b"1" * 61, b"0.001"])
+    def test_what_no_amount_can_be_is_unknown(self, written: bytes) -> None:
+        assert money_of(msgspec.Raw(written), "USD") is None
+
+    @pytest.mark.parametrize("currency", [None, "", "usd", "XXX"])
+    def test_an_amount_without_a_currency_is_unknown(self, currency: str | None) -> None:
+        assert money_of(msgspec.Raw(b"12"), currency) is None
+
+    @pytest.mark.parametrize("written", ['"12"', "true", "[12]", '{"total": 12}', '""'])
+    @pytest.mark.parametrize("shape", [Payment, Prepared])
+    def test_what_is_no_number_makes_the_answer_unreadable(self, written: str, shape: type[Payment | Prepared]) -> None:
+        with pytest.raises(ValueError, match="must be a JSON number"):
+            msgspec.json.decode(f'{{"amount": {written}}}', type=shape)
+
+    @pytest.mark.parametrize(
+        ("shown", "allows"),
+        [
+            ('{"amount": 12.34, "currency": "USD"}', True),
+            ('{"amount": 12.340}', True),
+            ('{"amount": 12.34, "currency": "EUR"}', False),
+            ('{"amount": 1234, "currency": "USD"}', False),
+            ('{"currency": "USD"}', False),
+            ("{}", False),
+        ],
+    )
+    def test_a_registration_allows_its_own_amount_only(self, shown: str, allows: bool) -> None:
+        assert msgspec.json.decode(shown, type=Prepared).allows(Money(1234, "USD")) is allows
+
+
+def test_an_empty_payment_states_nothing() -> None:
+    held = held_of(Payment(), is_live=None)
+    assert held.holding is Holding.UNSTATED
+    assert (held.reference, held.gateway_ref, held.amount, held.refunded, held.doubt) == (None, None, None, None, None)
+    assert held.evidence == {}
