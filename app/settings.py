@@ -91,6 +91,8 @@ class PortOneV1Settings(BaseModel):
     script_url: HttpUrl = "https://cdn.iamport.kr/v1/iamport.js"
     pg: Literal["paymentwall", "other"] = "paymentwall"
     """Whose rules an order must keep: Paymentwall wants a name of two words, an e-mail, and confirms cancels later."""
+    most_usd: Annotated[int, Field(gt=0, le=1_000_000)] = 500
+    """Paymentwall's limit of one payment in whole dollars; they raise it on request."""
     tier: str | None = None
     """The `Tier` header of agency accounts."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0

@@ -19,7 +19,7 @@ from app.checkout.fence import Fence, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import format_amount, safe_link
 from app.domain.currencies import EXPONENT
-from app.domain.errors import GatewayUnavailable
+from app.domain.errors import GatewayUnavailable, NotFound
 from app.domain.language import pick_language
 from app.domain.states import PaymentStatus
 from app.gateways.port import PageSources
@@ -47,18 +47,13 @@ def return_routes(
         request.scope["path_kind"] = "/checkout/return/{gateway}"
         fields = {name: value for name, value in request.query_params.items() if len(value) <= LONGEST_FIELD}
         gateway = str(request.path_params["gateway"]).replace("-", "_")
-        payment_id = await service.find(gateway, fields) if len(fields) <= MOST_FIELDS else None
         language = pick_language(request.headers.get("accept-language"))
         fence = Fence(settings, language, secrets.token_urlsafe(18))
-        if payment_id is None:
+        outcome = await _asked(service, gateway, fields)
+        if outcome is None:
             if "text/html" not in request.headers.get("accept", ""):
                 return problem(request, "not_found", {})
             return fence.page(unknown.render(lang=language, texts=TEXTS[language]), 404, PageSources())
-        try:
-            outcome = await service.verify(payment_id, cause="browser", brought=fields)
-        except GatewayUnavailable:
-            log.warning("return_to_a_gateway_that_is_gone", gateway=gateway)
-            outcome = Outcome(await service.get(payment_id, None), is_decided=False)
         payment = outcome.payment
         token, link = token_of(request, payment, tokens), safe_link(payment.return_url)
         if link and (payment.status is PaymentStatus.PAID or (token is None and outcome.is_decided)):
@@ -79,6 +74,20 @@ def return_routes(
         return fence.page(html, 200, PageSources())
 
     return [Route("/checkout/return/{gateway}", come_back, methods=["GET"], include_in_schema=False)]
+
+
+async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str]) -> Outcome | None:
+    """What the gateway says of the payment that these fields name; None when they name none of ours."""
+    payment_id = await service.find(gateway, fields) if len(fields) <= MOST_FIELDS else None
+    if payment_id is None:
+        return None
+    try:
+        return await service.verify(payment_id, cause="browser", brought=fields)
+    except NotFound:
+        return None  # well formed, and nobody's
+    except GatewayUnavailable:
+        log.warning("return_to_a_gateway_that_is_gone", gateway=gateway)
+        return Outcome(await service.get(payment_id, None), is_decided=False)
 
 
 def _state(outcome: Outcome) -> str:

@@ -112,9 +112,12 @@ class ChargeRequest:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The buyer may pay now: `next_action` is what the browser or app does next. A Decimal in it is a JSON number."""
+    """The buyer may pay now: `next_action` is what the browser or app does next. A Decimal in it is a JSON number.
 
-    next_action: Json
+    It names the buyer where a gateway's window wants that, so it is kept out of whatever prints an `Opened`.
+    """
+
+    next_action: Json = field(repr=False)
     gateway_ref: str | None = None
 
 

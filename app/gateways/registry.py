@@ -8,6 +8,7 @@ from app.gateways.breaker import OPEN_S, Breaker
 from app.gateways.point3.adapter import Point3
 from app.gateways.port import ChargeRequest, Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
+from app.gateways.portone_v2.manual import portone_v2
 from app.gateways.unifi_pay.adapter import UnifiPay
 from app.settings import Settings
 
@@ -94,6 +95,8 @@ def build(settings: Settings) -> Registry:
         is_live = settings.mode == "live"
         deadline_s = settings.deadline(v1.timeout_s)
         gateways.append(PortOneV1(v1, deadline_s=deadline_s, breaker=Breaker(breaker_s), is_live_deployment=is_live))
+    if v2 := settings.portone_v2:
+        gateways.append(portone_v2(v2, deadline_s=settings.deadline(v2.timeout_s), breaker=Breaker(breaker_s)))
     if unifi := settings.unifi_pay:
         gateways.append(UnifiPay(unifi, deadline_s=settings.deadline(unifi.timeout_s), breaker=Breaker(breaker_s)))
     return Registry(gateways, settings.routing)

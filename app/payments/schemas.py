@@ -102,7 +102,8 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
         Meta(
             max_length=10,
             description="Options of single gateways, by gateway name. `point3`: `culture_expense_type`, "
-            "`cash_receipt_type`, `client_business_num`, `client_nickname`.",
+            "`cash_receipt_type`, `client_business_num`, `client_nickname`. `portone_v1`: `pay_method`, `app_scheme`, and for "
+            "Paymentwall `widget_code`, `ps`, `logo_url`, `project_name`.",
         ),
     ] = {}
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -135,7 +136,7 @@ class WebhookSender:
             self._start()
 
     def _start(self) -> None:
-        if self._pump is None:
+        if self._pump is None or self._pump.done():
             self._pump = self._run_task(self._run())
 
     def _run_task(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -167,7 +168,7 @@ class WebhookSender:
 
     async def _deliver(self, session: aiohttp.ClientSession, delivery: _Delivery) -> None:
         webhook = delivery.webhook
-        at, began_s = self._clock.now(), self._clock.elapsed_s()
+        at, began_s = self._clock.now(), time.monotonic()
         headers = webhook.headers(at, webhook.body)
         status: int | None = None
         # No answer, or an address that is none: both are noted as a try without a status.
@@ -178,7 +179,7 @@ class WebhookSender:
         again = status is None or webhook.is_broken_by(status)
         if again and delivery.failures < len(self._retries):
             # Counted from when it was due, so that skipped time holds all the tries that would have been in it.
-            took_s = self._clock.elapsed_s() - began_s
+            took_s = time.monotonic() - began_s
             delivery.due_s += took_s + self._clock.interval(self._retries[delivery.failures])
             delivery.failures += 1
             self._queue.append(delivery)

@@ -106,7 +106,7 @@ async function openAttempt(gateway = page.gateway) {
   if (answer.kind === "payment" && gateway !== page.gateway) return reload(); // its window needs another policy of the page
   if (answer.kind === "payment") {
     page.attempt_id = answer.payment.attempts.at(-1).id;
-    if (window.location.hash === RETURNED) history.replaceState(null, "", window.location.pathname);
+    forgetReturn();
     return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
   }
   const now = await api.read();
@@ -122,10 +122,15 @@ function others(present = page.gateway) {
     .map(({ name, title }) => ({ title, choose: () => run(() => openAttempt(name)) }));
 }
 
-/** Load the page anew, without the mark of a return: a fresh attempt is open. */
+/** A fresh attempt is open: what this browser came back from is past. */
+function forgetReturn() {
+  if (window.location.hash === RETURNED) history.replaceState(null, "", window.location.pathname);
+}
+
+/** Load the page anew for a fresh attempt. */
 function reload() {
-  window.location.replace(window.location.pathname);
-  if (window.location.hash) window.location.reload();
+  forgetReturn();
+  window.location.reload();
 }
 
 /** Show a payment about which there is nothing to ask now. */

@@ -8,12 +8,13 @@
 import { loadScript, NotOpened } from "./script.js";
 
 /**
- * @param {{script: string, user_code: string, params: object}} action
+ * @param {{script: string, user_code: string, tier?: string, params: object}} action
  * @returns {Promise<import("./checkout.js").Result | null>} null when the buyer left before a payment existed
  */
 export async function openPortOneV1(action) {
   const IMP = await loadScript(action.script, () => window.IMP);
-  IMP.init(action.user_code);
+  if (action.tier) IMP.agency(action.user_code, action.tier);
+  else IMP.init(action.user_code);
   const answer = await new Promise((resolve) => IMP.request_pay(action.params, resolve));
   const { imp_uid, merchant_uid, success, imp_success, error_code, error_msg } = Object(answer);
   if (typeof imp_uid === "string" && imp_uid !== "") {

@@ -55,6 +55,10 @@ class Bench:
     """Whether it can be asked by our reference, or by its own only."""
     tells_channels: ClassVar[bool] = False
     """Whether a look-up says if a payment came through a test channel."""
+    tells_canceling: ClassVar[bool] = True
+    """Whether a look-up shows a refund that was accepted and is not done yet; it stays CAPTURED otherwise."""
+    public: ClassVar[frozenset[str]] = frozenset({"base_url"})
+    """What of a connection every buyer's browser sees, so that it is no secret."""
     unknown_status: ClassVar[Holding] = Holding.UNRECOGNIZED
     """What a status that nobody knows is reported as; OPEN where the vendor says that more of them exist."""
 

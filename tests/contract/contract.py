@@ -254,7 +254,8 @@ class GatewayContract(FaultContract):
         is_async = Capability.ASYNC_REFUND in gateway.capabilities
         assert answer.is_done is not is_async
         if is_async:
-            assert_shows(await gateway.look_up(question(charge, ref)), charge, Holding.CANCELING)
+            under_way = Holding.CANCELING if self.tells_canceling else Holding.CAPTURED
+            assert_shows(await gateway.look_up(question(charge, ref)), charge, under_way)
             assert (await hands.truth(charge.reference))["refunded"] == 0
             await hands.advance(self.refund_batch_s)
         assert_shows(await gateway.look_up(question(charge, ref)), charge, Holding.CANCELED)
@@ -285,6 +286,8 @@ class GatewayContract(FaultContract):
         await hands.plan("accept_then_hang", call="cancel")
         with pytest.raises(GatewayTimeout):
             await impatient.refund(refund_of(charge, ref))
+        if not self.tells_canceling:
+            await hands.advance(self.refund_batch_s)
         held = await patient.look_up(question(charge, ref))
         assert held.holding in {Holding.CANCELING, Holding.CANCELED}
 

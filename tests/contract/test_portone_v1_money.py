@@ -19,11 +19,11 @@ PART = replace(WHOLE, amount=Money(4000, "KRW"), refundable=Money(14_000, "KRW")
 """A part of a payment of 24,000 won of which 10,000 were given back before."""
 
 
-def cancelled(status: str = "cancelled", **changes: object) -> dict[str, object]:
+def cancelled(**changes: object) -> dict[str, object]:
     """A payment as a cancel answers it."""
     shown: dict[str, object] = {
         "imp_uid": REF,
-        "status": status,
+        "status": "cancelled",
         "amount": 24_000,
         "cancel_amount": 24_000,
         "currency": "KRW",

@@ -1,5 +1,6 @@
 """Webhooks: what they say, where they go, how they are signed and repeated."""
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -167,7 +168,9 @@ async def test_a_webhook_is_repeated_until_it_is_taken_with_its_id_and_body(v2: 
     await shop.hears_no_more_than(7)
     repeats = shop.heard[1:]
     assert len({(each.headers["webhook-id"], each.text) for each in repeats}) == 1
-    assert len({each.headers["webhook-timestamp"] for each in repeats}) == 6
+    assert all(abs(time.time() - int(each.headers["webhook-timestamp"])) < 60 for each in repeats), (
+        "skipped time is ours"
+    )
     assert all(is_signed(each, v2.account["webhook_secret"]) for each in repeats)
     log = (await v2.shown())["webhooks"][-1]
     assert (log["status"], log["currentExecutionCount"]) == ("FAILED_NOT_OK_RESPONSE", 6)

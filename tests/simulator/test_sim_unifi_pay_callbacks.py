@@ -184,6 +184,7 @@ async def test_repeats_on_5xx_by_the_documented_waits(unifi: UnifiDriver, shop: 
 async def test_other_answers_are_not_repeated(unifi: UnifiDriver, shop: Receiver, status: int) -> None:
     shop.status = lambda _: status
     await unifi.paid(callbackUrl=shop.url)
+    await shop.hears(1)
     await unifi.advance(100_000)
     await shop.hears(1)
 

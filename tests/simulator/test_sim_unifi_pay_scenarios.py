@@ -14,7 +14,6 @@ from app.simulator.unifi_pay.scenarios import CALLS, RULES
 from .driver import Driver
 from .unifi_pay_driver import Json, UnifiDriver, order
 
-
 REQUIRED = {
     "status", "orderId", "storeId", "payAmount", "orderAmount", "transactionId", "discountAmount",
     "payCurrencyCode", "orderCurrencyCode",

@@ -13,6 +13,8 @@ from app.simulator.webhooks import DELAY_S, MODES, REORDER_WITHIN_S, Webhook, We
 
 from .unifi_pay_driver import Receiver
 
+Make = Callable[..., Webhook]
+
 RETRIES_S = (3, 30, 600)
 TICK_S = 0.15
 """Real time in which anything that is due has gone out."""
@@ -38,7 +40,7 @@ async def sender(clock: SimClock) -> AsyncIterator[WebhookSender]:
 
 
 @pytest.fixture
-def webhook(receiver: Receiver) -> Callable[..., Webhook]:
+def webhook(receiver: Receiver) -> Make:
     def make(name: str = "a", url: str | None = None, **options: object) -> Webhook:
         fields = {"headers": lambda at, body: {"X-At": at.isoformat(), "X-Length": str(len(body))}} | options
         return Webhook(name, f"order-{name}", url or receiver.url, name.encode(), **fields)  # type: ignore[arg-type]
@@ -68,7 +70,7 @@ def statuses(sender: WebhookSender, row: int = 0) -> list[int | None]:
 
 
 async def test_it_is_posted_once_with_its_body_and_the_headers_of_the_try(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     clock.advance(3600)
     before = clock.now()
@@ -85,7 +87,7 @@ async def test_it_is_posted_once_with_its_body_and_the_headers_of_the_try(
 
 
 async def test_a_redirect_is_not_followed_and_counts_as_broken(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda before: 302 if before == 0 else 200
     sender.send(webhook())
@@ -100,7 +102,7 @@ async def test_a_redirect_is_not_followed_and_counts_as_broken(
     "url", ["http://127.0.0.1:9/x", "http://[::1", "no address", "ftp://127.0.0.1/x", "http://a..b/"]
 )
 async def test_an_address_that_does_not_answer_is_a_try_without_a_status(
-    sender: WebhookSender, webhook: Callable[..., Webhook], clock: SimClock, url: str
+    sender: WebhookSender, webhook: Make, clock: SimClock, url: str
 ) -> None:
     sender.send(webhook(url=url))
     clock.advance(10_000)
@@ -109,7 +111,7 @@ async def test_an_address_that_does_not_answer_is_a_try_without_a_status(
 
 
 async def test_what_is_broken_can_be_narrowed(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda _: 404
     sender.send(webhook(is_broken_by=lambda status: status >= 500))
@@ -119,7 +121,7 @@ async def test_what_is_broken_can_be_narrowed(
 
 
 async def test_a_mistake_in_making_headers_is_not_taken_for_a_dead_receiver(
-    sender: WebhookSender, webhook: Callable[..., Webhook]
+    sender: WebhookSender, webhook: Make
 ) -> None:
     problems: list[str] = []
     loop = asyncio.get_running_loop()
@@ -142,7 +144,7 @@ async def test_a_mistake_in_making_headers_is_not_taken_for_a_dead_receiver(
 
 
 async def test_repeats_follow_the_clock_one_wait_after_the_other_and_then_end(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda _: 503
     sender.send(webhook())
@@ -161,7 +163,7 @@ async def test_repeats_follow_the_clock_one_wait_after_the_other_and_then_end(
 
 
 async def test_repeats_end_with_the_first_success(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda before: 500 if before < 2 else 204
     sender.send(webhook())
@@ -172,7 +174,7 @@ async def test_repeats_end_with_the_first_success(
 
 
 async def test_skipped_time_holds_all_the_repeats_that_would_have_been_in_it(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda _: 500
     sender.send(webhook())
@@ -181,7 +183,35 @@ async def test_skipped_time_holds_all_the_repeats_that_would_have_been_in_it(
     await receiver.hears(3)
 
 
-async def test_the_time_scale_shortens_the_waits(receiver: Receiver, webhook: Callable[..., Webhook]) -> None:
+async def test_time_skipped_during_a_try_counts_as_passed_after_it(
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
+) -> None:
+    receiver.status = lambda _: 500
+    receiver.answering.clear()
+    sender.send(webhook())
+    await receiver.hears(1)
+    clock.advance(3)
+    receiver.answering.set()
+    await receiver.hears(2)
+
+
+async def test_a_slow_answer_puts_the_repeat_off_by_as_much(
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
+) -> None:
+    receiver.status = lambda _: 500
+    receiver.answering.clear()
+    sender.send(webhook())
+    await receiver.hears(1)
+    await asyncio.sleep(0.5)
+    failed_s = clock.elapsed_s()
+    receiver.answering.set()
+    while len(receiver.heard) < 2:
+        await asyncio.sleep(0.05)
+        clock.advance(0.1)
+    assert clock.elapsed_s() - failed_s >= 3
+
+
+async def test_the_time_scale_shortens_the_waits(receiver: Receiver, webhook: Make) -> None:
     sender = WebhookSender(SimClock(time_scale=100_000), RETRIES_S)
     receiver.status = lambda _: 500
     sender.send(webhook(), "delay")
@@ -189,7 +219,7 @@ async def test_the_time_scale_shortens_the_waits(receiver: Receiver, webhook: Ca
     await until_idle()
 
 
-async def test_without_waits_there_are_no_repeats(receiver: Receiver, webhook: Callable[..., Webhook]) -> None:
+async def test_without_waits_there_are_no_repeats(receiver: Receiver, webhook: Make) -> None:
     clock = SimClock()
     sender = WebhookSender(clock)
     receiver.status = lambda _: 500
@@ -200,7 +230,7 @@ async def test_without_waits_there_are_no_repeats(receiver: Receiver, webhook: C
 
 
 async def test_no_answer_is_waited_for_and_others_are_not_kept_back_by_it(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     receiver.answering.clear()
     sender.send(webhook("a"))
@@ -217,7 +247,7 @@ async def test_no_answer_is_waited_for_and_others_are_not_kept_back_by_it(
 
 
 async def test_lose_sends_nothing_but_shows_that_there_was_a_reason(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     sender.set_mode("lose")
     sender.send(webhook())
@@ -228,7 +258,7 @@ async def test_lose_sends_nothing_but_shows_that_there_was_a_reason(
 
 
 async def test_duplicate_sends_twice_and_shows_one_row_with_both_tries(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     sender.set_mode("duplicate")
     sender.send(webhook())
@@ -240,7 +270,7 @@ async def test_duplicate_sends_twice_and_shows_one_row_with_both_tries(
 
 
 async def test_each_of_two_duplicates_is_repeated_on_its_own(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     receiver.status = lambda before: 500 if before in {0, 1, 2} else 200
     sender.send(webhook(), "duplicate")
@@ -256,7 +286,7 @@ async def test_each_of_two_duplicates_is_repeated_on_its_own(
 
 
 async def test_duplicates_to_a_dead_receiver_have_all_the_tries_of_two(
-    sender: WebhookSender, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, webhook: Make, clock: SimClock
 ) -> None:
     sender.send(webhook(url="http://127.0.0.1:9/"), "duplicate")
     clock.advance(1_000_000)
@@ -265,7 +295,7 @@ async def test_duplicates_to_a_dead_receiver_have_all_the_tries_of_two(
 
 
 async def test_delay_waits_by_the_clock(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     sender.set_mode("delay")
     sender.send(webhook())
@@ -276,7 +306,7 @@ async def test_delay_waits_by_the_clock(
 
 
 async def test_reorder_lets_the_next_one_go_first(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     sender.set_mode("reorder")
     for name in "abc":
@@ -291,7 +321,7 @@ async def test_reorder_lets_the_next_one_go_first(
 
 
 async def test_a_webhook_that_no_other_follows_is_not_kept_for_ever(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     sender.send(webhook(), "reorder")
     clock.advance(REORDER_WITHIN_S - 1)
@@ -301,7 +331,7 @@ async def test_a_webhook_that_no_other_follows_is_not_kept_for_ever(
 
 
 async def test_another_mode_lets_go_of_what_reorder_held(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     sender.set_mode("reorder")
     sender.send(webhook())
@@ -311,7 +341,7 @@ async def test_another_mode_lets_go_of_what_reorder_held(
 
 
 async def test_the_mode_of_one_webhook_goes_before_that_of_all(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     sender.set_mode("lose")
     sender.send(webhook("a"), "send")
@@ -324,7 +354,7 @@ async def test_the_mode_of_one_webhook_goes_before_that_of_all(
 
 
 async def test_a_later_reason_is_sent_later_in_every_mode(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock
 ) -> None:
     sender.send(webhook("a"), after_s=60)
     sender.send(webhook("b"), "delay", after_s=60)
@@ -338,9 +368,7 @@ async def test_a_later_reason_is_sent_later_in_every_mode(
     assert bodies(receiver)[0] + "".join(sorted(bodies(receiver)[1:4])) + bodies(receiver)[4] == "daccb"
 
 
-async def test_a_mode_that_nobody_knows_is_refused(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
-) -> None:
+async def test_a_mode_that_nobody_knows_is_refused(sender: WebhookSender, receiver: Receiver, webhook: Make) -> None:
     with pytest.raises(ValueError, match="reorder"):
         sender.set_mode("forge")
     with pytest.raises(ValueError, match="forge"):
@@ -353,7 +381,7 @@ async def test_a_mode_that_nobody_knows_is_refused(
 
 
 async def test_after_everything_is_sent_no_task_is_left_and_more_can_be_sent(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     for times in range(1, 4):
         sender.send(webhook())
@@ -362,7 +390,7 @@ async def test_after_everything_is_sent_no_task_is_left_and_more_can_be_sent(
 
 
 async def test_what_comes_while_a_session_closes_is_sent_too(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], monkeypatch: pytest.MonkeyPatch
+    sender: WebhookSender, receiver: Receiver, webhook: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     closing = asyncio.Event()
     close = aiohttp.ClientSession.close
@@ -382,7 +410,7 @@ async def test_what_comes_while_a_session_closes_is_sent_too(
 
 @pytest.mark.parametrize("end", ["reset", "close"])
 async def test_reset_and_close_drop_what_is_queued_held_or_under_way(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook], clock: SimClock, end: str
+    sender: WebhookSender, receiver: Receiver, webhook: Make, clock: SimClock, end: str
 ) -> None:
     receiver.answering.clear()
     receiver.status = lambda _: 500
@@ -400,9 +428,7 @@ async def test_reset_and_close_drop_what_is_queued_held_or_under_way(
     assert (sender.rows(), sender.mode) == ([], "send")
 
 
-async def test_after_a_reset_it_sends_at_once(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
-) -> None:
+async def test_after_a_reset_it_sends_at_once(sender: WebhookSender, receiver: Receiver, webhook: Make) -> None:
     receiver.answering.clear()
     sender.send(webhook("a"))
     await receiver.hears(1)
@@ -415,7 +441,7 @@ async def test_after_a_reset_it_sends_at_once(
 
 
 async def test_after_close_nothing_is_sent_but_the_reason_is_shown(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
+    sender: WebhookSender, receiver: Receiver, webhook: Make
 ) -> None:
     sender.close()
     for mode in MODES:
@@ -427,9 +453,7 @@ async def test_after_close_nothing_is_sent_but_the_reason_is_shown(
     assert tasks_of_the_sender() == []
 
 
-async def test_many_go_out_side_by_side(
-    sender: WebhookSender, receiver: Receiver, webhook: Callable[..., Webhook]
-) -> None:
+async def test_many_go_out_side_by_side(sender: WebhookSender, receiver: Receiver, webhook: Make) -> None:
     for _ in range(300):
         sender.send(webhook())
     await receiver.hears(300)

@@ -65,7 +65,7 @@ class Answer:
             return self.envelope.response
         if self.status >= 500 or self.status == 429:
             raise GatewayUnavailable(gateway=NAME)
-        if self.status == 200 and self.code in {None, 0}:
+        if 200 <= self.status < 300 and not self.is_explicit_no:
             raise GatewayTimeout(gateway=NAME)
         raise GatewayRefused(gateway=NAME, raw_code=str(self.code if self.is_explicit_no else self.status))
 

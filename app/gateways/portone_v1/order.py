@@ -19,9 +19,8 @@ LONGEST_NAME = 40
 """UTF-16 units of `name`, as a browser counts a text's length."""
 MOST_DIGITS = 2
 """Inferred: no document shows an amount finer than a hundredth, and a rounded one would be another amount."""
-MOST = Money(500_00, "USD")
 LEAST = Money(30, "EUR")
-"""Paymentwall's limits of one payment (contract §7); amounts in other currencies are for Paymentwall to judge."""
+"""Paymentwall's least payment (contract §7); its most is a setting. Amounts in other currencies are for it to judge."""
 
 AT = "gateway_options.portone_v1"
 OPTIONS = {
@@ -48,12 +47,12 @@ def request_pay(request: ChargeRequest, settings: PortOneV1Settings) -> Json:
     Paymentwall knows no VAT within an amount and no exempt part, so it is not told the taxes; other PGs are.
     """
     is_paymentwall = settings.pg == "paymentwall"
-    if errors := [*_common(request, settings), *(_paymentwall(request) if is_paymentwall else ())]:
+    if errors := [*_common(request, settings), *(_paymentwall(request, settings) if is_paymentwall else ())]:
         raise InvalidRequest(*errors)
     customer, options = request.customer, request.options
     params: Json = {
         "channelKey": settings.channel_key,
-        "pay_method": options.get("pay_method") or request.method or "card",
+        "pay_method": options.get("pay_method") or (request.method or "card").lower(),
         "merchant_uid": request.reference,
         "name": cut(request.order_name.strip(), LONGEST_NAME),
         "amount": major(request.amount),
@@ -115,7 +114,7 @@ def _common(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tup
 
 
 def _method(field: str, method: object, settings: PortOneV1Settings) -> Iterator[tuple[str, str]]:
-    if settings.pg == "paymentwall" and method not in {None, "card"}:
+    if settings.pg == "paymentwall" and method is not None and str(method).lower() != "card":
         yield field, "Paymentwall shows what there is in the buyer's country; leave it out"
     if settings.pg == "other" and method == "vbank":
         yield field, "deposits through PortOne V1 are not taken here; choose another way to pay or another gateway"
@@ -136,15 +135,16 @@ def _options(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tu
             yield f"{AT}.{name}", "test would take test payments for a live order; leave it out"
 
 
-def _paymentwall(request: ChargeRequest) -> Iterator[tuple[str, str]]:
+def _paymentwall(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tuple[str, str]]:
     """What is wrong with an order for Paymentwall (contract §7)."""
     amount = request.amount
     if not _TWO_WORDS.fullmatch(request.customer.name or ""):
         yield "customer.name", "Paymentwall needs the first and the last name with one space between, such as Minji Kim"
     if not _EMAIL.fullmatch(request.customer.email or ""):
         yield "customer.email", "Paymentwall needs the buyer's e-mail address"
-    if amount.currency == MOST.currency and amount.minor > MOST.minor:
-        yield "amount", f"Paymentwall takes {MOST} at most in one payment; choose another gateway"
+    if amount.currency == "USD" and amount.minor > settings.most_usd * 100:
+        most = f"{settings.most_usd} USD at most in one payment"
+        yield "amount", f"Paymentwall takes {most}; choose another gateway, or set MOST_USD if they raised it"
     if amount.currency == LEAST.currency and amount.minor < LEAST.minor:
         yield "amount", f"Paymentwall takes {LEAST} at least"
 

@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Failure
+from app.gateways.port import Failure, Json
 from app.gateways.portone_v2.codes import DECLINES, NAME, NOT_FOUND, PG_PROVIDER
 
 LONGEST_TEXT = 300
@@ -39,19 +39,19 @@ class Answer:
         return cls(answer.status, answer.body, _problem(answer.body) if answer.status >= 400 else None)
 
     @property
-    def type(self) -> str | None:
-        """The error's name; None where PortOne names none."""
+    def reason(self) -> str | None:
+        """The error's `type`; None where PortOne names none."""
         return self.problem.type if self.problem else None
 
     @property
     def is_pg_word(self) -> bool:
         """Whether the payment company behind PortOne said no, and PortOne itself is well."""
-        return self.status == 502 and self.type == PG_PROVIDER
+        return self.status == 502 and self.reason == PG_PROVIDER
 
     @property
     def is_unknown(self) -> bool:
         """PortOne itself says that there is no such payment; a 404 of anybody in front of it is not that."""
-        return self.status == 404 and self.type == NOT_FOUND
+        return self.status == 404 and self.reason == NOT_FOUND
 
     @property
     def is_explicit_no(self) -> bool:
@@ -61,8 +61,8 @@ class Answer:
         document, such as 422, are no answer: they may speak of a repeated Idempotency-Key instead of the call.
         """
         if self.status == 409:
-            return self.type in DECLINES
-        return self.is_pg_word or (self.status in {400, 404} and self.type is not None)
+            return self.reason in DECLINES
+        return self.is_pg_word or (self.status in {400, 404} and self.reason is not None)
 
     def accepted(self, shape: type[T]) -> T:
         """The body of a success; the errors of the port for everything else.
@@ -95,14 +95,21 @@ class Answer:
         text = problem.pg_message if problem.type == PG_PROVIDER else None
         return Failure("declined", raw_code=problem.type[:LONGEST_CODE], message=short(text) or short(problem.message))
 
+    def refusal(self) -> Json:
+        """The no, as evidence."""
+        told: Json = {"type": self.reason}
+        pg_code = short(self.problem.pg_code) if self.problem else None
+        return told | ({"pg_code": pg_code} if pg_code else {})
+
     def _read(self, shape: type[T]) -> T:
         try:
-            return msgspec.json.decode(self.body, type=shape)
+            # Decoded first: msgspec passes over the bytes of fields that it does not read, UTF-8 or not.
+            return msgspec.json.decode(self.body.decode(), type=shape)
         except (ValueError, RecursionError):  # not JSON, not UTF-8, another shape, or nested without end
             raise GatewayTimeout(gateway=NAME) from None
 
     def _refused(self) -> GatewayRefused:
-        named = None if self.status in {401, 403} else self.type
+        named = None if self.status in {401, 403} else self.reason
         return GatewayRefused(gateway=NAME, raw_code=(named or str(self.status))[:LONGEST_CODE])
 
 
@@ -118,6 +125,6 @@ def short(text: object) -> str | None:
 
 def _problem(body: bytes) -> Problem | None:
     try:
-        return msgspec.json.decode(body, type=Problem)
+        return msgspec.json.decode(body.decode(), type=Problem)
     except (ValueError, RecursionError):
         return None

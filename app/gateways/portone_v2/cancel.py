@@ -4,7 +4,7 @@ import msgspec
 
 from app.domain.errors import GatewayTimeout, InvalidRequest
 from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
-from app.gateways.portone_v2.answer import Answer, short
+from app.gateways.portone_v2.answer import Answer
 from app.gateways.portone_v2.codes import BANKS, NAME
 from app.gateways.portone_v2.wire import Cancellation
 
@@ -44,9 +44,7 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
     told: Json = {"amount": request.amount.minor, "reason": request.reason}
     said = answer.explicit(Canceled)
     if isinstance(said, Failure):
-        pg_code = short(answer.problem.pg_code) if answer.problem else None
-        refused = told | {"cancel": "refused", "type": said.raw_code} | ({"pg_code": pg_code} if pg_code else {})
-        return RefundAnswer(is_done=False, failure=said, evidence=refused)
+        return RefundAnswer(is_done=False, failure=said, evidence=told | {"cancel": "refused"} | answer.refusal())
     status, ref, total = said.cancellation.status, said.cancellation.id, said.cancellation.total_amount
     evidence = told | {"cancel": status, "cancellation_id": ref}
     if status == "FAILED":

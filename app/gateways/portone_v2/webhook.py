@@ -75,8 +75,9 @@ def verify(secrets: Sequence[SecretStr], headers: Mapping[str, str], body: bytes
     if abs(age_s) > WINDOW_S:
         raise WebhookRefused(Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW)
     signed = f"{webhook_id}.{timestamp}.".encode() + body
+    expected = [_sign(key, signed) for key in keys]
     entries = [entry.encode("utf-8", "replace") for entry in signature.split(" ")]
-    matches = [hmac.compare_digest(_sign(key, signed), entry) for key in keys for entry in entries]
+    matches = [hmac.compare_digest(right, entry) for right in expected for entry in entries]
     if not any(matches):
         raise WebhookRefused(Refusal.WRONG_SIGNATURE)
     return webhook_id

@@ -63,7 +63,7 @@ class Point3Twin:
         """The buyer of the newest session of this order id: `{"signature"}`, or `{"status", "msg"}` of an error."""
         return self._buyer.pay(self._buyer.newest(reference), scenario)
 
-    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
+    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:  # noqa: ARG002  every twin's signature
         """Raises RefusedError: this API has none."""
         raise RefusedError(f"point3 has no webhooks, so there is nothing to {mode}; the look-ups are the only news")
 

@@ -80,10 +80,10 @@ def all_of(book: Book, merchant_uid: str, status: str | None, query: QueryParams
     """A page of a merchant_uid's payments. Raises Refusal(404) when there is none, 400 for a wrong status."""
     if status is not None and status not in STATUSES:
         raise invalid(f"payment_status must be one of {', '.join(STATUSES)}")
-    found = _of_sale(book, merchant_uid, status)
-    if not found:
+    page = _page(_sorted(_of_sale(book, merchant_uid, status), query), query)
+    if page.total == 0:
         raise unknown_payment()
-    return _page(_sorted(found, query), query)
+    return page
 
 
 def by_status(book: Book, status: str, query: QueryParams) -> Page:
@@ -121,7 +121,7 @@ def _time_of(attempt: Attempt) -> int:
 
 
 def _sorted(attempts: Iterable[Attempt], query: QueryParams) -> list[Attempt]:
-    wanted = query.get("sorting") or "-started"
+    wanted = query.get("sorting", "-started")
     key = _SORTED_BY.get(wanted.removeprefix("-"))
     if key is None:
         raise invalid("sorting must be one of -started, started, -paid, paid, -updated, updated")
@@ -146,7 +146,7 @@ def _page(attempts: Sequence[Attempt], query: QueryParams) -> Page:
 
 def _whole(query: QueryParams, name: str, *, default: int) -> int:
     text = query.get(name)
-    if text is None or text == "":
+    if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 15):
         raise invalid(f"{name} must be a whole number")

@@ -81,7 +81,7 @@ def json_fields(body: bytes) -> dict[str, Any] | None:
 
 def flag(name: str, value: object) -> bool | None:
     """A boolean of JSON, a form or a query; None when it is absent. Raises Refusal(400) for anything else."""
-    if value is None or value == "":
+    if value is None:
         return None
     text = value.lower() if isinstance(value, str) else value
     if text is True or text in _TRUE:

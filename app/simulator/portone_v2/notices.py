@@ -111,7 +111,7 @@ class Notices:
         secrets = (FORGER,) if is_forged else self._account.webhook_secrets
 
         def headers(now: datetime, content: bytes) -> Mapping[str, str]:
-            timestamp_s = int(now.timestamp())
+            timestamp_s = int(now.timestamp() - self._clock.advanced_s)  # receivers live in real time
             return {
                 "Content-Type": "application/json",
                 "webhook-id": webhook_id,

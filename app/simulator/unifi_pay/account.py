@@ -16,7 +16,7 @@ class UnifiPayAccount:
     """Whose text stands in the signed message; the vendor's documents contradict each other."""
     sign_callbacks: bool = True
     """Whether callbacks carry the three headers of a signature; the vendor's documents do not say."""
-    timestamps: Literal["simulated", "real"] = "simulated"
+    timestamps: Literal["simulated", "real"] = "real"
     """Which clock signatures are made and checked by. With `simulated`, `/_sim/advance` makes the caller's signatures
     stale, as a wrong clock would; with `real` it moves intervals only, for callers whose own clock cannot be moved."""
 

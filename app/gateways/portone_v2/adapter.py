@@ -1,0 +1,167 @@
+"""The PortOne V2 adapter: registers the amount, has the window opened, looks up, and cancels."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app.gateways.breaker import Breaker
+from app.gateways.port import (
+    Brought,
+    Capability,
+    ChargeRequest,
+    Failure,
+    Held,
+    Holding,
+    Json,
+    Opened,
+    PageSources,
+    Question,
+    RefundAnswer,
+    RefundRequest,
+)
+from app.gateways.portone_v2.api import Api, idempotency_key
+from app.gateways.portone_v2.cancel import answer_of, cancel_of
+from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
+from app.gateways.portone_v2.order import request_payment
+from app.gateways.portone_v2.webhook import key_of
+from app.gateways.portone_v2.wire import Payment, held_of
+from app.settings import PortOneV2Settings
+
+_CLOSED = frozenset({Holding.CANCELED, Holding.FAILED})
+"""What a closed account leaves behind (inferred: `CANCELLED`), and one that has ended by itself."""
+
+_REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
+_TX_ID = re.compile(r"[!-~]{1,100}")
+_TOKEN = re.compile(r"[!-~]{1,4000}")
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """The answer to a pre-registration: an object without a documented field."""
+
+
+class Closed(msgspec.Struct, rename="camel", frozen=True):
+    """The answer to the closing of a virtual account."""
+
+    closed_at: str | None = None
+
+
+class PortOneV2:
+    """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
+
+    name = NAME
+    title = "PortOne V2"
+    capabilities = (
+        Capability.REOPEN
+        | Capability.REFUND
+        | Capability.PARTIAL_REFUND
+        | Capability.WEBHOOKS
+        | Capability.VIRTUAL_ACCOUNTS
+    )
+    """No `ASYNC_REFUND`: cancels are done at once but for some payment companies; each answer says which it is."""
+
+    def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
+        _refuse_wrong(settings)
+        self._settings = settings
+        self.deadline_s = deadline_s
+        self._look_up_s = min(deadline_s, settings.look_up_timeout_s)
+        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
+        self._api = Api(settings, deadline_s=deadline_s, breaker=breaker)
+
+    @property
+    def is_available(self) -> bool:
+        """Whether its calls have not failed in a row."""
+        return not self._api.http.breaker.is_open
+
+    def check(self, request: ChargeRequest) -> None:
+        """Refuse locally what the contract's §5 rules out; the message names the field of our API."""
+        request_payment(request, self._settings)
+
+    async def start(self, request: ChargeRequest) -> Opened:
+        """Register amount and currency, so that the window refuses any other, and tell the browser how to open it.
+
+        May be repeated. Of what is paid already nothing is registered, and nothing can be paid twice: the window says so
+        to the buyer, and the next look-up to us.
+        """
+        params = request_payment(request, self._settings)
+        amount: Json = {
+            "storeId": self._settings.store_id,
+            "totalAmount": request.amount.minor,
+            "taxFreeAmount": request.tax.tax_free,
+            "currency": request.amount.currency,
+        }
+        answer = await self._api.post("pre_register", request.reference, "pre-register", amount)
+        if answer.reason != ALREADY_PAID:
+            answer.accepted(Registered)
+        return Opened({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
+
+    async def look_up(self, question: Question) -> Held:
+        """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.
+
+        One reference may have several transactions, of which one at most is paid; PortOne shows that one, or the newest
+        (inferred). So another transaction than the asked one is no contradiction, and is noted for who reads it later.
+        Before the window opens there is nothing to see, although the amount is registered (inferred).
+        """
+        answer = await self._api.ask("look_up", question.reference, deadline_s=self._look_up_s)
+        if answer.is_unknown:
+            return Held(Holding.ABSENT)
+        held = held_of(answer.accepted(Payment), self._settings.store_id)
+        if question.gateway_ref in {None, held.gateway_ref}:
+            return held
+        return replace(held, evidence=held.evidence | {"asked_for_another_transaction": True})
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Cancel a part or all. The same `key` again is the same cancel for 3 hours; after that the balance protects.
+
+        With the same key everything else must be the same, too, or PortOne refuses the call. A payment by deposit goes
+        back only with the `account` to send it to: without one PortOne refuses.
+        """
+        body = cancel_of(request, self._settings.store_id)
+        key = idempotency_key("refund", request.key)
+        return answer_of(await self._api.post("cancel", request.reference, "cancel", body, key=key), request)
+
+    async def void(self, question: Question) -> Failure | None:
+        """Close the account that waits for a deposit. None as well when it is closed already."""
+        answer = await self._api.post("void", question.reference, "virtual-account/close")
+        if not answer.is_explicit_no:
+            answer.accepted(Closed)
+            return None
+        if answer.reason == NOT_WAITING and (await self.look_up(question)).holding in _CLOSED:
+            return None
+        return answer.failure()
+
+    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+        """The transaction, our reference, and the token of manual approval. `code` and `message` decide nothing (§5).
+
+        Older pages spell the reference `payment_id`, as our own API spells an id of its own, which is never a reference.
+        """
+        named = fields.get("paymentId") or fields.get("payment_id") or ""
+        tx_id, token = fields.get("txId", ""), fields.get("paymentToken", "")
+        return Brought(
+            gateway_ref=tx_id if _TX_ID.fullmatch(tx_id) else None,
+            reference=named if _REFERENCE.fullmatch(named) else None,
+            token=token if _TOKEN.fullmatch(token) else None,
+        )
+
+    async def close(self) -> None:
+        """Close the connection pool."""
+        await self._api.http.close()
+
+
+def _refuse_wrong(settings: PortOneV2Settings) -> None:
+    """Stop the start for settings that would fail with the first order, or with the first webhook."""
+    if settings.pay_method not in PAY_METHODS:
+        known = ", ".join(sorted(PAY_METHODS))
+        raise ValueError(f"ONETILL_PORTONE_V2__PAY_METHOD: {settings.pay_method!r} is not known; there are {known}")
+    try:
+        for secret in settings.webhook_secrets:
+            key_of(secret)
+    except ValueError as error:
+        raise ValueError(f"ONETILL_PORTONE_V2__WEBHOOK_SECRETS: {error}") from None
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,230 @@
+"""PortOne V2's adapter for a channel under manual approval: the contract of every gateway, and our confirm."""
+
+from dataclasses import replace
+
+import pytest
+
+from app.domain.errors import GatewayTimeout, InvalidRequest
+from app.domain.money import Money
+from app.gateways.port import Capability, ChargeRequest, Gateway, Holding, Tax
+from app.gateways.portone_v2.manual import PortOneV2Manual
+from tests.contract.bench import IMPATIENT_S, Make, assert_shows, confirmation, confirming, perform, question
+from tests.contract.faulty_server import FaultyServer, answers
+from tests.contract.hands import Hands
+from tests.contract.portone_v2_bench import STORE, TX, PortOneV2ManualBench, no
+from tests.contract.test_portone_v2 import Contract
+
+PAID = {"pgTxId": "pg-1", "paidAt": "2026-11-21T08:30:00Z"}
+
+
+class TestPortOneV2Manual(PortOneV2ManualBench, Contract):
+    """The general tests speak of `AUTHORIZED` between the buyer's part and confirm; here that is `READY`, so `OPEN`."""
+
+    async def test_starting_twice_moves_no_money_and_loses_no_payment(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await gateway.start(charge)
+        await gateway.start(charge)
+        browser = await self.buyer_pays(hands, charge)
+        held = await gateway.look_up(question(charge))
+        assert_shows(held, charge, Holding.OPEN)
+        assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
+        assert (await hands.truth(charge.reference))["captures"] == 0
+
+    async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await gateway.start(charge)
+        await self.buyer_pays(hands, charge, "abandoned")
+        assert (await gateway.look_up(question(charge))).holding is Holding.OPEN
+        ref = gateway.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
+        assert ref is not None
+        assert (await confirming(gateway).confirm(self.confirmation(charge, ref))).failure is None
+
+    async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(gateway, hands, charge)
+        by_reference = await gateway.look_up(question(charge))
+        assert_shows(by_reference, charge, Holding.OPEN)
+        assert await gateway.look_up(question(charge, ref)) == by_reference
+        assert by_reference.gateway_ref == ref
+
+    @pytest.mark.parametrize("by_ref", [True, False])
+    async def test_a_look_up_that_is_too_slow_or_never_answers_has_no_answer(
+        self, make: Make, hands: Hands, charge: ChargeRequest, by_ref: bool
+    ) -> None:
+        patient, impatient = make(), make(deadline_s=IMPATIENT_S)
+        ref = await self.finished(patient, hands, charge)
+        asked = question(charge, ref if by_ref else None)
+        for scenario in ("slow", "accept_then_hang"):
+            await hands.plan(scenario, call="lookup")
+            with pytest.raises(GatewayTimeout):
+                await impatient.look_up(asked)
+        assert_shows(await patient.look_up(asked), charge, Holding.OPEN)
+
+    async def test_a_server_error_of_confirm_leaves_it_open_whether_money_moved(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(gateway, hands, charge, "error_500")
+        with pytest.raises(GatewayTimeout):
+            await confirming(gateway).confirm(self.confirmation(charge, ref))
+        assert (await gateway.look_up(question(charge, ref))).holding is Holding.OPEN
+        assert (await confirming(gateway).confirm(self.confirmation(charge, ref))).failure is None
+
+    # -- what is special about it
+
+    def test_it_confirms_by_the_browsers_token_and_sees_nothing_before(self, gateway: Gateway) -> None:
+        assert Capability.CONFIRM_BY_TOKEN in gateway.capabilities
+        assert Capability.LOOK_UP_BEFORE_CONFIRM not in gateway.capabilities
+
+    async def test_the_window_brings_a_token(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
+        await gateway.start(charge)
+        brought = gateway.read_callback(await self.buyer_pays(hands, charge))
+        assert brought.reference == charge.reference
+        assert brought.token == self._tokens[charge.reference]
+        assert brought.token not in repr(brought)
+
+    async def test_a_confirm_that_is_sent_again_takes_the_money_once(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(gateway, hands, charge)
+        asked = self.confirmation(charge, ref)
+        first = await confirming(gateway).confirm(asked)
+        assert await confirming(gateway).confirm(asked) == first
+        assert (await hands.truth(charge.reference))["captures"] == 1
+
+    async def test_a_lost_confirm_that_is_sent_again_is_answered_by_the_first_one(
+        self, make: Make, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        patient = make()
+        ref = await self.finished(patient, hands, charge, "accept_then_hang")
+        asked = self.confirmation(charge, ref)
+        with pytest.raises(GatewayTimeout):
+            await confirming(make(deadline_s=IMPATIENT_S)).confirm(asked)
+        with pytest.raises(GatewayTimeout):  # the first one still hangs there: IDEMPOTENCY_OUTSTANDING_REQUEST
+            await confirming(make(deadline_s=IMPATIENT_S)).confirm(asked)
+        assert (await hands.truth(charge.reference))["captures"] == 1
+        assert_shows(await patient.look_up(question(charge, ref)), charge, Holding.CAPTURED)
+
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"gateway_ref": TX},
+            {"amount": Money(23_999, "KRW")},
+            {"amount": Money(24_000, "USD")},
+            {"tax": Tax(tax_free=1)},
+            {"is_live": True},
+        ],
+    )
+    async def test_what_differs_from_the_payment_is_refused_and_no_money_moves(
+        self, manual: PortOneV2Manual, hands: Hands, charge: ChargeRequest, wrong: dict[str, object]
+    ) -> None:
+        ref = await self.finished(manual, hands, charge)
+        right = self.confirmation(charge, ref)
+        answer = await manual.confirm(replace(right, **wrong))  # type: ignore[arg-type]
+        assert answer.failure is not None
+        assert answer.failure.raw_code == "INFORMATION_MISMATCH"
+        assert (await hands.truth(charge.reference))["captures"] == 0
+        assert (await manual.confirm(right)).failure is None
+
+    async def test_a_token_of_nobody_is_a_no_and_spoils_nothing(
+        self, manual: PortOneV2Manual, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(manual, hands, charge)
+        answer = await manual.confirm(confirmation(charge, ref))
+        assert answer.failure is not None
+        assert answer.failure.raw_code == "INVALID_PAYMENT_TOKEN"
+        assert (await manual.confirm(self.confirmation(charge, ref))).failure is None
+
+    async def test_without_a_token_nothing_is_sent(
+        self, manual: PortOneV2Manual, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        with pytest.raises(InvalidRequest) as refused:
+            await manual.confirm(replace(confirmation(charge, TX), token=None))
+        assert refused.value.errors[0][0] == "paymentToken"
+        assert await hands.calls() == []
+
+    # -- on the wire
+
+    async def test_a_confirm_says_all_that_portone_can_compare(
+        self, make: Make, wire: FaultyServer, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        wire.behave = answers(200, PAID)
+        asked = replace(confirmation(charge, TX, "tok/1"), tax=Tax(tax_free=100))
+        answer = await confirming(make(wire.url)).confirm(asked)
+        assert answer.evidence == {"confirm": "accepted", "paid_at": PAID["paidAt"], "pg_tx_id": "pg-1"}
+        (sent,) = wire.arrived
+        assert (sent.method, sent.target) == ("POST", f"/payments/{charge.reference}/confirm")
+        assert sent.json == {
+            "storeId": STORE,
+            "paymentToken": "tok/1",
+            "txId": TX,
+            "currency": "KRW",
+            "totalAmount": 24_000,
+            "taxFreeAmount": 100,
+            "isTest": True,
+        }
+
+    async def test_a_confirm_has_one_key_and_with_another_token_another(
+        self, make: Make, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        wire.behave = answers(200, PAID)
+        gateway = confirming(make(wire.url))
+        for token in ("tok/1", "tok/1", "tok/2"):
+            await gateway.confirm(confirmation(charge, TX, token))
+        first, again, other = (sent.headers["idempotency-key"] for sent in wire.arrived)
+        assert first == again != other
+        for key in (first, other):
+            assert key.startswith(f'"onetill-confirm-{charge.reference}-')
+            assert "tok" not in key
+            assert 16 <= len(key.strip('"')) <= 256
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (400, no("INVALID_PAYMENT_TOKEN")),
+            (400, no("INVALID_REQUEST")),
+            (404, no("PAYMENT_NOT_FOUND")),
+            (409, no("INFORMATION_MISMATCH")),
+            (502, no("PG_PROVIDER", pgCode="REJECT", pgMessage="한도 초과")),
+        ],
+    )
+    async def test_an_explicit_no_is_a_decline_in_its_own_words(
+        self, make: Make, wire: FaultyServer, charge: ChargeRequest, status: int, body: dict[str, object]
+    ) -> None:
+        wire.behave = answers(status, body)
+        answer = await confirming(make(wire.url)).confirm(confirmation(charge, TX))
+        assert answer.failure is not None
+        assert (answer.failure.code, answer.failure.raw_code) == ("declined", body["type"])
+        assert answer.failure.message == body.get("pgMessage", body["message"])
+        assert answer.evidence["type"] == body["type"]
+        assert answer.evidence.get("pg_code") == body.get("pgCode")
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (409, no("ALREADY_PAID")),
+            (409, no("IDEMPOTENCY_OUTSTANDING_REQUEST")),
+            (409, no("SOMETHING_NEW")),
+            (409, {}),
+            (422, no("INVALID_REQUEST")),
+            (400, {}),
+            (400, b"Bad Request"),
+            (404, {"message": "Not Found"}),
+            (502, no("SOMETHING_ELSE")),
+            (500, no("PG_PROVIDER")),
+            (200, {}),
+            (200, {"pgTxId": "pg-1"}),
+            (200, {"paidAt": None}),
+            (200, [PAID]),
+            (201, PAID),
+            (204, b""),
+        ],
+    )
+    async def test_what_is_neither_yes_nor_no_leaves_it_open(
+        self, make: Make, wire: FaultyServer, charge: ChargeRequest, status: int, body: object
+    ) -> None:
+        wire.behave = answers(status, body)
+        with pytest.raises(GatewayTimeout):
+            await perform(make(wire.url), "confirm", charge)
