@@ -6,6 +6,7 @@ ECMA's `$`, by which the OpenAPI document is read, does not; there the look-ahea
 
 LINE = r"^[^\u0000-\u001f\u007f-\u009f]+(?!\n)$"
 WORD = r"^[a-z0-9_]+(?!\n)$"
+METHOD = r"^[A-Za-z0-9_]+(?!\n)$"
 EMAIL = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+(?!\n)$"
 PHONE = r"^[0-9+() .\-]+(?!\n)$"
 COUNTRY = r"^[A-Z]{2}(?!\n)$"
@@ -17,6 +18,7 @@ NO_NUL = r"^[^\u0000]*$"
 MEANINGS = {
     LINE: "must be one line of text without control characters",
     WORD: "must be lower-case letters, digits and underscores",
+    METHOD: "must be letters, digits and underscores",
     EMAIL: "must be an e-mail address",
     PHONE: "must be a phone number: digits, spaces and + ( ) . -",
     COUNTRY: "must be an ISO 3166-1 code of two capital letters",

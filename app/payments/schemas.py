@@ -76,8 +76,8 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
     currency: Annotated[str, Meta(pattern=patterns.CURRENCY, description="ISO 4217 code.")]
     gateway: Annotated[GatewayName | None, Meta(description="Absent: chosen by the routing rules.")] = None
     method: Annotated[
-        Annotated[str, Meta(min_length=1, max_length=40, pattern=patterns.WORD)] | None,
-        Meta(description="How to pay, in the gateway's words. Absent: the buyer chooses."),
+        Annotated[str, Meta(min_length=1, max_length=40, pattern=patterns.METHOD)] | None,
+        Meta(description="How to pay, in the gateway's words. Absent: its usual way, or the buyer chooses."),
     ] = None
     customer: CustomerIn = CustomerIn()
     tax: TaxIn = TaxIn()

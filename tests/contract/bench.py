@@ -159,7 +159,7 @@ def question(charge: ChargeRequest, ref: str | None = None) -> Question:
     return Question(charge.reference, charge.amount, ref)
 
 
-def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> ConfirmRequest:
+def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> ConfirmRequest:  # noqa: S107
     return ConfirmRequest(charge.reference, ref, charge.amount, token=token)
 
 

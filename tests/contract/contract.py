@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.money import Money
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
+from app.domain.money import Money
 from app.gateways.port import Capability, ChargeRequest, Confirming, Gateway, Holding, Refunding, Voiding
 from app.payments.charges import encode_action
 from tests.contract.bench import (

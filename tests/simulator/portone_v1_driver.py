@@ -43,7 +43,7 @@ class V1Driver:
 
     async def log_in(self) -> Json:
         """Fetch the token and use it from now on."""
-        granted = await self.result(self.http.post("/users/getToken", json=self.keys))
+        granted: Json = await self.result(self.http.post("/users/getToken", json=self.keys))
         self.http.headers["Authorization"] = granted["access_token"]
         return granted
 
@@ -96,7 +96,7 @@ class V1Driver:
         return await self.admin.post("/_sim/pay", json=body | ({"scenario": scenario} if scenario else {}))
 
     async def paid(
-        self, reference: str = "order1", scenario: str | None = None, amount: object = 12_000, **changes: object
+        self, reference: str = "order1", scenario: str | None = None, amount: object = 12_000, **changes: Any
     ) -> str:
         """A payment whose buyer did in the SDK's window what the scenario says; returns its imp_uid."""
         assert "imp_uid" in await self.open(reference, amount, **changes)
@@ -109,7 +109,7 @@ class V1Driver:
     async def shown(self, imp_uid: str) -> Json:
         return dict(await self.result(self.look(imp_uid)))
 
-    async def cancel(self, imp_uid: str | None = None, **fields: object) -> httpx.Response:
+    async def cancel(self, imp_uid: str | None = None, **fields: Any) -> httpx.Response:
         body = fields if imp_uid is None else {"imp_uid": imp_uid, **fields}
         return await self.http.post("/payments/cancel", json=body)
 

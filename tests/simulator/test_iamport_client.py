@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from iamport import Iamport
+from iamport import Iamport  # type: ignore[import-untyped]  # its stubs carry no py.typed
 
 from app.simulator.server import Simulator
 

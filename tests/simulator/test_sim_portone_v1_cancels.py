@@ -1,6 +1,7 @@
 """Cancels: which payment, how much, and when nothing is done."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
@@ -96,13 +97,14 @@ async def test_a_cancelled_payment_is_refused_with_code_1(v1: V1Driver) -> None:
 async def test_nothing_to_cancel_is_code_1(v1: V1Driver) -> None:
     await v1.prepare("prepared")
     opened, declined = (await v1.open("opened"))["imp_uid"], await v1.paid("declined", "declined")
-    for fields in (
+    wanted: tuple[dict[str, Any], ...] = (
         {"imp_uid": "imp_0"},
         {"merchant_uid": "nobody"},
         {"merchant_uid": "prepared"},
         {"imp_uid": opened},
         {"imp_uid": declined},
-    ):
+    )
+    for fields in wanted:
         answer = await v1.cancel(**fields)
         assert answer.json()["message"] == "취소할 결제건이 존재하지 않습니다.", fields
         assert (answer.status_code, answer.json()["code"]) == (200, 1)
@@ -144,7 +146,7 @@ async def test_a_wrong_imp_uid_is_not_helped_by_a_right_merchant_uid(v1: V1Drive
         {"retain_promotion": "perhaps"},
     ],
 )
-async def test_wrong_fields_are_400_and_do_nothing(v1: V1Driver, fields: dict[str, object]) -> None:
+async def test_wrong_fields_are_400_and_do_nothing(v1: V1Driver, fields: dict[str, Any]) -> None:
     imp_uid = await v1.paid()
     assert await v1.refusal(v1.cancel(**{"imp_uid": imp_uid, **fields})) == (400, -1)
     await nothing_was_done(v1)

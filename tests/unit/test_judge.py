@@ -56,11 +56,11 @@ class TestIsItOurs:
         assert isinstance(verdict(payment(), held(H.CAPTURED, is_own_store=True)), Decide)
 
     def test_a_deposit_that_will_not_match_is_waited_for_and_then_given_back(self) -> None:
-        wrong = {"amount": Money(1, "KRW")}
-        judged = verdict(payment(), held(H.AWAITING_DEPOSIT, **wrong))
+        wrong = Money(1, "KRW")
+        judged = verdict(payment(), held(H.AWAITING_DEPOSIT, amount=wrong))
         assert isinstance(judged, Wait)
         assert judged.attention
-        after = verdict(payment(attempt(A.AWAITING_DEPOSIT)), held(H.CAPTURED, **wrong))
+        after = verdict(payment(attempt(A.AWAITING_DEPOSIT)), held(H.CAPTURED, amount=wrong))
         assert isinstance(after, Decide)
         assert after.gives_back
 

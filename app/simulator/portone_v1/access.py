@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.simulator.clock import SimClock
+from app.simulator.ids import Ids
 from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.portone_v1.ids import Ids
 from app.simulator.portone_v1.wire import seconds, unauthorized
 
 LIVES = timedelta(minutes=30)

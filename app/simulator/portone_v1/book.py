@@ -7,9 +7,9 @@ from decimal import Decimal
 from app.simulator.clock import SimClock
 from app.simulator.portone_v1.account import PortOneV1Account
 from app.simulator.portone_v1.attempt import Account, Attempt, Cancellation, Order, Status
-from app.simulator.portone_v1.ids import Ids
+from app.simulator.ids import Ids
 from app.simulator.portone_v1.notices import Notices
-from app.simulator.portone_v1.timers import Timers
+from app.simulator.timers import Timers
 
 ACCOUNT_LIVES = timedelta(days=3)
 """How long a virtual account takes deposits ([I])."""
@@ -85,9 +85,9 @@ class Book:
     def open(self, order: Order, *, webhook_mode: str | None = None, has_form_webhooks: bool = False) -> Attempt:
         """Open a window: a new imp_uid, `ready`. Nothing is sent."""
         now = self.clock.now()
-        imp_uid = self._ids.imp_uid()
+        imp_uid = f"imp_{self._ids.digits(12)}"
         while imp_uid in self._attempts:
-            imp_uid = self._ids.imp_uid()
+            imp_uid = f"imp_{self._ids.digits(12)}"
         attempt = Attempt(
             imp_uid,
             len(self._attempts),
@@ -138,7 +138,7 @@ class Book:
 
         Only cancels in the console are told.
         """
-        cancellation = Cancellation(self._ids.uuid(), amount, reason, self._pg_tid())
+        cancellation = Cancellation(self._ids.make(), amount, reason, self._pg_tid())
         attempt.cancellations.append(cancellation)
 
         def give_back() -> None:

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from urllib.parse import urlencode
 
+from app.simulator.ids import Ids
 from app.simulator.portone_v1.account import PortOneV1Account
 from app.simulator.portone_v1.attempt import Attempt
-from app.simulator.portone_v1.ids import Ids
 from app.simulator.webhooks import Webhook, WebhookSender
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
@@ -39,5 +39,5 @@ class Notices:
             return headers
 
         for url in attempt.order.notice_urls or ((self.url,) if self.url else ()):
-            webhook = Webhook(self._ids.uuid(), attempt.merchant_uid, url, body.encode(), make_headers)
+            webhook = Webhook(self._ids.make(), attempt.merchant_uid, url, body.encode(), make_headers)
             self._sender.send(webhook, attempt.webhook_mode)

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from app.simulator.calls import CallLog
 from app.simulator.clock import SimClock
 from app.simulator.holds import Delays, Holds
+from app.simulator.ids import Ids
 from app.simulator.portone_v1.access import Access
 from app.simulator.portone_v1.account import PortOneV1Account
 from app.simulator.portone_v1.api import PortOneV1Api
@@ -19,14 +20,13 @@ from app.simulator.portone_v1.attempt import Attempt
 from app.simulator.portone_v1.book import Book, Sale
 from app.simulator.portone_v1.browser import SCRIPT_PATH, BrowserSide
 from app.simulator.portone_v1.buyer import Buyer
-from app.simulator.portone_v1.ids import Ids
 from app.simulator.portone_v1.notices import Notices
 from app.simulator.portone_v1.prepares import in_minor
 from app.simulator.portone_v1.results import brief
 from app.simulator.portone_v1.scenarios import CALLS, RULES
-from app.simulator.portone_v1.timers import Timers
 from app.simulator.portone_v1.wire import envelope
 from app.simulator.scenarios import Plan, Rule
+from app.simulator.timers import Timers
 from app.simulator.twin import JournalRow
 from app.simulator.web import RawPath, nobody_there
 from app.simulator.webhooks import WebhookSender

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from app.simulator.clock import SimClock
+from app.simulator.ids import Ids
 from app.simulator.opaque import Opaque
 from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.portone_v2.ids import Ids
 from app.simulator.portone_v2.notices import Notices
-from app.simulator.portone_v2.timers import Timers
 from app.simulator.portone_v2.transaction import Account, Order, Status, Transaction
 from app.simulator.portone_v2.wire import Refusal
+from app.simulator.timers import Timers
 
 ACCOUNT_LIVES = timedelta(days=3)
 """How long a virtual account takes deposits."""

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from app.simulator.clock import SimClock
+from app.simulator.ids import Ids
 from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.portone_v2.ids import Ids
 from app.simulator.portone_v2.signing import sign
 from app.simulator.portone_v2.transaction import Cancellation, Transaction
 from app.simulator.portone_v2.wire import Refusal, rfc3339

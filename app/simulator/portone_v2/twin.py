@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from app.simulator.calls import CallLog
 from app.simulator.clock import SimClock
 from app.simulator.holds import Delays, Holds
+from app.simulator.ids import Ids
 from app.simulator.opaque import Opaque
 from app.simulator.portone_v2.access import Access
 from app.simulator.portone_v2.account import PortOneV2Account
@@ -20,12 +21,11 @@ from app.simulator.portone_v2.book import Book
 from app.simulator.portone_v2.browser import SCRIPT_PATH, BrowserSide
 from app.simulator.portone_v2.buyer import Buyer
 from app.simulator.portone_v2.idempotency import Keys
-from app.simulator.portone_v2.ids import Ids
 from app.simulator.portone_v2.notices import RETRIES_S, Notices
 from app.simulator.portone_v2.scenarios import CALLS, RULES
-from app.simulator.portone_v2.timers import Timers
 from app.simulator.portone_v2.transaction import Transaction
 from app.simulator.scenarios import Plan, Rule
+from app.simulator.timers import Timers
 from app.simulator.twin import JournalRow
 from app.simulator.web import RawPath, nobody_there
 from app.simulator.webhooks import WebhookSender

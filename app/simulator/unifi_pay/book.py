@@ -4,9 +4,9 @@ import hmac
 from collections.abc import Iterable
 
 from app.simulator.clock import SimClock
+from app.simulator.ids import Ids
 from app.simulator.opaque import Opaque
 from app.simulator.unifi_pay.callbacks import Callbacks
-from app.simulator.unifi_pay.ids import Ids
 from app.simulator.unifi_pay.order import Order
 from app.simulator.unifi_pay.payment import Payment, Status
 from app.simulator.unifi_pay.wire import Refusal

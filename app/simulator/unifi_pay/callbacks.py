@@ -9,9 +9,9 @@ from datetime import datetime
 
 from yarl import URL
 
+from app.simulator.ids import Ids
 from app.simulator.unifi_pay.access import Access
 from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.unifi_pay.ids import Ids
 from app.simulator.unifi_pay.payment import Payment
 from app.simulator.unifi_pay.wire import encoded
 from app.simulator.webhooks import Webhook, WebhookSender

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from app.simulator.calls import CallLog
 from app.simulator.clock import SimClock
 from app.simulator.holds import Delays, Holds
+from app.simulator.ids import Ids
 from app.simulator.opaque import Opaque
 from app.simulator.scenarios import Plan, Rule
 from app.simulator.twin import JournalRow
@@ -21,7 +22,6 @@ from app.simulator.unifi_pay.api import UnifiPayApi
 from app.simulator.unifi_pay.book import Book
 from app.simulator.unifi_pay.buyer import Buyer
 from app.simulator.unifi_pay.callbacks import RETRIES_S, Callbacks
-from app.simulator.unifi_pay.ids import Ids
 from app.simulator.unifi_pay.order import CURRENCY
 from app.simulator.unifi_pay.payment import Payment
 from app.simulator.unifi_pay.scenarios import CALLS, RULES

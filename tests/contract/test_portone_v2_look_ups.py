@@ -1,0 +1,220 @@
+"""What PortOne V2's look-ups show, and how it is told (contracts/portone-v2.md §2)."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.domain.money import Money
+from app.gateways.port import ChargeRequest, Failure, Held, Holding
+from app.gateways.portone_v2.adapter import PortOneV2
+from tests.contract.bench import assert_shows, question
+from tests.contract.faulty_server import FaultyServer, answers
+from tests.contract.hands import Hands
+from tests.contract.portone_v2_bench import ABSENT, STORE, TX, PortOneV2Bench, amount, no, shown
+
+
+class TestPortOneV2LookUps(PortOneV2Bench):
+    async def test_it_asks_by_our_reference_and_names_our_store(
+        self, wired: PortOneV2, wire: FaultyServer, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        for asked in (question(charge), question(charge, "tx/of+somebody")):
+            assert (await wired.look_up(asked)).holding is Holding.ABSENT
+        for sent in wire.arrived:
+            assert (sent.method, sent.target) == ("GET", f"/payments/{charge.reference}?storeId={STORE}")
+            assert sent.headers["authorization"] == f"PortOne {hands.connection['api_secret']}"
+            assert "idempotency-key" not in sent.headers
+            assert sent.body == b""
+
+    async def test_a_paid_payment_is_told_whole(self, portone: PortOneV2, hands: Hands, charge: ChargeRequest) -> None:
+        ref = await self.finished(portone, hands, charge, "live_channel")
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.CAPTURED)
+        assert (held.gateway_ref, held.is_own_store, held.is_live) == (ref, True, True)
+        assert (held.refunded, held.doubt, held.deposit, held.failure) == (None, None, None, None)
+        assert held.evidence.items() >= {
+            ("status", "PAID"),
+            ("transactionId", ref),
+            ("total", 24_000),
+            ("paid", 24_000),
+            ("channel", "LIVE"),
+        }
+
+    async def test_nothing_of_the_buyer_is_evidence(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.browser_opens(hands, await portone.start(charge))
+        for scenario in ("virtual_account", "paid"):
+            await hands.pay(charge.reference, scenario)
+            told = repr((await portone.look_up(question(charge))).evidence)
+            for personal in ("Minji", "minji", "buyer-7f3a", "5555", "온틸 상점", "127.0.0.1"):
+                assert personal not in told
+
+    async def test_a_foreign_store_is_reported(self, portone: PortOneV2, hands: Hands, charge: ChargeRequest) -> None:
+        await self.finished(portone, hands, charge, "wrong_store")
+        assert (await portone.look_up(question(charge))).is_own_store is False
+
+    async def test_a_pending_approval_is_open_and_then_money(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge, "pay_pending")
+        assert_shows(await portone.look_up(question(charge)), charge, Holding.OPEN)
+        await hands.advance(61)
+        assert_shows(await portone.look_up(question(charge)), charge, Holding.CAPTURED)
+
+    async def test_a_discount_does_not_change_what_was_ordered(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge, "discount")
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.CAPTURED)
+        assert held.doubt is None
+        assert (held.evidence["discount"], held.evidence["paid"]) == (100, 23_900)
+
+    async def test_an_account_that_waits_for_a_deposit_is_told_and_then_the_deposit(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge, "virtual_account")
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.AWAITING_DEPOSIT)
+        assert held.deposit is not None
+        assert (held.deposit.bank, held.deposit.holder) == ("SHINHAN", "온틸 상점")
+        assert held.deposit.number.isdigit()
+        assert held.deposit.expires_at is not None
+        assert held.deposit.number not in repr(held.evidence)
+        await hands.pay(charge.reference)
+        paid = await portone.look_up(question(charge))
+        assert_shows(paid, charge, Holding.CAPTURED)
+        assert (paid.deposit, paid.doubt) == (None, None)
+
+    async def test_a_deposit_that_is_too_small_is_for_a_person(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge, "underpaid_deposit")
+        await hands.pay(charge.reference)
+        assert (await hands.truth(charge.reference))["amount"] == 23_900
+        held = await portone.look_up(question(charge))
+        assert held.doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
+
+    async def test_a_refused_card_is_told_in_the_payment_companys_words(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge, "declined")
+        held = await portone.look_up(question(charge))
+        assert held.failure is not None
+        assert (held.failure.code, held.failure.raw_code) == ("declined", "REJECT_CARD_PAYMENT")
+        assert held.failure.message
+
+    async def test_who_was_refused_and_tried_again_is_found_by_either_transaction(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        first = await self.finished(portone, hands, charge, "declined")
+        second = portone.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
+        assert first != second
+        assert await portone.look_up(question(charge, second)) == await portone.look_up(question(charge))
+        by_first = await portone.look_up(question(charge, first))
+        assert_shows(by_first, charge, Holding.CAPTURED)
+        assert (by_first.gateway_ref, by_first.doubt) == (second, None)
+        assert by_first.evidence["asked_for_another_transaction"] is True
+
+    async def test_a_cancel_in_the_console_is_seen(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        await self.finished(portone, hands, charge)
+        await hands.pay(charge.reference, "console_cancel")
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.CANCELED)
+        assert held.refunded == charge.amount
+
+    # -- shapes
+
+    @pytest.mark.parametrize(
+        ("changes", "told"),
+        [
+            ({"channel": {"type": "TEST"}}, {"is_live": False}),
+            ({"channel": {"type": "SANDBOX"}}, {"is_live": None}),
+            ({"channel": {}}, {"is_live": None}),
+            ({"channel": None}, {"is_live": None}),
+            ({"storeId": "store-2"}, {"is_own_store": False}),
+            ({"storeId": None}, {"is_own_store": None}),
+            ({"currency": "CURRENCY_KRW"}, {"amount": Money(24_000, "KRW")}),
+            ({"currency": "BTC"}, {"amount": None}),
+            ({"currency": None}, {"amount": None}),
+            ({"amount": None}, {"amount": None, "refunded": None}),
+            ({"amount": {}}, {"amount": None, "refunded": None}),
+            ({"id": "another"}, {"reference": "another"}),
+            ({"id": None}, {"reference": None}),
+            ({"transactionId": ""}, {"gateway_ref": None}),
+            ({"status": None}, {"holding": Holding.UNSTATED}),
+            ({"status": "HELD"}, {"holding": Holding.UNRECOGNIZED}),
+            ({"newField": [1.5], "pgTxId": 5, "cancelledAt": {}}, {"holding": Holding.CAPTURED}),
+        ],
+    )
+    async def test_what_is_missing_or_new_changes_nothing_else(
+        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, changes: Any, told: dict[str, object]
+    ) -> None:
+        wire.behave = answers(200, shown(charge, **changes))
+        held = await wired.look_up(question(charge))
+        assert {name: getattr(held, name) for name in told} == told
+        assert held.doubt is None
+
+    async def test_a_failure_without_its_reason_is_still_one(
+        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        wire.behave = answers(200, shown(charge, status="FAILED", paidAt=None, amount=amount(24_000, paid=0)))
+        held = await wired.look_up(question(charge))
+        assert (held.holding, held.failure) == (Holding.FAILED, Failure("declined"))
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"status": 1},
+            {"id": 5},
+            {"storeId": {}},
+            {"currency": ["KRW"]},
+            {"amount": 24_000},
+            {"amount": {"total": 24_000.0}},
+            {"amount": {"total": "24000"}},
+            {"amount": {"total": True}},
+            {"channel": "LIVE"},
+            {"method": ["card"]},
+            {"cancellations": {}},
+            {"cancellations": ["x"]},
+        ],
+    )
+    async def test_a_field_of_another_type_makes_the_answer_unreadable(
+        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, changes: Any
+    ) -> None:
+        wire.behave = answers(200, shown(charge, **changes))
+        with pytest.raises(GatewayTimeout):
+            await wired.look_up(question(charge))
+
+    @pytest.mark.parametrize(
+        ("status", "body", "raised"),
+        [
+            (404, {"message": "Not Found"}, GatewayRefused),
+            (404, b"Not Found", GatewayRefused),
+            (404, no("STORE_NOT_FOUND"), GatewayRefused),
+            (404, {"type": 5}, GatewayRefused),
+            (400, ABSENT, GatewayRefused),
+            (400, no("INVALID_REQUEST"), GatewayRefused),
+            (502, no("PG_PROVIDER"), GatewayUnavailable),
+            (500, ABSENT, GatewayUnavailable),
+            (200, ABSENT | {"status": 404}, GatewayTimeout),
+            (204, b"", GatewayTimeout),
+        ],
+    )
+    async def test_only_portones_own_words_say_that_there_is_nothing(
+        self,
+        wired: PortOneV2,
+        wire: FaultyServer,
+        charge: ChargeRequest,
+        status: int,
+        body: object,
+        raised: type[Exception],
+    ) -> None:
+        wire.behave = answers(status, body)
+        with pytest.raises(raised):
+            await wired.look_up(question(charge))
+        wire.behave = answers(404, ABSENT)
+        assert await wired.look_up(question(charge, TX)) == Held(Holding.ABSENT)

@@ -1,0 +1,272 @@
+"""How PortOne V2's payments and answers are read, without a call."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.domain.money import Money
+from app.gateways.http import HttpAnswer
+from app.gateways.port import DepositAccount, Failure, Held, Holding
+from app.gateways.portone_v2.answer import Answer, is_ill
+from app.gateways.portone_v2.codes import DECLINES, HOLDING, holding_of
+from app.gateways.portone_v2.wire import Payment, currency_of, held_of
+from tests.unit.properties import thorough
+
+PAID: dict[str, Any] = {
+    "status": "PAID",
+    "id": "ref1a1",
+    "transactionId": "tx-1",
+    "storeId": "store-1",
+    "channel": {"type": "LIVE", "pgProvider": "KCP"},
+    "method": {"type": "PaymentMethodCard", "card": {"number": "1234-****"}},
+    "amount": {"total": 24_000, "paid": 24_000, "discount": 0, "cancelled": 0, "vat": 2182},
+    "currency": "KRW",
+    "customer": {"name": "Minji Kimmingee", "email": "minji@mail.example"},
+    "paidAt": "2026-11-21T08:30:00.123Z",
+}
+
+
+def read(**changes: Any) -> Held:
+    """PAID with these members changed; None leaves one out, and `amount` changes its parts."""
+    told = PAID | changes
+    if isinstance(changes.get("amount"), dict):
+        told["amount"] = PAID["amount"] | changes["amount"]
+    told = {name: value for name, value in told.items() if value is not None}
+    return held_of(msgspec.json.decode(json.dumps(told), type=Payment), "store-1")
+
+
+def cancels(*rows: tuple[str, int]) -> list[dict[str, Any]]:
+    return [{"id": f"c-{n}", "status": status, "totalAmount": total} for n, (status, total) in enumerate(rows)]
+
+
+class TestStatuses:
+    @pytest.mark.parametrize(
+        ("word", "holding"),
+        [
+            ("READY", Holding.OPEN),
+            ("PAY_PENDING", Holding.OPEN),
+            ("PENDING", Holding.OPEN),
+            ("VIRTUAL_ACCOUNT_ISSUED", Holding.AWAITING_DEPOSIT),
+            ("PAID", Holding.CAPTURED),
+            ("PARTIAL_CANCELLED", Holding.CAPTURED),
+            ("CANCELLED", Holding.CANCELED),
+            ("FAILED", Holding.FAILED),
+            (None, Holding.UNSTATED),
+            ("", Holding.UNRECOGNIZED),
+            ("paid", Holding.UNRECOGNIZED),
+            ("PAID ", Holding.UNRECOGNIZED),
+            ("CANCELED", Holding.UNRECOGNIZED),
+            ("REFUNDED", Holding.UNRECOGNIZED),
+        ],
+    )
+    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(
+        self, word: str | None, holding: Holding
+    ) -> None:
+        assert holding_of(word) is holding
+
+    def test_only_these_words_say_that_we_hold_money(self) -> None:
+        captured = {word for word, holding in HOLDING.items() if holding is Holding.CAPTURED}
+        assert captured == {"PAID", "PARTIAL_CANCELLED"}
+
+    @pytest.mark.parametrize("word", ["KRW", "CURRENCY_KRW"])
+    def test_a_currency_is_read_in_either_spelling(self, word: str) -> None:
+        assert currency_of(word) == "KRW"
+        assert read(currency=word).amount == Money(24_000, "KRW")
+
+
+class TestPayments:
+    def test_a_whole_payment_is_read(self) -> None:
+        held = read()
+        assert (held.holding, held.reference, held.gateway_ref) == (Holding.CAPTURED, "ref1a1", "tx-1")
+        assert (held.amount, held.refunded) == (Money(24_000, "KRW"), None)
+        assert (held.is_live, held.is_own_store, held.doubt) == (True, True, None)
+        assert held.evidence == {
+            "status": "PAID",
+            "paymentId": "ref1a1",
+            "transactionId": "tx-1",
+            "storeId": "store-1",
+            "total": 24_000,
+            "paid": 24_000,
+            "discount": 0,
+            "cancelled": 0,
+            "currency": "KRW",
+            "channel": "LIVE",
+            "pg_provider": "KCP",
+            "method": "PaymentMethodCard",
+            "paid_at": "2026-11-21T08:30:00.123Z",
+        }
+
+    def test_of_an_empty_object_nothing_is_known_and_nothing_assumed(self) -> None:
+        held = held_of(Payment(), "store-1")
+        assert held == Held(Holding.UNSTATED)
+
+    @pytest.mark.parametrize(("currency", "minor"), [("USD", 1234), ("JPY", 1234), ("KWD", 1234), ("KRW", 10**15)])
+    def test_minor_units_are_taken_as_they_are(self, currency: str, minor: int) -> None:
+        assert read(currency=currency, amount={"total": minor, "paid": minor}).amount == Money(minor, currency)
+
+    def test_the_deposit_account_is_told_while_it_waits_and_never_as_evidence(self) -> None:
+        method = {
+            "type": "PaymentMethodVirtualAccount",
+            "bank": "SHINHAN",
+            "accountNumber": "56211234567890",
+            "remitteeName": "온틸 상점",
+            "expiredAt": "2026-11-24T00:00:00+09:00",
+        }
+        waiting = {"status": "VIRTUAL_ACCOUNT_ISSUED", "paidAt": None, "amount": {"paid": 0}}
+        held = read(method=method, **waiting)
+        until = datetime(2026, 11, 23, 15, tzinfo=UTC)
+        assert held.deposit == DepositAccount("SHINHAN", "56211234567890", "온틸 상점", until)
+        assert "5621" not in repr(held.evidence)
+        assert read(method=method).deposit is None, "it is paid"
+        for less in ({}, {"type": "PaymentMethodVirtualAccount"}, {"type": "PaymentMethodCard", "accountNumber": "1"}):
+            assert read(method=less, **waiting).deposit is None
+
+    @pytest.mark.parametrize(
+        ("text", "moment"),
+        [
+            ("2026-11-21T08:30:00Z", datetime(2026, 11, 21, 8, 30, tzinfo=UTC)),
+            ("2026-11-21T08:30:00.123456789Z", datetime(2026, 11, 21, 8, 30, 0, 123456, tzinfo=UTC)),
+            ("2026-11-21T17:30:00+09:00", datetime(2026, 11, 21, 8, 30, tzinfo=UTC)),
+            ("2026-11-21T08:30:00", None),
+            ("2026-11-21", None),
+            ("soon", None),
+            ("", None),
+        ],
+    )
+    def test_a_time_without_its_offset_is_no_time(self, text: str, moment: datetime | None) -> None:
+        method = {"type": "PaymentMethodVirtualAccount", "accountNumber": "1", "expiredAt": text}
+        held = read(status="VIRTUAL_ACCOUNT_ISSUED", paidAt=None, method=method, amount={"paid": 0})
+        assert held.deposit is not None
+        assert held.deposit.expires_at == moment
+
+    @pytest.mark.parametrize(
+        ("failure", "told"),
+        [
+            ({"reason": "거절", "pgCode": "X1", "pgMessage": "한도"}, Failure("declined", "X1", "거절")),
+            ({"pgMessage": "한도"}, Failure("declined", None, "한도")),
+            ({"reason": "x" * 500}, Failure("declined", None, "x" * 300)),
+            ({"reason": {"ko": "거절"}, "pgCode": 51}, Failure("declined")),
+            ({}, Failure("declined")),
+            (None, Failure("declined")),
+        ],
+    )
+    def test_a_failure_is_told_in_the_payment_companys_words(self, failure: Any, told: Failure) -> None:
+        assert read(status="FAILED", paidAt=None, failure=failure, amount={"paid": 0}).failure == told
+
+
+class TestCancels:
+    @pytest.mark.parametrize(
+        ("status", "rows", "holding"),
+        [
+            ("PAID", [("REQUESTED", 24_000)], Holding.CANCELING),
+            ("PAID", [("REQUESTED", 6000)], Holding.CAPTURED),
+            ("PAID", [("FAILED", 24_000)], Holding.CAPTURED),
+            ("PAID", [("FAILED", 24_000), ("REQUESTED", 24_000)], Holding.CANCELING),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000)], Holding.CAPTURED),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 6000)], Holding.CAPTURED),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 18_000)], Holding.CANCELING),
+            ("CANCELLED", [("SUCCEEDED", 24_000)], Holding.CANCELED),
+            ("CANCELLED", [("REQUESTED", 24_000)], Holding.CANCELING),
+            ("CANCELLED", [], Holding.CANCELED),
+            ("PAID", [("NEW_WORD", 24_000)], Holding.CAPTURED),
+        ],
+    )
+    def test_a_cancel_of_everything_that_is_not_done_is_under_way(
+        self, status: str, rows: list[tuple[str, int]], holding: Holding
+    ) -> None:
+        done = sum(total for word, total in rows if word == "SUCCEEDED")
+        held = read(status=status, cancellations=cancels(*rows), amount={"cancelled": done})
+        assert (held.holding, held.doubt) == (holding, None)
+        assert held.refunded == (Money(done, "KRW") if done else None)
+
+    def test_evidence_lists_the_newest_of_many_cancels(self) -> None:
+        rows = cancels(*[("SUCCEEDED", 1)] * 30)
+        told = read(status="PARTIAL_CANCELLED", cancellations=rows, amount={"cancelled": 30}).evidence["cancellations"]
+        assert isinstance(told, list)
+        assert [each["id"] for each in told] == [f"c-{n}" for n in range(10, 30)]
+        assert told[0] == {"id": "c-10", "status": "SUCCEEDED", "total": 1}
+
+    def test_a_cancel_without_its_fields_breaks_nothing(self) -> None:
+        assert read(cancellations=[{}]).holding is Holding.CAPTURED
+
+
+class TestDoubts:
+    @pytest.mark.parametrize(
+        ("changes", "doubt"),
+        [
+            ({"amount": {"paid": 23_900, "discount": 100}}, None),
+            ({"amount": {"paid": 0, "discount": 24_000}}, None),
+            ({"amount": {"paid": None}}, None),
+            ({"amount": {"paid": 23_900}}, "PAID, and that 23900 of 24000"),
+            ({"amount": {"paid": 24_000, "discount": 100}}, "PAID, and that 24100 of 24000"),
+            ({"amount": {"total": -1}}, "below 0"),
+            ({"amount": {"cancelled": -1}}, "below 0"),
+            ({"status": "CANCELLED", "amount": {"cancelled": 24_001}}, "more was given back"),
+            ({"status": "CANCELLED", "amount": {"cancelled": 24_000}}, None),
+            ({"status": "CANCELLED", "amount": {"cancelled": 24_000, "paid": 0}}, None),
+            ({"status": "CANCELLED", "amount": {"cancelled": 23_900, "paid": 23_900, "discount": 100}}, None),
+            ({"status": "CANCELLED", "amount": {"cancelled": 6000}}, "CANCELLED and shows a part"),
+            ({"status": "PARTIAL_CANCELLED", "amount": {"cancelled": 6000, "paid": 18_000}}, None),
+            ({"status": "FAILED"}, "FAILED and names a time"),
+            ({"status": "READY"}, "READY and names a time"),
+            ({"status": "VIRTUAL_ACCOUNT_ISSUED"}, "names a time"),
+        ],
+    )
+    def test_what_cannot_be_true_together_is_told(self, changes: dict[str, Any], doubt: str | None) -> None:
+        found = read(**changes).doubt
+        assert found is None if doubt is None else doubt in str(found)
+
+
+class TestAnswers:
+    @thorough
+    @given(
+        status=st.sampled_from([200, 400, 404, 409, 500, 502]),
+        body=st.binary()
+        | st.recursive(
+            st.none() | st.booleans() | st.integers() | st.text(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["type", "status", "amount"]), inner),
+        ).map(lambda value: json.dumps(value).encode()),
+    )
+    def test_no_body_breaks_the_reading(self, status: int, body: bytes) -> None:
+        answer = Answer.of(HttpAnswer(status, body))
+        try:
+            held_of(answer.accepted(Payment), "store-1")
+        except (GatewayTimeout, GatewayUnavailable, GatewayRefused):
+            return
+        assert status == 200
+
+    @pytest.mark.parametrize("body", [b'{"type": "X", "message": "\xff"}', b'{"type": 5}', b"[]", b"", b"{}"])
+    def test_a_refusal_that_is_not_portones_names_no_reason(self, body: bytes) -> None:
+        assert Answer.of(HttpAnswer(400, body)).reason is None
+
+    def test_bytes_that_are_no_text_are_no_answer_even_where_nobody_reads_them(self) -> None:
+        with pytest.raises(GatewayTimeout):
+            Answer.of(HttpAnswer(200, b'{"status": "PAID", "note": "\xff\xfe"}')).accepted(Payment)
+
+    @pytest.mark.parametrize(
+        ("status", "type_", "ill"),
+        [
+            (502, "PG_PROVIDER", False),
+            (502, "UNKNOWN", True),
+            (500, "PG_PROVIDER", True),
+            (429, "PG_PROVIDER", True),
+            (409, "ALREADY_PAID", False),
+            (200, "x", False),
+        ],
+    )
+    def test_a_payment_companys_no_is_no_illness(self, status: int, type_: str, ill: bool) -> None:
+        assert is_ill(HttpAnswer(status, json.dumps({"type": type_}).encode())) is ill
+
+    @pytest.mark.parametrize("word", ["ALREADY_PAID", "IDEMPOTENCY_OUTSTANDING_REQUEST", "PG_PROVIDER", ""])
+    def test_a_conflict_that_may_mean_yes_is_no_decline(self, word: str) -> None:
+        assert word not in DECLINES
+
+    def test_a_long_type_is_cut(self) -> None:
+        refused = Answer.of(HttpAnswer(400, json.dumps({"type": "X" * 5000}).encode()))
+        assert refused.failure() == Failure("declined", "X" * 100)
