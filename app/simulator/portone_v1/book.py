@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from app.simulator.clock import SimClock
+from app.simulator.ids import Ids
 from app.simulator.portone_v1.account import PortOneV1Account
 from app.simulator.portone_v1.attempt import Account, Attempt, Cancellation, Order, Status
-from app.simulator.ids import Ids
 from app.simulator.portone_v1.notices import Notices
 from app.simulator.timers import Timers
 
