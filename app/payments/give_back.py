@@ -8,9 +8,10 @@ from datetime import timedelta
 from typing import Any
 
 from app.domain.clock import ASK_AGAIN, Now, next_look
-from app.domain.errors import GatewayError
-from app.gateways.port import Gateway, Holding, Question, Refunding, RefundRequest
+from app.domain.errors import GatewayError, InvalidRequest
+from app.gateways.port import Gateway, Holding, Question, Refunding, RefundRequest, Tax
 from app.logs import get_logger
+from app.payments.charges import tax_of
 from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository
 from app.payments.steps import Cause, Step, step
@@ -73,8 +74,13 @@ class GiveBack:
                     amount=held.amount,
                     refundable=held.amount,
                     reason="rejected",
+                    tax=tax_of(payment) if held.amount == payment.amount else Tax(),
                 )
             )
+        except InvalidRequest as error:
+            # Ours alone cannot do it: a deposit, for example, needs the buyer's account.
+            attention = "money must go back by hand: " + "; ".join(f"{field} {text}" for field, text in error.errors)
+            return await self._note(payment, attempt, cause, "refund_needs_a_person", attention=attention)
         except GatewayError as error:
             return await self._note(payment, attempt, cause, error.code)
         if answer.failure is not None:

@@ -103,7 +103,9 @@ class CreatePayment(Struct, frozen=True, forbid_unknown_fields=True):
             max_length=10,
             description="Options of single gateways, by gateway name. `point3`: `culture_expense_type`, "
             "`cash_receipt_type`, `client_business_num`, `client_nickname`. `portone_v1`: `pay_method`, `app_scheme`, and for "
-            "Paymentwall `widget_code`, `ps`, `logo_url`, `project_name`.",
+            "Paymentwall `widget_code`, `ps`, `logo_url`, `project_name`. `portone_v2`: `app_scheme`, `locale`, "
+            "`product_type`, `is_escrow`, `is_cultural_expense`, `easy_pay_provider`, `account_valid_hours`, and for "
+            "Paymentwall `widget_code`, `ps`.",
         ),
     ] = {}
 

@@ -62,6 +62,11 @@ class Bench:
     unknown_status: ClassVar[Holding] = Holding.UNRECOGNIZED
     """What a status that nobody knows is reported as; OPEN where the vendor says that more of them exist."""
 
+    unconfirmed: ClassVar[Holding] = Holding.AUTHORIZED
+    """What a look-up shows between the buyer's part and our confirm; OPEN where it does not say that the buyer is done."""
+    unknown_payment: ClassVar[object] = {}
+    """The body of a 404 that says: there is no such payment."""
+
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> Gateway:
         """An adapter at this address with these credentials; `settings` are its own, `deadline_s` among them."""
         raise NotImplementedError
@@ -135,6 +140,9 @@ class Bench:
     def confirmation(self, charge: ChargeRequest, ref: str) -> ConfirmRequest:
         """What confirms this charge, with the token that the browser brought where there is one."""
         return confirmation(charge, ref)
+
+    async def browser_opens(self, hands: Hands, opened: Opened) -> object:
+        """What the page does with `next_action` before the buyer acts, where the gateway knows no payment until then."""
 
     async def buyer_pays(self, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> dict[str, str]:
         """What the buyer's browser receives, as `read_callback` gets it."""

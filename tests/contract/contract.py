@@ -56,6 +56,7 @@ class GatewayContract(FaultContract):
         opened = await gateway.start(charge)
         assert isinstance(opened.next_action["type"], str)
         assert json.loads(encode_action(opened.next_action)).keys() == opened.next_action.keys()
+        await self.browser_opens(hands, opened)
         truth = await hands.truth(charge.reference)
         assert Money(truth["amount"], truth["currency"]) == charge.amount
         assert (truth["captures"], truth["confirms"]) == (0, 0)
@@ -72,7 +73,7 @@ class GatewayContract(FaultContract):
         assert all(row["captures"] == 0 for row in await hands.journal(charge.reference))
         browser = await self.buyer_pays(hands, charge)
         held = await gateway.look_up(question(charge, self.known_ref(opened)))
-        assert_shows(held, charge, Holding.AUTHORIZED, Holding.CAPTURED)
+        assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
         assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
 
     async def test_a_charge_in_a_foreign_currency_is_refused_before_any_call(
@@ -96,9 +97,10 @@ class GatewayContract(FaultContract):
         assert (await gateway.look_up(question(charge, "never/heard+of=="))).holding is Holding.ABSENT
 
     async def test_a_payment_that_the_buyer_has_not_finished_is_open(
-        self, gateway: Gateway, charge: ChargeRequest
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         opened = await gateway.start(charge)
+        await self.browser_opens(hands, opened)
         assert_shows(await gateway.look_up(question(charge, self.known_ref(opened))), charge, Holding.OPEN)
 
     async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
@@ -108,7 +110,7 @@ class GatewayContract(FaultContract):
         await self.buyer_pays(hands, charge, "abandoned")
         assert (await gateway.look_up(asked)).holding is Holding.OPEN
         await self.buyer_pays(hands, charge)
-        assert (await gateway.look_up(asked)).holding in {Holding.AUTHORIZED, Holding.CAPTURED}
+        assert (await gateway.look_up(asked)).holding in {self.unconfirmed, Holding.CAPTURED}
 
     async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -117,7 +119,7 @@ class GatewayContract(FaultContract):
         if not self.looks_up_by_reference:
             pytest.skip(f"{gateway.name} is asked by its own reference only")
         by_reference = await gateway.look_up(question(charge))
-        assert_shows(by_reference, charge, Holding.AUTHORIZED, Holding.CAPTURED)
+        assert_shows(by_reference, charge, self.unconfirmed, Holding.CAPTURED)
         assert await gateway.look_up(question(charge, ref)) == by_reference
         assert by_reference.gateway_ref == ref
 
@@ -141,7 +143,7 @@ class GatewayContract(FaultContract):
     async def test_a_sparse_look_up_is_enough(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "sparse")
         held = await gateway.look_up(question(charge, ref))
-        assert_shows(held, charge, Holding.AUTHORIZED, Holding.CAPTURED)
+        assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
 
     async def test_looking_changes_nothing(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
@@ -162,7 +164,7 @@ class GatewayContract(FaultContract):
             await hands.plan(scenario, call="lookup")
             with pytest.raises(GatewayTimeout):
                 await impatient.look_up(asked)
-        assert_shows(await patient.look_up(asked), charge, Holding.AUTHORIZED, Holding.CAPTURED)
+        assert_shows(await patient.look_up(asked), charge, self.unconfirmed, Holding.CAPTURED)
 
     async def test_a_refused_card_is_a_failure_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -241,7 +243,7 @@ class GatewayContract(FaultContract):
         ref = await self.finished(gateway, hands, charge, "error_500")
         with pytest.raises(GatewayTimeout):
             await confirming(gateway).confirm(self.confirmation(charge, ref))
-        assert (await gateway.look_up(question(charge, ref))).holding is Holding.AUTHORIZED
+        assert (await gateway.look_up(question(charge, ref))).holding is self.unconfirmed
 
     # -- refund
 

@@ -83,7 +83,7 @@ class FaultContract(Bench):
         self, make: Make, charge: ChargeRequest, operation: str, fault: Behaviour
     ) -> None:
         """HTTP clients repeat a request whose kept-open connection breaks. For these calls that would charge twice."""
-        async with self.breaking(answers(404, {})) as server:
+        async with self.breaking(answers(404, self.unknown_payment)) as server:
             gateway = make(server.url)
             await outcome(gateway, "look_up", charge)  # now there is an idle connection to break
             before = len(server.arrived)
@@ -95,7 +95,7 @@ class FaultContract(Bench):
     async def test_an_idle_connection_that_the_gateway_closed_costs_nothing(
         self, make: Make, charge: ChargeRequest
     ) -> None:
-        async with self.breaking(answers(404, {})) as server:
+        async with self.breaking(answers(404, self.unknown_payment)) as server:
             gateway = make(server.url)
             for _ in range(3):
                 assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
@@ -161,7 +161,7 @@ class FaultContract(Bench):
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await leaving
-            server.behave = answers(404, {})
+            server.behave = answers(404, self.unknown_payment)
             assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
 
     async def test_calls_under_way_when_it_closes_end_as_lost(self, make: Make, charge: ChargeRequest) -> None:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.port import ChargeRequest, ConfirmRequest, Gateway, Opened
+from app.gateways.port import ChargeRequest, ConfirmRequest, Gateway, Holding, Opened
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.manual import PortOneV2Manual, portone_v2
 from app.settings import PortOneV2Settings
@@ -63,6 +63,7 @@ class PortOneV2Bench(Bench):
     currency = "KRW"
     other_currency = "XCG"
     tells_channels = True
+    unknown_payment = ABSENT
     approval: ClassVar[str] = "automatic"
 
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> PortOneV2:
@@ -127,6 +128,7 @@ class PortOneV2ManualBench(PortOneV2Bench):
     """Builds the adapter for a channel under manual approval. The token that the browser brought is kept for confirm."""
 
     approval = "manual"
+    unconfirmed = Holding.OPEN
 
     @pytest.fixture
     async def hands(self, running: Simulator) -> AsyncIterator[Hands]:

@@ -1,12 +1,11 @@
 """PortOne V2's adapter: the contract of every gateway, for a channel that takes the money by itself."""
 
 import asyncio
-import json
 from dataclasses import replace
 
 import pytest
 
-from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout
+from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.gateways.breaker import FAILURES
 from app.gateways.port import (
@@ -15,72 +14,22 @@ from app.gateways.port import (
     ChargeRequest,
     Customer,
     Gateway,
-    Holding,
     Item,
     PageSources,
     Tax,
 )
 from app.gateways.portone_v2.adapter import PortOneV2
-from app.payments.charges import encode_action
 from tests.contract import faulty_server as faults
-from tests.contract.bench import Make, assert_shows, outcome, perform, question
+from tests.contract.bench import Make, outcome, perform, question
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
-from tests.contract.portone_v2_bench import ABSENT, SCRIPT_URL, STORE, TX, PortOneV2Bench, no
+from tests.contract.portone_v2_bench import SCRIPT_URL, STORE, TX, PortOneV2Bench, no
 
 OPTIONS = "gateway_options.portone_v2"
 
 
-class Contract(PortOneV2Bench, GatewayContract):
-    """Four general tests in PortOne V2's terms.
-
-    It knows a payment once its window is open and not before, and only its own words for "no such payment" are believed.
-    """
-
-    async def test_starting_tells_the_browser_what_to_do_and_moves_no_money(
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        opened = await gateway.start(charge)
-        assert opened.next_action["type"] == "portone_v2_sdk"
-        assert json.loads(encode_action(opened.next_action)) == opened.next_action
-        assert await hands.journal(charge.reference) == []
-        await self.browser_opens(hands, opened)
-        truth = await hands.truth(charge.reference)
-        assert Money(truth["amount"], truth["currency"]) == charge.amount
-        assert (truth["captures"], truth["confirms"]) == (0, 0)
-
-    async def test_a_payment_that_the_buyer_has_not_finished_is_open(  # type: ignore[override]  # needs the browser
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        opened = await gateway.start(charge)
-        assert (await gateway.look_up(question(charge))).holding is Holding.ABSENT
-        await self.browser_opens(hands, opened)
-        assert_shows(await gateway.look_up(question(charge)), charge, Holding.OPEN)
-
-    async def test_an_idle_connection_that_the_gateway_closed_costs_nothing(
-        self, make: Make, charge: ChargeRequest
-    ) -> None:
-        async with self.breaking(answers(404, ABSENT)) as server:
-            gateway = make(server.url)
-            for _ in range(3):
-                assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
-                server.drop_connections()
-                await asyncio.sleep(0.01)
-
-    async def test_a_caller_who_leaves_gives_the_connection_back(self, make: Make, charge: ChargeRequest) -> None:
-        async with self.breaking(faults.hangs) as server:
-            gateway = make(server.url, connections=1)
-            leaving = asyncio.create_task(outcome(gateway, "look_up", charge))
-            await server.has_got(1)
-            leaving.cancel()
-            with pytest.raises(asyncio.CancelledError):
-                await leaving
-            server.behave = answers(404, ABSENT)
-            assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
-
-
-class TestPortOneV2(Contract):
+class TestPortOneV2(PortOneV2Bench, GatewayContract):
     async def test_a_whole_order_goes_to_the_window_in_the_sdks_own_names(
         self, wired: PortOneV2, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:

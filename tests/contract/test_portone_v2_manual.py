@@ -7,72 +7,18 @@ import pytest
 
 from app.domain.errors import GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Gateway, Holding, Tax
+from app.gateways.port import Capability, ChargeRequest, Gateway, Tax
 from app.gateways.portone_v2.manual import PortOneV2Manual
-from tests.contract.bench import IMPATIENT_S, Make, assert_shows, confirmation, confirming, perform, question
+from tests.contract.bench import Make, confirmation, confirming, perform
+from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v2_bench import STORE, TX, PortOneV2ManualBench, no
-from tests.contract.test_portone_v2 import Contract
 
 PAID = {"pgTxId": "pg-1", "paidAt": "2026-11-21T08:30:00Z"}
 
 
-class TestPortOneV2Manual(PortOneV2ManualBench, Contract):
-    """The general tests speak of `AUTHORIZED` between the buyer's part and confirm; here that is `READY`, so `OPEN`."""
-
-    async def test_starting_twice_moves_no_money_and_loses_no_payment(
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        await gateway.start(charge)
-        await gateway.start(charge)
-        browser = await self.buyer_pays(hands, charge)
-        held = await gateway.look_up(question(charge))
-        assert_shows(held, charge, Holding.OPEN)
-        assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
-        assert (await hands.truth(charge.reference))["captures"] == 0
-
-    async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        await gateway.start(charge)
-        await self.buyer_pays(hands, charge, "abandoned")
-        assert (await gateway.look_up(question(charge))).holding is Holding.OPEN
-        ref = gateway.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
-        assert ref is not None
-        assert (await confirming(gateway).confirm(self.confirmation(charge, ref))).failure is None
-
-    async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        ref = await self.finished(gateway, hands, charge)
-        by_reference = await gateway.look_up(question(charge))
-        assert_shows(by_reference, charge, Holding.OPEN)
-        assert await gateway.look_up(question(charge, ref)) == by_reference
-        assert by_reference.gateway_ref == ref
-
-    @pytest.mark.parametrize("by_ref", [True, False])
-    async def test_a_look_up_that_is_too_slow_or_never_answers_has_no_answer(
-        self, make: Make, hands: Hands, charge: ChargeRequest, by_ref: bool
-    ) -> None:
-        patient, impatient = make(), make(deadline_s=IMPATIENT_S)
-        ref = await self.finished(patient, hands, charge)
-        asked = question(charge, ref if by_ref else None)
-        for scenario in ("slow", "accept_then_hang"):
-            await hands.plan(scenario, call="lookup")
-            with pytest.raises(GatewayTimeout):
-                await impatient.look_up(asked)
-        assert_shows(await patient.look_up(asked), charge, Holding.OPEN)
-
-    async def test_a_server_error_of_confirm_leaves_it_open_whether_money_moved(
-        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        ref = await self.finished(gateway, hands, charge, "error_500")
-        with pytest.raises(GatewayTimeout):
-            await confirming(gateway).confirm(self.confirmation(charge, ref))
-        assert (await gateway.look_up(question(charge, ref))).holding is Holding.OPEN
-        assert (await confirming(gateway).confirm(self.confirmation(charge, ref))).failure is None
-
+class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     # -- what is special about it
 
     def test_it_confirms_by_the_browsers_token_and_sees_nothing_before(self, gateway: Gateway) -> None:

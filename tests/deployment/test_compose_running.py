@@ -94,8 +94,8 @@ def cluster(services: dict[str, Any]) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="module")
 def project(image: Image, services: dict[str, Any], cluster: EmbeddedPostgres) -> Iterator[Project]:
     """All of it, in the order of its conditions."""
-    api, simulator = free_ports(1), free_ports(2)
-    ports = {"5432": cluster.port, "8000": api, "8002": simulator, "8003": simulator + 1}
+    api, simulator = free_ports(1), free_ports(5)
+    ports = {"5432": cluster.port, "8000": api} | {str(8002 + place): simulator + place for place in range(5)}
     project = Project(image, services, ports)
     said = project.run("migrate", "onetill", *project.command("migrate"))
     assert "The schema is at revision" in said
