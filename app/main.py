@@ -40,6 +40,10 @@ from app.payments.router import operations
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings
+from app.webhooks.inbox import Inbox
+from app.webhooks.router import webhook_routes
+from app.webhooks.service import WebhookService
+from app.webhooks.source import source_behind
 
 IDEMPOTENCY_LEASE_S = 60.0
 GC_THRESHOLD = 50_000
@@ -56,6 +60,7 @@ class Parts:
     idempotency: Idempotency
     keys: ApiKeyService
     payments: PaymentService
+    webhooks: WebhookService
 
     async def close(self) -> None:
         """Give back connections."""
@@ -71,7 +76,9 @@ def build_parts(settings: Settings, now: Now = utc_now) -> Parts:
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
     idempotency = Idempotency(database, lease_s=lease_s, now=now)
     payments = PaymentService(PaymentRepository(database), gateways, idempotency, settings, now)
-    return Parts(settings, database, gateways, idempotency, ApiKeyService(database, settings.mode, now), payments)
+    webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
+    keys = ApiKeyService(database, settings.mode, now)
+    return Parts(settings, database, gateways, idempotency, keys, payments, webhooks)
 
 
 def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
@@ -109,6 +116,8 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
         docs_url=None,  # FastAPI's own pages load scripts from another host; ours is `reference_page`
         redoc_url=None,
     )
+    source_of = source_behind(settings.trusted_proxies)
+    app.router.routes[:0] = webhook_routes(parts.webhooks, source_of, now)
     app.router.routes[:0] = routes(api, authenticator)  # first: they are the hot ones, and routes are tried in order
     app.router.routes.extend(health_routes(parts.database, REVISION))
     app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates, now))

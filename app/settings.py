@@ -174,6 +174,8 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log_every: Annotated[int, Field(ge=0)] = 1
     """Log one of so many good requests; 0 logs none. Problems are always logged."""
+    trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
     routing: Rules = []
     """Who takes a payment that names no gateway; see `app.domain.routing`. Empty: the first that can, in this order."""
     point3: Point3Settings | None = None

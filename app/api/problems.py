@@ -56,6 +56,11 @@ PROBLEMS: dict[str, Problem] = {
         413, False, "Body too large", "너무 큰 본문",
         "The body is larger than {limit_bytes} bytes.", "본문이 {limit_bytes}바이트보다 큽니다.",
     ),
+    "webhook_refused": Problem(
+        401, False, "Webhook refused", "거부된 웹훅",
+        "The webhook is not its gateway's: {reason}. Check the webhook secret on both sides, and the clock.",
+        "결제사의 웹훅으로 확인되지 않았습니다({reason}). 양쪽의 웹훅 시크릿과 시계를 확인해 주세요.",
+    ),
     "idempotency_key_missing": Problem(
         400, False, "Idempotency-Key missing", "Idempotency-Key 없음",
         "This call needs an `Idempotency-Key` header: one value for one intent, sent again when you retry.",

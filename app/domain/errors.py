@@ -53,6 +53,12 @@ class BodyTooLarge(OnetillError):
     code = "body_too_large"
 
 
+class WebhookRefused(OnetillError):
+    """A webhook whose signature is missing, wrong or too old. `reason` says which; nothing was kept."""
+
+    code = "webhook_refused"
+
+
 class IdempotencyKeyMissing(OnetillError):
     """The call may move money and came without `Idempotency-Key`. Send one that is unique for this intent."""
 

@@ -259,6 +259,31 @@ class RefundAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class WebhookRequest:
+    """A webhook as it stood on the wire. Header names are in lower case; `path` is the one that it was sent to."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookNote:
+    """What a webhook points at. Only the look-up that it brings forward says what is true.
+
+    `dedupe_key` is the same for every delivery of the same news. `is_signed`: its gateway's signature was right; False
+    where it has none, so that anybody may have sent it.
+    """
+
+    dedupe_key: str
+    is_signed: bool
+    kind: str | None = None
+    reference: str | None = None
+    gateway_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PageSources:
     """Where a gateway's part of the checkout page comes from; the page's policy (CSP) lets nothing else in."""
 
@@ -329,3 +354,15 @@ class Voiding(Protocol):
 
     async def void(self, question: Question) -> Failure | None:
         """Close the account that waits for a deposit, so that no money comes any more. Safe to repeat. Raises as `start` does."""
+
+
+@runtime_checkable
+class Announcing(Gateway, Protocol):
+    """A gateway with `Capability.WEBHOOKS`."""
+
+    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+        """Check a webhook as far as the gateway offers, and read whom it is about. Pure.
+
+        Raises WebhookRefused for a signature that is missing where it must be, wrong, or too old, and InvalidRequest for
+        a body that is none of this gateway's.
+        """

@@ -1,11 +1,12 @@
-"""`onetill worker`: the sweeper. It asks about every attempt whose time to look has come, and forgets old keys.
+"""`onetill worker`: carries out jobs as they come, and sweeps up what is due: attempts, kept webhooks, old keys.
 
-Due rows are read without a lock; each is then verified by the same `verify` as everywhere, so several workers only cost
-an extra look-up. SIGTERM lets the looks under way finish.
+Due rows are read without a lock; each is then worked on by the same code as everywhere, so several workers share the load
+and at worst ask a gateway once more. SIGTERM lets what is under way finish.
 """
 
 import asyncio
 import signal
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from time import monotonic
 from uuid import UUID
@@ -13,8 +14,10 @@ from uuid import UUID
 import asyncpg
 
 from app.domain.errors import OnetillError
+from app.jobs.queue import JobQueue
 from app.logs import get_logger
 from app.main import Parts
+from app.webhooks.inbox import APPLY_JOB
 
 SWEEP_EVERY_S = 5.0
 BATCH = 200
@@ -27,58 +30,89 @@ log = get_logger("worker")
 
 
 class Worker:
-    """Sweeps until told to stop."""
+    """Works until told to stop."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._stop = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._forget_at = 0.0
+        slowest = max((gateway.deadline_s for gateway in parts.registry), default=10.0)
+        self._queue = JobQueue(
+            parts.database,
+            {APPLY_JOB: parts.webhooks.apply},
+            deadline_s=4 * slowest + parts.settings.confirm_wait_s,
+            time_scale=parts.settings.time_scale,
+        )
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish what is under way. A database that is away is waited for."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        pause_s = self._parts.settings.seconds(SWEEP_EVERY_S)
-        log.info("worker_started", sweep_every_s=pause_s)
-        while not self._stop.is_set():
-            try:
-                looked_at = await self.sweep()
-                await self._forget_old_keys()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                log.warning("database_away", error=type(error).__name__)
-                looked_at = 0
-            if looked_at < BATCH:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), pause_s)
+        log.info("worker_started", sweep_every_s=self._parts.settings.seconds(SWEEP_EVERY_S))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._queue.run(self._stop))
+            group.create_task(self._sweep_until_told())
         log.info("worker_stopped")
 
     async def sweep(self) -> int:
-        """Look at one batch of due attempts and return how many there were."""
+        """Look at one batch of due webhooks and attempts, and return how many there were."""
+        webhooks = await self._parts.webhooks.sweep(BATCH)
+        await asyncio.gather(*(self._apply(webhook_id) for webhook_id in webhooks))
         due = await self._parts.payments.due(BATCH)
         await asyncio.gather(*(self._look(payment_id, attempt_id) for payment_id, attempt_id in due))
-        return len(due)
+        return len(webhooks) + len(due)
+
+    async def _sweep_until_told(self) -> None:
+        pause_s = self._parts.settings.seconds(SWEEP_EVERY_S)
+        while not self._stop.is_set():
+            try:
+                worked_on = await self.sweep()
+                await self._forget_old()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                log.warning("database_away", error=type(error).__name__)
+                worked_on = 0
+            if worked_on < BATCH:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stop.wait(), pause_s)
+
+    async def _apply(self, webhook_id: UUID) -> None:
+        await self._guarded(
+            lambda: self._parts.webhooks.apply(webhook_id),
+            lambda: self._parts.webhooks.put_off(webhook_id, "looking into it broke; see the log"),
+            webhook_id=str(webhook_id),
+        )
 
     async def _look(self, payment_id: UUID, attempt_id: UUID) -> None:
-        """Verify one attempt. One that fails is logged and comes back; it never stops the others."""
+        await self._guarded(
+            lambda: self._parts.payments.verify(payment_id, cause="sweep", attempt_id=attempt_id),
+            lambda: self._parts.payments.postpone(payment_id, attempt_id),
+            payment_id=str(payment_id),
+        )
+
+    async def _guarded(
+        self, work: Callable[[], Awaitable[object]], put_off: Callable[[], Awaitable[None]], **about: str
+    ) -> None:
+        """Do one piece of work. One that fails is logged and comes back; it never stops the others."""
         async with self._slots:
             if self._stop.is_set():
                 return
             try:
-                await self._parts.payments.verify(payment_id, cause="sweep", attempt_id=attempt_id)
+                await work()
             except OnetillError as error:
-                log.warning("look_failed", payment_id=str(payment_id), code=error.code)
+                log.warning("work_failed", code=error.code, **about)
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                 raise
             except Exception:
                 # A row that breaks our code must neither stop the worker nor fill every batch.
-                log.exception("look_broke", payment_id=str(payment_id))
-                await self._parts.payments.postpone(payment_id, attempt_id)
+                log.exception("work_broke", **about)
+                await put_off()
 
-    async def _forget_old_keys(self) -> None:
+    async def _forget_old(self) -> None:
         if monotonic() >= self._forget_at:
             forgotten = await self._parts.idempotency.forget_old()
+            await self._queue.forget_old()
             self._forget_at = monotonic() + self._parts.settings.seconds(FORGET_EVERY_S)
             if forgotten:
                 log.info("idempotency_keys_forgotten", count=forgotten)

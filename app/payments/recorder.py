@@ -27,14 +27,24 @@ ASKED_IN_VAIN = len(ASK_AGAIN)
 log = get_logger("verify")
 
 
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What a webhook points at, in its gateway's words. A hint."""
+
+    gateway: str
+    reference: str | None = None
+    gateway_ref: str | None = None
+
+
 @dataclass(slots=True)
 class Inquiry:
-    """One verification under way: who asks, about what, what the browser brought, and the lease that it took."""
+    """One verification under way: who asks, about what, what was brought or announced, and the lease that it took."""
 
     cause: Cause
     store: str | None = None
     attempt_id: UUID | None = None
     brought: Mapping[str, str] = field(default_factory=dict)
+    announced: Announced | None = None
     lease: datetime | None = None
 
 
@@ -61,11 +71,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours."""
+    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours.
+
+    `is_answered` False: the gateway was not asked, or gave no answer; whatever brought this up is still to be looked into.
+    """
 
     payment: Payment
     is_decided: bool
     mismatch: str | None = None
+    is_answered: bool = True
 
 
 class Recorder:

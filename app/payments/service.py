@@ -19,7 +19,7 @@ from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.registry import Registry
 from app.payments.charges import charge, details_of
 from app.payments.opening import Opener
-from app.payments.recorder import POSTPONE_S, Outcome
+from app.payments.recorder import POSTPONE_S, Announced, Outcome
 from app.payments.records import Payment, Search
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
@@ -161,6 +161,14 @@ class PaymentService:
     ) -> Outcome:
         """Ask the gateway now; see `Verifier.verify`."""
         return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
+
+    async def look_into(self, payment_id: UUID, announced: Announced) -> Outcome:
+        """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""
+        return await self._verifier.verify(payment_id, cause="webhook", announced=announced)
+
+    async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
+        """The payment that a gateway's own reference is bound to."""
+        return await self._repository.holder_of_ref(gateway, ref)
 
     async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
         """Push an attempt's next look away after a look that broke, so that it does not stand in the way of others."""

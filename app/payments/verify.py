@@ -20,7 +20,7 @@ from app.logs import get_logger
 from app.payments.charges import tax_of
 from app.payments.give_back import GiveBack
 from app.payments.judge import Confirm, Decide, NotOurs, Wait, judge
-from app.payments.recorder import Inquiry, Outcome, Reading, Recorder, outcome_of
+from app.payments.recorder import Announced, Inquiry, Outcome, Reading, Recorder, outcome_of
 from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository, RefAlreadyClaimed
 from app.payments.steps import Cause, step
@@ -54,19 +54,21 @@ class Verifier:
         store: str | None = None,
         attempt_id: UUID | None = None,
         brought: Mapping[str, str] | None = None,
+        announced: Announced | None = None,
     ) -> Outcome:
         """Ask the gateway about an attempt and store what it says. Safe to repeat.
 
-        `brought` are the fields that a browser came back with: hints, believed only when the look-up shows our order.
+        `brought` are the fields that a browser came back with, `announced` is what a webhook points at: hints, believed
+        only when the look-up shows our order.
         `store` None: the caller's right to the payment is already proven. Callers with the same question share one
         answer; a caller that is canceled does not cancel it for the others.
         Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
         """
         brought = brought or {}
-        question = (payment_id, store, attempt_id, tuple(sorted(brought.items())))
+        question = (payment_id, store, attempt_id, tuple(sorted(brought.items())), announced)
         task = self._running.get(question)
         if task is None:
-            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, store, attempt_id, brought)))
+            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, store, attempt_id, brought, announced)))
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
@@ -78,13 +80,13 @@ class Verifier:
             payment = await self._repository.load(payment_id, inquiry.store)
             if payment is None:
                 raise NotFound()
-            hints = self._hints(payment, inquiry.brought)
+            hints = self._hints(payment, inquiry)
             attempt = _pick(payment, inquiry.attempt_id, hints)
             if attempt is None:
                 return Outcome(payment, is_decided=True)
             if attempt.is_busy(self._now()) and attempt.busy_until != inquiry.lease:
                 if monotonic() > patience:
-                    return Outcome(payment, is_decided=False)
+                    return Outcome(payment, is_decided=False, is_answered=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
             outcome = await self._round(payment, attempt, hints.get(attempt.gateway, Brought()), inquiry)
@@ -92,7 +94,7 @@ class Verifier:
             if outcome is not None:
                 return outcome
             if rounds == MAX_ROUNDS:
-                return Outcome(payment, is_decided=False)
+                return Outcome(payment, is_decided=False, is_answered=False)
 
     async def _round(self, payment: Payment, attempt: Attempt, hint: Brought, inquiry: Inquiry) -> Outcome | None:
         """One look and what follows from it. None: the payment moved under us, read it again."""
@@ -114,7 +116,8 @@ class Verifier:
                 reading = replace(reading, ref=None)
                 held = await gateway.look_up(Question(attempt.reference, payment.amount))
         except GatewayError as error:
-            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
+            noted = await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
+            return noted and replace(noted, is_answered=False)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
         found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
         reading = replace(reading, attempt=found)
@@ -137,10 +140,12 @@ class Verifier:
         """
         return attempt.is_due(self._now()) and attempt.checks >= 1
 
-    def _hints(self, payment: Payment, brought: Mapping[str, str]) -> dict[str, Brought]:
-        """What a browser brought, as each gateway reads it that this payment was tried at."""
+    def _hints(self, payment: Payment, inquiry: Inquiry) -> dict[str, Brought]:
+        """What a browser brought or a webhook points at, as each gateway reads it that this payment was tried at."""
+        if inquiry.announced is not None:
+            return {inquiry.announced.gateway: Brought(inquiry.announced.gateway_ref, inquiry.announced.reference)}
         gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
-        return {gateway.name: gateway.read_callback(brought) for gateway in gateways if gateway and brought}
+        return {gateway.name: gateway.read_callback(inquiry.brought) for gateway in gateways if gateway and inquiry.brought}
 
     def _confirms_blindly(self, reading: Reading) -> bool:
         """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.

@@ -1,0 +1,122 @@
+"""Takes webhooks in, and has the payments that they point at verified. Their content never sets a status."""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+
+from app.domain import ids
+from app.domain.clock import Now, utc_now
+from app.domain.errors import GatewayUnavailable, NotFound
+from app.gateways.port import Announcing, WebhookNote, WebhookRequest
+from app.gateways.registry import Registry
+from app.logs import get_logger
+from app.payments.recorder import Announced
+from app.payments.service import PaymentService
+from app.settings import Settings
+from app.webhooks.inbox import Inbox
+from app.webhooks.records import Arrival, Webhook
+
+JOB_GRACE_S = 15.0
+"""How long a webhook's own job has before the sweep takes it up."""
+
+UNKNOWN_AGAIN = (5, 15, 60, 300, 900, 3600, 21_600)
+"""Seconds between looks for the payment of a webhook that nobody knows yet; then it is parked."""
+
+UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
+"""Seconds between tries while the gateway does not answer the look-up; then it is parked."""
+
+JITTER = 0.2
+"""Waits are up to so much longer, so that what failed together is not tried together."""
+
+log = get_logger("webhooks")
+
+
+class WebhookService:
+    """The inbox of one deployment. Safe to share between tasks."""
+
+    def __init__(
+        self, inbox: Inbox, payments: PaymentService, registry: Registry, settings: Settings, now: Now = utc_now
+    ) -> None:
+        self._inbox = inbox
+        self._payments = payments
+        self._registry = registry
+        self._settings = settings
+        self._now = now
+
+    def gateway(self, name: str) -> Announcing | None:
+        """The configured gateway of that name that sends webhooks, or None."""
+        gateway = self._registry.get(name)
+        return gateway if isinstance(gateway, Announcing) else None
+
+    async def receive(self, gateway: Announcing, request: WebhookRequest, source: str | None) -> WebhookNote:
+        """Check it and keep it; it is durable when this returns. Safe to repeat.
+
+        Raises WebhookRefused, or InvalidRequest for a body that says nothing; then nothing is kept.
+        """
+        note = gateway.read_webhook(request)
+        arrival = Arrival(
+            id=ids.uuid7(),
+            gateway=gateway.name,
+            dedupe_key=note.dedupe_key,
+            proof="signature" if note.is_signed else "hint",
+            kind=note.kind,
+            headers=msgspec.json.encode(dict(request.headers)).decode(),
+            body=request.body,
+            source=source,
+            payment_id=ids.payment_of_reference(note.reference) if note.reference else None,
+            reference=note.reference,
+            gateway_ref=note.gateway_ref,
+            at=request.at,
+            next_try_at=request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S)),
+        )
+        is_new = await self._inbox.keep(arrival)
+        log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new)
+        return note
+
+    async def apply(self, webhook_id: UUID) -> None:
+        """Look into one kept webhook, and with it into all that wait for the same payment. Safe to repeat."""
+        webhook = await self._inbox.get(webhook_id)
+        if webhook is None or not webhook.is_waiting:
+            return
+        payment_id = webhook.payment_id
+        if payment_id is None and webhook.gateway_ref is not None:
+            payment_id = await self._payments.holder_of_ref(webhook.gateway, webhook.gateway_ref)
+        if payment_id is None:
+            return await self._try_later(webhook, UNKNOWN_AGAIN, "no payment of ours has this reference")
+        together = {each.id: each for each in [webhook, *await self._inbox.waiting_for(payment_id)]}
+        looked_at = self._now()
+        try:
+            announced = Announced(webhook.gateway, webhook.reference, webhook.gateway_ref)
+            outcome = await self._payments.look_into(payment_id, announced)
+        except NotFound:
+            return await self._try_later(webhook, UNKNOWN_AGAIN, "no payment of ours has this reference")
+        except GatewayUnavailable:
+            return await self._try_later(webhook, UNANSWERED_AGAIN, "its gateway is not configured here")
+        if not outcome.is_answered:
+            return await self._try_later(webhook, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
+        await self._inbox.applied(list(together), payment_id, self._now(), looked_at)
+        return None
+
+    async def sweep(self, limit: int) -> list[UUID]:
+        """The webhooks whose time to try has come."""
+        return await self._inbox.due(self._now(), limit)
+
+    async def put_off(self, webhook_id: UUID, note: str) -> None:
+        """Something broke while it was looked into: later again, so that it does not stand in the way of others."""
+        webhook = await self._inbox.get(webhook_id)
+        if webhook is not None and webhook.is_waiting:
+            await self._try_later(webhook, UNANSWERED_AGAIN, note)
+
+    async def _try_later(self, webhook: Webhook, waits: tuple[int, ...], note: str) -> None:
+        now = self._now()
+        if webhook.tries >= len(waits):
+            log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
+            await self._inbox.park(webhook.id, now, note)
+            return
+        wait_s = waits[webhook.tries] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
+        await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
+
+
