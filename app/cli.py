@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, TypeVar
 
 import asyncpg
@@ -40,6 +42,10 @@ def serve(
     import uvicorn
 
     _settings()
+    if workers > 1:
+        # Each process counts for itself; in a common folder, /metrics of any of them adds them up.
+        folder = TemporaryDirectory(prefix="onetill-metrics-")
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", folder.name)
     uvicorn.run(
         "app.main:create_app",
         factory=True,

@@ -22,6 +22,7 @@ from app.api.documented import problem_pages
 from app.api.edge import Edge
 from app.api.health import health_routes
 from app.api.idempotency import Idempotency
+from app.api.metrics import metrics_route
 from app.api.openapi import merge
 from app.api.operations import routes, unmatched
 from app.api.problems import problem
@@ -61,6 +62,10 @@ class Parts:
     keys: ApiKeyService
     payments: PaymentService
     webhooks: WebhookService
+
+    async def gauges(self) -> dict[str, tuple[str, float]]:
+        """What the database says at this moment, for `/metrics`."""
+        return {**await self.payments.gauges(), **await self.webhooks.gauges()}
 
     async def close(self) -> None:
         """Give back connections."""
@@ -120,6 +125,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
     app.router.routes[:0] = webhook_routes(parts.webhooks, source_of, now)
     app.router.routes[:0] = routes(api, authenticator)  # first: they are the hot ones, and routes are tried in order
     app.router.routes.extend(health_routes(parts.database, REVISION))
+    app.router.routes.append(metrics_route(parts.gauges))
     app.router.routes.extend(checkout_routes(parts.payments, views, tokens, settings, templates, now))
     app.router.routes.extend(return_routes(parts.payments, tokens, settings, templates))
     app.router.routes.append(problem_pages(templates))

@@ -12,6 +12,7 @@ from app.domain.clock import ASK_AGAIN, Now, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Failure, Gateway, Held
 from app.logs import get_logger
+from app.metrics import DECISIONS
 from app.payments.give_back import GiveBack
 from app.payments.judge import Decide, NotOurs, Wait, applies
 from app.payments.records import Attempt, Payment
@@ -134,6 +135,7 @@ class Recorder:
         except RefAlreadyClaimed:
             log.warning("foreign_reference", payment_id=payment.public_id)
             return await self._not_ours(reading, NotOurs("order_id"), inquiry)
+        DECISIONS.labels(attempt.gateway, verdict.status).inc()
         settled = decided.after
         if decided.attempt.give_back == "owed" and not must_review:
             pursued = await self._give_back.pursue(reading.gateway, settled, decided.attempt, inquiry.cause)

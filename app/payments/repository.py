@@ -14,9 +14,9 @@ import asyncpg
 
 from app.db.database import Database, Row
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus
 from app.payments.records import Attempt, Payment, Search
-from app.payments.sql import APPLY, CREATE, DUE, EVENTS, LOAD, RESCHEDULE, list_payments
+from app.payments.sql import APPLY, BACKLOG, CREATE, DUE, EVENTS, LOAD, RESCHEDULE, list_payments
 from app.payments.steps import Event, Step
 
 
@@ -196,6 +196,12 @@ class PaymentRepository:
     async def due(self, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
         """(payment, attempt) pairs whose time to look has come, longest waiting first. Read without a lock."""
         return [(row["payment_id"], row["id"]) for row in await self._database.rows(DUE, now, limit)]
+
+    async def backlog(self, now: datetime) -> tuple[float, float]:
+        """Seconds since the oldest undecided attempt began, and since the longest overdue look was due."""
+        row = await self._database.row(BACKLOG, now, [str(status) for status in ATTEMPT_UNDECIDED])
+        assert row is not None
+        return float(row["age_s"]), float(row["overdue_s"])
 
     async def postpone(self, payment_id: UUID, attempt_id: UUID, until: datetime) -> None:
         """Move an attempt's next look, whatever it was."""

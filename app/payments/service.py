@@ -175,6 +175,14 @@ class PaymentService:
         until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
         await self._repository.postpone(payment_id, attempt_id, until)
 
+    async def gauges(self) -> Mapping[str, tuple[str, float]]:
+        """How long undecided money has waited, for `/metrics`."""
+        age_s, overdue_s = await self._repository.backlog(self._now())
+        return {
+            "onetill_oldest_undecided_seconds": ("Age of the oldest attempt that is not decided.", age_s),
+            "onetill_sweep_overdue_seconds": ("How long the longest overdue look is overdue.", overdue_s),
+        }
+
     async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
         """(payment, attempt) pairs whose time to look has come."""
         return await self._repository.due(self._now(), limit)

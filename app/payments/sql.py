@@ -80,6 +80,12 @@ FROM payment_events WHERE payment_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 
 DUE = "SELECT payment_id, id FROM attempts WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2"
 
+BACKLOG = """
+SELECT coalesce(extract(epoch FROM $1 - min(created_at) FILTER (WHERE status = ANY($2))), 0) AS age_s,
+    greatest(coalesce(extract(epoch FROM $1 - min(next_check_at)), 0), 0) AS overdue_s
+FROM attempts WHERE next_check_at IS NOT NULL
+"""
+
 RESCHEDULE = """
 UPDATE attempts SET checks = $6, next_check_at = $7, busy_until = $8
 WHERE payment_id = $1 AND id = $2 AND status = $3 AND checks = $4 AND busy_until IS NOT DISTINCT FROM $5

@@ -17,6 +17,7 @@ from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
 from app.gateways.port import Brought, Capability, Confirming, ConfirmRequest, Failure, Gateway, Held, Holding, Question
 from app.gateways.registry import Registry
 from app.logs import get_logger
+from app.metrics import LOOK_UPS
 from app.payments.charges import tax_of
 from app.payments.give_back import GiveBack
 from app.payments.judge import Confirm, Decide, NotOurs, Wait, judge
@@ -110,6 +111,7 @@ class Verifier:
         if reading.ref is not None and self._confirms_blindly(reading):
             return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
+            LOOK_UPS.labels(gateway.name, inquiry.cause).inc()
             held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
             if held.holding is Holding.ABSENT and reading.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
@@ -145,7 +147,9 @@ class Verifier:
         if inquiry.announced is not None:
             return {inquiry.announced.gateway: Brought(inquiry.announced.gateway_ref, inquiry.announced.reference)}
         gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
-        return {gateway.name: gateway.read_callback(inquiry.brought) for gateway in gateways if gateway and inquiry.brought}
+        return {
+            gateway.name: gateway.read_callback(inquiry.brought) for gateway in gateways if gateway and inquiry.brought
+        }
 
     def _confirms_blindly(self, reading: Reading) -> bool:
         """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.

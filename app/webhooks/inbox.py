@@ -90,6 +90,15 @@ class Inbox:
         sql = "SELECT id FROM webhook_inbox WHERE next_try_at <= $1 ORDER BY next_try_at LIMIT $2"
         return [row["id"] for row in await self._database.rows(sql, now, limit)]
 
+    async def counts(self) -> tuple[int, int]:
+        """How many wait, and how many are parked. Both from partial indexes: history costs nothing."""
+        row = await self._database.row(
+            "SELECT (SELECT count(*) FROM webhook_inbox WHERE next_try_at IS NOT NULL) AS waiting, "
+            "(SELECT count(*) FROM webhook_inbox WHERE parked_at IS NOT NULL) AS parked"
+        )
+        assert row is not None
+        return row["waiting"], row["parked"]
+
     async def applied(self, ids: Sequence[UUID], payment_id: UUID, at: datetime, looked_at: datetime) -> None:
         """They were looked into by a look-up that began at `looked_at`; one that came again since then stays due."""
         await self._database.row(APPLIED, list(ids), payment_id, at, looked_at)

@@ -30,7 +30,8 @@ webhook_inbox = Table(
     UniqueConstraint("gateway", "dedupe_key", name="webhook_inbox_dedupe_key"),
     CheckConstraint("proof IN ('hint', 'signature')", name="proof"),
     CheckConstraint(
-        "(next_try_at IS NOT NULL)::int + (applied_at IS NOT NULL)::int + (parked_at IS NOT NULL)::int = 1", name="state"
+        "(next_try_at IS NOT NULL)::int + (applied_at IS NOT NULL)::int + (parked_at IS NOT NULL)::int = 1",
+        name="state",
     ),
     Index("webhook_inbox_due_idx", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
     Index(

@@ -9,6 +9,7 @@ from app.domain.clock import Now
 from app.domain.errors import OnetillError
 from app.gateways.port import WebhookRequest
 from app.logs import get_logger
+from app.metrics import WEBHOOKS_REFUSED
 from app.webhooks.service import WebhookService
 from app.webhooks.source import SourceOf
 
@@ -33,6 +34,7 @@ def webhook_routes(service: WebhookService, source_of: SourceOf, now: Now) -> li
         try:
             await service.receive(gateway, WebhookRequest(request.url.path, headers, body, now()), source_of(request))
         except OnetillError as error:
+            WEBHOOKS_REFUSED.labels(gateway.name, error.code).inc()
             log.warning("webhook_refused", gateway=gateway.name, code=error.code)
             return problem_of(request, error)
         return Response(b'{"received": true}', 200, media_type="application/json")

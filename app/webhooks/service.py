@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.domain.errors import GatewayUnavailable, NotFound
 from app.gateways.port import Announcing, WebhookNote, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
+from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.recorder import Announced
 from app.payments.service import PaymentService
 from app.settings import Settings
@@ -73,6 +75,7 @@ class WebhookService:
             next_try_at=request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S)),
         )
         is_new = await self._inbox.keep(arrival)
+        WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
         log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new)
         return note
 
@@ -97,12 +100,23 @@ class WebhookService:
             return await self._try_later(webhook, UNANSWERED_AGAIN, "its gateway is not configured here")
         if not outcome.is_answered:
             return await self._try_later(webhook, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
-        await self._inbox.applied(list(together), payment_id, self._now(), looked_at)
+        now = self._now()
+        await self._inbox.applied(list(together), payment_id, now, looked_at)
+        for each in together.values():
+            VERIFICATION_LAG.labels(each.gateway).observe((now - each.last_received_at).total_seconds())
         return None
 
     async def sweep(self, limit: int) -> list[UUID]:
         """The webhooks whose time to try has come."""
         return await self._inbox.due(self._now(), limit)
+
+    async def gauges(self) -> Mapping[str, tuple[str, float]]:
+        """What waits now, for `/metrics`."""
+        waiting, parked = await self._inbox.counts()
+        return {
+            "onetill_webhooks_waiting": ("Kept webhooks that wait to be looked into.", float(waiting)),
+            "onetill_webhooks_parked_now": ("Webhooks that a person must look at.", float(parked)),
+        }
 
     async def put_off(self, webhook_id: UUID, note: str) -> None:
         """Something broke while it was looked into: later again, so that it does not stand in the way of others."""
@@ -115,8 +129,7 @@ class WebhookService:
         if webhook.tries >= len(waits):
             log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
             await self._inbox.park(webhook.id, now, note)
+            WEBHOOKS_PARKED.labels(webhook.gateway).inc()
             return
         wait_s = waits[webhook.tries] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
         await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
-
-

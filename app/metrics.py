@@ -1,0 +1,37 @@
+"""What operators watch, as Prometheus metrics. Counted in the process; nothing here names a payment, a buyer or a secret."""
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+SHARED = "PROMETHEUS_MULTIPROC_DIR"
+"""The library's own variable: a folder where the processes of one `onetill serve` share their counts."""
+
+REGISTRY = CollectorRegistry()
+
+WEBHOOKS_KEPT = Counter(
+    "onetill_webhooks_received",
+    "Webhooks kept, by gateway and by what proves them.",
+    ["gateway", "proof"],
+    registry=REGISTRY,
+)
+WEBHOOKS_REFUSED = Counter(
+    "onetill_webhooks_rejected",
+    "Webhooks refused, by gateway and problem code.",
+    ["gateway", "code"],
+    registry=REGISTRY,
+)
+WEBHOOKS_PARKED = Counter(
+    "onetill_webhooks_parked", "Webhooks that nobody could look into, by gateway.", ["gateway"], registry=REGISTRY
+)
+LOOK_UPS = Counter(
+    "onetill_look_ups", "Look-ups asked of gateways, by gateway and cause.", ["gateway", "cause"], registry=REGISTRY
+)
+DECISIONS = Counter(
+    "onetill_attempts_decided", "Attempts that reached a status, by gateway.", ["gateway", "status"], registry=REGISTRY
+)
+VERIFICATION_LAG = Histogram(
+    "onetill_verification_lag_seconds",
+    "From a webhook's arrival to the look-up's stored answer.",
+    ["gateway"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    registry=REGISTRY,
+)
