@@ -12,19 +12,20 @@ APPLY_JOB = "apply_webhook"
 INGEST = """
 WITH kept AS (
     INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, source, payment_id, reference,
-        gateway_ref, received_at, last_received_at, next_try_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13)
+        gateway_ref, received_at, last_received_at, next_try_at, applied_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13,
+        CASE WHEN $13::timestamptz IS NULL THEN $12::timestamptz END)
     ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
         times_received = webhook_inbox.times_received + 1,
         last_received_at = excluded.last_received_at,
         next_try_at = coalesce(webhook_inbox.next_try_at, excluded.next_try_at),
         tries = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.tries END,
-        applied_at = NULL,
+        applied_at = excluded.applied_at,
         parked_at = NULL
-    RETURNING id
+    RETURNING id, next_try_at
 ), job AS (
     INSERT INTO pgqueuer (priority, entrypoint, payload, status, execute_after)
-    SELECT 0, 'apply_webhook', convert_to(id::text, 'UTF8'), 'queued', now() FROM kept WHERE id = $1
+    SELECT 0, 'apply_webhook', convert_to(id::text, 'UTF8'), 'queued', now() FROM kept WHERE id = $1 AND next_try_at IS NOT NULL
 )
 SELECT id FROM kept
 """

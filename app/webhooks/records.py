@@ -37,5 +37,5 @@ class Arrival:
     reference: str | None
     gateway_ref: str | None
     at: datetime
-    next_try_at: datetime
-    """When the sweep takes it up, should its job be lost."""
+    next_try_at: datetime | None
+    """When the sweep takes it up, should its job be lost. None: it speaks of no payment, so there is nothing to do."""

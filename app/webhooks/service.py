@@ -59,6 +59,8 @@ class WebhookService:
         Raises WebhookRefused, or InvalidRequest for a body that says nothing; then nothing is kept.
         """
         note = gateway.read_webhook(request)
+        speaks_of_payment = note.reference is not None or note.gateway_ref is not None
+        job_ends = request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S))
         arrival = Arrival(
             id=ids.uuid7(),
             gateway=gateway.name,
@@ -72,7 +74,7 @@ class WebhookService:
             reference=note.reference,
             gateway_ref=note.gateway_ref,
             at=request.at,
-            next_try_at=request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S)),
+            next_try_at=job_ends if speaks_of_payment else None,
         )
         is_new = await self._inbox.keep(arrival)
         WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()

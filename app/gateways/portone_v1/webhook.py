@@ -1,0 +1,50 @@
+"""PortOne V1's webhooks: unsigned, JSON or a form. They name a payment; nothing of them is believed (contract §10)."""
+
+import hashlib
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from app.domain.errors import InvalidRequest
+from app.gateways.port import WebhookNote, WebhookRequest
+
+LONGEST = 200
+MOST_FIELDS = 100
+
+
+def read_webhook(request: WebhookRequest) -> WebhookNote:
+    """Whom it is about. The same news twice has the same `dedupe_key`, whatever else the bodies carry.
+
+    Raises InvalidRequest for a body that names no payment.
+    """
+    fields = _fields(request.body)
+    imp_uid, merchant_uid = _text(fields, "imp_uid"), _text(fields, "merchant_uid")
+    if imp_uid is None and merchant_uid is None:
+        raise InvalidRequest(("body", "names no payment: it needs imp_uid or merchant_uid, as JSON or as a form"))
+    status, cancellation = _text(fields, "status"), _text(fields, "cancellation_id")
+    news = "\n".join(part or "" for part in (imp_uid, merchant_uid, status, cancellation))
+    return WebhookNote(
+        dedupe_key=hashlib.sha256(news.encode()).hexdigest(),
+        is_signed=False,
+        kind=status,
+        reference=merchant_uid,
+        gateway_ref=imp_uid,
+    )
+
+
+def _fields(body: bytes) -> Mapping[str, object]:
+    """The members of a JSON object, else the fields of a form: a console setting decides which is sent."""
+    try:
+        value = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        try:
+            return dict(parse_qsl(body.decode("ascii"), max_num_fields=MOST_FIELDS))
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _text(fields: Mapping[str, object], name: str) -> str | None:
+    value = fields.get(name)
+    return value if isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable() else None
