@@ -22,6 +22,8 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    WebhookNote,
+    WebhookRequest,
 )
 from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.api import Api, Talk
@@ -29,6 +31,7 @@ from app.gateways.portone_v1.cancel import answer_of, cancel_of
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, held_of
+from app.gateways.portone_v1.webhook import read_webhook
 from app.settings import PortOneV1Settings
 
 T = TypeVar("T")
@@ -130,6 +133,10 @@ class PortOneV1:
             raise InvalidRequest(("amount", "must be above 0; PortOne V1 would give back everything"))
         body = _encode(cancel_of(request, pg=self._settings.pg))
         return answer_of(await self._api.talk().call("cancel", "POST", "/payments/cancel", body), request)
+
+    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+        """Its unsigned webhook: see `webhook.read_webhook`."""
+        return read_webhook(request)
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:
         """The imp_uid, and our reference. `imp_success`, `success` and `error_code` do not say whether money moved (§11)."""

@@ -18,6 +18,8 @@ from app.gateways.port import (
     Opened,
     PageSources,
     Question,
+    WebhookNote,
+    WebhookRequest,
 )
 from app.gateways.unifi_pay.countries import ALPHA_3
 from app.gateways.unifi_pay.held import held_of
@@ -33,6 +35,7 @@ from app.gateways.unifi_pay.wire import (
     read_created,
     read_shown,
 )
+from app.gateways.unifi_pay.webhook import read_webhook
 from app.settings import UnifiPaySettings
 
 PAYMENT = "/api/v1/payment"
@@ -103,6 +106,10 @@ class UnifiPay:
             return held_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
+
+    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+        """Its callback: see `webhook.read_webhook`."""
+        return read_webhook(self._settings, request)
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:
         """The transaction id. Its companion `status` is anybody's to write, and decides nothing (contract §7 trap 11).

@@ -1,0 +1,30 @@
+"""Unifi Pay's callback as the port wants it: refused when it claims to be signed and is not, else a hint or a signed hint."""
+
+import hashlib
+
+from app.domain.errors import InvalidRequest, WebhookRefused
+from app.gateways.port import WebhookNote, WebhookRequest
+from app.gateways.unifi_pay.callback import Trust, read, verify
+from app.settings import UnifiPaySettings
+
+
+def read_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> WebhookNote:
+    """Whom it is about. The vendor gives a callback no id: the same transaction, status and type are the same news.
+
+    Raises WebhookRefused, or InvalidRequest for a body that names no transaction.
+    """
+    now_ms = round(request.at.timestamp() * 1000)
+    trust = verify(settings, request.path, request.headers, request.body, now_ms)
+    if trust is Trust.REFUSED:
+        raise WebhookRefused(reason="its signature is wrong or too old")
+    notice = read(request.body)
+    if notice is None:
+        raise InvalidRequest(("body", "names no payment: it needs transactionId"))
+    news = "\n".join(part or "" for part in (notice.transaction_id, notice.status, notice.type))
+    return WebhookNote(
+        dedupe_key=hashlib.sha256(news.encode()).hexdigest(),
+        is_signed=trust is Trust.SIGNED,
+        kind=notice.status,
+        reference=notice.order_id,
+        gateway_ref=notice.transaction_id,
+    )
