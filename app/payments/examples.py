@@ -72,6 +72,8 @@ PAID: dict[str, Any] = PAYMENT | {
     "paid_at": "2026-11-21T08:31:10.654321Z",
 }
 
+CANCELED: dict[str, Any] = PAYMENT | {"status": "canceled", "next_action": None}
+
 PAGE: dict[str, Any] = {"data": [PAID], "next_cursor": None}
 
 EVENTS: dict[str, Any] = {

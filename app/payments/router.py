@@ -116,6 +116,11 @@ class PaymentsApi:
         payment_id, store = _own_payment(call), call.caller.store
         return self._proven(call, await self._service.verify(payment_id, cause="api", store=store))
 
+    async def cancel(self, call: Call) -> Answer:
+        """`POST /payments/{id}/cancel`"""
+        payment = await self._service.cancel(_own_payment(call), call.caller.store)
+        return Answer(200, self._render(call)(payment))
+
     def _proven(self, call: Call, outcome: Outcome) -> Answer:
         if outcome.mismatch is not None:
             raise _mismatch(outcome)
@@ -256,6 +261,20 @@ def operations(service: PaymentService, views: Views) -> list[Operation]:
                 "too_many_attempts",
                 *_OPENING,
             ),
+        ),
+        Operation(
+            method="POST",
+            path="/payments/{id}/cancel",
+            id="cancelPayment",
+            tag="payments",
+            summary="Close a payment without money",
+            description="The order is free again. Money that turns up afterwards goes back by itself. Safe to repeat; a payment "
+            "whose money was taken is refused with `payment_not_open`: refund it.",
+            handler=api.cancel,
+            auth=Auth.SERVER,
+            scope="payments:write",
+            replies={200: Reply(description="Closed.", schema=PaymentView, example=examples.CANCELED)},
+            problems=("not_found", "malformed_id", "payment_not_open"),
         ),
         Operation(
             method="POST",

@@ -12,7 +12,7 @@ from app.api.idempotency import Idempotency, Intent, Replay, TakeOver
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
-from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken
+from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
@@ -23,7 +23,7 @@ from app.payments.recorder import POSTPONE_S, Announced, Outcome
 from app.payments.records import Payment, Search
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
-from app.payments.steps import Cause, Event
+from app.payments.steps import Cause, Event, step
 from app.payments.verify import Verifier
 from app.settings import Settings
 
@@ -161,6 +161,32 @@ class PaymentService:
     ) -> Outcome:
         """Ask the gateway now; see `Verifier.verify`."""
         return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
+
+    async def cancel(self, payment_id: UUID, store: str | None) -> Payment:
+        """Close an unpaid payment. Attempts that may still bring money go on being looked at; what they bring goes back.
+
+        Safe to repeat: a canceled payment is answered as it is. Raises NotFound, or PaymentNotOpen once money is kept.
+        """
+        while True:
+            payment = await self.get(payment_id, store)
+            if payment.status is PaymentStatus.CANCELED:
+                return payment
+            if payment.status not in PAYMENT_UNPAID:
+                raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
+            attempt = payment.last_attempt
+            closed = step(
+                payment,
+                attempt,
+                attempt.status,
+                at=self._now(),
+                cause="api",
+                reason="canceled_by_shop",
+                evidence={},
+                payment_to=PaymentStatus.CANCELED,
+                next_check_at=self._now() if attempt.is_undecided else attempt.next_check_at,
+            )
+            if await self._repository.apply(closed):
+                return closed.after
 
     async def look_into(self, payment_id: UUID, announced: Announced) -> Outcome:
         """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""

@@ -11,7 +11,7 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Confirming, Gateway, Holding, Refunding, Voiding
+from app.gateways.port import Announcing, Capability, ChargeRequest, Confirming, Gateway, Holding, Refunding, Voiding
 from app.payments.charges import encode_action
 from tests.contract.bench import (
     DEADLINE_S,
@@ -38,6 +38,7 @@ class GatewayContract(FaultContract):
         assert isinstance(gateway, Confirming) == (Capability.CONFIRM in gateway.capabilities)
         assert isinstance(gateway, Refunding) == (Capability.REFUND in gateway.capabilities)
         assert isinstance(gateway, Voiding) == (Capability.VIRTUAL_ACCOUNTS in gateway.capabilities)
+        assert isinstance(gateway, Announcing) == (Capability.WEBHOOKS in gateway.capabilities)
         assert gateway.title
         assert gateway.is_available
         if Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities:

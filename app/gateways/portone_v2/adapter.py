@@ -21,10 +21,13 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    WebhookNote,
+    WebhookRequest,
 )
 from app.gateways.portone_v2.api import Api, idempotency_key
 from app.gateways.portone_v2.cancel import answer_of, cancel_of
 from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
+from app.gateways.portone_v2.notice import read_webhook
 from app.gateways.portone_v2.order import request_payment
 from app.gateways.portone_v2.webhook import key_of
 from app.gateways.portone_v2.wire import Payment, held_of
@@ -131,6 +134,10 @@ class PortOneV2:
         if answer.reason == NOT_WAITING and (await self.look_up(question)).holding in _CLOSED:
             return None
         return answer.failure()
+
+    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+        """Its signed webhook: see `notice.read_webhook`."""
+        return read_webhook(self._settings.webhook_secrets, request)
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:
         """The transaction, our reference, and the token of manual approval. `code` and `message` decide nothing (§5).
