@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="API keys of shop servers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
+payments = typer.Typer(help="Look at payments, and repair, from a terminal.", no_args_is_help=True)
+app.add_typer(payments, name="payments")
 errors = Console(stderr=True)
 
 T = TypeVar("T")
@@ -162,6 +164,66 @@ def revoke_key(key_id: Annotated[str, typer.Argument(help="key_…, as `keys lis
     """End a key. Running processes stop taking it within 5 seconds."""
     key = _with_parts(_settings(), lambda parts: parts.keys.revoke(key_id))
     typer.echo(f"Key {key.public_id} of store {key.store} is revoked.")
+
+
+PaymentId = Annotated[str, typer.Argument(help="pay_…, as the API shows it.")]
+
+
+@payments.command("verify-history")
+def verify_history(
+    payment_id: Annotated[str | None, typer.Argument(help="pay_…; all payments without it.")] = None,
+) -> None:
+    """Check that stories are whole: no step missing, none changed, and the last one is where the payment stands."""
+    from app.domain import ids
+    from app.jobs.history import check_all
+
+    only = ids.read(ids.Prefix.PAYMENT, payment_id) if payment_id else None
+    checked, broken = _with_parts(_settings(), lambda parts: check_all(parts.payments, errors, only))
+    for public_id, faults in broken:
+        for fault in faults:
+            errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)
+    typer.echo(f"{checked} stories checked, {len(broken)} with faults.")
+    if broken:
+        raise typer.Exit(1)
+
+
+@payments.command("exchanges")
+def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
+    """Show what was said with the gateways about a payment, masked, as long as it is kept."""
+    from app.domain import ids
+
+    wanted = ids.read(ids.Prefix.PAYMENT, payment_id)
+    heard = _with_parts(_settings(), lambda parts: parts.exchanges.of(wanted))
+    rows = [
+        {
+            "at": each.at.isoformat(timespec="milliseconds"),
+            "gateway": each.gateway,
+            "operation": each.operation,
+            "outcome": each.outcome,
+            "took_ms": each.took_ms,
+            "sent": each.sent,
+            "received": each.received,
+        }
+        for each in heard
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("at", "gateway", "operation", "outcome", "ms", "sent", "received")
+    for row in rows:
+        table.add_row(*(str(value if value is not None else "") for value in row.values()))
+    Console().print(table)
+
+
+@payments.command("give-back")
+def give_back(payment_id: PaymentId) -> None:
+    """Release rejected money that ONETILL_REJECTED_MONEY=hold keeps: it goes back to the buyer now."""
+    from app.domain import ids
+
+    wanted = ids.read(ids.Prefix.PAYMENT, payment_id)
+    payment = _with_parts(_settings(), lambda parts: parts.payments.give_back(wanted))
+    states = ", ".join(f"attempt {a.no}: {a.give_back}" for a in payment.attempts if a.give_back)
+    typer.echo(f"{payment.public_id} is {payment.status}; {states}")
 
 
 def _settings() -> Settings:

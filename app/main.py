@@ -36,6 +36,7 @@ from app.domain.clock import Now, utc_now
 from app.gateways import registry
 from app.gateways.registry import Registry
 from app.paths import STATIC, TEMPLATES
+from app.payments.exchanges import Exchanges
 from app.payments.repository import PaymentRepository
 from app.payments.router import operations
 from app.payments.service import PaymentService
@@ -62,6 +63,7 @@ class Parts:
     keys: ApiKeyService
     payments: PaymentService
     webhooks: WebhookService
+    exchanges: Exchanges
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
@@ -70,6 +72,7 @@ class Parts:
     async def close(self) -> None:
         """Give back connections."""
         await self.registry.close()
+        await self.exchanges.close()
         await self.database.close()
 
 
@@ -80,10 +83,11 @@ def build_parts(settings: Settings, now: Now = utc_now) -> Parts:
     slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
     idempotency = Idempotency(database, lease_s=lease_s, now=now)
-    payments = PaymentService(PaymentRepository(database), gateways, idempotency, settings, now)
+    exchanges = Exchanges(database, now)
+    payments = PaymentService(PaymentRepository(database), gateways, idempotency, exchanges, settings, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
     keys = ApiKeyService(database, settings.mode, now)
-    return Parts(settings, database, gateways, idempotency, keys, payments, webhooks)
+    return Parts(settings, database, gateways, idempotency, keys, payments, webhooks, exchanges)
 
 
 def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:

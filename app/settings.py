@@ -174,6 +174,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     access_log_every: Annotated[int, Field(ge=0)] = 1
     """Log one of so many good requests; 0 logs none. Problems are always logged."""
+    rejected_money: Literal["auto_refund", "hold"] = "auto_refund"
+    """What becomes of money that does not match: it goes back by itself, or waits in `review` for a person."""
+    keep_exchanges_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """How long the masked exchanges with gateways are kept for operators."""
+    keep_webhooks_days: Annotated[int, Field(ge=7, le=3650)] = 90
+    """How long webhooks that were looked into are kept as they came."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
     routing: Rules = []

@@ -12,8 +12,10 @@ from types import SimpleNamespace
 import aiohttp
 from yarl import URL
 
+from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.gateways.breaker import Breaker
+from app.gateways.exchanges import Exchange, masked, tell
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20
@@ -79,6 +81,7 @@ class GatewayHttp:
         progress = SimpleNamespace(connected=False)
         started = time.perf_counter()
         outcome: str | int = "error"
+        received: bytes | None = None
         try:
             async with (
                 asyncio.timeout(deadline_s or self.deadline_s),
@@ -92,7 +95,7 @@ class GatewayHttp:
                 ) as response,
             ):
                 answer = HttpAnswer(response.status, await self._read(response))
-                outcome = answer.status
+                outcome, received = answer.status, answer.body
                 self.breaker.record(is_good=not self._is_ill(answer))
                 return answer
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -106,6 +109,11 @@ class GatewayHttp:
             self.breaker.release()
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)
+            tell(
+                lambda: Exchange(
+                    utc_now(), self.gateway, operation, str(outcome), took_ms, masked(body), masked(received)
+                )
+            )
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

@@ -102,10 +102,12 @@ class Worker:
                 await work()
             except OnetillError as error:
                 log.warning("work_failed", code=error.code, **about)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await put_off()
+            except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
                 raise
             except Exception:
-                # A row that breaks our code must neither stop the worker nor fill every batch.
+                # A row that breaks our code, or is held by somebody, must neither stop the worker nor fill every batch.
+                # When it is the database that is away, putting it off says so too.
                 log.exception("work_broke", **about)
                 await put_off()
 
@@ -113,6 +115,8 @@ class Worker:
         if monotonic() >= self._forget_at:
             forgotten = await self._parts.idempotency.forget_old()
             await self._queue.forget_old()
+            await self._parts.webhooks.forget_old()
+            await self._parts.exchanges.forget_older(self._parts.settings.keep_exchanges_days)
             self._forget_at = monotonic() + self._parts.settings.seconds(FORGET_EVERY_S)
             if forgotten:
                 log.info("idempotency_keys_forgotten", count=forgotten)

@@ -28,8 +28,16 @@ class GiveBack:
         self._settings = settings
         self._now = now
 
-    async def pursue(self, gateway: Gateway, payment: Payment, attempt: Attempt, cause: Cause) -> Payment | None:
-        """Look up, then ask for the refund if it was not asked. Safe to repeat. None: the payment moved meanwhile."""
+    async def pursue(
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, cause: Cause, *, is_released: bool = False
+    ) -> Payment | None:
+        """Look up, then ask for the refund if it was not asked. Safe to repeat. None: the payment moved meanwhile.
+
+        Where the settings hold rejected money, it is asked for only when a person has released it.
+        """
+        if self._settings.rejected_money == "hold" and attempt.give_back == "owed" and not is_released:
+            attention = "rejected money is held: release it with `onetill payments give-back`"
+            return await self._note(payment, attempt, cause, "held", attention=attention)
         if not isinstance(gateway, Refunding):
             return await self._note(
                 payment, attempt, cause, "refund_not_supported", attention="money must go back by hand"

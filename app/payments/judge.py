@@ -82,6 +82,8 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
         return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")
     if mismatch:
         return Decide(A.REJECTED, mismatch, Failure(mismatch), gives_back=is_captured or said_yes)
+    if is_captured and payment.status is PaymentStatus.REVIEW and attempt.status is A.UNKNOWN:
+        return Wait("captured_under_review", attention="the gateway shows the money by now: keep it or give it back")
     if is_captured:
         is_open = payment.status in PAYMENT_UNPAID or payment.status is PaymentStatus.EXPIRED
         if is_open and attempt.status is not A.CANCELED:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     Computed,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -159,4 +160,19 @@ gateway_refs = Table(
     Column("ref", Text, primary_key=True),
     Column("payment_id", Uuid, nullable=False),
     Column("attempt_id", Uuid, nullable=False),
+)
+
+gateway_exchanges = Table(
+    "gateway_exchanges",
+    metadata,
+    Column("payment_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("at", MOMENT, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("took_ms", Double, nullable=False),
+    Column("sent", Text),
+    Column("received", Text),
+    Index("gateway_exchanges_at_idx", "at"),
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.clock import ASK_AGAIN, Now, next_look
+from app.domain.clock import ASK_AGAIN, Now, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Failure, Gateway, Held
 from app.logs import get_logger
@@ -157,9 +157,11 @@ class Recorder:
         fields = self._schedule(payment, attempt, is_asked=is_asked)
         if attempt.busy_until == inquiry.lease:
             fields["busy_until"] = None  # ours to give back; the lease of another process stays
-        if attempt.status is AttemptStatus.UNKNOWN and attempt.checks >= ASKED_IN_VAIN:
+        is_unknown = attempt.status is AttemptStatus.UNKNOWN
+        if is_unknown and attempt.checks >= ASKED_IN_VAIN:
             attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
-        is_news = attention is not None and attention != payment.attention
+        in_vain = is_unknown and is_exhausted(attempt.checks) and payment.status in PAYMENT_UNPAID
+        is_news = in_vain or (attention is not None and attention != payment.attention)
         if is_news or stored.confirmed_at != attempt.confirmed_at:
             noted = step(
                 payment,
@@ -169,6 +171,7 @@ class Recorder:
                 cause=inquiry.cause,
                 reason=reason,
                 evidence={},
+                payment_to=PaymentStatus.REVIEW if in_vain else None,
                 attention=attention,
                 **fields,
             )

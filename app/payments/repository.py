@@ -183,6 +183,16 @@ class PaymentRepository:
         )
         return row["payment_id"] if row else None
 
+    async def every_id(self, after: UUID | None, limit: int) -> list[UUID]:
+        """Ids of payments in their order, which is that of their creation."""
+        sql = "SELECT id FROM payments WHERE id > $1 ORDER BY id LIMIT $2"
+        return [row["id"] for row in await self._database.rows(sql, after or UUID(int=0), limit)]
+
+    async def about_how_many(self) -> int:
+        """The planner's estimate: counting would read all of them."""
+        row = await self._database.row("SELECT reltuples::bigint AS n FROM pg_class WHERE relname = 'payments'")
+        return max(0, row["n"]) if row else 0
+
     async def search(self, search: Search) -> list[Payment]:
         """One keyset page, newest first. Costs the same however long the history is."""
         sql, values = list_payments(search)

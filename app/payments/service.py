@@ -15,9 +15,12 @@ from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.gateways.exchanges import overheard
 from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.registry import Registry
 from app.payments.charges import charge, details_of
+from app.payments.exchanges import Exchanges
+from app.payments.history import faults_of
 from app.payments.opening import Opener
 from app.payments.recorder import POSTPONE_S, Announced, Outcome
 from app.payments.records import Payment, Search
@@ -26,6 +29,8 @@ from app.payments.schemas import CreatePayment
 from app.payments.steps import Cause, Event, step
 from app.payments.verify import Verifier
 from app.settings import Settings
+
+STORY_PAGE = 1000
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
@@ -48,6 +53,7 @@ class PaymentService:
         repository: PaymentRepository,
         registry: Registry,
         idempotency: Idempotency,
+        exchanges: Exchanges,
         settings: Settings,
         now: Now = utc_now,
     ) -> None:
@@ -57,7 +63,8 @@ class PaymentService:
         self._settings = settings
         self._now = now
         self._opener = Opener(repository, settings, now)
-        self._verifier = Verifier(repository, registry, settings, now)
+        self._exchanges = exchanges
+        self._verifier = Verifier(repository, registry, exchanges, settings, now)
 
     async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
         """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
@@ -188,6 +195,32 @@ class PaymentService:
             if await self._repository.apply(closed):
                 return closed.after
 
+    async def give_back(self, payment_id: UUID) -> Payment:
+        """An operator releases rejected money that the settings hold. Raises NotFound, or PaymentNotOpen if there is none."""
+        payment = await self.get(payment_id, None)
+        owed = [attempt for attempt in payment.attempts if attempt.give_back == "owed"]
+        if not owed:
+            raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
+        for attempt in owed:
+            payment = (await self.verify(payment_id, cause="operator", attempt_id=attempt.id)).payment
+        return payment
+
+    async def history_faults(self, payment_id: UUID) -> list[str]:
+        """What is wrong with a payment's story: gaps, changed rows, or a status that it does not explain. Raises NotFound."""
+        payment = await self.get(payment_id, None)
+        rows: list[tuple[Event, bytes]] = []
+        while page := await self._repository.events(payment_id, len(rows), STORY_PAGE):
+            rows += page
+        return faults_of(payment, rows)
+
+    async def every_id(self, after: UUID | None, limit: int) -> list[UUID]:
+        """The ids of all payments in their order, page by page; for checks of the whole."""
+        return await self._repository.every_id(after, limit)
+
+    async def count(self) -> int:
+        """About how many payments there are, as the planner knows it."""
+        return await self._repository.about_how_many()
+
     async def look_into(self, payment_id: UUID, announced: Announced) -> Outcome:
         """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""
         return await self._verifier.verify(payment_id, cause="webhook", announced=announced)
@@ -271,7 +304,11 @@ class PaymentService:
             return replace(released, status=201, answer=render(opened)) if released else None
 
         released = _key_state(intent) if intent else None
-        opened = await self._opener.open(payment, gateway, cause, answered, released)
+        with overheard() as heard:
+            try:
+                opened = await self._opener.open(payment, gateway, cause, answered, released)
+            finally:
+                self._exchanges.keep(payment.id, heard)
         return Created(201, render(opened))
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:

@@ -14,11 +14,13 @@ from uuid import UUID
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
+from app.gateways.exchanges import overheard
 from app.gateways.port import Brought, Capability, Confirming, ConfirmRequest, Failure, Gateway, Held, Holding, Question
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.metrics import LOOK_UPS
 from app.payments.charges import tax_of
+from app.payments.exchanges import Exchanges
 from app.payments.give_back import GiveBack
 from app.payments.judge import Confirm, Decide, NotOurs, Wait, judge
 from app.payments.recorder import Announced, Inquiry, Outcome, Reading, Recorder, outcome_of
@@ -38,9 +40,12 @@ log = get_logger("verify")
 class Verifier:
     """Proves attempts. Safe to call from everywhere at once: for one attempt, one of the callers does the work."""
 
-    def __init__(self, repository: PaymentRepository, registry: Registry, settings: Settings, now: Now) -> None:
+    def __init__(
+        self, repository: PaymentRepository, registry: Registry, exchanges: Exchanges, settings: Settings, now: Now
+    ) -> None:
         self._repository = repository
         self._registry = registry
+        self._exchanges = exchanges
         self._settings = settings
         self._now = now
         self._give_back = GiveBack(repository, settings, now)
@@ -69,10 +74,19 @@ class Verifier:
         question = (payment_id, store, attempt_id, tuple(sorted(brought.items())), announced)
         task = self._running.get(question)
         if task is None:
-            task = asyncio.create_task(self._verify(payment_id, Inquiry(cause, store, attempt_id, brought, announced)))
+            task = asyncio.create_task(
+                self._overheard(payment_id, Inquiry(cause, store, attempt_id, brought, announced))
+            )
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
+
+    async def _overheard(self, payment_id: UUID, inquiry: Inquiry) -> Outcome:
+        with overheard() as heard:
+            try:
+                return await self._verify(payment_id, inquiry)
+            finally:
+                self._exchanges.keep(payment_id, heard)
 
     async def _verify(self, payment_id: UUID, inquiry: Inquiry) -> Outcome:
         patience = monotonic() + self._settings.confirm_wait_s
@@ -106,7 +120,8 @@ class Verifier:
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
         reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
         if attempt.give_back in {"owed", "asked"}:
-            settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause)
+            released = inquiry.cause == "operator"
+            settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause, is_released=released)
             return outcome_of(settled, attempt.id) if settled is not None else None
         if reading.ref is not None and self._confirms_blindly(reading):
             return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)

@@ -91,6 +91,12 @@ class Inbox:
         sql = "SELECT id FROM webhook_inbox WHERE next_try_at <= $1 ORDER BY next_try_at LIMIT $2"
         return [row["id"] for row in await self._database.rows(sql, now, limit)]
 
+    async def forget_applied(self, before: datetime) -> None:
+        """Delete what was looked into and came before then. What waits or is parked stays."""
+        await self._database.row(
+            "DELETE FROM webhook_inbox WHERE applied_at IS NOT NULL AND last_received_at < $1", before
+        )
+
     async def counts(self) -> tuple[int, int]:
         """How many wait, and how many are parked. Both from partial indexes: history costs nothing."""
         row = await self._database.row(

@@ -1,16 +1,17 @@
 """Takes webhooks in, and has the payments that they point at verified. Their content never sets a status."""
 
+import asyncio
 import random
-from collections.abc import Callable
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from app.domain import ids
 from app.domain.clock import Now, utc_now
-from app.domain.errors import GatewayUnavailable, NotFound
+from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound
 from app.gateways.port import Announcing, WebhookNote, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
@@ -33,6 +34,9 @@ UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
 JITTER = 0.2
 """Waits are up to so much longer, so that what failed together is not tried together."""
 
+LONGEST = 200
+"""Characters of any name in a webhook; real ones are far below."""
+
 log = get_logger("webhooks")
 
 
@@ -47,6 +51,7 @@ class WebhookService:
         self._registry = registry
         self._settings = settings
         self._now = now
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     def gateway(self, name: str) -> Announcing | None:
         """The configured gateway of that name that sends webhooks, or None."""
@@ -59,6 +64,8 @@ class WebhookService:
         Raises WebhookRefused, or InvalidRequest for a body that says nothing; then nothing is kept.
         """
         note = gateway.read_webhook(request)
+        if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
+            raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         speaks_of_payment = note.reference is not None or note.gateway_ref is not None
         job_ends = request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S))
         arrival = Arrival(
@@ -85,32 +92,49 @@ class WebhookService:
         """Look into one kept webhook, and with it into all that wait for the same payment. Safe to repeat."""
         webhook = await self._inbox.get(webhook_id)
         if webhook is None or not webhook.is_waiting:
-            return
+            return None
         payment_id = webhook.payment_id
         if payment_id is None and webhook.gateway_ref is not None:
             payment_id = await self._payments.holder_of_ref(webhook.gateway, webhook.gateway_ref)
         if payment_id is None:
-            return await self._try_later(webhook, UNKNOWN_AGAIN, "no payment of ours has this reference")
+            return await self._try_later([webhook], UNKNOWN_AGAIN, "no payment of ours has this reference")
+        # One at a time, so that what came during a look-up gets one of its own and what waited behind it needs none.
+        turn = self._turns.setdefault(payment_id, asyncio.Lock())
+        async with turn:
+            again = await self._inbox.get(webhook_id)
+            if again is not None and again.is_waiting and again.tries == webhook.tries:
+                await self._look_into(again, payment_id)
+        return None
+
+    async def _look_into(self, webhook: Webhook, payment_id: UUID) -> None:
+        """One look-up for all that wait for this payment; those that say the same as `webhook` share its fate."""
         together = {each.id: each for each in [webhook, *await self._inbox.waiting_for(payment_id)]}
+        announced = _announced(webhook)
+        alike = [each for each in together.values() if _announced(each) == announced]
         looked_at = self._now()
         try:
-            announced = Announced(webhook.gateway, webhook.reference, webhook.gateway_ref)
             outcome = await self._payments.look_into(payment_id, announced)
         except NotFound:
-            return await self._try_later(webhook, UNKNOWN_AGAIN, "no payment of ours has this reference")
+            return await self._try_later(alike, UNKNOWN_AGAIN, "no payment of ours has this reference")
         except GatewayUnavailable:
-            return await self._try_later(webhook, UNANSWERED_AGAIN, "its gateway is not configured here")
+            return await self._try_later(alike, UNANSWERED_AGAIN, "its gateway is not configured here")
         if not outcome.is_answered:
-            return await self._try_later(webhook, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
+            return await self._try_later(alike, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
         now = self._now()
-        await self._inbox.applied(list(together), payment_id, now, looked_at)
-        for each in together.values():
+        # What pointed at somebody else's money may be forged: it does not speak for the others.
+        answered = alike if outcome.mismatch else list(together.values())
+        await self._inbox.applied([each.id for each in answered], payment_id, now, looked_at)
+        for each in answered:
             VERIFICATION_LAG.labels(each.gateway).observe((now - each.last_received_at).total_seconds())
         return None
 
     async def sweep(self, limit: int) -> list[UUID]:
         """The webhooks whose time to try has come."""
         return await self._inbox.due(self._now(), limit)
+
+    async def forget_old(self) -> None:
+        """Delete webhooks that were looked into, when their time is over: they hold what gateways say of buyers."""
+        await self._inbox.forget_applied(self._now() - timedelta(days=self._settings.keep_webhooks_days))
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """What waits now, for `/metrics`."""
@@ -124,14 +148,24 @@ class WebhookService:
         """Something broke while it was looked into: later again, so that it does not stand in the way of others."""
         webhook = await self._inbox.get(webhook_id)
         if webhook is not None and webhook.is_waiting:
-            await self._try_later(webhook, UNANSWERED_AGAIN, note)
+            await self._try_later([webhook], UNANSWERED_AGAIN, note)
 
-    async def _try_later(self, webhook: Webhook, waits: tuple[int, ...], note: str) -> None:
+    async def _try_later(self, webhooks: Iterable[Webhook], waits: tuple[int, ...], note: str) -> None:
         now = self._now()
-        if webhook.tries >= len(waits):
-            log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
-            await self._inbox.park(webhook.id, now, note)
-            WEBHOOKS_PARKED.labels(webhook.gateway).inc()
-            return
-        wait_s = waits[webhook.tries] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
-        await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
+        for webhook in webhooks:
+            if webhook.tries >= len(waits):
+                log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
+                await self._inbox.park(webhook.id, now, note)
+                WEBHOOKS_PARKED.labels(webhook.gateway).inc()
+                continue
+            wait_s = waits[webhook.tries] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
+            await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
+
+
+def _announced(webhook: Webhook) -> Announced:
+    return Announced(webhook.gateway, webhook.reference, webhook.gateway_ref)
+
+
+def _is_name(text: str | None) -> bool:
+    """Whether a stranger's text may be stored and asked about. Postgres stores no NUL."""
+    return text is None or (len(text) <= LONGEST and text.isprintable())

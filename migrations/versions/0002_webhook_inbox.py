@@ -1,4 +1,4 @@
-"""The inbox of webhooks, and the tables of the job engine.
+"""The inbox of webhooks, what was said with gateways, and the tables of the job engine.
 
 Revision ID: 0002
 Revises: 0001
@@ -46,7 +46,22 @@ CREATE INDEX webhook_inbox_waiting_idx ON webhook_inbox (payment_id)
     WHERE next_try_at IS NOT NULL AND payment_id IS NOT NULL;
 CREATE INDEX webhook_inbox_parked_idx ON webhook_inbox (parked_at) WHERE parked_at IS NOT NULL;
 CREATE INDEX webhook_inbox_received_at_idx ON webhook_inbox (received_at);
-GRANT SELECT, INSERT, UPDATE ON webhook_inbox TO onetill_app
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_inbox TO onetill_app;
+
+CREATE TABLE gateway_exchanges (
+    payment_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    gateway text NOT NULL,
+    operation text NOT NULL,
+    outcome text NOT NULL,
+    took_ms double precision NOT NULL,
+    sent text,
+    received text,
+    CONSTRAINT gateway_exchanges_pkey PRIMARY KEY (payment_id, id)
+);
+CREATE INDEX gateway_exchanges_at_idx ON gateway_exchanges (at);
+GRANT SELECT, INSERT, DELETE ON gateway_exchanges TO onetill_app
 """
 
 JOB_TABLES = ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics")
@@ -69,6 +84,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for statement in _statements(QueryBuilderEnvironment().build_uninstall_query()):
         op.execute(statement)
+    op.execute("DROP TABLE gateway_exchanges")
     op.execute("DROP TABLE webhook_inbox")
 
 

@@ -199,6 +199,7 @@ async def test_the_document_says_who_may_call(document: Document) -> None:
         "getPayment": both,
         "listPaymentEvents": {"secretKey"},
         "createAttempt": both,
+        "cancelPayment": {"secretKey"},
         "syncPayment": {"secretKey"},
         "getHealth": set(),
         "getReadiness": set(),

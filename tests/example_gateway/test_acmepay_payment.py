@@ -10,6 +10,7 @@ from app.api.idempotency import Idempotency, Intent
 from app.db.database import Database
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.registry import Registry
+from app.payments.exchanges import Exchanges
 from app.payments.records import Payment
 from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
@@ -30,7 +31,9 @@ class House:
         self.registry = Registry([AcmePay(account, deadline_s=2.0)])
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
-        self.service = PaymentService(PaymentRepository(database), self.registry, idempotency, settings, clock)
+        self.service = PaymentService(
+            PaymentRepository(database), self.registry, idempotency, Exchanges(database, clock), settings, clock
+        )
 
     async def create(self) -> Payment:
         """A payment of 12.34 EUR that waits for its buyer."""

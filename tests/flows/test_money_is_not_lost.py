@@ -32,6 +32,7 @@ from app.gateways.port import (
     RefundRequest,
 )
 from app.gateways.registry import Registry
+from app.payments.exchanges import Exchanges
 from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
@@ -109,7 +110,9 @@ class House:
         self.repository = PaymentRepository(database)
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
-        self.service = PaymentService(self.repository, Registry([gateway]), idempotency, settings, clock)
+        self.service = PaymentService(
+            self.repository, Registry([gateway]), idempotency, Exchanges(database, clock), settings, clock
+        )
 
     async def create(self, holding: Holding, *, expires_in_s: int = 1800, **shown: Any) -> Payment:
         """A payment whose buyer has finished: the gateway holds it as told."""

@@ -24,6 +24,7 @@ from app.gateways.port import (
 from app.gateways.unifi_pay.countries import ALPHA_3
 from app.gateways.unifi_pay.held import held_of
 from app.gateways.unifi_pay.signing import headers
+from app.gateways.unifi_pay.webhook import read_webhook
 from app.gateways.unifi_pay.wire import (
     Creation,
     Unreadable,
@@ -35,7 +36,6 @@ from app.gateways.unifi_pay.wire import (
     read_created,
     read_shown,
 )
-from app.gateways.unifi_pay.webhook import read_webhook
 from app.settings import UnifiPaySettings
 
 PAYMENT = "/api/v1/payment"

@@ -10,7 +10,7 @@ import pytest
 from app.db.database import Database
 from app.jobs.worker import Worker
 from app.main import Parts
-from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
+from tests.flows.gateways.orders import ONE_STEP, Kind
 from tests.support import MovableClock, Shop
 
 one_step = pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
@@ -41,7 +41,8 @@ async def test_money_is_found_by_its_webhook_alone(
     for row in kept:
         await parts.webhooks.apply(row["id"])
     assert (await shop.get(payment))["status"] == "paid"
-    assert all(row["applied_at"] for row in await rows(database, kind.name))
+    applied = {row["id"] for row in await rows(database, kind.name) if row["applied_at"]}
+    assert applied >= {row["id"] for row in kept}
     causes = {event["cause"] for event in await shop.events(payment) if event["to"] == "paid"}
     assert causes == {"webhook"}
 

@@ -1,0 +1,64 @@
+"""Keeps what was said with gateways about a payment, for operators, for a while. Nothing is decided by it, so a loss is borne."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import asyncpg
+
+from app.db.database import Database
+from app.domain import ids
+from app.domain.clock import Now
+from app.gateways.exchanges import Exchange
+from app.logs import get_logger
+
+KEEP = """
+INSERT INTO gateway_exchanges (payment_id, id, at, gateway, operation, outcome, took_ms, sent, received)
+SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::float8[], $8::text[],
+    $9::text[])
+"""
+
+log = get_logger("exchanges")
+
+
+class Exchanges:
+    """Writes behind the caller's back: what a payment waits for does not wait for this."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def keep(self, payment_id: UUID, heard: Sequence[Exchange]) -> None:
+        """Store them soon. Returns at once."""
+        if heard:
+            task = asyncio.create_task(self._keep(payment_id, heard))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def of(self, payment_id: UUID) -> list[Exchange]:
+        """What is kept about a payment, oldest first."""
+        sql = (
+            "SELECT at, gateway, operation, outcome, took_ms, sent, received FROM gateway_exchanges "
+            "WHERE payment_id = $1 ORDER BY at"
+        )
+        return [Exchange(**dict(row)) for row in await self._database.rows(sql, payment_id)]
+
+    async def forget_older(self, days: int) -> None:
+        """Delete what is older than so many days."""
+        await self._database.row("DELETE FROM gateway_exchanges WHERE at < $1", self._now() - timedelta(days=days))
+
+    async def close(self) -> None:
+        """Wait for what is being written."""
+        await asyncio.gather(*self._under_way)
+
+    async def _keep(self, payment_id: UUID, heard: Sequence[Exchange]) -> None:
+        columns = zip(
+            *((ids.uuid7(), e.at, e.gateway, e.operation, e.outcome, e.took_ms, e.sent, e.received) for e in heard),
+            strict=True,
+        )
+        try:
+            await self._database.row(KEEP, payment_id, *map(list, columns))
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            log.warning("exchanges_not_kept", error=type(error).__name__)

@@ -1,0 +1,32 @@
+"""Whether a story holds: every row follows from the one before, and the last one is where the payment stands."""
+
+from collections.abc import Sequence
+
+from app.payments.records import Payment
+from app.payments.steps import Event
+
+FIRST_HASH = bytes(32)
+
+
+def faults_of(payment: Payment, rows: Sequence[tuple[Event, bytes]]) -> list[str]:
+    """What is wrong, in sentences; empty when all is well. `rows` are the events in order, with their stored hashes."""
+    faults: list[str] = []
+    before, stands = FIRST_HASH, None
+    for expected, (event, stored) in enumerate(rows, start=1):
+        if event.seq != expected:
+            faults.append(f"step {expected} is missing: the next one is {event.seq}")
+            break
+        if event.prev_hash != before:
+            faults.append(f"step {event.seq} does not follow from the one before")
+        if event.hash() != stored:
+            faults.append(f"step {event.seq} was changed after it was written")
+        if event.payment_from != stands:
+            faults.append(f"step {event.seq} starts from {event.payment_from}, the one before led to {stands}")
+        before, stands = stored, event.payment_to
+    if not rows:
+        faults.append("there is no story")
+    elif not faults and (payment.last_seq, payment.last_hash) != (rows[-1][0].seq, before):
+        faults.append(f"the payment says that it has {payment.last_seq} steps, the story has {rows[-1][0].seq}")
+    elif not faults and payment.status != stands:
+        faults.append(f"the payment is {payment.status}, its story ends with {stands}")
+    return faults

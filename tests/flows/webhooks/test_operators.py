@@ -1,0 +1,103 @@
+"""What operators see and do: metrics, exchanges, stories that hold, and rejected money that waits for them."""
+
+import re
+
+import asyncpg
+import httpx
+import pytest
+
+from app.jobs.worker import Worker
+from app.main import Parts
+from app.settings import Settings
+from tests.conftest import Urls
+from tests.flows.gateways.orders import BY_NAME
+from tests.support import MovableClock, Shop
+
+
+@pytest.fixture
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    return settings.model_copy(update={"rejected_money": getattr(request, "param", "auto_refund")})
+
+
+async def test_the_story_of_every_payment_holds(shop: Shop, parts: Parts, urls: Urls) -> None:
+    paid = await shop.create(**BY_NAME["portone_v2"].order)
+    await shop.complete(paid, **await shop.buyer_pays(paid))
+    ids = await parts.payments.every_id(None, 10)
+    assert [await parts.payments.history_faults(each) for each in ids] == [[]]
+    owner = await asyncpg.connect(urls.owner)
+    await owner.execute("UPDATE payment_events SET reason = 'forged' WHERE seq = 2")
+    await owner.close()
+    assert await parts.payments.history_faults(ids[0]) == ["step 2 was changed after it was written"]
+
+
+async def test_what_was_said_is_kept_masked(shop: Shop, parts: Parts) -> None:
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    (payment_id,) = await parts.payments.every_id(None, 10)
+    await shop.complete(payment)
+    kept = []
+    while len(kept) < 2:
+        kept = await parts.exchanges.of(payment_id)
+    assert [each.operation for each in kept][:2] == ["pre_register", "look_up"]
+    text = str(kept)
+    assert '"status":"PAID"' in text
+    for secret in ("Minji", "minji@mail.example", "5555"):
+        assert secret not in text
+
+
+async def test_the_metrics_tell_what_waits_and_what_came(shop: Shop, client: httpx.AsyncClient, served: str) -> None:
+    async with httpx.AsyncClient(base_url=served) as outside:
+        refused = await outside.post("/webhooks/portone-v2", json={"type": "Transaction.Paid"})
+        assert refused.status_code == 401
+        kept = await outside.post(
+            "/webhooks/portone-v1", json={"imp_uid": "imp_1", "merchant_uid": "x" * 30, "status": "paid"}
+        )
+        assert kept.status_code == 200
+        text = (await outside.get("/metrics")).text
+    values = {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in text.splitlines() if line[0] != "#"}
+    assert values['onetill_webhooks_received_total{gateway="portone_v1",proof="hint"}'] >= 1
+    assert values['onetill_webhooks_rejected_total{code="webhook_refused",gateway="portone_v2"}'] >= 1
+    assert values["onetill_webhooks_waiting"] == 1
+    assert values["onetill_webhooks_parked_now"] == 0
+    assert {"onetill_oldest_undecided_seconds", "onetill_sweep_overdue_seconds"} <= values.keys()
+    assert not re.search(r"pay_|imp_1|x{30}", text)
+
+
+@pytest.mark.parametrize("settings", ["hold"], indirect=True)
+async def test_rejected_money_waits_for_a_person_where_the_settings_say_so(
+    shop: Shop, parts: Parts, clock: MovableClock
+) -> None:
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    answer = await shop.complete(payment, **await shop.buyer_pays(payment, "amount_differs"))
+    assert answer.status_code == 409
+    for _ in range(3):
+        clock.advance(3600)
+        await Worker(parts).sweep()
+    assert (await shop.journal(payment))["refunded"] == 0
+    assert (await shop.get(payment))["needs_attention"]
+    (payment_id,) = await parts.payments.every_id(None, 10)
+    await parts.payments.give_back(payment_id)
+    truth = await shop.journal(payment)
+    assert truth["refunded"] == truth["amount"]
+
+
+async def test_a_canceled_payment_takes_no_money(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    closed = await shop.client.post(f"/payments/{payment['id']}/cancel")
+    assert (closed.status_code, closed.json()["status"]) == (200, "canceled")
+    assert (await shop.client.post(f"/payments/{payment['id']}/cancel")).json()["status"] == "canceled"
+    await shop.buyer_pays(payment, "lost_webhook")
+    for _ in range(3):
+        clock.advance(1800)
+        await Worker(parts).sweep()
+    truth = await shop.journal(payment)
+    assert (truth["captures"], truth["refunded"]) == (1, truth["amount"])
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["captured_amount"]) == ("canceled", 0)
+
+
+async def test_a_paid_payment_is_not_canceled(shop: Shop) -> None:
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    refused = await shop.client.post(f"/payments/{payment['id']}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (409, "payment_not_open")
