@@ -6,6 +6,7 @@ import os
 from collections.abc import Awaitable, Callable
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import asyncpg
 import typer
@@ -14,7 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from app import logs
-from app.domain.errors import InvalidRequest, OnetillError
+from app.domain import ids
+from app.domain.errors import InvalidRequest, MalformedId, OnetillError
 from app.settings import Settings
 
 app = typer.Typer(
@@ -174,10 +176,9 @@ def verify_history(
     payment_id: Annotated[str | None, typer.Argument(help="pay_…; all payments without it.")] = None,
 ) -> None:
     """Check that stories are whole: no step missing, none changed, and the last one is where the payment stands."""
-    from app.domain import ids
     from app.jobs.history import check_all
 
-    only = ids.read(ids.Prefix.PAYMENT, payment_id) if payment_id else None
+    only = _payment(payment_id) if payment_id else None
     checked, broken = _with_parts(_settings(), lambda parts: check_all(parts.payments, errors, only))
     for public_id, faults in broken:
         for fault in faults:
@@ -190,9 +191,7 @@ def verify_history(
 @payments.command("exchanges")
 def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
     """Show what was said with the gateways about a payment, masked, as long as it is kept."""
-    from app.domain import ids
-
-    wanted = ids.read(ids.Prefix.PAYMENT, payment_id)
+    wanted = _payment(payment_id)
     heard = _with_parts(_settings(), lambda parts: parts.exchanges.of(wanted))
     rows = [
         {
@@ -218,12 +217,21 @@ def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
 @payments.command("give-back")
 def give_back(payment_id: PaymentId) -> None:
     """Release rejected money that ONETILL_REJECTED_MONEY=hold keeps: it goes back to the buyer now."""
-    from app.domain import ids
-
-    wanted = ids.read(ids.Prefix.PAYMENT, payment_id)
+    wanted = _payment(payment_id)
     payment = _with_parts(_settings(), lambda parts: parts.payments.give_back(wanted))
     states = ", ".join(f"attempt {a.no}: {a.give_back}" for a in payment.attempts if a.give_back)
     typer.echo(f"{payment.public_id} is {payment.status}; {states}")
+
+
+def _payment(text: str) -> UUID:
+    """The id that a person typed, or a line that says how it should look, and exit code 2."""
+    try:
+        return ids.read(ids.Prefix.PAYMENT, text)
+    except MalformedId:
+        errors.print(
+            f"{text!r} is no payment id; it looks like pay_ and 32 letters and digits", style="red", markup=False
+        )
+        raise typer.Exit(2) from None
 
 
 def _settings() -> Settings:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 
@@ -18,7 +19,7 @@ LONGEST = 8_000
 
 _HARMLESS = re.compile(
     r"(?:[a-z0-9_]*_)?(?:status(?:code)?|state|type|code|message|msg|error|reason|currency|method|channel|provider|version|mode|"
-    r"uid|id|ids|ref|reference|sandbox|trigger|.*at|.*date(?:time)?|orderidfromclient|.*id|.*status|.*currency(?:code)?|.*code)",
+    r"uid|id|ids|ref|reference|sandbox|trigger|.*at|.*date(?:time)?|.*amount|orderidfromclient|.*id|.*status|.*currency(?:code)?|.*code)",
     re.IGNORECASE,
 )
 _NEVER = re.compile(
@@ -38,6 +39,9 @@ class Exchange:
     sent: str | None
     received: str | None
 
+
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Listener = Callable[[Exchange], None]
 _listener: ContextVar[Listener | None] = ContextVar("exchange_listener", default=None)
@@ -65,10 +69,10 @@ def masked(body: bytes | None) -> str | None:
     if body is None:
         return None
     try:
-        value = msgspec.json.decode(body)
+        value = _decode(body)
     except (ValueError, RecursionError):
         return f"[{len(body)} bytes, not JSON]"
-    return msgspec.json.encode(_mask("", value)).decode()[:LONGEST]
+    return _encode(_mask("", value)).decode()[:LONGEST]
 
 
 def _mask(name: str, value: object, depth: int = 0) -> object:

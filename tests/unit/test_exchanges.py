@@ -34,6 +34,11 @@ def test_what_names_a_buyer_or_opens_a_door_is_hidden(name: str) -> None:
     assert "Minji" not in str(masked(json.dumps({"a": [{"b": {name: "Minji Kim"}}]}).encode()))
 
 
+def test_amounts_stay_as_they_were_written() -> None:
+    body = b'{"orderAmount":"12.30","payAmount":12.30,"discountAmount":0}'
+    assert masked(body) == body.decode()
+
+
 def test_what_is_no_json_is_only_measured() -> None:
     assert masked(b"<h1>Minji Kim</h1>") == "[18 bytes, not JSON]"
     assert masked(None) is None
