@@ -73,6 +73,8 @@ class Point3Settings(BaseModel):
     culture_expense_types: Annotated[list[Letter], Field(min_length=1), BeforeValidator(_split)] = [*"abcdf"]
     status_aliases: Pairs = {}
     """The vendor's status words are unpublished: `VENDOR_WORD=CONFIRMED,…` teaches us one without a release."""
+    label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    """What buyers read where they may change to this way to pay. Empty: the gateway's own name."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     connections: Annotated[int, Field(gt=0, le=1000)] = 64
 
@@ -95,6 +97,8 @@ class PortOneV1Settings(BaseModel):
     """Paymentwall's limit of one payment in whole dollars; they raise it on request."""
     tier: str | None = None
     """The `Tier` header of agency accounts."""
+    label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    """What buyers read where they may change to this way to pay. Empty: the gateway's own name."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 30.0
     connections: Annotated[int, Field(gt=0, le=1000)] = 64
 
@@ -115,6 +119,8 @@ class PortOneV2Settings(BaseModel):
     """How to pay where an order names no `method`."""
     approval: Literal["automatic", "manual"] = "automatic"
     """As the channel is set in PortOne's console: with `manual`, money moves only when our server confirms."""
+    label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    """What buyers read where they may change to this way to pay. Empty: the gateway's own name."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 60.0
     """PortOne asks for at least 60 s: a broken connection does not cancel the work on their side."""
     look_up_timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
@@ -135,6 +141,8 @@ class UnifiPaySettings(BaseModel):
     """Which id stands in the signed text; the vendor's pages contradict each other."""
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] = "KR"
     """The buyer's country, ISO 3166-1 alpha-2, where an order names none."""
+    label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
+    """What buyers read where they may change to this way to pay. Empty: the gateway's own name."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 10.0
     connections: Annotated[int, Field(gt=0, le=1000)] = 64
 

@@ -12,6 +12,9 @@ from typing import Literal
 
 Moment = Literal["before", "after"]
 
+Namer = Callable[[bytes], str]
+"""Names the messages of one connection, which it is given in their order."""
+
 
 @dataclass(slots=True)
 class Cut:
@@ -20,16 +23,21 @@ class Cut:
     number: int
     moment: Moment
     kill: Callable[[], None]
+    of: str | None = None
+    """Count only messages of this name, so that what else happens at the same time does not shift the place."""
 
 
 class Wiretap:
     """A TCP forwarder on 127.0.0.1 that is told apart by messages from the client."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, namer: Callable[[], Namer] | None = None) -> None:
         self._target = port
+        self._namer = namer
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.messages = 0
+        self.names: list[str] = []
+        """What the counted messages are called, where a namer was given."""
         self.is_counting = False
         self.cut: Cut | None = None
         self.port = 0
@@ -52,7 +60,7 @@ class Wiretap:
         except OSError:
             writer.close()
             return
-        state = _Line()
+        state = _Line(self._namer() if self._namer else None)
         for work in (self._outward(reader, far_writer, state), self._inward(far_reader, writer, state)):
             task = asyncio.create_task(work)
             self._tasks.add(task)
@@ -61,9 +69,11 @@ class Wiretap:
     async def _outward(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter, line: "_Line") -> None:
         with suppress(OSError):
             while data := await reader.read(1 << 16):
+                name = line.namer(data) if line.namer else ""
                 if self.is_counting:
                     self.messages += 1
-                    if self.cut and self.cut.number == self.messages:
+                    self.names.append(name)
+                    if self.cut and self._is_at(self.cut, name):
                         if self.cut.moment == "before":
                             self._fall(self.cut)
                             break
@@ -82,6 +92,11 @@ class Wiretap:
                 await writer.drain()
         writer.close()
 
+    def _is_at(self, cut: Cut, name: str) -> bool:
+        if cut.of is None:
+            return cut.number == self.messages
+        return cut.of == name and cut.number == self.names.count(name)
+
     def _fall(self, cut: Cut) -> None:
         self.is_counting, self.cut = False, None
         cut.kill()
@@ -91,4 +106,5 @@ class Wiretap:
 class _Line:
     """One connection: whether its next answer is where the cut falls."""
 
+    namer: Namer | None = None
     is_doomed: bool = False

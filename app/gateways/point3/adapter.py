@@ -53,6 +53,7 @@ class Point3:
 
     def __init__(self, settings: Point3Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
         self._settings = settings
+        self.title = settings.label or self.title
         self.deadline_s = deadline_s
         self.page = PageSources(frames=(settings.widget_origin,))
         self._aliases = aliases(settings.status_aliases)

@@ -61,6 +61,7 @@ class PortOneV1:
         is_live_deployment: bool = True,
     ) -> None:
         self._settings = settings
+        self.title = settings.label or self.title
         self._api = Api(settings, deadline_s=deadline_s, breaker=breaker)
         self._live_channel = True if is_live_deployment or settings.pg != "paymentwall" else None
         self.deadline_s = deadline_s

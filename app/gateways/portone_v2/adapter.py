@@ -68,6 +68,7 @@ class PortOneV2:
     def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
         _refuse_wrong(settings)
         self._settings = settings
+        self.title = settings.label or self.title
         self.deadline_s = deadline_s
         self._look_up_s = min(deadline_s, settings.look_up_timeout_s)
         self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)

@@ -58,6 +58,7 @@ class UnifiPay:
         if settings.country not in ALPHA_3:
             raise ValueError(f"ONETILL_UNIFI_PAY__COUNTRY: {settings.country!r} is no ISO 3166-1 country")
         self._settings = settings
+        self.title = settings.label or self.title
         self._now = now
         self.deadline_s = deadline_s
         base = urlsplit(settings.base_url)
