@@ -22,6 +22,8 @@ from app.settings import Settings
 
 POSTPONE_S = 300.0
 
+GIVEN_BACK_THERE = "the gateway gave this money back, and nobody asked it to here"
+
 ASKED_IN_VAIN = len(ASK_AGAIN)
 """Looks at an unknown attempt after which a person is called (law 4: the schedule ends at a person)."""
 
@@ -107,7 +109,9 @@ class Recorder:
                 reading, verdict.reason, inquiry, is_asked=is_asked, attention=verdict.attention
             )
         if not applies(attempt, verdict):
-            return await self._rest(reading, inquiry)
+            was_ours = attempt.status is AttemptStatus.CAPTURED
+            is_gone = was_ours and verdict.status is AttemptStatus.CANCELED
+            return await self._rest(reading, inquiry, attention=GIVEN_BACK_THERE if is_gone else None)
         payment_to = _closing(payment, attempt) if verdict.expires_payment else None
         must_review = verdict.gives_back and Capability.REFUND not in reading.gateway.capabilities
         if must_review:
@@ -231,7 +235,7 @@ class Recorder:
         return min(look_at, payment.expires_at) if payment.expires_at > now else look_at
 
     async def _rest(self, reading: Reading, inquiry: Inquiry, *, attention: str | None = None) -> Outcome | None:
-        """The attempt has ended and nothing new came. An unpaid payment whose time is over expires now."""
+        """The attempt moves no more. An unpaid payment whose time is over expires now; news for a person is told."""
         payment, attempt = reading.payment, reading.attempt
         is_over = payment.status in PAYMENT_UNPAID and self._now() >= payment.expires_at
         if not attempt.is_undecided and is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED:
@@ -250,6 +254,19 @@ class Recorder:
             return outcome_of(expired.after, attempt.id) if await self._repository.apply(expired) else None
         if attempt.is_undecided:
             return await self.undecided(reading, "unchanged", inquiry, is_asked=False)
+        if attention is not None and attention != payment.attention:
+            noted = step(
+                payment,
+                attempt,
+                attempt.status,
+                at=self._now(),
+                cause=inquiry.cause,
+                reason="needs_attention",
+                evidence={"attention": attention},
+                attention=attention,
+                late_money=self._late_money(reading.gateway),
+            )
+            return outcome_of(noted.after, attempt.id) if await self._repository.apply(noted) else None
         if attempt.is_due(self._now()):
             waits = payment.status in PAYMENT_UNPAID and not is_over
             look_at = payment.expires_at if waits else None

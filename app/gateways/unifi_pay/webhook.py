@@ -1,11 +1,15 @@
 """Unifi Pay's callback as the port wants it: refused when it claims to be signed and is not, else a hint or a signed hint."""
 
 import hashlib
+import re
 
 from app.domain.errors import InvalidRequest, WebhookRefused
 from app.gateways.port import WebhookNote, WebhookRequest
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
+
+TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
+"""What may become part of a path that we sign."""
 
 
 def read_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> WebhookNote:
@@ -18,8 +22,8 @@ def read_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> Webhook
     if trust is Trust.REFUSED:
         raise WebhookRefused(reason="its signature is wrong or too old")
     notice = read(request.body)
-    if notice is None:
-        raise InvalidRequest(("body", "names no payment: it needs transactionId"))
+    if notice is None or not TRANSACTION.fullmatch(notice.transaction_id):
+        raise InvalidRequest(("body", "names no payment: it needs transactionId, letters, digits, - and _"))
     news = "\n".join(part or "" for part in (notice.transaction_id, notice.status, notice.type))
     return WebhookNote(
         dedupe_key=hashlib.sha256(news.encode()).hexdigest(),

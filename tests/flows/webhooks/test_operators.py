@@ -6,6 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
+from app.gateways.exchanges import Exchange
 from app.jobs.worker import Worker
 from app.main import Parts
 from app.settings import Settings
@@ -35,7 +36,7 @@ async def test_what_was_said_is_kept_masked(shop: Shop, parts: Parts) -> None:
     await shop.complete(payment, **await shop.buyer_pays(payment))
     (payment_id,) = await parts.payments.every_id(None, 10)
     await shop.complete(payment)
-    kept = []
+    kept: list[Exchange] = []
     while len(kept) < 2:
         kept = await parts.exchanges.of(payment_id)
     assert [each.operation for each in kept][:2] == ["pre_register", "look_up"]

@@ -1,0 +1,382 @@
+"""`POST /webhooks/{gateway}` at the edge: what is kept, byte by byte, and what is refused, without ever a 500."""
+
+import json
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from app.api.edge import Edge
+from app.db.database import Database
+from app.domain import ids
+from app.domain.clock import utc_now
+from app.settings import Settings
+from app.simulator.server import Simulator
+from app.webhooks.router import MAX_BODY_BYTES
+from tests.api.checks import problem, wrong_fields
+from tests.api.running import running
+from tests.conftest import Urls
+from tests.flows.webhooks.senders import UNIFI_PATH, Post, unifi, unifi_body, v1, v2, v2_body
+from tests.support import MovableClock, every_account
+
+REFERENCE = ids.reference(ids.uuid7(), 1)
+SECOND_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtd2hpbGUtcm90YXRlZA=="
+
+
+@pytest.fixture
+def settings(urls: Urls, simulator: Simulator) -> Settings:
+    """All four gateways; PortOne V2's webhook secret is being rotated."""
+    settings = Settings.model_validate(
+        {
+            "database_url": urls.app,
+            "database_owner_url": urls.owner,
+            "public_url": "http://testserver",
+            "log_level": "error",
+            **every_account(simulator),
+        }
+    )
+    assert settings.portone_v2 is not None
+    settings.portone_v2.webhook_secrets.append(SecretStr(SECOND_SECRET))
+    return settings
+
+
+@pytest.fixture
+async def gateways(product: Edge) -> AsyncIterator[httpx.AsyncClient]:
+    """The gateways' servers: no key of ours."""
+    transport = httpx.ASGITransport(app=product, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield client
+
+
+async def sent(client: httpx.AsyncClient, post: Post, **headers: str) -> httpx.Response:
+    given = httpx.Headers(post.headers | headers, encoding="utf-8")
+    return await client.post(post.path, content=post.content, headers=given)
+
+
+async def rows(database: Database) -> list[dict[str, Any]]:
+    return [dict(row) for row in await database.rows("SELECT * FROM webhook_inbox ORDER BY received_at")]
+
+
+async def only_row(database: Database) -> dict[str, Any]:
+    (row,) = await rows(database)
+    return row
+
+
+class TestKept:
+    RAW = (
+        b'{"imp_uid":"imp_1",  "merchant_uid":"\\u00e9",\r\n"status":"paid"}\n',
+        b' {"imp_uid":"imp_1","imp_uid":"imp_2"}',
+        '{"imp_uid":"imp_1","이름":"도자기"}'.encode(),
+        b"imp_uid=imp_1&merchant_uid=%ff%00&status=sent",
+    )
+
+    async def test_the_raw_bytes_and_the_headers_stay_as_they_came(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        for body in self.RAW:
+            answer = await sent(gateways, Post("/webhooks/portone-v1", {"X-Seen": "é\t1", "Cookie": "a=b"}, body))
+            assert answer.status_code == 200, answer.text
+        kept = await rows(database)
+        assert [row["body"] for row in kept] == list(self.RAW)
+        for row in kept:
+            headers = json.loads(row["headers"])
+            assert headers["x-seen"].encode("latin-1").decode() == "é\t1"
+            assert "cookie" not in headers
+
+    async def test_what_each_gateway_sends_is_kept_with_whom_it_is_about(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        for post in (
+            v1(REFERENCE, "imp_1"),
+            v2(settings, v2_body(REFERENCE, "tx-1")),
+            unifi(settings, unifi_body("t-1", REFERENCE)),
+        ):
+            assert (await sent(gateways, post)).status_code == 200
+        found = [
+            (row["gateway"], row["proof"], row["kind"], row["reference"], row["gateway_ref"])
+            for row in await rows(database)
+        ]
+        assert found == [
+            ("portone_v1", "hint", "paid", REFERENCE, "imp_1"),
+            ("portone_v2", "signature", "Transaction.Paid", REFERENCE, "tx-1"),
+            ("unifi_pay", "signature", "CONFIRMED", REFERENCE, "t-1"),
+        ]
+        assert {row["payment_id"] for row in await rows(database)} == {ids.payment_of_reference(REFERENCE)}
+
+    async def test_the_name_may_be_written_either_way(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        post = v1(None, "imp_1")
+        assert (await gateways.post("/webhooks/portone_v1", content=post.content)).status_code == 200
+
+    async def test_a_job_is_there_with_the_row_and_a_repeat_makes_no_second_one(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        for _ in range(3):
+            assert (await sent(gateways, v1(REFERENCE, "imp_1"))).status_code == 200
+        row = await only_row(database)
+        assert (row["times_received"], row["tries"]) == (3, 0)
+        jobs = await database.rows("SELECT entrypoint, payload FROM pgqueuer")
+        assert [(job["entrypoint"], job["payload"].decode()) for job in jobs] == [("apply_webhook", str(row["id"]))]
+
+    async def test_a_body_up_to_the_cap_is_kept_and_one_byte_more_is_not(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        start, end = b'{"imp_uid":"imp_1","x":"', b'"}'
+        for more, status in ((0, 200), (1, 413)):
+            body = start + b"x" * (MAX_BODY_BYTES - len(start) - len(end) + more) + end
+            answer = await gateways.post("/webhooks/portone-v1", content=body)
+            assert answer.status_code == status, answer.text
+        problem(answer, "body_too_large")
+        assert len((await only_row(database))["body"]) == MAX_BODY_BYTES
+
+    async def test_a_body_without_end_is_not_read_to_its_end(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        given = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal given
+            for _ in range(1000):
+                given += 1
+                yield b"x" * 16_384
+
+        answer = await gateways.post("/webhooks/portone-v1", content=endless())
+        assert answer.status_code == 413
+        assert await rows(database) == []
+
+    async def test_a_gateway_that_sends_none_is_not_found(
+        self, gateways: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
+    ) -> None:
+        cases = ["nobody", "point3", "portone-v3", "portone-v1/", "..", "%00", "x" * 500]
+        for name in cases:
+            with subtests.test(repr(name)[:60]):
+                answer = await gateways.post(f"/webhooks/{name}", content=v1(REFERENCE, "imp_1").content)
+                assert answer.status_code == 404
+                assert await rows(database) == []
+
+    async def test_only_post_is_taken(self, gateways: httpx.AsyncClient) -> None:
+        assert (await gateways.get("/webhooks/portone-v1")).status_code == 405
+
+
+class TestSource:
+    async def test_the_connections_own_address_is_kept_and_a_claimed_one_is_not(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        await sent(gateways, v1(REFERENCE, "imp_1"), **{"X-Forwarded-For": "52.78.100.19"})
+        assert (await only_row(database))["source"] == "127.0.0.1"
+
+    @pytest.mark.parametrize(
+        ("proxies", "claimed", "source"),
+        [
+            (1, "6.6.6.6, 52.78.100.19", "52.78.100.19"),
+            (2, "6.6.6.6, 52.78.100.19, 10.0.0.7", "52.78.100.19"),
+            (2, "6.6.6.6", None),
+            (1, None, None),
+            (1, "6.6.6.6,", ""),
+        ],
+    )
+    async def test_behind_our_proxies_the_entry_of_the_outermost_one_counts(
+        self,
+        settings: Settings,
+        clock: MovableClock,
+        api_key: str,
+        database: Database,
+        proxies: int,
+        claimed: str | None,
+        source: str | None,
+    ) -> None:
+        behind = settings.model_copy(update={"trusted_proxies": proxies})
+        async with running(behind, clock, api_key) as client:
+            headers = {} if claimed is None else {"X-Forwarded-For": claimed}
+            assert (await sent(client, v1(REFERENCE, "imp_1"), **headers)).status_code == 200
+        assert (await only_row(database))["source"] == source
+
+
+class TestPortOneV2:
+    async def test_every_live_secret_is_believed(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        for number, secret in enumerate((None, SECOND_SECRET)):
+            post = v2(settings, v2_body(REFERENCE), webhook_id=f"wh-{number}", secret=secret)
+            assert (await sent(gateways, post)).status_code == 200
+        assert [row["proof"] for row in await rows(database)] == ["signature"] * 2
+
+    @pytest.mark.parametrize(("seconds", "status"), [(-290, 200), (290, 200), (-310, 401), (310, 401)])
+    async def test_five_minutes_either_way(
+        self, gateways: httpx.AsyncClient, settings: Settings, seconds: int, status: int
+    ) -> None:
+        post = v2(settings, v2_body(REFERENCE), at=utc_now() + timedelta(seconds=seconds))
+        assert (await sent(gateways, post)).status_code == status
+
+    async def test_malformed_headers_are_401_and_nothing_is_kept(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings, subtests: pytest.Subtests
+    ) -> None:
+        cases = [
+            {"webhook-signature": ""},
+            {"webhook-signature": "v1,"},
+            {"webhook-signature": "v1,é"},
+            {"webhook-signature": "v1," + "A" * 60_000},
+            {"webhook-signature": "v1, " * 5000},
+            {"webhook-timestamp": "now"},
+            {"webhook-timestamp": "-1"},
+            {"webhook-timestamp": "9" * 400},
+            {"webhook-timestamp": "1e9"},
+            {"webhook-id": ""},
+            {"webhook-id": "i" * 300},
+            {"webhook-id": "é"},
+            {"webhook-id": "a b"},
+        ]
+        for headers in cases:
+            with subtests.test(repr(headers)[:60]):
+                answer = await sent(gateways, v2(settings, v2_body(REFERENCE), headers=headers))
+                assert "reason" not in problem(answer, "webhook_refused") or answer.json()["reason"]
+                assert await rows(database) == []
+
+    async def test_without_headers_or_signed_by_a_stranger_is_401(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        body = v2_body(REFERENCE)
+        stranger = v2(settings, body, secret="whsec_" + "c3RyYW5nZXI=")
+        other_body = Post(stranger.path, v2(settings, body).headers, body + b" ")
+        for post in (Post(stranger.path, {}, body), stranger, other_body):
+            problem(await sent(gateways, post), "webhook_refused")
+        assert await rows(database) == []
+
+    @pytest.mark.parametrize("kind", ["BillingKey.Issued", "Something.New", "", "Transaction.DisputeCreated"])
+    async def test_types_that_we_do_not_know_are_acknowledged(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings, kind: str
+    ) -> None:
+        body = json.dumps({"type": kind, "data": {"billingKey": "bk", "storeId": "s"}}).encode()
+        assert (await sent(gateways, v2(settings, body))).status_code == 200
+        row = await only_row(database)
+        assert row["applied_at"] is not None, "it speaks of no payment, so there is nothing to wait for"
+        assert await database.rows("SELECT 1 FROM pgqueuer") == []
+
+    async def test_a_signed_body_that_says_nothing_is_422(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings, subtests: pytest.Subtests
+    ) -> None:
+        cases = [b"[]", b"1", b"not a form", b"\xff\xfe", b"[" * 100_000]
+        for body in cases:
+            with subtests.test(repr(body)[:60]):
+                assert wrong_fields(await sent(gateways, v2(settings, body))) == ["body"]
+                assert await rows(database) == []
+
+    async def test_the_older_bodies_are_read_too(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        for number, body in enumerate(
+            (
+                json.dumps({"payment_id": REFERENCE, "tx_id": "tx-1", "status": "Paid"}).encode(),
+                f"payment_id={REFERENCE}&tx_id=tx-1&status=Paid".encode(),
+            )
+        ):
+            assert (await sent(gateways, v2(settings, body, webhook_id=f"wh-{number}"))).status_code == 200
+        assert {(row["reference"], row["gateway_ref"], row["kind"]) for row in await rows(database)} == {
+            (REFERENCE, "tx-1", "Paid")
+        }
+
+
+class TestPortOneV1:
+    @pytest.mark.parametrize("is_form", [False, True])
+    async def test_json_and_forms_are_hints(
+        self, gateways: httpx.AsyncClient, database: Database, is_form: bool
+    ) -> None:
+        body = f"imp_uid=imp_1&merchant_uid={REFERENCE}&status=paid".encode()
+        post = Post("/webhooks/portone-v1", {}, body) if is_form else v1(REFERENCE, "imp_1")
+        assert (await sent(gateways, post)).status_code == 200
+        row = await only_row(database)
+        assert (row["proof"], row["reference"], row["gateway_ref"]) == ("hint", REFERENCE, "imp_1")
+
+    async def test_a_form_and_the_same_news_as_json_are_one(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        await sent(gateways, v1(REFERENCE, "imp_1"))
+        form = f"status=paid&imp_uid=imp_1&merchant_uid={REFERENCE}".encode()
+        await sent(gateways, Post("/webhooks/portone-v1", {}, form))
+        assert (await only_row(database))["times_received"] == 2
+
+    async def test_garbage_is_422_and_nothing_is_kept(
+        self, gateways: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
+    ) -> None:
+        cases = [
+            b"",
+            b"{}",
+            b"[]",
+            b"null",
+            b'"imp_uid"',
+            b"\xff\xfe\x00",
+            b"[" * 100_000,
+            b'{"imp_uid":1,"merchant_uid":null}',
+            b'{"imp_uid":"","merchant_uid":""}',
+            b'{"imp_uid":"a\\u0000b"}',
+            b'{"imp_uid":"a\\nb"}',
+            b'{"imp_uid":"\\ud800"}',
+            b"imp_uid=%00",
+            b"imp_uid=%0d%0a",
+            b"imp_uid=" + b"x" * 201,
+            b"&".join(b"a=1" for _ in range(200)) + b"&imp_uid=imp_1",
+        ]
+        for body in cases:
+            with subtests.test(repr(body)[:60]):
+                answer = await sent(gateways, Post("/webhooks/portone-v1", {}, body))
+                assert wrong_fields(answer) == ["body"]
+                assert await rows(database) == []
+
+
+class TestUnifiPay:
+    async def test_an_unsigned_one_is_a_hint(self, gateways: httpx.AsyncClient, database: Database) -> None:
+        answer = await sent(gateways, Post(UNIFI_PATH, {}, unifi_body("t-1", REFERENCE)))
+        assert answer.status_code == 200
+        assert (await only_row(database))["proof"] == "hint"
+
+    async def test_what_claims_to_be_signed_and_is_not_is_401(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings, subtests: pytest.Subtests
+    ) -> None:
+        cases = [
+            {"X-Authorization-Hmac": "wrong"},
+            {"X-Authorization-Hmac": "é"},
+            {"X-AppId": "somebody"},
+            {"X-Timestamp": "now"},
+            {"X-Timestamp": "9" * 400},
+            {"X-Timestamp": ""},
+        ]
+        for headers in cases:
+            with subtests.test(repr(headers)[:60]):
+                problem(await sent(gateways, unifi(settings, unifi_body("t-1"), headers=headers)), "webhook_refused")
+                assert await rows(database) == []
+
+    async def test_a_signature_of_another_body_or_time_is_401(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        good = unifi(settings, unifi_body("t-1"))
+        problem(await sent(gateways, Post(good.path, good.headers, good.content + b" ")), "webhook_refused")
+        old = unifi(settings, unifi_body("t-1"), at=utc_now() - timedelta(minutes=6))
+        problem(await sent(gateways, old), "webhook_refused")
+        assert await rows(database) == []
+
+    async def test_garbage_is_422_and_nothing_is_kept(
+        self, gateways: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
+    ) -> None:
+        cases = [
+            b"",
+            b"{}",
+            b"transactionId=t-1",
+            unifi_body(""),
+            unifi_body(7),
+            unifi_body("t-1", 7),
+            unifi_body("a\0b"),
+            unifi_body("a\nb"),
+            unifi_body("x" * 300),
+            unifi_body("t-1", "a\0b"),
+            unifi_body("t-1", "x" * 300),
+            unifi_body("t-1", REFERENCE, "a\0b"),
+            b"[" * 100_000,
+        ]
+        for body in cases:
+            with subtests.test(repr(body)[:60]):
+                assert wrong_fields(await sent(gateways, Post(UNIFI_PATH, {}, body))) == ["body"]
+                assert await rows(database) == []
