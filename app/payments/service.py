@@ -26,7 +26,7 @@ from app.payments.recorder import POSTPONE_S, Announced, Outcome
 from app.payments.records import Payment, Search
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
-from app.payments.steps import Cause, Event, step
+from app.payments.steps import LATE_MONEY, Cause, Event, step
 from app.payments.verify import Verifier
 from app.settings import Settings
 
@@ -190,6 +190,7 @@ class PaymentService:
                 reason="canceled_by_shop",
                 evidence={},
                 payment_to=PaymentStatus.CANCELED,
+                late_money=LATE_MONEY / self._settings.time_scale,
                 next_check_at=self._now() if attempt.is_undecided else attempt.next_check_at,
             )
             if await self._repository.apply(closed):
