@@ -41,9 +41,9 @@ def wrong_fields(answer: httpx.Response) -> list[str]:
 
 
 async def row_counts(database: Database) -> dict[str, int]:
-    """How many rows each table holds."""
+    """How many rows each table holds. What was said with gateways is left out: it is written behind the answer's back."""
     counts = {}
-    for table in metadata.sorted_tables:
+    for table in (each for each in metadata.sorted_tables if each.name != "gateway_exchanges"):
         row = await database.row(f'SELECT count(*) AS n FROM "{table.name}"')  # noqa: S608  our own table names
         assert row is not None
         counts[table.name] = row["n"]

@@ -15,6 +15,7 @@ ONLY_AT_THE_EDGE = {"method_not_allowed", "storage_unavailable", "internal_error
 """Codes that no domain error carries: the router, the database driver and our own mistakes cause them."""
 
 FILLED_BY = {
+    "webhook_refused": {"reason"},
     "invalid_request": {"first"},
     "malformed_id": {"prefix"},
     "body_too_large": {"limit_bytes"},
