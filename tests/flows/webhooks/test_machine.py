@@ -36,7 +36,7 @@ from tests.flows.webhooks.machine import House, Letter, Order, changed
 from tests.support import MovableClock, Shop
 from tests.unit.properties import thorough
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "10"))
 STEPS = int(os.environ.get("MACHINE_STEPS", "30"))
 
 TWINS: Mapping[str, Mapping[str, Rule]] = {

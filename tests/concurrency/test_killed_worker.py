@@ -1,0 +1,279 @@
+"""`kill -9` of the worker at every message that it exchanges while it works on what is due; a second one takes over.
+
+Each place has a copy of the same database, so that every victim finds the same work and nobody else's. And SIGTERM, which
+lets what is under way finish.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import httpx
+import pytest
+
+from app.api_keys.service import ApiKeyService
+from app.db.database import Database
+from app.db.embedded import END_WITH_PARENT
+from app.demo.run import accounts
+from app.domain import ids
+from app.main import create_app
+from app.paths import ROOT
+from app.settings import Settings
+from app.simulator.server import Simulator, SimulatorSettings
+from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
+from tests.conftest import Urls
+from tests.flows.gateways.orders import BY_NAME
+from tests.flows.webhooks.test_inbox import told
+from tests.support import MovableClock, Shop, every_account, lifespan
+
+HOUR_S = 3600
+SLOW_S = 1.0
+NEVER_S = 60.0
+DEADLINE_S = 2.0
+"""Of one look-up with FAST; see `Settings.deadline`."""
+
+FAST = {"TIME_SCALE": "100"}
+"""Leases, sweeps and schedules; the job engine's heartbeats are a second apart then."""
+
+MOST = 30
+"""Places of one way, unless it has more different messages."""
+
+_copies = count(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a worker finds to do, and by which way it finds it."""
+
+    gateway: str
+    due: str
+    """Makes it due in a copy, $1 being the payment: everything else waits for an hour."""
+    cause: str
+    has_webhook: bool = False
+
+
+WAYS = {
+    "the job of a webhook": Work(
+        "portone_v2", "UPDATE webhook_inbox SET next_try_at = now() + '1 hour' WHERE payment_id = $1", "webhook", True
+    ),
+    "a webhook whose job is lost": Work(
+        "portone_v2",
+        "WITH gone AS (DELETE FROM pgqueuer) UPDATE webhook_inbox SET next_try_at = now() WHERE payment_id = $1",
+        "webhook",
+        True,
+    ),
+    "an attempt that is due": Work(
+        "portone_v2", "UPDATE attempts SET next_check_at = now() WHERE payment_id = $1", "sweep"
+    ),
+    "an attempt whose money must be asked for": Work(
+        "point3", "UPDATE attempts SET next_check_at = now() WHERE payment_id = $1", "sweep"
+    ),
+}
+
+
+@pytest.fixture
+async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[Simulator]:
+    """Slow answers take as long as the test says."""
+    simulator = Simulator(SimulatorSettings(slow_s=getattr(request, "param", SLOW_S)))
+    await simulator.start()
+    yield simulator
+    await simulator.stop()
+
+
+@pytest.fixture
+def settings(urls: Urls, simulator: Simulator) -> Settings:
+    return Settings.model_validate(
+        {
+            "database_url": urls.app,
+            "database_owner_url": urls.owner,
+            "public_url": "http://testserver",
+            "log_level": "error",
+            **every_account(simulator),
+        }
+    )
+
+
+@asynccontextmanager
+async def _selling(settings: Settings, simulator: Simulator, clock: MovableClock) -> AsyncIterator[Shop]:
+    """The product while the block lasts; afterwards nobody is connected to its database, so that it can be copied."""
+    database = Database(settings.database_url, connections=2)
+    await database.open()
+    _, key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="main", name="killed")
+    await database.close()
+    app = create_app(settings, clock)
+    headers = {"Authorization": f"Bearer {key}"}
+    transport = httpx.ASGITransport(app=app)
+    async with (
+        lifespan(app),
+        httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=headers) as client,
+    ):
+        yield Shop(client, simulator, settings)
+
+
+async def _bought(shop: Shop, clock: MovableClock, work: Work, number: int) -> list[dict[str, Any]]:
+    """So many payments that their buyers have paid, as if in an hour: no attempt is due before a copy makes it due."""
+    clock.advance(HOUR_S)
+    payments = [await shop.create(**BY_NAME[work.gateway].order) for _ in range(number)]
+    for payment in payments:
+        await shop.buyer_pays(payment, "paid" if work.gateway == "point3" else "lost_webhook")
+    clock.advance(-HOUR_S)
+    for payment in payments if work.has_webhook else ():
+        post = told(shop, clock, payment)
+        answer = await shop.client.post(post.path, content=post.content, headers=post.headers)
+        assert answer.status_code == 200, answer.text
+    return payments
+
+
+def _id(payment: dict[str, Any]) -> Any:
+    return ids.read(ids.Prefix.PAYMENT, payment["id"])
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """One copy of the prepared database, seen by its owner."""
+
+    url: str
+    """For the app."""
+    owner: "asyncpg.Connection[Any]"
+
+    async def until_settled(self, payment: dict[str, Any], where: str) -> None:
+        """Wait until nothing is left to do for the payment."""
+        sql = """SELECT (SELECT status FROM payments WHERE id = $1) = 'paid'
+            AND NOT EXISTS (SELECT FROM webhook_inbox WHERE applied_at IS NULL)
+            AND NOT EXISTS (SELECT FROM pgqueuer)"""
+        try:
+            await until(lambda: self.owner.fetchval(sql, _id(payment)))
+        except TimeoutError:
+            tables = ("payments", "attempts", "webhook_inbox", "pgqueuer")
+            left = [dict(row) for name in tables for row in await self.owner.fetch(f"SELECT * FROM {name}")]  # noqa: S608
+            raise AssertionError(f"{where}: {left}") from None
+
+
+@asynccontextmanager
+async def _copy(urls: Urls, payment: dict[str, Any], work: Work) -> AsyncIterator[Copy]:
+    source = urlsplit(urls.owner).path.lstrip("/")
+    name = f"{source}_copy_{next(_copies)}"
+    server = await asyncpg.connect(urls.owner.replace(f"/{source}", "/postgres"))
+    try:
+        await server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
+        owner = await asyncpg.connect(urls.owner.replace(f"/{source}", f"/{name}"))
+        try:
+            await owner.fetch(work.due, _id(payment))
+            yield Copy(urls.app.replace(f"/{source}", f"/{name}"), owner)
+        finally:
+            await owner.close()
+    finally:
+        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await server.close()
+
+
+async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str, Any], work: Work, where: str) -> None:
+    captured = await copy.owner.fetchval("SELECT captured_minor FROM payments WHERE id = $1", _id(payment))
+    assert captured == payment["amount"], where
+    story = await copy.owner.fetch("SELECT * FROM payment_events WHERE payment_id = $1 ORDER BY seq", _id(payment))
+    assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
+    paid = [event for event in story if event["payment_to"] == "paid"]
+    assert [event["cause"] for event in paid] == [work.cause], where
+    assert [event["attempt_to"] for event in story].count("captured") == 1, where
+    inbox = await copy.owner.fetch("SELECT * FROM webhook_inbox WHERE payment_id = $1", _id(payment))
+    assert len(inbox) == work.has_webhook, where
+    assert all(row["applied_at"] and row["parked_at"] is None for row in inbox), where
+    rows = simulator.twins[work.gateway].journal()
+    (truth,) = [row for row in rows if row["reference"] == payment["attempts"][-1]["reference"] and row["gateway_ref"]]
+    assert (truth["captures"], truth["cancels"], truth["refunded"]) == (1, 0, 0), where
+
+
+@pytest.mark.parametrize("work", WAYS.values(), ids=WAYS)
+async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
+    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, work: Work
+) -> None:
+    async def bought(number: int) -> list[dict[str, Any]]:
+        async with _selling(settings, simulator, clock) as shop:
+            return await _bought(shop, clock, work, number)
+
+    def fresh(copy: Copy) -> AbstractAsyncContextManager[Victim]:
+        quick = {"POINT3__TIMEOUT_S": "0.7"} if work.gateway == "point3" else {}
+        return victim("worker", copy.url, simulator, work.gateway, **FAST, **quick)
+
+    (undisturbed,) = await bought(1)
+    async with _copy(urls, undisturbed, work) as copy, fresh(copy) as watched:
+        watched.record()
+        await copy.until_settled(undisturbed, "not killed")
+        places = sample(watched.places(), most=MOST)
+        await _assert_paid_once(copy, simulator, undisturbed, work, "not killed")
+    assert {place.wire for place in places} == {"Postgres", "gateway"}
+    # A look-up changes nothing at the gateway, so all copies may tell of one payment. Money can be taken only once.
+    takes_money = work.gateway == "point3"
+    payments = await bought(len(places)) if takes_money else [undisturbed] * len(places)
+
+    async def killed(number: int, place: Place) -> bool:
+        payment, where = payments[number], str(place)
+        async with _copy(urls, payment, work) as copy:
+            async with fresh(copy) as doomed:
+                doomed.doom(place)
+                came = await doomed.died(5)
+            async with fresh(copy):
+                await copy.until_settled(payment, where)
+            await _assert_paid_once(copy, simulator, payment, work, where)
+        return came
+
+    await each(places, killed)
+
+
+@pytest.mark.parametrize("simulator", [SLOW_S, NEVER_S], ids=["answered", "not answered"], indirect=True)
+@pytest.mark.parametrize("way", ["the job of a webhook", "a webhook whose job is lost", "an attempt that is due"])
+async def test_a_worker_that_is_told_to_stop_finishes_the_look_up_under_way(
+    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, way: str
+) -> None:
+    """A look-up that is answered is recorded; one that never is, is given up at the gateway's deadline and comes again."""
+    work = WAYS[way]
+    async with _selling(settings, simulator, clock) as shop:
+        (payment,) = await _bought(shop, clock, work, 1)
+        await shop.scenario("slow", work.gateway, call="lookup", times=-1)
+
+    async def look_up_has_come() -> bool:
+        return any(row["call"] == "lookup" for row in simulator.twins[work.gateway].log.rows())
+
+    async with _copy(urls, payment, work) as copy:
+        worker = await _installed_worker(copy, simulator)
+        try:
+            await until(look_up_has_come, 0.01)
+            told_at = time.monotonic()
+            worker.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(worker.wait(), WAIT_S) == 0
+            took_s = time.monotonic() - told_at
+        finally:
+            if worker.returncode is None:
+                worker.kill()
+                await worker.wait()
+        status = await copy.owner.fetchval("SELECT status FROM payments WHERE id = $1", _id(payment))
+        inbox = await copy.owner.fetch("SELECT * FROM webhook_inbox")
+        assert await copy.owner.fetchval("SELECT count(*) FROM pgqueuer") == 0, "its jobs are not left as if it worked"
+        if simulator.settings.slow_s == SLOW_S:
+            assert took_s < SLOW_S + 3
+            assert status == "paid"
+            assert all(row["applied_at"] for row in inbox)
+        else:
+            assert took_s < DEADLINE_S + 3
+            assert status == "open"
+            assert all(row["next_try_at"] and row["tries"] for row in inbox)
+            assert inbox or await copy.owner.fetchval("SELECT checks FROM attempts WHERE next_check_at > now()")
+
+
+async def _installed_worker(copy: Copy, simulator: Simulator) -> asyncio.subprocess.Process:
+    """`onetill worker` as an operator starts it: a program of its own."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")}
+    environment |= accounts(simulator) | {f"ONETILL_{name}": value for name, value in FAST.items()}
+    environment |= {"PYTHONPATH": str(ROOT), "ONETILL_DATABASE_URL": copy.url, "ONETILL_LOG_LEVEL": "error"}
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "app.cli", "worker", env=environment, cwd=ROOT, preexec_fn=END_WITH_PARENT
+    )
