@@ -66,12 +66,22 @@ def serve(
 
 
 @app.command()
-def worker() -> None:
-    """Run the sweeper: it looks at every undecided attempt when its time has come."""
+def worker(
+    metrics_host: Annotated[str, typer.Option(help="Address that metrics are served at.")] = "127.0.0.1",
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Serve this worker's metrics for Prometheus here.", min=1, max=65535)
+    ] = None,
+) -> None:
+    """Run the worker: it looks into webhooks, and into every undecided attempt when its time has come."""
+    from prometheus_client import start_http_server
+
     from app.jobs.worker import Worker
+    from app.metrics import REGISTRY
 
     settings = _settings()
     logs.configure(settings.log_level)
+    if metrics_port is not None:
+        start_http_server(metrics_port, metrics_host, registry=REGISTRY)
     _with_parts(settings, lambda parts: Worker(parts).run())
 
 

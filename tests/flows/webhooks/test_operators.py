@@ -102,3 +102,22 @@ async def test_a_paid_payment_is_not_canceled(shop: Shop) -> None:
     await shop.complete(payment, **await shop.buyer_pays(payment))
     refused = await shop.client.post(f"/payments/{payment['id']}/cancel")
     assert (refused.status_code, refused.json()["code"]) == (409, "payment_not_open")
+
+
+async def test_what_the_gateway_never_says_ends_at_a_person(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+    """Seconds, minutes, hours for a day, days for a week: then it is for a person, and it is still asked about."""
+    payment = await shop.create(**BY_NAME["point3"].order)
+    proof = await shop.buyer_pays(payment, "accept_then_hang")
+    await shop.complete(payment, **proof)
+    await shop.scenario("error_500", call="lookup", times=-1)
+    statuses = [(await shop.get(payment))["status"]]
+    for _ in range(45):
+        clock.advance(86_400)
+        await Worker(parts).sweep()
+        statuses.append((await shop.get(payment))["status"])
+    assert set(statuses) <= {"open", "processing", "review"}
+    assert statuses[-1] == "review"
+    assert statuses.count("processing") >= 30, "a week of looks comes before"
+    stored = await shop.get(payment)
+    assert stored["needs_attention"]
+    assert stored["captured_amount"] == 0
