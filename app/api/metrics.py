@@ -38,7 +38,7 @@ def metrics_route(gauges: Gauges) -> Route:
         counted = REGISTRY
         if SHARED in os.environ:
             counted = CollectorRegistry()
-            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # the library's own
+            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # published without types
         return Response(generate_latest(counted) + generate_latest(now), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return Route("/metrics", metrics, include_in_schema=False)

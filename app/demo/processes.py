@@ -111,7 +111,7 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
-        def capture_signals(self):  # type: ignore[no-untyped-def]
+        def capture_signals(self):  # type: ignore[no-untyped-def]  # as uvicorn's own, which has no types either
             yield  # the demo itself listens to signals
 
     config = uvicorn.Config(

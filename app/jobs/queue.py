@@ -81,7 +81,7 @@ class JobQueue:
                 async with asyncio.timeout(self._deadline_s):
                     await work(row_id)
             except Exception:
-                # Whatever broke, the row stays due, and a broken one must not stop the others.
+                # The row stays due whatever broke, so nothing is lost by going on; logged whole, because it is our bug.
                 log.exception("job_broke", kind=kind, row_id=str(row_id))
 
         return run
