@@ -1,4 +1,17 @@
-"""The tester's hand: `/_sim/*`, which plays the buyer, orders misbehaviour, moves time and tells the truth."""
+"""The tester's hand: `/_sim/*`, which plays the buyer, orders misbehaviour, moves time and tells the truth.
+
+| call | does |
+|---|---|
+| `POST /_sim/pay {gateway, reference, scenario?}` | what the buyer would do; answers what the browser would receive |
+| `POST /_sim/refund {gateway, reference, amount?, kind?}` | gives money back past the shop; see `GivesBack.refund` |
+| `POST /_sim/scenario {gateway, scenario, reference?, times?, call?}` | how the next matching calls behave |
+| `POST /_sim/webhooks {gateway, mode, url?}` · `GET /_sim/webhooks` | how webhooks go out · which there were |
+| `POST /_sim/advance {seconds}` · `POST /_sim/reset` | moves the clock · forgets everything |
+| `GET /_sim/journal` · `GET /_sim/calls` | the truth about the money · the API calls that arrived |
+
+The lists take `?gateway=`. Money is in minor units. Errors: 404 an unknown reference, 409 what cannot happen now, 422 a wrong
+field.
+"""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -10,8 +23,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from app.simulator.clock import MAX_ADVANCE_S, SimClock
+from app.simulator.refunds import CONSOLE, KINDS
 from app.simulator.scenarios import FOREVER
-from app.simulator.twin import JournalRow, RefusedError, Twin, UnknownReferenceError
+from app.simulator.twin import GivesBack, JournalRow, RefusedError, Twin, UnknownReferenceError
 from app.simulator.web import json_object, nobody_there, page
 from app.simulator.webhooks import MODES
 
@@ -40,6 +54,7 @@ class Admin:
                 Route("/", self._page),
                 Route("/healthz", self._healthz),
                 Route("/_sim/pay", self._pay, methods=["POST"]),
+                Route("/_sim/refund", self._refund, methods=["POST"]),
                 Route("/_sim/scenario", self._scenario, methods=["POST"]),
                 Route("/_sim/webhooks", self._webhooks, methods=["POST"]),
                 Route("/_sim/webhooks", self._deliveries),
@@ -63,6 +78,18 @@ class Admin:
         reference = _text(fields, "reference")
         scenario = _choice(fields, "scenario", twin.rules) if fields.get("scenario") is not None else None
         return JSONResponse(twin.pay(reference, scenario))
+
+    async def _refund(self, request: Request) -> Response:
+        fields = await _fields(request)
+        twin = self._twin(fields.get("gateway"))
+        reference = _text(fields, "reference")
+        amount = fields.get("amount")
+        if amount is not None and (type(amount) is not int or amount < 1):
+            raise InvalidFieldError("amount", "must be a whole number of minor units, at least 1")
+        kind = _choice(fields, "kind", KINDS) if fields.get("kind") is not None else CONSOLE
+        if not isinstance(twin, GivesBack):
+            raise RefusedError(f"{twin.name} has no hand that gives money back")
+        return JSONResponse(twin.refund(reference, amount, kind))
 
     async def _scenario(self, request: Request) -> Response:
         fields = await _fields(request)

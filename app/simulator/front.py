@@ -9,7 +9,9 @@ from app.simulator.calls import CallRow
 from app.simulator.holds import Delays, Holds
 from app.simulator.scenarios import Plan
 
-ANSWERS = frozenset({"paid", "declined", "slow", "error_500", "too_many_requests", "garbage", "accept_then_hang"})
+ANSWERS = frozenset(
+    {"paid", "declined", "slow", "error_500", "too_many_requests", "garbage", "accept_then_hang", "lost_request"}
+)
 """How one call is answered: a call follows at most one of these. The gateway's own work knows what `declined` means."""
 
 NOT_JSON = (
@@ -33,12 +35,25 @@ class Front:
         self._garbled = 0
 
     async def answer(
-        self, request: Request, row: CallRow, *, call: str, references: Sequence[str], work: Work
+        self,
+        request: Request,
+        row: CallRow,
+        *,
+        call: str,
+        references: Sequence[str],
+        work: Work,
+        forget: Callable[[], None] = lambda: None,
     ) -> Response:
-        """Answer one call whose body has been read. `references` are the payments that it is about."""
+        """Answer one call whose body has been read. `references` are the payments that it is about.
+
+        `forget` undoes what was noted of the call on its way here, for one that never arrived.
+        """
         scenario = self._plan.take(call, references, ANSWERS)
         row.reference = references[0] if len(references) == 1 else None
         row.scenario = scenario
+        if scenario == "lost_request":
+            forget()
+            return await self._never(request)
         if scenario == "error_500":
             response = self._broken
         elif scenario == "too_many_requests":
@@ -46,12 +61,16 @@ class Front:
         else:
             response = work(scenario)
         if scenario == "accept_then_hang":
-            await self._holds.wait(request.receive, self._delays.hang_s)
-            return Response(status_code=504, headers={"Connection": "close"})
+            return await self._never(request)
         if scenario == "slow":
             await self._holds.wait(request.receive, self._delays.slow_s)
         row.status = response.status_code
         return self._garbage(response.status_code) if scenario == "garbage" else response
+
+    async def _never(self, request: Request) -> Response:
+        """No answer for as long as the client waits; who waits longer than the hold is cut off."""
+        await self._holds.wait(request.receive, self._delays.hang_s)
+        return Response(status_code=504, headers={"Connection": "close"})
 
     def _garbage(self, status: int) -> Response:
         media_type, text = NOT_JSON[self._garbled % len(NOT_JSON)]

@@ -1,7 +1,7 @@
 """What every imitated gateway offers to the tester's hand and to the server."""
 
 from collections.abc import Mapping
-from typing import Any, Protocol, TypedDict
+from typing import Any, Protocol, TypedDict, runtime_checkable
 
 from starlette.types import ASGIApp
 
@@ -22,6 +22,18 @@ class JournalRow(TypedDict):
     captures: int
     cancels: int
     confirms: int
+
+
+class Refunded(TypedDict):
+    """What went back past the shop. Money in minor units."""
+
+    gateway: str
+    reference: str
+    gateway_ref: str | None
+    amount: int
+    """What was given back by this call, at once or when the gateway's own time for it comes."""
+    refunded: int
+    """All that went back until now, as the journal has it."""
 
 
 class UnknownReferenceError(LookupError):
@@ -88,3 +100,15 @@ class Twin(Protocol):
 
     def close(self) -> None:
         """Let go of every held connection, and hold none from now on."""
+
+
+@runtime_checkable
+class GivesBack(Protocol):
+    """A twin at which money can go back past the shop: in the gateway's console, or by the buyer's bank."""
+
+    def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
+        """Give back so much in minor units, or all that is left, with the messages that the real gateway sends.
+
+        `kind` is one of `refunds.KINDS`. Raises UnknownReferenceError, and RefusedError when nothing is left, when less
+        than `amount` is, or when the gateway knows no such refund.
+        """

@@ -74,12 +74,37 @@ async def test_the_batch_runs_at_multiples_of_five_minutes_not_five_minutes_late
 
 async def test_a_cancel_of_an_unconfirmed_payment_gives_nothing_back(sim: Driver) -> None:
     signature = await sim.paid()
-    assert (await sim.cancel(signature)).status_code == 200
-    assert (await sim.confirm(signature)).status_code == 400
+    answer = await sim.cancel(signature)
+    assert (answer.status_code, answer.json()["result"]["status"]) == (200, "CANCEL_REQUESTED")
+    answer = await sim.confirm(signature)
+    assert (answer.status_code, "CANCEL_REQUESTED" in answer.json()["message"]) == (400, True)
     await sim.advance(300)
     truth = await sim.truth()
     assert (truth["status"], truth["refunded"], truth["captures"]) == ("CANCELLED", 0, 0)
-    assert (await sim.confirm(signature)).status_code == 400
+    answer = await sim.confirm(signature)
+    assert (answer.status_code, "CANCELLED" in answer.json()["message"]) == (400, True)
+    assert (await sim.truth())["captures"] == 0
+    assert (await sim.look(signature)).json()["result"]["confirmedAt"] is None
+
+
+async def test_a_cancel_of_an_unconfirmed_payment_leaves_the_settlement_alone(sim: Driver) -> None:
+    await sim.cancel(await sim.paid())
+    await sim.advance(1_800)
+    assert await figure(sim) == 0
+
+
+async def test_a_cancel_before_the_widget_is_finished_is_400_and_says_why(sim: Driver) -> None:
+    token = await sim.token()
+    for status in ("TOKEN_ISSUED", "ABANDONED"):
+        answer = await sim.cancel(token)
+        assert (answer.status_code, answer.json()["statusCode"]) == (400, 400)
+        assert "signature" in answer.json()["message"]
+        assert status in answer.json()["message"]
+        await sim.pay(scenario="abandoned")
+    truth = await sim.truth()
+    assert (truth["status"], truth["cancels"]) == ("ABANDONED", 0)
+    signature = str((await sim.pay())["signature"])
+    assert (await sim.confirm(signature)).status_code == 200
 
 
 async def test_a_repeated_cancel_is_400_before_and_after_the_batch(sim: Driver) -> None:

@@ -6,9 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.simulator.portone_v1.twin import PortOneV1Twin
 from app.simulator.server import Simulator
-from app.simulator.twin import RefusedError
 
 from .portone_v1_driver import V1Driver, a_driver
 
@@ -230,18 +228,3 @@ async def test_what_was_really_charged_can_be_cancelled(v1: V1Driver) -> None:
     imp_uid = await v1.paid(scenario="amount_differs")
     assert await v1.refusal(v1.cancel(imp_uid, checksum=12_000)) == (200, 1)
     assert (await v1.result(v1.cancel(imp_uid, checksum=11_900)))["cancel_amount"] == 11_900
-
-
-async def test_the_console_can_cancel_a_part(v1: V1Driver) -> None:
-    imp_uid = await v1.paid()
-    twin = v1.simulator.twins["portone_v1"]
-    assert isinstance(twin, PortOneV1Twin)
-    twin.console_cancel("order1", 2_000)
-    shown = await v1.shown(imp_uid)
-    assert (shown["status"], shown["cancel_amount"]) == ("paid", 2_000)
-    with pytest.raises(RefusedError):
-        twin.console_cancel("order1", 10_001)
-    twin.console_cancel("order1", None)
-    assert (await v1.truth())["refunded"] == 12_000
-    with pytest.raises(RefusedError):
-        twin.console_cancel("order1", None)

@@ -124,6 +124,11 @@ class Point3Api:
         return success({"signature": payment.signature, "status": payment.status})
 
     def _cancel(self, incoming: Incoming) -> Reply:
+        # Before the buyer has finished there is no signature: a shop can name the payment by its token alone. That this
+        # is 400 and not 404 is [I].
+        of_token = self._book.by_token(incoming.params["signature"])
+        if of_token is not None:
+            raise Refusal(400, f"a cancel takes the signature; the payment of this token is {of_token.status}")
         payment = self._known(incoming)
         self._book.request_cancel(payment)
         return success({"signature": payment.signature, "status": payment.status})

@@ -14,7 +14,7 @@ DECLINED = {"status": "error", "msg": "the payment was declined"}
 CHEAPER_BY = 10
 """The other order of `other_orders_signature` costs this fraction, and at least 2 won: 1 supply and 1 VAT."""
 
-_ON_NEXT_CONFIRM = frozenset({"declined", "accept_then_hang", "slow", "error_500", "garbage"})
+_ON_NEXT_CONFIRM = frozenset({"declined", "accept_then_hang", "lost_request", "slow", "error_500", "garbage"})
 
 
 class Buyer:

@@ -59,6 +59,11 @@ class Payment:
         """True while the buyer can still pay in the widget; who left may come back."""
         return self.status in (Status.TOKEN_ISSUED, Status.ABANDONED)
 
+    @property
+    def cancellable(self) -> int:
+        """The won that a cancel gives back: everything, once, and nothing before the money was taken."""
+        return self.amount if self.status is Status.CONFIRMED else 0
+
     def different_amount(self) -> int:
         """An amount that is not the ordered one: lower where at least 2 won remain (1 supply and 1 VAT)."""
         ordered: int = self.order["totalCharge"]

@@ -29,6 +29,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "accept_then_hang": Rule(
             "The work is done (confirm takes the money), the answer never comes.", frozenset({CONFIRM, CANCEL}), _EVERY
         ),
+        "lost_request": Rule(
+            "The request is lost on its way: nothing is done, no answer comes.", frozenset({CONFIRM, CANCEL}), _EVERY
+        ),
         "duplicate_order_id": Rule(
             "An older payment with the same order id and another total exists, and is listed first.", _PAY
         ),

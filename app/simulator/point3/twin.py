@@ -20,8 +20,9 @@ from app.simulator.point3.payment import Payment
 from app.simulator.point3.scenarios import CALLS, RULES
 from app.simulator.point3.widget import Widget
 from app.simulator.point3.wire import failure
+from app.simulator.refunds import refuse_chargeback, whole
 from app.simulator.scenarios import Plan, Rule
-from app.simulator.twin import JournalRow, RefusedError
+from app.simulator.twin import JournalRow, Refunded, RefusedError, UnknownReferenceError
 from app.simulator.web import RawPath, nobody_there
 
 CURRENCY = "KRW"
@@ -62,6 +63,27 @@ class Point3Twin:
     def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
         """The buyer of the newest session of this order id: `{"signature"}`, or `{"status", "msg"}` of an error."""
         return self._buyer.pay(self._buyer.newest(reference), scenario)
+
+    def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
+        """Cancel the newest paid payment of this order id at the vendor ([I]): as the API's cancel, whole and in a batch.
+
+        Nobody is told: this API has no push. `refunded` stays 0 until the batch.
+        """
+        self._book.run_due_batches()
+        payments = self._book.by_reference(reference)
+        if not payments:
+            raise UnknownReferenceError(f"no payment token was issued for orderIdFromClient {reference!r}")
+        refuse_chargeback(self.name, kind)
+        payment = max(payments, key=lambda each: (each.cancellable > 0, each.created_at))
+        given = whole(self.name, amount, payment.cancellable)
+        self._book.request_cancel(payment)
+        return {
+            "gateway": self.name,
+            "reference": reference,
+            "gateway_ref": payment.signature,
+            "amount": given,
+            "refunded": payment.refunded,
+        }
 
     def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:  # noqa: ARG002  every twin's signature
         """Raises RefusedError: this API has none."""

@@ -2,7 +2,7 @@
 
 from app.simulator.portone_v1.attempt import AMOUNT_STEP, Attempt, Order
 from app.simulator.portone_v1.book import Book, Sale
-from app.simulator.portone_v1.cancels import CONSOLE_REASON
+from app.simulator.portone_v1.cancels import from_console
 from app.simulator.portone_v1.prepares import in_minor
 from app.simulator.portone_v1.results import CLOSED, DECLINED, UNHEARD, Outcome
 from app.simulator.portone_v1.scenarios import CANCEL, CANCELS, LOOKUP, NEXT_CALL, PAY, RULES, VIEWS, WEBHOOK_MODES
@@ -29,7 +29,7 @@ class Buyer:
         self._book.timers.run_due()
         scenario = self._scenario(merchant_uid, scenario)
         if scenario == "console_cancel":
-            return self.console_cancel(merchant_uid)
+            return Outcome(from_console(self._book, sale.success))
         _refuse_paid(sale)
         newest = sale.attempts[-1] if sale.attempts else None
         if newest is None or not newest.is_open:
@@ -40,9 +40,9 @@ class Buyer:
         """The buyer in one window."""
         self._book.timers.run_due()
         scenario = self._scenario(attempt.merchant_uid, scenario)
-        if scenario == "console_cancel":
-            return self.console_cancel(attempt.merchant_uid)
         sale = self._book.sale(attempt.merchant_uid)
+        if scenario == "console_cancel":
+            return Outcome(from_console(self._book, None if sale is None else sale.success))
         if sale is not None:
             _refuse_paid(sale)
         if not attempt.is_open:
@@ -52,21 +52,6 @@ class Buyer:
     def leave(self, attempt: Attempt) -> Outcome:
         """Close the window. Nothing changes: who paid before has still paid."""
         return Outcome(attempt, CLOSED)
-
-    def console_cancel(self, merchant_uid: str, amount: int | None = None) -> Outcome:
-        """Somebody at the shop cancels in the console: this much in minor units, or all that is left.
-
-        The webhook says `cancelled`, that of a partial cancel too ([I]).
-        """
-        sale = self._book.sale(merchant_uid)
-        paid = None if sale is None else sale.success
-        if paid is None or paid.cancellable == 0:
-            raise RefusedError("there is nothing to cancel: the payment is not paid, or cancelled already")
-        amount = paid.cancellable if amount is None else amount
-        if not 0 < amount <= paid.cancellable:
-            raise RefusedError(f"the amount must be between 1 and the {paid.cancellable} that can be cancelled")
-        self._book.cancel(paid, amount, CONSOLE_REASON, is_told=True)
-        return Outcome(paid)
 
     def _do(self, attempt: Attempt, scenario: str) -> Outcome:
         if scenario == "abandoned":

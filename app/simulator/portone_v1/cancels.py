@@ -8,6 +8,8 @@ from app.simulator.portone_v1.amounts import to_major, to_minor
 from app.simulator.portone_v1.attempt import Attempt, Status
 from app.simulator.portone_v1.book import Book
 from app.simulator.portone_v1.wire import ALREADY_CANCELLED, NOTHING_TO_CANCEL, Fields, invalid, refused
+from app.simulator.refunds import NOTHING_LEFT, part
+from app.simulator.twin import RefusedError
 
 PG_CODE = -1
 """What the payment company refuses has this code (public integrations)."""
@@ -72,6 +74,17 @@ def cancel(book: Book, attempt: Attempt | None, wanted: Wanted, choose: Callable
     if scenario == "partial_cancel_refused":
         raise refused(IN_ANOTHER_CURRENCY, PG_CODE)
     book.cancel(attempt, amount, wanted.reason, later=scenario == "async_cancel")
+
+
+def from_console(book: Book, paid: Attempt | None, wanted: int | None = None) -> Attempt:
+    """Somebody at the shop cancels in PortOne's console: this much in minor units, or all that is left.
+
+    The webhook says `cancelled`, that of a partial cancel too ([I]). Raises RefusedError when it cannot be.
+    """
+    if paid is None:
+        raise RefusedError(NOTHING_LEFT)
+    book.cancel(paid, part(wanted, paid.cancellable), CONSOLE_REASON, is_told=True)
+    return paid
 
 
 def _checked_amount(attempt: Attempt, wanted: Wanted) -> int:

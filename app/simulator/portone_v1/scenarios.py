@@ -51,6 +51,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             "The work is done, the body of the answer is not JSON (text and HTML in turn).", API_CALLS, _PAY
         ),
         "accept_then_hang": Rule("The work is done, the answer never comes.", _CANCEL, _EVERY),
+        "lost_request": Rule("The request is lost on its way: nothing is done, no answer comes.", _CANCEL, _EVERY),
     }
 )
 
@@ -59,7 +60,7 @@ VIEWS = frozenset({"amount_differs", "unknown_status", "sparse"})
 CANCELS = frozenset({"partial_cancel_refused", "async_cancel"})
 """How a cancel ends: at most one holds."""
 TOKEN_EXPIRED = frozenset({"token_expired"})
-NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang"})
+NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang", "lost_request"})
 """Given to pay, these change the payment's next look-up or cancel."""
 WEBHOOK_MODES: Mapping[str, str] = MappingProxyType(
     {"duplicate_webhook": "duplicate", "reordered_webhooks": "reorder", "lost_webhook": "lose"}

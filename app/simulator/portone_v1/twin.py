@@ -20,14 +20,16 @@ from app.simulator.portone_v1.attempt import Attempt
 from app.simulator.portone_v1.book import Book, Sale
 from app.simulator.portone_v1.browser import SCRIPT_PATH, BrowserSide
 from app.simulator.portone_v1.buyer import Buyer
+from app.simulator.portone_v1.cancels import from_console
 from app.simulator.portone_v1.notices import Notices
 from app.simulator.portone_v1.prepares import in_minor
 from app.simulator.portone_v1.results import brief
 from app.simulator.portone_v1.scenarios import CALLS, RULES
 from app.simulator.portone_v1.wire import envelope
+from app.simulator.refunds import refuse_chargeback
 from app.simulator.scenarios import Plan, Rule
 from app.simulator.timers import Timers
-from app.simulator.twin import JournalRow
+from app.simulator.twin import JournalRow, Refunded, UnknownReferenceError
 from app.simulator.web import RawPath, nobody_there
 from app.simulator.webhooks import WebhookSender
 
@@ -77,10 +79,21 @@ class PortOneV1Twin:
         """The buyer of this merchant_uid: `{imp_uid, merchant_uid}`, and `error_code`, `error_msg` of a failure."""
         return brief(self._buyer.pay_reference(reference, scenario))
 
-    def console_cancel(self, reference: str, amount_minor: int | None) -> None:
-        """Somebody cancels in the console, this much or all that is left. Raises RefusedError."""
+    def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
+        """Somebody cancels in the console, wholly or in part, with a webhook. Only API cancels may be asynchronous."""
         self._timers.run_due()
-        self._buyer.console_cancel(reference, amount_minor)
+        sale = self._book.sale(reference)
+        if sale is None:
+            raise UnknownReferenceError(f"merchant_uid {reference!r} was neither prepared nor opened by the SDK")
+        refuse_chargeback(self.name, kind)
+        attempt = from_console(self._book, sale.success, amount)
+        return {
+            "gateway": self.name,
+            "reference": reference,
+            "gateway_ref": attempt.imp_uid,
+            "amount": attempt.cancellations[-1].amount,
+            "refunded": attempt.refunded,
+        }
 
     def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
         """How webhooks go out from now on, and the console's address when `url` is given."""

@@ -133,8 +133,12 @@ class PortOneV2Api:
                 kept.answer = response
             return response
 
+        def forget() -> None:
+            if kept is not None:
+                self._keys.forget(kept)
+
         try:
-            return await self._front.answer(request, row, call=call, references=references, work=do)
+            return await self._front.answer(request, row, call=call, references=references, work=do, forget=forget)
         finally:
             if kept is not None:
                 self._keys.end(kept)

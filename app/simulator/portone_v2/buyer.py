@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.simulator.portone_v2.book import Book, Payment
-from app.simulator.portone_v2.cancels import from_console
+from app.simulator.portone_v2.cancels import past_the_shop
 from app.simulator.portone_v2.confirms import REFUSED_CODE, REFUSED_MESSAGE
 from app.simulator.portone_v2.scenarios import (
     CANCEL,
@@ -143,10 +143,8 @@ class Buyer:
             transaction.has_old_webhooks = True
 
     def _cancel_in_console(self, payment: Payment) -> dict[str, Any]:
-        paid = payment.success
-        if paid is None or paid.status is Status.CANCELLED:
-            raise RefusedError("there is nothing to cancel: the payment is not paid, or cancelled already")
-        return from_console(self._book, paid)
+        transaction = past_the_shop(self._book, payment.success)
+        return {"paymentId": payment.id, "txId": transaction.id}
 
     def _scenario(self, payment_id: str, scenario: str | None) -> str:
         return scenario or self._plan.take(PAY, [payment_id], RULES) or "paid"

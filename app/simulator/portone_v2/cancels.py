@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from app.simulator.portone_v2.book import Book
 from app.simulator.portone_v2.names import BANKS
 from app.simulator.portone_v2.transaction import Cancellation, Status, Transaction, vat_within
 from app.simulator.portone_v2.wire import Fields, Refusal, invalid, refused_by_pg
+from app.simulator.refunds import CHARGEBACK, CONSOLE, NOTHING_LEFT, part
+from app.simulator.twin import RefusedError
 
+REASONS = {CONSOLE: "관리자 콘솔에서 취소", CHARGEBACK: "차지백"}
+"""The `reason` of a cancel that nobody asked for through the API ([I])."""
 ASYNC_S = 300
 """How long an asynchronous cancel takes."""
 
@@ -152,7 +155,15 @@ def _give_back(
         book.notices.tell(transaction, event, cancellation, trigger)
 
 
-def from_console(book: Book, transaction: Transaction) -> dict[str, Any]:
-    """Somebody at the shop cancels everything that is left, in PortOne's console."""
-    cancel(book, transaction, Wanted("관리자 콘솔에서 취소", trigger="CONSOLE"))
-    return {"paymentId": transaction.order.payment_id, "txId": transaction.id}
+def past_the_shop(book: Book, paid: Transaction | None, wanted: int | None = None, kind: str = CONSOLE) -> Transaction:
+    """Somebody at the shop cancels in PortOne's console, or the buyer's bank takes the money back; the webhooks are alike.
+
+    What is taxed goes first ([I]). Raises RefusedError when it cannot be.
+    """
+    if paid is None:
+        raise RefusedError(NOTHING_LEFT)
+    left = Left.of(paid)
+    amount = part(wanted, left.total)
+    tax_free = max(0, amount - (left.total - left.tax_free))
+    cancel(book, paid, Wanted(REASONS[kind], amount, tax_free, trigger=kind.upper()))
+    return paid

@@ -68,7 +68,12 @@ class Keys:
     def end(self, kept: Kept) -> None:
         """The request is over. Without an answer nothing was done, and the key is free again."""
         kept.is_running = False
-        if kept.answer is None and self._kept.get(kept.key) is kept:
+        if kept.answer is None:
+            self.forget(kept)
+
+    def forget(self, kept: Kept) -> None:
+        """The request never arrived: its key is free at once."""
+        if self._kept.get(kept.key) is kept:
             del self._kept[kept.key]
 
     def _known(self, key: str) -> Kept | None:

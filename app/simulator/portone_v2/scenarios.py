@@ -54,6 +54,7 @@ RULES: Mapping[str, Rule] = MappingProxyType(
             "The work is done, the body of the answer is not JSON (text and HTML in turn).", API_CALLS, _PAY
         ),
         "accept_then_hang": Rule("The work is done, the answer never comes.", _MONEY, _EVERY),
+        "lost_request": Rule("The request is lost on its way: nothing is done, no answer comes.", _MONEY, _EVERY),
     }
 )
 
@@ -61,7 +62,7 @@ VIEWS = frozenset({"amount_differs", "unknown_status", "sparse", "wrong_store"})
 """What look-ups show: several may hold at once."""
 CANCELS = frozenset({"partial_cancel_refused", "async_cancel", "cancel_failed"})
 """How a cancel ends: at most one holds."""
-NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang"})
+NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang", "lost_request"})
 """Given to pay, these change the payment's next look-up, confirm or cancel."""
 WEBHOOK_MODES: Mapping[str, str] = MappingProxyType(
     {"duplicate_webhook": "duplicate", "reordered_webhooks": "reorder", "lost_webhook": "lose"}

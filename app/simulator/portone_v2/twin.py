@@ -20,13 +20,14 @@ from app.simulator.portone_v2.api import PortOneV2Api
 from app.simulator.portone_v2.book import Book
 from app.simulator.portone_v2.browser import SCRIPT_PATH, BrowserSide
 from app.simulator.portone_v2.buyer import Buyer
+from app.simulator.portone_v2.cancels import past_the_shop
 from app.simulator.portone_v2.idempotency import Keys
 from app.simulator.portone_v2.notices import RETRIES_S, Notices
 from app.simulator.portone_v2.scenarios import CALLS, RULES
 from app.simulator.portone_v2.transaction import Transaction
 from app.simulator.scenarios import Plan, Rule
 from app.simulator.timers import Timers
-from app.simulator.twin import JournalRow
+from app.simulator.twin import JournalRow, Refunded, UnknownReferenceError
 from app.simulator.web import RawPath, nobody_there
 from app.simulator.webhooks import WebhookSender
 
@@ -73,6 +74,24 @@ class PortOneV2Twin:
     def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
         """The buyer of this paymentId: what `PortOne.requestPayment` would resolve to."""
         return self._buyer.pay_reference(reference, scenario)
+
+    def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
+        """Somebody cancels in the console, or the buyer's bank takes money back; with a webhook, and done at once.
+
+        A chargeback is a cancellation with the trigger CHARGEBACK; the webhooks of disputes are not imitated.
+        """
+        self._timers.run_due()
+        payment = self._book.payment(reference)
+        if payment is None:
+            raise UnknownReferenceError(f"paymentId {reference!r} was neither pre-registered nor opened by the SDK")
+        transaction = past_the_shop(self._book, payment.success, amount, kind)
+        return {
+            "gateway": self.name,
+            "reference": reference,
+            "gateway_ref": transaction.id,
+            "amount": transaction.cancellations[-1].total,
+            "refunded": transaction.refunded,
+        }
 
     def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
         """How webhooks go out from now on, and the console's address when `url` is given."""

@@ -76,6 +76,16 @@ class Book:
         payment.status = status
         self.callbacks.tell(payment, payment.status)
 
+    def give_back(self, payment: Payment) -> None:
+        """Give back the whole of a confirmed payment, and tell the shop. It is CANCELED then.
+
+        [I], all of it: the vendor documents neither a refund nor a status for one, and CANCELED is the sibling's word.
+        """
+        payment.status = Status.CANCELED
+        payment.refunded = payment.held
+        payment.cancels += 1
+        self.callbacks.tell_refund(payment)
+
     def approve_late(self, payment: Payment) -> None:
         """A failure that turns into a payment 5 s later, with a callback then."""
         payment.approves_at_s = self.clock.elapsed_s() + self.clock.interval(LATE_APPROVAL_S)

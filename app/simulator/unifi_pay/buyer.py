@@ -16,8 +16,6 @@ LATER_S = 1
 """When the second callback of a payment comes."""
 PAID = "PAID"
 """What the sibling product's v2 calls back before CONFIRMED."""
-REFUNDED, REFUND = "REFUNDED", "REFUND"
-"""Status and type of a refund notice ([I]: it is promised, its words are not documented)."""
 
 _NOT_PAID = {
     "declined": Status.FAILED,
@@ -96,7 +94,7 @@ class Buyer:
         if scenario == "contradiction":
             tell(payment, Status.FAILED, after_s=SOON_S)
         elif scenario == "refunded_notice":
-            tell(payment, REFUNDED, kind=REFUND, after_s=LATER_S)
+            self._book.callbacks.tell_refund(payment, after_s=LATER_S)
 
 
 def _back(payment: Payment, status: str | None) -> str:

@@ -20,6 +20,10 @@ RETRIES_S = (3, 30, 10 * 60, 3600, 3 * 3600)
 """Waits before each repeat, which follows on 5xx or no answer only."""
 
 
+REFUNDED, REFUND = "REFUNDED", "REFUND"
+"""Status and type of a refund notice ([I]: it is promised, its words are not documented)."""
+
+
 class Callbacks:
     """Tells the shop. `tell` only queues, so it may be called from the middle of any work."""
 
@@ -53,6 +57,10 @@ class Callbacks:
 
         webhook = Webhook(self._ids.make(), payment.reference, url, body, headers, _is_broken)
         self._sender.send(webhook, payment.callback_mode, after_s=after_s)
+
+    def tell_refund(self, payment: Payment, *, after_s: float = 0.0) -> None:
+        """Send the notice that the money went back, whether it did or not."""
+        self.tell(payment, REFUNDED, kind=REFUND, after_s=after_s)
 
 
 def _is_broken(status: int) -> bool:

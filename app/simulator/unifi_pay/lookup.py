@@ -18,10 +18,10 @@ ANOTHERS_ORDER = "orderofanother1"
 def look_up_object(payment: Payment, views: Collection[str]) -> dict[str, Any]:
     """All fields; amounts as the vendor writes them: the ordered one as text, the others as exact numbers.
 
-    Nothing is paid and nothing discounted until the payment is confirmed ([I]).
+    Nothing is paid and nothing discounted until the payment is confirmed; a refund does not change what was paid ([I]).
     """
     amount = payment.different_amount() if "amount_differs" in views else payment.held
-    is_paid = payment.status is Status.CONFIRMED
+    is_paid = payment.captures > 0
     discount = payment.discount if is_paid else 0
     paid = amount - discount if is_paid else 0
     if "bad_sum" in views and paid:

@@ -39,6 +39,8 @@ class Payment:
     discount: int = 0
     """What the buyer did not have to pay of it."""
     captures: int = 0
+    cancels: int = 0
+    refunded: int = 0
     approves_at_s: float | None = None
     """When a failure turns into a payment after all, in elapsed seconds."""
     views: set[str] = field(default_factory=set)
@@ -55,6 +57,11 @@ class Payment:
     def is_open(self) -> bool:
         """True while the buyer can still pay; who left may come back."""
         return self.status in (Status.CREATED, Status.PAYMENT_REQUESTED)
+
+    @property
+    def cancellable(self) -> int:
+        """The cents that can be given back: everything, once."""
+        return self.held if self.status is Status.CONFIRMED else 0
 
     def different_amount(self) -> int:
         """An amount that is not the ordered one: lower where something remains."""

@@ -50,6 +50,9 @@ RULES: Mapping[str, Rule] = MappingProxyType(
         "accept_then_hang": Rule(
             "The work is done (the payment is created), the answer never comes.", frozenset({CREATE}), _EVERY
         ),
+        "lost_request": Rule(
+            "The request is lost on its way: nothing is done, no answer comes.", frozenset({CREATE}), _EVERY
+        ),
     }
 )
 
@@ -57,7 +60,7 @@ VIEWS = frozenset(
     {"amount_differs", "bad_sum", "wrong_store", "wrong_order", "unknown_status", "internal_status", "sparse"}
 )
 """What look-ups show: several may hold at once."""
-NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang"})
+NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang", "lost_request"})
 """Given to pay, these change the payment's next look-up: no other call follows here."""
 CALLBACK_MODES: Mapping[str, str] = MappingProxyType(
     {"duplicate_webhook": "duplicate", "reordered_webhooks": "reorder", "lost_webhook": "lose"}

@@ -14,8 +14,9 @@ from app.simulator.clock import SimClock
 from app.simulator.holds import Delays, Holds
 from app.simulator.ids import Ids
 from app.simulator.opaque import Opaque
+from app.simulator.refunds import refuse_chargeback, whole
 from app.simulator.scenarios import Plan, Rule
-from app.simulator.twin import JournalRow
+from app.simulator.twin import JournalRow, Refunded, UnknownReferenceError
 from app.simulator.unifi_pay.access import Access
 from app.simulator.unifi_pay.account import UnifiPayAccount
 from app.simulator.unifi_pay.api import UnifiPayApi
@@ -72,6 +73,24 @@ class UnifiPayTwin:
         self._buyer.pay(payment, scenario)
         return {"transactionId": payment.id}
 
+    def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
+        """The vendor gives back the newest confirmed payment of this orderId, whole ([I]; see `Book.give_back`)."""
+        self._book.run_due()
+        payments = self._book.by_reference(reference)
+        if not payments:
+            raise UnknownReferenceError(f"no payment was created for orderId {reference!r}")
+        refuse_chargeback(self.name, kind)
+        payment = max(payments, key=lambda each: (each.cancellable > 0, each.created_at))
+        given = whole(self.name, amount, payment.cancellable)
+        self._book.give_back(payment)
+        return {
+            "gateway": self.name,
+            "reference": reference,
+            "gateway_ref": payment.id,
+            "amount": given,
+            "refunded": payment.refunded,
+        }
+
     def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:  # noqa: ARG002 - every twin's signature
         """How callbacks go out from now on. Each payment names its own address, so `url` has nothing to do."""
         self._sender.set_mode(mode)
@@ -106,9 +125,9 @@ def _journal_row(payment: Payment) -> JournalRow:
         "amount": payment.held,
         "currency": CURRENCY,
         "status": payment.status.value,
-        "refunded": 0,
+        "refunded": payment.refunded,
         "captures": payment.captures,
-        "cancels": 0,
+        "cancels": payment.cancels,
         "confirms": 0,
     }
 
