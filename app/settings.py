@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.currencies import EXPONENT
 from app.domain.routing import RoutingRule, read_rule
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused in live mode, see `refuse_unsafe_live`
@@ -48,6 +49,12 @@ def _origin(value: str) -> str:
     return url
 
 
+def _currency(value: str) -> str:
+    if value not in EXPONENT:
+        raise ValueError("expected an ISO 4217 currency in capitals, such as KRW")
+    return value
+
+
 Letter = Annotated[str, Field(pattern=r"^[a-z]$")]
 Names = Annotated[list[str], BeforeValidator(_split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
@@ -55,6 +62,7 @@ Rules = Annotated[list[RoutingRule], BeforeValidator(_rules)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(_split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
 Origin = Annotated[str, AfterValidator(_origin)]
+Currency = Annotated[str, AfterValidator(_currency)]
 
 
 class Point3Settings(BaseModel):
@@ -95,6 +103,8 @@ class PortOneV1Settings(BaseModel):
     """Whose rules an order must keep: Paymentwall wants a name of two words, an e-mail, and confirms cancels later."""
     most_usd: Annotated[int, Field(gt=0, le=1_000_000)] = 500
     """Paymentwall's limit of one payment in whole dollars; they raise it on request."""
+    settlement_currency: Currency | None = None
+    """What Paymentwall pays the shop in. A sale in another currency goes back whole or not at all. Empty: not known."""
     tier: str | None = None
     """The `Tier` header of agency accounts."""
     label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
@@ -119,6 +129,8 @@ class PortOneV2Settings(BaseModel):
     """How to pay where an order names no `method`."""
     approval: Literal["automatic", "manual"] = "automatic"
     """As the channel is set in PortOne's console: with `manual`, money moves only when our server confirms."""
+    settlement_currency: Currency | None = None
+    """What Paymentwall pays the shop in, behind such a channel. A sale in another currency goes back whole or not at all."""
     label: Annotated[str | None, Field(min_length=1, max_length=40)] = None
     """What buyers read where they may change to this way to pay. Empty: the gateway's own name."""
     timeout_s: Annotated[float, Field(gt=0, le=120)] = 60.0

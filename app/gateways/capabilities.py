@@ -16,6 +16,7 @@ _COLUMNS = {
     "refund later": Capability.ASYNC_REFUND,
     "webhooks": Capability.WEBHOOKS,
     "virtual accounts": Capability.VIRTUAL_ACCOUNTS,
+    "close unpaid": Capability.VOID,
     "saved cards": Capability.SAVED_CARDS,
     "delivery": Capability.DELIVERY,
     "settlement": Capability.SETTLEMENT,

@@ -36,7 +36,9 @@ class Capability(Flag):
     WEBHOOKS = auto()
     SAVED_CARDS = auto()
     VIRTUAL_ACCOUNTS = auto()
-    """Buyers may pay by a transfer to an account of their own; the gateway also satisfies `Voiding`."""
+    """Buyers may pay by a transfer to an account of their own."""
+    VOID = auto()
+    """What stands open there without money can be closed; the gateway also satisfies `Voiding`."""
     DELIVERY = auto()
     SETTLEMENT = auto()
     SECRET_ROTATION = auto()
@@ -161,6 +163,29 @@ class DepositAccount:
     expires_at: datetime | None = None
 
 
+class CancelState(StrEnum):
+    """How far a refund is that a gateway lists."""
+
+    GOING = "going"
+    """Accepted, and not done yet."""
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """One refund as a gateway lists it, whoever asked for it: we, somebody in its console, or a bank."""
+
+    amount: Money
+    state: CancelState
+    ref: str | None = None
+    """The gateway's own name of it."""
+    reason: str | None = field(default=None, repr=False)
+    tax: "Tax | None" = None
+    """Its tax parts, where the gateway tells them."""
+    is_chargeback: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
     """A look-up's answer. A field that the gateway did not tell is None and never assumed to match."""
@@ -171,6 +196,11 @@ class Held:
     amount: Money | None = None
     """What was ordered there, before discounts that the gateway pays for and before refunds."""
     refunded: Money | None = None
+    """All that went back so far; None where it is not told, and where nothing did."""
+    cancels: tuple[Cancel, ...] = ()
+    """The single refunds, oldest first, where the gateway lists them."""
+    is_deposit: bool = False
+    """Known to be paid by a transfer to an account: it goes back only to an account that somebody names."""
     is_live: bool | None = None
     is_own_store: bool | None = None
     doubt: str | None = None
@@ -247,9 +277,65 @@ class RefundRequest:
     account: RefundAccount | None = field(default=None, repr=False)
 
 
+class Refusal(StrEnum):
+    """Why a gateway does not give money back, as codes of our own: each is a problem of the API too."""
+
+    ALREADY_REFUNDED = "already_refunded"
+    BALANCE_CHANGED = "refundable_mismatch"
+    """What is left there is not what we expected: somebody else gave something back."""
+    EXCEEDS_BALANCE = "refund_exceeds_balance"
+    TAX_MISMATCH = "refund_tax_mismatch"
+    """The tax parts do not fit the amount, or what is left of them."""
+    NOT_CAPTURED = "payment_not_refundable"
+    UNKNOWN_PAYMENT = "payment_unknown_at_gateway"
+    PART_REFUSED = "partial_refund_not_supported"
+    OTHER_CURRENCY = "refund_currency_mismatch"
+    """A part, where the gateway settles in another currency than the order's."""
+    FIRST_OF_SAVED_CARD = "first_payment_of_saved_card"
+    INVALID = "refund_invalid"
+    """The gateway calls the request itself wrong."""
+    DECLINED = "refund_declined"
+    """The payment company or the bank said no, or the gateway did not say why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sale:
+    """A captured charge, as far as giving it back depends on it."""
+
+    amount: Money
+    captured_at: datetime
+    is_deposit: bool = False
+    is_first_of_saved_card: bool = False
+    """The payment with which a means of payment was saved."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundTerms:
+    """What a gateway's rules say of giving a sale back, before anybody asks. A code where something is not possible."""
+
+    whole: str | None = None
+    """Why the whole cannot go back; None when it can."""
+    part: str | None = None
+    """Why a part cannot; None when it can."""
+    needs_account: bool = False
+    """Only to an account that the shop names (`RefundAccount`)."""
+    done_after_s: float | None = 0.0
+    """When an accepted refund is done at the latest; 0: at once; None: later, and nobody says when."""
+    again_after_s: float | None = 0.0
+    """When a refund whose answer was lost, and that no look-up shows, may be asked again without being done twice.
+
+    None: never by itself, a person decides.
+    """
+    notes: tuple[str, ...] = ()
+    """Codes of what a person should know, such as `fee_from_tomorrow`."""
+
+
 @dataclass(frozen=True, slots=True)
 class RefundAnswer:
-    """The gateway's explicit answer to a refund: done, accepted for later (`is_done` False), or refused."""
+    """The gateway's explicit answer to a refund: done, accepted for later (`is_done` False), or refused.
+
+    A refusal's `failure.code` is one of `Refusal`.
+    """
 
     is_done: bool
     failure: Failure | None
@@ -338,22 +424,32 @@ class Confirming(Protocol):
 
 
 @runtime_checkable
-class Refunding(Protocol):
+class Refunding(Gateway, Protocol):
     """A gateway with `Capability.REFUND`."""
 
-    async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Give money back. After a lost answer, look up first. Raises as `start` does.
+    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
+        """What this gateway's rules say of giving this sale back. Pure."""
 
-        Raises InvalidRequest for what the gateway cannot give back so: a part, or a deposit without an account.
+    def check_refund(self, request: RefundRequest) -> None:
+        """Refuse before any call what `refund` would refuse locally. Raises InvalidRequest that names the field."""
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Give money back. After a lost answer, look up first; see `RefundTerms.again_after_s`. Raises as `start` does.
+
+        Raises InvalidRequest for what the gateway cannot give back so: a part, or an account that it does not know.
         """
 
 
 @runtime_checkable
-class Voiding(Protocol):
-    """A gateway with `Capability.VIRTUAL_ACCOUNTS`."""
+class Voiding(Gateway, Protocol):
+    """A gateway with `Capability.VOID`."""
 
     async def void(self, question: Question) -> Failure | None:
-        """Close the account that waits for a deposit, so that no money comes any more. Safe to repeat. Raises as `start` does."""
+        """Close what stands open there without money: an account that waits for a deposit, a finished widget that was not
+        confirmed. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
+
+        Raises as `start` does.
+        """
 
 
 @runtime_checkable

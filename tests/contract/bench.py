@@ -23,6 +23,8 @@ from app.gateways.port import (
     Question,
     Refunding,
     RefundRequest,
+    Sale,
+    Voiding,
 )
 from app.simulator.server import Simulator
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer
@@ -64,6 +66,8 @@ class Bench:
 
     unconfirmed: ClassVar[Holding] = Holding.AUTHORIZED
     """What a look-up shows between the buyer's part and our confirm; OPEN where it does not say that the buyer is done."""
+    left_open: ClassVar[str | None] = None
+    """The scenario that leaves something open that `void` closes; None: what a buyer leaves who finished, before confirm."""
     unknown_payment: ClassVar[object] = {}
     """The body of a 404 that says: there is no such payment."""
 
@@ -178,6 +182,11 @@ def refund_of(charge: ChargeRequest, ref: str, minor: int | None = None, left: i
     return RefundRequest(f"refund-{next(_refunds)}", charge.reference, ref, amount, refundable, "rejected")
 
 
+def sale_of(charge: ChargeRequest) -> Sale:
+    """The charge as one that was captured just now, by a card that is not saved."""
+    return Sale(charge.amount, utc_now())
+
+
 def confirming(gateway: Gateway) -> Confirming:
     """The gateway as one that confirms; skips where it does not."""
     if not isinstance(gateway, Confirming):
@@ -189,6 +198,13 @@ def refunding(gateway: Gateway) -> Refunding:
     """The gateway as one that refunds; skips where it does not."""
     if not isinstance(gateway, Refunding):
         pytest.skip(f"{gateway.name} cannot REFUND")
+    return gateway
+
+
+def voiding(gateway: Gateway) -> Voiding:
+    """The gateway as one that closes what is open; skips where it does not."""
+    if not isinstance(gateway, Voiding):
+        pytest.skip(f"{gateway.name} cannot VOID")
     return gateway
 
 

@@ -5,13 +5,25 @@ skips only on a capability that the gateway does not have.
 """
 
 import json
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Announcing, Capability, ChargeRequest, Confirming, Gateway, Holding, Refunding, Voiding
+from app.gateways.port import (
+    Announcing,
+    CancelState,
+    Capability,
+    ChargeRequest,
+    Confirming,
+    Gateway,
+    Holding,
+    Refunding,
+    Refusal,
+    Voiding,
+)
 from app.payments.charges import encode_action
 from tests.contract.bench import (
     DEADLINE_S,
@@ -23,6 +35,8 @@ from tests.contract.bench import (
     question,
     refund_of,
     refunding,
+    sale_of,
+    voiding,
 )
 from tests.contract.fault_contract import FaultContract
 from tests.contract.hands import Hands
@@ -37,7 +51,7 @@ class GatewayContract(FaultContract):
         assert gateway.name == self.name
         assert isinstance(gateway, Confirming) == (Capability.CONFIRM in gateway.capabilities)
         assert isinstance(gateway, Refunding) == (Capability.REFUND in gateway.capabilities)
-        assert isinstance(gateway, Voiding) == (Capability.VIRTUAL_ACCOUNTS in gateway.capabilities)
+        assert isinstance(gateway, Voiding) == (Capability.VOID in gateway.capabilities)
         assert isinstance(gateway, Announcing) == (Capability.WEBHOOKS in gateway.capabilities)
         assert gateway.title
         assert gateway.is_available
@@ -248,6 +262,31 @@ class GatewayContract(FaultContract):
 
     # -- refund
 
+    async def test_what_it_says_of_a_refund_before_is_what_it_can_do(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        sale = sale_of(charge)
+        terms = refunding(gateway).refund_terms(sale, sale.captured_at)
+        assert terms.whole is None
+        assert not terms.needs_account
+        assert (terms.part is None) == (Capability.PARTIAL_REFUND in gateway.capabilities)
+        assert (terms.done_after_s != 0) == (Capability.ASYNC_REFUND in gateway.capabilities)
+        assert await hands.calls() == []
+
+    async def test_a_refund_that_it_cannot_ask_for_is_refused_by_its_field_before_any_call(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        refunding(gateway).check_refund(refund_of(charge, "sig/1+=="))
+        for nothing in (0, -1):
+            wrong = refund_of(charge, "sig/1+==", nothing)
+            with pytest.raises(InvalidRequest) as refused:
+                refunding(gateway).check_refund(wrong)
+            with pytest.raises(InvalidRequest) as refused_again:
+                await refunding(gateway).refund(wrong)
+            assert refused.value.errors == refused_again.value.errors
+            assert [field for field, _ in refused.value.errors] == ["amount"]
+        assert await hands.calls() == []
+
     async def test_a_refund_is_done_only_when_the_gateway_has_done_it(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
@@ -270,15 +309,18 @@ class GatewayContract(FaultContract):
     ) -> None:
         ref = await self.captured(gateway, hands, charge)
         await refunding(gateway).refund(refund_of(charge, ref))
-        assert (await refunding(gateway).refund(refund_of(charge, ref))).failure is not None
-        await hands.advance(self.refund_batch_s)
-        assert (await refunding(gateway).refund(refund_of(charge, ref))).failure is not None
+        for pause_s in (0, self.refund_batch_s):
+            await hands.advance(pause_s)
+            again = await refunding(gateway).refund(refund_of(charge, ref))
+            assert again.failure is not None
+            assert again.failure.code in set(Refusal)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
 
     async def test_refunding_what_nobody_knows_is_an_explicit_no(self, gateway: Gateway, charge: ChargeRequest) -> None:
         answer = await refunding(gateway).refund(refund_of(charge, "never/heard+of=="))
         assert answer.failure is not None
+        assert answer.failure.code in set(Refusal)
         assert not answer.is_done
 
     async def test_a_lost_answer_to_a_refund_is_found_by_the_look_up(
@@ -305,6 +347,91 @@ class GatewayContract(FaultContract):
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
 
+    async def test_a_refund_whose_answer_was_lost_and_that_is_asked_again_gives_nothing_back_twice(
+        self, make: Make, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        """Asked again as soon as the terms allow it, and the look-up shows it once."""
+        patient, impatient = make(), refunding(make(deadline_s=IMPATIENT_S))
+        sale = sale_of(charge)
+        pause_s = impatient.refund_terms(sale, sale.captured_at).again_after_s
+        if pause_s is None:
+            pytest.skip(f"{patient.name} is never asked again by itself")
+        ref = await self.captured(patient, hands, charge)
+        asked = refund_of(charge, ref)
+        await hands.plan("accept_then_hang", call="cancel")
+        with pytest.raises(GatewayTimeout):
+            await impatient.refund(asked)
+        await hands.advance(pause_s)
+        with suppress(GatewayTimeout):  # the first may still be running there
+            await impatient.refund(asked)
+        truth = await hands.truth(charge.reference)
+        assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
+        assert_shows(await patient.look_up(question(charge, ref)), charge, Holding.CANCELED)
+
+    async def test_two_refunds_are_listed_one_by_one_and_oldest_first(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        if Capability.PARTIAL_REFUND not in gateway.capabilities:
+            pytest.skip(f"{gateway.name} gives back once, and whole")
+        ref = await self.captured(gateway, hands, charge)
+        assert (await gateway.look_up(question(charge, ref))).cancels == ()
+        left = charge.amount.minor
+        told: list[str | None] = []
+        for part in (6000, 4000):
+            answer = await refunding(gateway).refund(refund_of(charge, ref, part, left))
+            assert answer.failure is None
+            left -= part
+            told.append(answer.refund_ref)
+            await hands.advance(self.refund_batch_s or 1)
+        held = await gateway.look_up(question(charge, ref))
+        assert [(each.amount.minor, each.state) for each in held.cancels] == [
+            (6000, CancelState.DONE),
+            (4000, CancelState.DONE),
+        ]
+        assert all(each.amount.currency == charge.amount.currency for each in held.cancels)
+        assert all(each.reason == "rejected" for each in held.cancels)
+        refs = [each.ref for each in held.cancels]
+        assert len(set(refs) - {None}) == 2
+        if None not in told:
+            assert refs == told, "by these names the refunds that we asked for are known again"
+
+    async def test_what_went_back_is_told_and_nothing_before(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.captured(gateway, hands, charge)
+        assert (await gateway.look_up(question(charge, ref))).refunded is None
+        await refunding(gateway).refund(refund_of(charge, ref))
+        await hands.advance(self.refund_batch_s)
+        held = await gateway.look_up(question(charge, ref))
+        assert (held.holding, held.refunded) == (Holding.CANCELED, charge.amount)
+
+    # -- close what is open
+
+    async def test_what_stands_open_is_closed_and_closing_it_again_is_harmless(
+        self, gateway: Gateway, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        closing = voiding(gateway)
+        asked = question(charge, await self.finished(gateway, hands, charge, self.left_open))
+        for pause_s in (0, 0, self.refund_batch_s):
+            await hands.advance(pause_s)
+            assert await closing.void(asked) is None
+        assert (await gateway.look_up(asked)).holding is Holding.CANCELED
+        truth = await hands.truth(charge.reference)
+        assert (truth["captures"], truth["refunded"]) == (0, 0)
+
+    async def test_closing_what_nobody_knows_is_an_explicit_no(self, gateway: Gateway, charge: ChargeRequest) -> None:
+        assert await voiding(gateway).void(question(charge, "never/heard+of==")) is not None
+
+    async def test_a_lost_answer_to_closing_raises_and_it_may_be_closed_again(
+        self, make: Make, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        patient, impatient = make(), voiding(make(deadline_s=IMPATIENT_S))
+        asked = question(charge, await self.finished(patient, hands, charge, self.left_open))
+        await hands.plan("slow")
+        with pytest.raises(GatewayTimeout):
+            await impatient.void(asked)
+        assert await voiding(patient).void(asked) is None
+
     async def test_parts_are_given_back_one_by_one_and_only_from_the_balance_that_we_expect(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
@@ -318,7 +445,9 @@ class GatewayContract(FaultContract):
             return
         assert (await refunding(gateway).refund(refund_of(charge, ref, part, whole))).failure is None
         await hands.advance(self.refund_batch_s)
-        assert (await refunding(gateway).refund(refund_of(charge, ref, part, whole))).failure is not None
+        foreign = await refunding(gateway).refund(refund_of(charge, ref, part, whole))
+        assert foreign.failure is not None
+        assert foreign.failure.code in set(Refusal)
         assert (await refunding(gateway).refund(refund_of(charge, ref, part, whole - part))).failure is None
         await hands.advance(self.refund_batch_s)
         truth = await hands.truth(charge.reference)

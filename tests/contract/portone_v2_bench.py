@@ -63,6 +63,7 @@ class PortOneV2Bench(Bench):
     currency = "KRW"
     other_currency = "XCG"
     tells_channels = True
+    left_open = "virtual_account"
     unknown_payment = ABSENT
     approval: ClassVar[str] = "automatic"
 

@@ -1,15 +1,17 @@
 """Point3's confirm, cancel and settlement, and the secret that opens them all."""
 
+from dataclasses import replace
+
 import pytest
 
-from app.domain.errors import GatewayRefused, GatewayTimeout
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import ChargeRequest, ConfirmRequest, RefundRequest
-from tests.contract.bench import Make, perform, question
-from tests.contract.faulty_server import FaultyServer, answers
+from app.gateways.port import ChargeRequest, ConfirmRequest, Holding, RefundAccount, RefundRequest, Refusal
+from tests.contract.bench import Make, assert_shows, confirming, perform, question
+from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
-from tests.contract.point3_bench import Point3Bench, envelope
+from tests.contract.point3_bench import Point3Bench, envelope, row
 
 CONFIRM = ConfirmRequest("order1", "sig", Money(24_000, "KRW"))
 
@@ -31,7 +33,8 @@ class TestPoint3Money(Point3Bench):
         assert confirmed.failure.code == "declined"
         assert (confirmed.failure.raw_code, confirmed.failure.message) == (str(status), "한도 초과")
         refunded = await wired.refund(refund(1))
-        assert refunded.failure == confirmed.failure
+        means = Refusal.UNKNOWN_PAYMENT if status == 404 else Refusal.DECLINED
+        assert refunded.failure == replace(confirmed.failure, code=means)
         assert [sent.json for sent in wire.arrived if sent.target == "/purchase/confirm"] == [{"signature": "sig"}]
 
     async def test_a_no_without_an_envelope_is_still_a_no(self, wired: Point3, wire: FaultyServer) -> None:
@@ -82,6 +85,105 @@ class TestPoint3Money(Point3Bench):
         assert (answer.is_done, answer.failure) == (False, None)
         (sent,) = wire.arrived
         assert (sent.method, sent.target, sent.body) == ("POST", "/api/payments/sig/cancel", b"")
+
+    @pytest.mark.parametrize(
+        ("changes", "field"),
+        [
+            ({"amount": Money(23_999, "KRW")}, "amount"),
+            ({"refundable": Money(12_000, "KRW")}, "amount"),
+            ({"amount": Money(0, "KRW"), "refundable": Money(0, "KRW")}, "amount"),
+            ({"account": RefundAccount("04", "110-2", "김민지")}, "refund_account"),
+        ],
+    )
+    async def test_a_cancel_that_would_do_something_else_than_asked_is_refused_before_any_call(
+        self, wired: Point3, wire: FaultyServer, changes: dict[str, object], field: str
+    ) -> None:
+        """Point3's cancel has no field for an amount, nor for an account: it would give everything back, the way it came."""
+        wrong = replace(refund(24_000), **changes)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest) as refused:
+            wired.check_refund(wrong)
+        with pytest.raises(InvalidRequest):
+            await wired.refund(wrong)
+        assert [name for name, _ in refused.value.errors] == [field]
+        assert wire.arrived == []
+
+    # -- closing what was not confirmed
+
+    async def test_closing_is_a_cancel_of_the_signature(
+        self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        wire.behave = answers(200, envelope({}))
+        assert await wired.void(question(charge, "sig/1+==")) is None
+        (sent,) = wire.arrived
+        assert (sent.method, sent.target, sent.body) == ("POST", "/api/payments/sig%2F1%2B%3D%3D/cancel", b"")
+
+    async def test_without_a_signature_there_is_nothing_to_close(
+        self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        assert await wired.void(question(charge)) is None
+        assert wire.arrived == []
+
+    @pytest.mark.parametrize(
+        ("status", "is_closed"),
+        [
+            ("CANCEL_REQUESTED", True),
+            ("CANCELLED", True),
+            ("FAILED", True),
+            ("WIDGET_DONE", False),
+            ("CONFIRMED", False),
+            ("TOKEN_ISSUED", False),
+            ("SOMETHING_NEW", False),
+            (None, False),
+        ],
+    )
+    async def test_a_no_to_closing_is_one_unless_it_is_closed_already(
+        self, wired: Point3, wire: FaultyServer, charge: ChargeRequest, status: str | None, is_closed: bool
+    ) -> None:
+        refused = answers(400, {"statusCode": 400, "message": "이미 처리된 요청입니다"})
+        wire.behave = in_turn(refused, answers(200, envelope(row(charge, status=status))))
+        failure = await wired.void(question(charge, "sig/1+=="))
+        if is_closed:
+            assert failure is None
+            return
+        assert failure is not None
+        assert (failure.code, failure.raw_code) == ("declined", "400")
+
+    @pytest.mark.parametrize(
+        ("status", "raised"),
+        [
+            (401, GatewayRefused),
+            (403, GatewayRefused),
+            (409, GatewayTimeout),
+            (429, GatewayUnavailable),
+            (500, GatewayTimeout),
+            (201, GatewayTimeout),
+        ],
+    )
+    async def test_an_answer_that_does_not_say_whether_it_is_closed(
+        self, wired: Point3, wire: FaultyServer, charge: ChargeRequest, status: int, raised: type[Exception]
+    ) -> None:
+        wire.behave = answers(status, b"")
+        with pytest.raises(raised):
+            await wired.void(question(charge, "sig/1+=="))
+        assert len(wire.arrived) == 1
+
+    async def test_closing_what_we_confirmed_gives_the_money_back(
+        self, point3: Point3, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        """Point3 has one cancel for both: whoever closes must know that we did not confirm."""
+        ref = await self.captured(point3, hands, charge)
+        assert await point3.void(question(charge, ref)) is None
+        await hands.advance(self.refund_batch_s)
+        assert (await hands.truth(charge.reference))["refunded"] == charge.amount.minor
+
+    async def test_what_was_closed_cannot_be_confirmed_any_more(
+        self, point3: Point3, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(point3, hands, charge)
+        assert await point3.void(question(charge, ref)) is None
+        assert_shows(await point3.look_up(question(charge, ref)), charge, Holding.CANCELING)
+        assert (await confirming(point3).confirm(self.confirmation(charge, ref))).failure is not None
+        assert (await hands.truth(charge.reference))["captures"] == 0
 
     async def test_nothing_of_the_buyer_or_the_signature_is_evidence(
         self, point3: Point3, hands: Hands, charge: ChargeRequest

@@ -4,11 +4,22 @@ from dataclasses import replace
 
 import pytest
 
+from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Gateway, Holding, RefundAccount, RefundRequest, Tax
+from app.gateways.port import (
+    Capability,
+    ChargeRequest,
+    Gateway,
+    Holding,
+    RefundAccount,
+    RefundRequest,
+    RefundTerms,
+    Refusal,
+    Tax,
+)
 from app.gateways.portone_v1.adapter import PortOneV1
-from tests.contract.bench import Make, assert_shows, question, refund_of, refunding
+from tests.contract.bench import IMPATIENT_S, Make, assert_shows, question, refund_of, refunding, sale_of
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import PortOneV1Bench, envelope, no
@@ -73,13 +84,25 @@ class TestPortOneV1Money(PortOneV1Bench):
 
     @pytest.mark.parametrize(("phone", "told"), [("010-1", {"refund_tel": "010-1"}), (None, {})])
     async def test_the_money_of_a_deposit_goes_back_to_the_account_that_is_named(
-        self, wired: PortOneV1, wire: FaultyServer, phone: str | None, told: dict[str, str]
+        self, make: Make, wire: FaultyServer, phone: str | None, told: dict[str, str]
     ) -> None:
         wire.behave = answers(200, cancelled())
-        await wired.refund(replace(WHOLE, account=RefundAccount("04", "110-2", "김민지", phone)))
+        asked = replace(WHOLE, account=RefundAccount("04", "110-2", "김민지", phone))
+        await refunding(make(wire.url, pg="other")).refund(asked)
         sent = wire.arrived[0].json
         known = {"refund_bank": "04", "refund_account": "110-2", "refund_holder": "김민지"}
         assert {name: value for name, value in sent.items() if name.startswith("refund")} == known | told
+
+    async def test_paymentwall_has_no_deposits_so_an_account_is_refused_before_any_call(
+        self, wired: PortOneV1, wire: FaultyServer
+    ) -> None:
+        asked = replace(WHOLE, account=RefundAccount("04", "110-2", "김민지"))
+        with pytest.raises(InvalidRequest) as refused:
+            wired.check_refund(asked)
+        with pytest.raises(InvalidRequest):
+            await wired.refund(asked)
+        assert [field for field, _ in refused.value.errors] == ["refund_account"]
+        assert wire.arrived == []
 
     # -- yes
 
@@ -170,27 +193,41 @@ class TestPortOneV1Money(PortOneV1Bench):
     # -- no
 
     @pytest.mark.parametrize(
-        ("status", "body", "raw_code", "message"),
+        ("status", "body", "code", "raw_code", "message"),
         [
-            (200, no("취소할 결제건이 존재하지 않습니다."), "1", "취소할 결제건이 존재하지 않습니다."),
-            (200, no("PG사에서 거절", -1), "-1", "PG사에서 거절"),
-            (200, envelope(code=7), "7", None),
-            (400, no("파라미터 오류", -1), "-1", "파라미터 오류"),
-            (404, no("없음", -1), "-1", "없음"),
-            (400, b"Bad Request", "400", None),
-            (405, {}, "405", None),
-            (404, {"code": 0, "message": None}, "404", None),
-            (200, no("x" * 5000), "1", "x" * 300),
-            (200, envelope(code=1, message={"ko": "실패"}), "1", None),
+            (
+                200,
+                no("취소할 결제건이 존재하지 않습니다."),
+                Refusal.DECLINED,
+                "1",
+                "취소할 결제건이 존재하지 않습니다.",
+            ),
+            (200, no("PG사에서 거절", -1), Refusal.DECLINED, "-1", "PG사에서 거절"),
+            (200, envelope(code=7), Refusal.DECLINED, "7", None),
+            (400, no("파라미터 오류", -1), Refusal.INVALID, "-1", "파라미터 오류"),
+            (404, no("없음", -1), Refusal.UNKNOWN_PAYMENT, "-1", "없음"),
+            (400, b"Bad Request", Refusal.INVALID, "400", None),
+            (405, {}, Refusal.INVALID, "405", None),
+            (404, {"code": 0, "message": None}, Refusal.UNKNOWN_PAYMENT, "404", None),
+            (402, no("한도 초과", -1), Refusal.DECLINED, "-1", "한도 초과"),
+            (200, no("x" * 5000), Refusal.DECLINED, "1", "x" * 300),
+            (200, envelope(code=1, message={"ko": "실패"}), Refusal.DECLINED, "1", None),
         ],
     )
     async def test_an_explicit_no_is_a_value_in_its_own_words(
-        self, wired: PortOneV1, wire: FaultyServer, status: int, body: object, raw_code: str, message: str | None
+        self,
+        wired: PortOneV1,
+        wire: FaultyServer,
+        status: int,
+        body: object,
+        code: Refusal,
+        raw_code: str,
+        message: str | None,
     ) -> None:
         wire.behave = answers(status, body)
         answer = await wired.refund(WHOLE)
         assert answer.failure is not None
-        assert (answer.is_done, answer.failure.code) == (False, "declined")
+        assert (answer.is_done, answer.failure.code) == (False, code)
         assert (answer.failure.raw_code, answer.failure.message) == (raw_code, message)
         assert answer.evidence["cancel"] == "refused"
         assert len(wire.arrived) == 1
@@ -236,6 +273,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         assert Capability.ASYNC_REFUND not in portone.capabilities
         ref = await self.finished(portone, hands, charge)
         part = charge.amount.minor // 3
+        assert refunding(portone).refund_terms(sale_of(charge), utc_now()) == RefundTerms()
         for left, amount in ((24_000, part), (24_000 - part, 24_000 - part)):
             answer = await refunding(portone).refund(refund_of(charge, ref, amount, left))
             assert (answer.is_done, answer.failure) == (True, None)
@@ -245,6 +283,19 @@ class TestPortOneV1Money(PortOneV1Bench):
         assert held.refunded == charge.amount
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (24_000, 2)
+
+    async def test_a_refund_by_another_pg_that_is_asked_again_gives_nothing_back_twice(
+        self, make: Make, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        """The terms allow it at once, because the balance has changed: `checksum` does not fit any more."""
+        portone = make(pg="other")
+        asked = refund_of(charge, await self.finished(portone, hands, charge), 4000)
+        await hands.plan("accept_then_hang", call="cancel")
+        with pytest.raises(GatewayTimeout):
+            await refunding(make(pg="other", deadline_s=IMPATIENT_S)).refund(asked)
+        assert (await refunding(portone).refund(asked)).failure is not None
+        truth = await hands.truth(charge.reference)
+        assert (truth["refunded"], truth["cancels"]) == (4000, 1)
 
     async def test_paymentwalls_cancel_is_not_seen_before_it_is_done(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -274,6 +325,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         portone = make(pg="other")
         ref = await self.finished(portone, hands, charge, "virtual_account")
         await self.buyer_pays(hands, charge)
+        assert (await portone.look_up(question(charge, ref))).is_deposit
         asked = refund_of(charge, ref)
         assert (await refunding(portone).refund(asked)).failure is not None
         account = RefundAccount("04", "110-2", "김민지", "010-5555-7788")

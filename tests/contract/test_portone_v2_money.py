@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Holding, RefundAccount, Tax
+from app.gateways.port import CancelState, ChargeRequest, Holding, RefundAccount, Refusal, Tax
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
@@ -65,30 +65,62 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert 16 <= len(inside) <= 256
         assert set(inside) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
+    async def test_another_balance_is_another_call_and_with_the_same_one_it_is_the_same_to_the_byte(
+        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        """Under one key PortOne takes one request: with the first key it would refuse the one about the new balance."""
+        wire.behave = answers(200, cancellation(total=6000))
+        asked = refund_of(charge, TX, 6000, 24_000)
+        for left in (24_000, 24_000, 20_000):
+            await wired.refund(replace(asked, refundable=Money(left, "KRW")))
+        first, again, other = ((sent.headers["idempotency-key"], sent.body) for sent in wire.arrived)
+        assert first == again
+        assert (first[0] != other[0], first[1] != other[1]) == (True, True)
+
+    async def test_a_refund_goes_on_after_somebody_else_has_changed_the_balance(
+        self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
+    ) -> None:
+        ref = await self.finished(portone, hands, charge)
+        ours, theirs = refund_of(charge, ref, 6000, 24_000), refund_of(charge, ref, 4000, 24_000)
+        assert (await portone.refund(theirs)).is_done
+        refused = await portone.refund(ours)
+        assert refused.failure is not None
+        assert refused.failure.code == Refusal.BALANCE_CHANGED
+        assert (await portone.refund(replace(ours, refundable=Money(20_000, "KRW")))).is_done
+        truth = await hands.truth(charge.reference)
+        assert (truth["refunded"], truth["cancels"]) == (10_000, 2)
+
     @pytest.mark.parametrize(
-        ("status", "body"),
+        ("status", "body", "code"),
         [
-            (400, no("INVALID_REQUEST")),
-            (400, no("NEGATIVE_PROMOTION_ADJUSTED_CANCEL_AMOUNT")),
-            (400, no("PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED")),
-            (404, ABSENT),
-            (409, no("PAYMENT_NOT_PAID")),
-            (409, no("PAYMENT_ALREADY_CANCELLED")),
-            (409, no("CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN")),
-            (409, no("CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT")),
-            (409, no("SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT")),
-            (409, no("CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT")),
-            (409, no("CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT")),
-            (502, no("PG_PROVIDER", pgCode="PARTIAL_CANCEL_NOT_ALLOWED", pgMessage="부분 취소 불가")),
+            (400, no("INVALID_REQUEST"), Refusal.INVALID),
+            (400, no("NEGATIVE_PROMOTION_ADJUSTED_CANCEL_AMOUNT"), Refusal.INVALID),
+            (400, no("PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED"), Refusal.INVALID),
+            (400, no("SOMETHING_NEW"), Refusal.DECLINED),
+            (404, ABSENT, Refusal.UNKNOWN_PAYMENT),
+            (409, no("PAYMENT_NOT_PAID"), Refusal.NOT_CAPTURED),
+            (409, no("PAYMENT_ALREADY_CANCELLED"), Refusal.ALREADY_REFUNDED),
+            (409, no("CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN"), Refusal.BALANCE_CHANGED),
+            (409, no("CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT"), Refusal.EXCEEDS_BALANCE),
+            (409, no("SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT"), Refusal.TAX_MISMATCH),
+            (409, no("CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT"), Refusal.TAX_MISMATCH),
+            (409, no("CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT"), Refusal.TAX_MISMATCH),
+            (502, no("PG_PROVIDER", pgCode="PARTIAL_CANCEL_NOT_ALLOWED", pgMessage="부분 취소 불가"), Refusal.DECLINED),
         ],
     )
-    async def test_an_explicit_no_is_a_decline_in_its_own_words(
-        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, status: int, body: dict[str, object]
+    async def test_an_explicit_no_is_a_refusal_in_its_own_words(
+        self,
+        wired: PortOneV2,
+        wire: FaultyServer,
+        charge: ChargeRequest,
+        status: int,
+        body: dict[str, object],
+        code: Refusal,
     ) -> None:
         wire.behave = answers(status, body)
         answer = await wired.refund(refund_of(charge, TX))
         assert answer.failure is not None
-        assert (answer.failure.code, answer.failure.raw_code) == ("declined", body["type"])
+        assert (answer.failure.code, answer.failure.raw_code) == (code, body["type"])
         assert answer.failure.message == body.get("pgMessage", body["message"])
         assert answer.is_done is False
         assert answer.evidence.get("pg_code") == body.get("pgCode")
@@ -136,9 +168,11 @@ class TestPortOneV2Money(PortOneV2Bench):
         ref = await self.finished(portone, hands, charge, "cancel_failed")
         answer = await portone.refund(refund_of(charge, ref))
         assert answer.failure is not None
-        assert answer.failure.raw_code == "FAILED"
+        assert (answer.failure.code, answer.failure.raw_code) == (Refusal.DECLINED, "FAILED")
         assert (await hands.truth(charge.reference))["refunded"] == 0
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.CAPTURED)
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.CAPTURED)
+        assert (held.refunded, [each.state for each in held.cancels]) == (None, [CancelState.FAILED])
 
     async def test_an_accepted_cancel_is_done_when_the_look_up_says_so(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
@@ -149,7 +183,9 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (answer.is_done, answer.failure) == (False, None)
         assert answer.refund_ref
         assert await portone.refund(asked) == answer
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.CANCELING)
+        held = await portone.look_up(question(charge))
+        assert_shows(held, charge, Holding.CANCELING)
+        assert [(each.state, each.ref) for each in held.cancels] == [(CancelState.GOING, answer.refund_ref)]
         await hands.advance(300)
         assert_shows(await portone.look_up(question(charge)), charge, Holding.CANCELED)
         assert (await hands.truth(charge.reference))["cancels"] == 1
@@ -192,6 +228,7 @@ class TestPortOneV2Money(PortOneV2Bench):
     ) -> None:
         await self.finished(portone, hands, charge, "virtual_account")
         await hands.pay(charge.reference)
+        assert (await portone.look_up(question(charge))).is_deposit
         refused = await portone.refund(refund_of(charge, TX))
         assert refused.failure is not None
         assert refused.failure.raw_code == "INVALID_REQUEST"
@@ -203,8 +240,10 @@ class TestPortOneV2Money(PortOneV2Bench):
         nowhere = replace(refund_of(charge, TX), account=replace(ACCOUNT, bank="신한"))
         for wrong, field in ((nowhere, "refund_account.bank"), (refund_of(charge, TX, 0), "amount")):
             with pytest.raises(InvalidRequest) as refused:
+                portone.check_refund(wrong)
+            assert [name for name, _ in refused.value.errors] == [field]
+            with pytest.raises(InvalidRequest):
                 await portone.refund(wrong)
-            assert refused.value.errors[0][0] == field
         assert await hands.calls() == []
 
     # -- virtual accounts

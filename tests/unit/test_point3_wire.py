@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.point3.codes import DECLINES, HOLDING, aliases, holding_of
+from app.gateways.point3.codes import DECLINES, HOLDING, REFUSALS, aliases, holding_of, refusal_of
 from app.gateways.point3.wire import held_of, rows_of, split_vat
-from app.gateways.port import ChargeRequest, Holding, Tax
+from app.gateways.port import ChargeRequest, Holding, Refusal, Tax
 from tests.unit.properties import thorough
 
 ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}
@@ -129,6 +129,13 @@ class TestStatuses:
     def test_only_an_explicit_no_is_a_decline(self, code: int) -> None:
         assert code not in DECLINES
 
+    @pytest.mark.parametrize("code", sorted(DECLINES))
+    def test_a_refused_cancel_means_that_point3_does_not_know_it_or_says_no(self, code: int) -> None:
+        """The contract's §3 and §4 document 400, and 404 for what is not known; the rest is inferred."""
+        assert refusal_of(str(code)) is (Refusal.UNKNOWN_PAYMENT if code == 404 else Refusal.DECLINED)
+        assert {int(raw_code) for raw_code in REFUSALS} <= DECLINES
+        assert refusal_of(None) is Refusal.DECLINED
+
 
 class TestRows:
     @pytest.mark.parametrize(
@@ -165,6 +172,13 @@ class TestOneRow:
         assert found.amount == Money(12_000, "KRW")
         assert found.is_live is None
         assert found.evidence == {"status": "CONFIRMED", "orderIdFromClient": "order1", "totalCharge": 12_000}
+
+    @pytest.mark.parametrize("holding", Holding)
+    def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, holding: Holding) -> None:
+        found = held_of(ROW, holding)
+        assert found.refunded == (Money(12_000, "KRW") if holding is Holding.CANCELED else None)
+        assert (found.cancels, found.is_deposit) == ((), False)
+        assert held_of(ROW | {"totalCharge": "?"}, holding).refunded is None
 
     def test_what_is_missing_stays_unknown(self) -> None:
         found = held_of({}, Holding.UNSTATED)

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import Failure, Holding
+from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal
 from app.gateways.portone_v1.answer import Answer, short
-from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, HOLDING, RANK, holding_of
+from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, HOLDING, RANK, REFUSALS, holding_of, refusal_of
 from app.gateways.portone_v1.wire import Payment, Prepared, held_of, major, money_of
 from tests.unit.properties import thorough
 
@@ -66,10 +66,10 @@ class TestAnswers:
         [
             (200, {"code": 0}, None),
             (200, {"code": 0, "message": "ok", "response": "anything"}, None),
-            (200, {"code": 1, "message": "없음"}, Failure("declined", "1", "없음")),
-            (404, {"code": -1}, Failure("declined", "-1")),
-            (404, b"", Failure("declined", "404")),
-            (400, {"code": 0}, Failure("declined", "400")),
+            (200, {"code": 1, "message": "없음"}, Failure(Refusal.DECLINED, "1", "없음")),
+            (404, {"code": -1}, Failure(Refusal.UNKNOWN_PAYMENT, "-1")),
+            (404, b"", Failure(Refusal.UNKNOWN_PAYMENT, "404")),
+            (400, {"code": 0}, Failure(Refusal.INVALID, "400")),
             (200, {}, (GatewayTimeout, None)),
             (302, b"", (GatewayTimeout, None)),
             (401, {"code": -1}, (GatewayRefused, "401")),
@@ -85,6 +85,25 @@ class TestAnswers:
     @pytest.mark.parametrize("code", [200, 401, 403, 408, 409, 425, 429, 500, 502, 503, 504])
     def test_only_an_explicit_no_is_a_decline(self, code: int) -> None:
         assert code not in DECLINES
+
+    @pytest.mark.parametrize(
+        ("status", "means"),
+        [
+            (200, Refusal.DECLINED),  # code 1, nothing to cancel or a wrong checksum; code -1, the PG's no
+            (400, Refusal.INVALID),
+            (402, Refusal.DECLINED),
+            (404, Refusal.UNKNOWN_PAYMENT),
+            (405, Refusal.INVALID),
+            (410, Refusal.DECLINED),
+            (422, Refusal.DECLINED),
+        ],
+    )
+    def test_a_refused_cancel_means_what_its_status_says(self, status: int, means: Refusal) -> None:
+        """The contract's §1: 200 with a code, 400, 404 and 405 are a no; 207, 401 and 500 are none."""
+        assert refusal_of(status) is means
+        assert {200, *DECLINES} >= {status, *REFUSALS}
+        for code in (1, -1, 7):
+            assert said(answer(status, {"code": code}).explicit) == Failure(means, str(code))
 
     @pytest.mark.parametrize(
         ("text", "cut"), [("x" * 301, "x" * 300), ("", None), (None, None), (5, None), (["x"], None)]
@@ -148,6 +167,88 @@ class TestAmounts:
     )
     def test_a_registration_allows_its_own_amount_only(self, shown: str, allows: bool) -> None:
         assert msgspec.json.decode(shown, type=Prepared).allows(Money(1234, "USD")) is allows
+
+
+def entry(amount: object, at: object = 1_795_000_000, ref: object = "can1", **more: object) -> dict[str, object]:
+    """One entry of a history."""
+    return {"amount": amount, "cancelled_at": at, "cancellation_id": ref, "pg_tid": "pg1", "reason": "sold out"} | more
+
+
+def read(**changes: object) -> Held:
+    """A payment of 120.50 USD with these members changed."""
+    shown = {"imp_uid": "imp_1", "status": "paid", "amount": 120.5, "cancel_amount": 0, "currency": "USD"} | changes
+    return held_of(msgspec.json.decode(json.dumps(shown), type=Payment), is_live=None)
+
+
+class TestCancels:
+    def test_the_history_is_told_oldest_first_in_minor_units(self) -> None:
+        history = [entry(10, 1_795_000_600, "can2"), entry(20.5, 1_795_000_000, None, reason=None)]
+        assert read(cancel_history=history, cancel_amount=30.5).cancels == (
+            Cancel(Money(2050, "USD"), CancelState.DONE, ref="pg1"),
+            Cancel(Money(1000, "USD"), CancelState.DONE, ref="can2", reason="sold out"),
+        )
+
+    @pytest.mark.parametrize(
+        ("at", "cancel_amount", "states"),
+        [
+            (0, 0, [CancelState.DONE, CancelState.GOING]),
+            (None, 10, [CancelState.DONE, CancelState.GOING]),
+            (0, 29.99, [CancelState.DONE, CancelState.GOING]),
+            (0, None, [CancelState.DONE, CancelState.GOING]),
+            (0, 30, [CancelState.DONE, CancelState.DONE]),
+            (1_795_000_900, 10, [CancelState.DONE, CancelState.DONE]),
+        ],
+    )
+    def test_one_without_its_time_is_under_way_until_the_sum_shows_it(
+        self, at: object, cancel_amount: object, states: list[CancelState]
+    ) -> None:
+        history = [entry(20, at, "new"), entry(10, 1_795_000_000, "old")]
+        cancels = read(cancel_history=history, cancel_amount=cancel_amount).cancels
+        assert [each.ref for each in cancels] == ["old", "new"]
+        assert [each.state for each in cancels] == states
+
+    @pytest.mark.parametrize(
+        "history",
+        [
+            None,
+            [],
+            {},
+            "?",
+            [5],
+            [entry(10), 5],
+            [entry(10), entry(None)],
+            [entry(10), entry("10")],
+            [entry(10), entry(0.001)],
+            [entry(10), entry(0)],
+            [entry(10), entry(-10)],
+            [entry(10), entry(10, "yesterday")],
+            [entry(10, ref=7)],
+        ],
+    )
+    def test_a_history_that_cannot_be_read_whole_is_left_out_and_the_payment_is_not(self, history: object) -> None:
+        held = read(cancel_history=history, cancel_amount=10)
+        assert (held.holding, held.refunded, held.cancels) == (Holding.CAPTURED, Money(1000, "USD"), ())
+
+    def test_without_a_currency_there_are_no_amounts(self) -> None:
+        assert read(cancel_history=[entry(10)], currency=None).cancels == ()
+
+    def test_a_reason_is_cut_and_never_evidence(self) -> None:
+        held = read(cancel_history=[entry(10, reason="김민지 " * 500)], cancel_amount=10)
+        assert held.cancels[0].reason == ("김민지 " * 500)[:300]
+        assert "김민지" not in repr(held.evidence)
+
+    @pytest.mark.parametrize(
+        ("told", "is_deposit"),
+        [
+            ({"vbank_num": "110-2"}, True),
+            ({"pay_method": "vbank"}, True),
+            ({"pay_method": "card", "vbank_num": ""}, False),
+            ({"pay_method": ["vbank"]}, False),
+            ({}, False),
+        ],
+    )
+    def test_a_deposit_is_known_by_its_account(self, told: dict[str, object], is_deposit: bool) -> None:
+        assert read(**told).is_deposit is is_deposit
 
 
 def test_an_empty_payment_states_nothing() -> None:

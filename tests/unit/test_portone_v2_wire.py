@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.gateways.http import HttpAnswer
-from app.gateways.port import DepositAccount, Failure, Held, Holding
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Refusal, Tax
 from app.gateways.portone_v2.answer import Answer, is_ill
-from app.gateways.portone_v2.codes import DECLINES, HOLDING, holding_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, HOLDING, REFUSALS, holding_of, refusal_of
 from app.gateways.portone_v2.wire import Payment, currency_of, held_of
 from tests.unit.properties import thorough
 
@@ -193,7 +193,118 @@ class TestCancels:
         assert told[0] == {"id": "c-10", "status": "SUCCEEDED", "total": 1}
 
     def test_a_cancel_without_its_fields_breaks_nothing(self) -> None:
-        assert read(cancellations=[{}]).holding is Holding.CAPTURED
+        held = read(cancellations=[{}])
+        assert (held.holding, held.cancels) == (Holding.CAPTURED, ())
+
+    def test_a_whole_cancellation_is_told(self) -> None:
+        told = {
+            "status": "SUCCEEDED",
+            "id": "c-1",
+            "totalAmount": 6000,
+            "taxFreeAmount": 2000,
+            "vatAmount": 364,
+            "reason": "sold out",
+            "requestedAt": "2026-11-21T08:30:00Z",
+            "trigger": "CONSOLE",
+        }
+        held = read(status="PARTIAL_CANCELLED", cancellations=[told], amount={"cancelled": 6000})
+        done = Cancel(Money(6000, "KRW"), CancelState.DONE, ref="c-1", reason="sold out", tax=Tax(364, 2000))
+        assert held.cancels == (done,)
+
+    def test_every_status_of_the_contract_has_its_meaning_and_a_new_one_is_under_way(self) -> None:
+        words = ["SUCCEEDED", "REQUESTED", "FAILED", "STOPPED"]
+        states = [each.state for each in read(cancellations=cancels(*[(word, 100) for word in words])).cancels]
+        assert states == [CancelState.DONE, CancelState.GOING, CancelState.FAILED, CancelState.GOING]
+        assert set(CANCEL_STATES) == set(words[:3])
+
+    @pytest.mark.parametrize(
+        ("trigger", "is_chargeback"),
+        [
+            ("CHARGEBACK", True),
+            ("CONSOLE", False),
+            ("API", False),
+            ("PORTONE_ADMIN", False),
+            (None, False),
+            ([], False),
+        ],
+    )
+    def test_what_a_bank_forced_is_a_chargeback(self, trigger: object, is_chargeback: bool) -> None:
+        (cancel,) = read(cancellations=[cancels(("SUCCEEDED", 100))[0] | {"trigger": trigger}]).cancels
+        assert cancel.is_chargeback is is_chargeback
+
+    def test_they_are_told_oldest_first_however_they_are_listed(self) -> None:
+        times = ["2026-11-21T09:00:00Z", "2026-11-21T17:30:00+09:00", None, "2026-11-21T08:45:00.5Z", "soon", 7]
+        rows = [row | {"requestedAt": at} for row, at in zip(cancels(*[("SUCCEEDED", 1)] * 6), times, strict=True)]
+        told = [each.ref for each in read(cancellations=rows).cancels]
+        assert told == ["c-1", "c-3", "c-0", "c-2", "c-4", "c-5"]
+
+    @pytest.mark.parametrize("total", [None, 0, -1])
+    def test_a_list_with_a_cancel_of_no_amount_is_left_out_whole(self, total: int | None) -> None:
+        rows = [*cancels(("SUCCEEDED", 100)), {"id": "c-9", "status": "SUCCEEDED", "totalAmount": total}]
+        assert read(cancellations=rows).cancels == ()
+        assert read(cancellations=rows[:1], currency=None).cancels == ()
+
+    @pytest.mark.parametrize(
+        ("vat", "tax_free", "tax"),
+        [
+            (10, 0, Tax(10, 0)),
+            (0, 100, Tax(0, 100)),
+            (None, 0, None),
+            (10, None, None),
+            ("10", 0, None),
+            (True, 0, None),
+            (9.5, 0, None),
+        ],
+    )
+    def test_taxes_are_told_by_both_numbers_or_not_at_all(self, vat: object, tax_free: object, tax: Tax | None) -> None:
+        row = cancels(("SUCCEEDED", 100))[0] | {"vatAmount": vat, "taxFreeAmount": tax_free}
+        assert read(cancellations=[row]).cancels[0].tax == tax
+
+    def test_a_reason_is_cut_and_never_evidence(self) -> None:
+        for reason, told in (("김민지 " * 500, ("김민지 " * 500)[:300]), (["김민지"], None), (None, None)):
+            held = read(cancellations=[cancels(("SUCCEEDED", 100))[0] | {"reason": reason}])
+            assert held.cancels[0].reason == told
+            assert "김민지" not in repr(held.evidence)
+
+    @pytest.mark.parametrize(
+        ("changes", "is_deposit"),
+        [
+            ({"method": {"type": "PaymentMethodVirtualAccount"}}, True),
+            ({"status": "VIRTUAL_ACCOUNT_ISSUED", "paidAt": None, "method": None, "amount": {"paid": 0}}, True),
+            ({"method": {"type": "PaymentMethodTransfer"}}, False),
+            ({"method": {}}, False),
+            ({"method": None}, False),
+        ],
+    )
+    def test_a_deposit_is_known_by_its_account(self, changes: dict[str, Any], is_deposit: bool) -> None:
+        assert read(**changes).is_deposit is is_deposit
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("reason", "means"),
+        [
+            ("INVALID_REQUEST", Refusal.INVALID),
+            ("NEGATIVE_PROMOTION_ADJUSTED_CANCEL_AMOUNT", Refusal.INVALID),
+            ("PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED", Refusal.INVALID),
+            ("PAYMENT_NOT_FOUND", Refusal.UNKNOWN_PAYMENT),
+            ("PAYMENT_NOT_PAID", Refusal.NOT_CAPTURED),
+            ("PAYMENT_ALREADY_CANCELLED", Refusal.ALREADY_REFUNDED),
+            ("CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN", Refusal.BALANCE_CHANGED),
+            ("CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT", Refusal.EXCEEDS_BALANCE),
+            ("SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT", Refusal.TAX_MISMATCH),
+            ("CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT", Refusal.TAX_MISMATCH),
+            ("CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT", Refusal.TAX_MISMATCH),
+            ("PG_PROVIDER", Refusal.DECLINED),
+        ],
+    )
+    def test_every_error_of_the_contracts_table_has_its_meaning(self, reason: str, means: Refusal) -> None:
+        assert REFUSALS[reason] is means
+        assert len(REFUSALS) == 12, "the table above is whole"
+
+    @pytest.mark.parametrize("reason", ["SOMETHING_NEW", "invalid_request", "", None])
+    def test_any_other_no_is_a_decline(self, reason: str | None) -> None:
+        assert refusal_of(reason) is Refusal.DECLINED
 
 
 class TestDoubts:

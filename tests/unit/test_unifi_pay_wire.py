@@ -370,6 +370,32 @@ class TestHeld:
         for status in ("CREATED", "FAILED", "CANCELED"):
             assert held(status=status, payAmount=0, payCurrencyCode=None).doubt is None
 
+    @pytest.mark.parametrize("status", ["CANCELED", "CANCELLED"])
+    @pytest.mark.parametrize(
+        ("changes", "is_back"),
+        [
+            ({}, True),
+            ({"payAmount": 12.3, "discountAmount": 0.04}, True),
+            ({"payCurrencyCode": None}, True),
+            ({"payAmount": 0}, False),
+            ({"payAmount": None}, False),
+            ({"payAmount": "free"}, False),
+            ({"payAmount": -1}, False),
+            ({"payCurrencyCode": "KRW"}, False),
+            ({"orderAmount": None}, False),
+        ],
+    )
+    def test_what_is_canceled_went_back_where_it_was_paid(
+        self, status: str, changes: dict[str, Any], is_back: bool
+    ) -> None:
+        """The same word is said of an order that was canceled before anybody paid."""
+        found = held(status=status, **changes)
+        assert (found.holding, found.refunded) == (Holding.CANCELED, Money(1234, "USD") if is_back else None)
+
+    @pytest.mark.parametrize("status", ["CONFIRMED", "FAILED", "CREATED", "REFUNDED"])
+    def test_nothing_else_says_that_it_went_back(self, status: str) -> None:
+        assert held(status=status).refunded is None
+
 
 class TestProblems:
     @pytest.mark.parametrize(

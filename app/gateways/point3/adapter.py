@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,8 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
-from app.gateways.point3.codes import DECLINES, aliases, holding_of
+from app.gateways.point3 import cancel
+from app.gateways.point3.codes import DECLINES, aliases, holding_of, refusal_of
 from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, split_vat
 from app.gateways.port import (
     Brought,
@@ -28,6 +30,8 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    RefundTerms,
+    Sale,
 )
 from app.settings import Point3Settings
 
@@ -43,6 +47,8 @@ _RANK = (
     Holding.OPEN,
 )
 """Which of several payments of one order id speaks for it: first where money moved or may have, last the explicit no."""
+_CLOSED = frozenset({Holding.CANCELING, Holding.CANCELED, Holding.FAILED})
+"""Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
 
 class Point3:
@@ -65,6 +71,7 @@ class Point3:
             | Capability.CONFIRM
             | Capability.REFUND
             | Capability.ASYNC_REFUND
+            | Capability.VOID
             | Capability.SETTLEMENT
             | Capability.SECRET_ROTATION
         )
@@ -110,15 +117,36 @@ class Point3:
         failure = self._explicit(await self._request("confirm", "POST", "/purchase/confirm", body))
         return Confirmed(failure, {"confirm": "declined" if failure else "accepted"})
 
+    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:  # noqa: ARG002  every gateway's signature
+        """Whole only, and done with a batch: see `cancel.TERMS`."""
+        return cancel.TERMS
+
+    def check_refund(self, request: RefundRequest) -> None:
+        """Refuse a part, and an account: see `cancel.check`."""
+        cancel.check(request)
+
     async def refund(self, request: RefundRequest) -> RefundAnswer:
         """Ask for a cancel of the whole charge. Accepted is not done: Point3 works through cancels every 5 minutes."""
-        if request.amount != request.refundable:
-            raise InvalidRequest(("amount", "Point3 gives back the whole payment only; leave the amount out"))
-        path = f"/api/payments/{quote(request.gateway_ref, safe='')}/cancel"
-        failure = self._explicit(await self._request("cancel", "POST", path))
+        cancel.check(request)
+        failure = await self._cancel(request.gateway_ref)
+        if failure is not None:
+            failure = replace(failure, code=refusal_of(failure.raw_code))
         answer = "refused" if failure else "accepted"
         evidence = {"cancel": answer, "amount": request.amount.minor, "reason": request.reason}
         return RefundAnswer(is_done=False, failure=failure, evidence=evidence)
+
+    async def void(self, question: Question) -> Failure | None:
+        """Cancel a payment that the buyer finished and we did not confirm. None as well when it is canceled already.
+
+        Of one that we confirmed, the same call gives the money back: look up first. Without a signature nothing is called:
+        only our confirm would move money, and there is none to send.
+        """
+        if question.gateway_ref is None:
+            return None
+        failure = await self._cancel(question.gateway_ref)
+        if failure is not None and (await self.look_up(question)).holding in _CLOSED:
+            return None
+        return failure
 
     async def payments_of_user(self, user_id: str) -> list[Held]:
         """All payments of one `clientGeneratedUserId` (the path says `userId`, camel case: contract §9 trap 12)."""
@@ -154,6 +182,11 @@ class Point3:
     async def close(self) -> None:
         """Close the connection pool."""
         await self._http.close()
+
+    async def _cancel(self, signature: str) -> Failure | None:
+        """The one cancel that there is. Its body is not documented, so none is sent."""
+        path = f"/api/payments/{quote(signature, safe='')}/cancel"
+        return self._explicit(await self._request("cancel", "POST", path))
 
     async def _rows(self, path: str) -> list[Held]:
         status, answer = await self._request("look_up", "GET", path)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.gateways.port import Holding
+from app.gateways.port import Holding, Refusal
 
 HOLDING: dict[str, Holding] = {
     "TOKEN_ISSUED": Holding.OPEN,
@@ -22,6 +22,10 @@ DECLINES = frozenset({400, 402, 404, 410, 422})
 refusal of the call itself: 409 above all, which may mean that the same call is under way or already done. Inferred: the
 contract documents 400, 401 and 500 for one endpoint only (§3)."""
 
+REFUSALS: dict[str, Refusal] = {"404": Refusal.UNKNOWN_PAYMENT}
+"""What a refused cancel means, by its status or envelope code. Every other one is `DECLINED`: 400, the one that is
+documented besides 404, may stand for a repeated cancel as well as for a wrong one."""
+
 
 def aliases(words: Mapping[str, str]) -> dict[str, str]:
     """The setting `status_aliases`, ready for `holding_of`.
@@ -32,6 +36,11 @@ def aliases(words: Mapping[str, str]) -> dict[str, str]:
         known = ", ".join(HOLDING)
         raise ValueError(f"ONETILL_POINT3__STATUS_ALIASES: {unknown[0]!r} is no meaning; those are {known}")
     return {word.upper(): meaning.upper() for word, meaning in words.items()}
+
+
+def refusal_of(raw_code: str | None) -> Refusal:
+    """What an explicit no to a cancel means."""
+    return REFUSALS.get(raw_code or "", Refusal.DECLINED)
 
 
 def holding_of(status: object, known_as: Mapping[str, str]) -> Holding:

@@ -71,13 +71,19 @@ def rows_of(result: object) -> list[Mapping[str, Any]]:
 
 
 def held_of(row: Mapping[str, Any], holding: Holding) -> Held:
-    """One look-up row in our words. Fields that are missing or malformed become None."""
+    """One look-up row in our words. Fields that are missing or malformed become None.
+
+    What is canceled went back whole (inferred: there is no other cancel, contract §4.4). The word is the same for a payment
+    that was closed before we confirmed it, of which there was nothing to give back: whoever reads it knows which it was.
+    """
     signature, reference = row.get("signature"), row.get("orderIdFromClient")
+    amount = _won(row.get("totalCharge"))
     return Held(
         holding=holding,
         reference=str(reference) if reference is not None else None,
         gateway_ref=str(signature) if signature else None,
-        amount=_won(row.get("totalCharge")),
+        amount=amount,
+        refunded=amount if holding is Holding.CANCELED else None,
         evidence={"status": row.get("status"), "orderIdFromClient": reference, "totalCharge": row.get("totalCharge")},
     )
 

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
 
-from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
+from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.port import (
@@ -22,6 +23,8 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    RefundTerms,
+    Sale,
     WebhookNote,
     WebhookRequest,
 )
@@ -30,6 +33,7 @@ from app.gateways.portone_v1.api import Api, Talk
 from app.gateways.portone_v1.cancel import answer_of, cancel_of
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
+from app.gateways.portone_v1.terms import check_refund, refund_terms
 from app.gateways.portone_v1.webhook import read_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, held_of
 from app.settings import PortOneV1Settings
@@ -124,14 +128,21 @@ class PortOneV1:
         prepared = await self._prepared(talk, question.reference)
         return held_before_paying(prepared) if prepared else Held(Holding.ABSENT)
 
+    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
+        """The rules of the PG behind the channel: see `terms.refund_terms`."""
+        return refund_terms(sale, now, self._settings)
+
+    def check_refund(self, request: RefundRequest) -> None:
+        """Refuse an amount that would mean everything, and an account that nobody reads: see `terms.check_refund`."""
+        check_refund(request, pg=self._settings.pg)
+
     async def refund(self, request: RefundRequest) -> RefundAnswer:
         """Cancel a part or all. `checksum` has PortOne refuse when the balance is not what we expect (contract §6).
 
         Done only when the answer shows it: Paymentwall's cancels are accepted first, and PortOne's object changes when
         Paymentwall's word comes.
         """
-        if request.amount.minor <= 0:
-            raise InvalidRequest(("amount", "must be above 0; PortOne V1 would give back everything"))
+        self.check_refund(request)
         body = _encode(cancel_of(request, pg=self._settings.pg))
         return answer_of(await self._api.talk().call("cancel", "POST", "/payments/cancel", body), request)
 

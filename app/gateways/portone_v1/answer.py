@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.port import Failure
-from app.gateways.portone_v1.codes import DECLINES, NAME
+from app.gateways.portone_v1.codes import DECLINES, NAME, refusal_of
 
 NULL = msgspec.Raw(b"null")
 LONGEST_TEXT = 300
@@ -70,12 +70,15 @@ class Answer:
         raise GatewayRefused(gateway=NAME, raw_code=str(self.code if self.is_explicit_no else self.status))
 
     def explicit(self) -> Failure | None:
-        """None: an explicit yes. A Failure: an explicit no. Anything else leaves the outcome open and raises so."""
+        """None: an explicit yes. A Failure: an explicit no. Anything else leaves the outcome open and raises so.
+
+        For cancels, the only call here that moves money; the failure's code is a `Refusal`.
+        """
         if self.is_success:
             return None
         if self.is_explicit_no or self.status in DECLINES:
             raw_code = self.code if self.is_explicit_no else self.status
-            return Failure("declined", raw_code=str(raw_code), message=self._message())
+            return Failure(refusal_of(self.status), raw_code=str(raw_code), message=self._message())
         if self.status == 429:
             raise GatewayUnavailable(gateway=NAME)
         if self.status in {401, 403}:

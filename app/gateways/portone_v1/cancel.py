@@ -2,20 +2,10 @@
 
 import msgspec
 
-from app.domain.money import Money
-from app.gateways.port import Held, Holding, Json, RefundAnswer, RefundRequest
-from app.gateways.portone_v1.answer import NULL, Answer
+from app.gateways.port import CancelState, Held, Holding, Json, RefundAnswer, RefundRequest
+from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.order import taxes
-from app.gateways.portone_v1.wire import Payment, held_of, major, money_of
-
-
-class Cancel(msgspec.Struct, frozen=True):
-    """One entry of `cancel_history`."""
-
-    amount: msgspec.Raw = NULL
-    cancelled_at: int | None = None
-    cancellation_id: str | None = None
-    pg_tid: str | None = None
+from app.gateways.portone_v1.wire import Payment, held_of, major
 
 
 def cancel_of(request: RefundRequest, *, pg: str) -> Json:
@@ -41,6 +31,7 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
     """What the gateway said to a cancel. Raises the errors of the port when it said neither yes nor no.
 
     A yes is "accepted" until the payment that comes with it shows the refund; an unreadable payment takes no yes back.
+    The refund's name is that of the newest entry of its amount; None where the history does not tell it.
     """
     told: Json = {"amount": request.amount.minor, "reason": request.reason}
     if failure := answer.explicit():
@@ -49,24 +40,15 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
         payment = msgspec.json.decode(answer.accepted(), type=Payment)
     except (ValueError, RecursionError):
         payment = Payment()
-    if not _shows(held_of(payment, is_live=None), request):
+    after = held_of(payment, is_live=None)
+    if not _shows(after, request):
         return RefundAnswer(
             is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
         )
-    ref = newest_cancel(payment.cancel_history, request.amount)
+    same = [each.ref for each in after.cancels if each.amount == request.amount and each.state is CancelState.DONE]
+    ref = same[-1] if same else None
     evidence = told | {"cancel": "done", "status": payment.status, "cancellation_id": ref}
     return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)
-
-
-def newest_cancel(history: msgspec.Raw, amount: Money) -> str | None:
-    """The gateway's name of the newest cancel over this amount; None where the history does not tell it."""
-    try:
-        cancels = msgspec.json.decode(history, type=list[Cancel] | None) or []
-        same = [each for each in cancels if money_of(each.amount, amount.currency) == amount]
-    except ValueError:
-        return None
-    newest = max(same, key=lambda each: each.cancelled_at or 0, default=Cancel())
-    return newest.cancellation_id or newest.pg_tid
 
 
 def _shows(after: Held, request: RefundRequest) -> bool:

@@ -4,6 +4,7 @@ Amounts are JSON numbers in major units; they are read from their text, so no fl
 seconds, and 0 means "never" (contract §1, §12 trap 11).
 """
 
+import math
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ import msgspec
 
 from app.domain.clock import rfc3339
 from app.domain.money import Money
-from app.gateways.port import DepositAccount, Failure, Held, Holding, Json
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json
 from app.gateways.portone_v1.answer import NULL, short
 from app.gateways.portone_v1.codes import holding_of
 
@@ -47,6 +48,16 @@ class Payment(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         _need_numbers(self.amount, self.cancel_amount)
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One entry of a payment's `cancel_history`."""
+
+    amount: msgspec.Raw = NULL
+    cancelled_at: int | None = None
+    cancellation_id: str | None = None
+    pg_tid: str | None = None
+    reason: Any = None
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -88,6 +99,8 @@ def held_of(payment: Payment, *, is_live: bool | None) -> Held:
         gateway_ref=payment.imp_uid or None,
         amount=amount,
         refunded=refunded if refunded and refunded.minor > 0 else None,
+        cancels=_cancels(payment, refunded),
+        is_deposit=bool(payment.vbank_num) or payment.pay_method == "vbank",
         is_live=is_live,
         doubt=_doubt(payment, holding, amount, refunded),
         deposit=deposit,
@@ -124,6 +137,33 @@ def money_of(number: msgspec.Raw, currency: str | None) -> Money | None:
 def major(amount: Money) -> Decimal:
     """An amount as PortOne V1 wants it: a JSON number of major units."""
     return Decimal(amount.to_major())
+
+
+def _cancels(payment: Payment, refunded: Money | None) -> tuple[Cancel, ...]:
+    """The history, oldest first; nothing at all when one entry cannot be read, since half a list would mislead.
+
+    An entry that names no time is under way while `cancel_amount` is less than the whole history (inferred: no document
+    says whether a cancel that waits for its PG's word is listed).
+    """
+    try:
+        entries = msgspec.json.decode(payment.cancel_history, type=list[Entry] | None) or []
+    except (ValueError, RecursionError):
+        return ()
+    entries.sort(key=lambda each: each.cancelled_at or math.inf)
+    amounts = [money_of(each.amount, payment.currency) for each in entries]
+    known = [amount for amount in amounts if amount is not None and amount.minor > 0]
+    if len(known) < len(entries):
+        return ()
+    is_back = refunded is not None and refunded.minor >= sum(amount.minor for amount in known)
+    return tuple(
+        Cancel(
+            amount=amount,
+            state=CancelState.DONE if each.cancelled_at or is_back else CancelState.GOING,
+            ref=each.cancellation_id or each.pg_tid or None,
+            reason=short(each.reason),
+        )
+        for each, amount in zip(entries, known, strict=True)
+    )
 
 
 def _doubt(payment: Payment, holding: Holding, amount: Money | None, refunded: Money | None) -> str | None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,11 +22,13 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    RefundTerms,
+    Sale,
     WebhookNote,
     WebhookRequest,
 )
-from app.gateways.portone_v2.api import Api, idempotency_key
-from app.gateways.portone_v2.cancel import answer_of, cancel_of
+from app.gateways.portone_v2.api import Api
+from app.gateways.portone_v2.cancel import answer_of, cancel_key, cancel_of, check_refund, refund_terms
 from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
 from app.gateways.portone_v2.notice import read_webhook
 from app.gateways.portone_v2.order import request_payment
@@ -62,6 +65,7 @@ class PortOneV2:
         | Capability.PARTIAL_REFUND
         | Capability.WEBHOOKS
         | Capability.VIRTUAL_ACCOUNTS
+        | Capability.VOID
     )
     """No `ASYNC_REFUND`: cancels are done at once but for some payment companies; each answer says which it is."""
 
@@ -116,18 +120,30 @@ class PortOneV2:
             return held
         return replace(held, evidence=held.evidence | {"asked_for_another_transaction": True})
 
-    async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Cancel a part or all. The same `key` again is the same cancel for 3 hours; after that the balance protects.
+    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:  # noqa: ARG002  every gateway's signature
+        """A part or all, at once, and again without harm: see `cancel.refund_terms`."""
+        return refund_terms(sale, self._settings.settlement_currency)
 
-        With the same key everything else must be the same, too, or PortOne refuses the call. A payment by deposit goes
-        back only with the `account` to send it to: without one PortOne refuses.
+    def check_refund(self, request: RefundRequest) -> None:
+        """Refuse an amount that is none, and a bank that PortOne does not list: see `cancel.check_refund`."""
+        check_refund(request)
+
+    async def refund(self, request: RefundRequest) -> RefundAnswer:
+        """Cancel a part or all. The same `key` and balance again are the same cancel for 3 hours; then the balance protects.
+
+        With them everything else must be the same, too, or PortOne refuses the call. A payment by deposit goes back only
+        with the `account` to send it to: without one PortOne refuses.
         """
+        check_refund(request)
         body = cancel_of(request, self._settings.store_id)
-        key = idempotency_key("refund", request.key)
-        return answer_of(await self._api.post("cancel", request.reference, "cancel", body, key=key), request)
+        answer = await self._api.post("cancel", request.reference, "cancel", body, key=cancel_key(request))
+        return answer_of(answer, request)
 
     async def void(self, question: Question) -> Failure | None:
-        """Close the account that waits for a deposit. None as well when it is closed already."""
+        """Close the account that waits for a deposit. None as well when it is closed already.
+
+        A window that is open cannot be closed: there is no call for it.
+        """
         answer = await self._api.post("void", question.reference, "virtual-account/close")
         if not answer.is_explicit_no:
             answer.accepted(Closed)

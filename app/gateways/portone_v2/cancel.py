@@ -1,11 +1,14 @@
 """PortOne V2's cancel: what is sent, and what its answer says of the refund (contract §3, "Cancel semantics")."""
 
+from dataclasses import replace
+
 import msgspec
 
 from app.domain.errors import GatewayTimeout, InvalidRequest
-from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
+from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest, RefundTerms, Refusal, Sale
 from app.gateways.portone_v2.answer import Answer
-from app.gateways.portone_v2.codes import BANKS, NAME
+from app.gateways.portone_v2.api import idempotency_key
+from app.gateways.portone_v2.codes import BANKS, NAME, refusal_of
 from app.gateways.portone_v2.wire import Cancellation
 
 
@@ -15,14 +18,42 @@ class Canceled(msgspec.Struct, frozen=True):
     cancellation: Cancellation
 
 
+def refund_terms(sale: Sale, settlement_currency: str | None) -> RefundTerms:
+    """What the rules say of giving this sale back.
+
+    At once but for some payment companies, and each answer says which it is. What was asked may be asked again at once:
+    the Idempotency-Key makes it the same cancel for 3 hours, and `currentCancellableAmount` keeps a second one from being
+    done after that (contract §1, §3). Paymentwall gives back no part where it settles in another currency (V2 guide).
+    """
+    is_foreign = settlement_currency not in {None, sale.amount.currency}
+    return RefundTerms(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=sale.is_deposit)
+
+
+def check_refund(request: RefundRequest) -> None:
+    """Refuse what PortOne would not read. Raises InvalidRequest that names the field of our API."""
+    if request.amount.minor <= 0:
+        raise InvalidRequest(("amount", "must be above 0"))
+    if request.account is not None and request.account.bank.upper() not in BANKS:
+        raise InvalidRequest(("refund_account.bank", "must be a bank of PortOne V2's list, such as SHINHAN or KAKAO"))
+
+
+def cancel_key(request: RefundRequest) -> str:
+    """The Idempotency-Key of a cancel: it names the refund and the balance that we expect before it.
+
+    With the same balance a repeated call is the same to the byte, and PortOne answers it with what it answered first. When
+    somebody else has changed the balance meanwhile, `currentCancellableAmount` makes it another request, and under the
+    first one's key PortOne would refuse that for 3 hours (contract §1; 422 by the IETF draft). Another key is safe: an
+    earlier call that is still on its way carries the old balance, so PortOne refuses it.
+    """
+    return idempotency_key("refund", f"{request.key}-{request.refundable.minor}")
+
+
 def cancel_of(request: RefundRequest, store_id: str) -> Json:
     """The body of a cancel. `currentCancellableAmount` has PortOne refuse when the balance is not what we expect.
 
     Tax parts that are not named are taxed in full, whatever was ordered (official file, `CancelPaymentBody`). `requester`
-    is `ADMIN`: whoever asked for the money, the shop decided. Raises InvalidRequest.
+    is `ADMIN`: whoever asked for the money, the shop decided.
     """
-    if request.amount.minor <= 0:
-        raise InvalidRequest(("amount", "must be above 0"))
     body: Json = {
         "storeId": store_id,
         "amount": request.amount.minor,
@@ -44,19 +75,17 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
     told: Json = {"amount": request.amount.minor, "reason": request.reason}
     said = answer.explicit(Canceled)
     if isinstance(said, Failure):
-        return RefundAnswer(is_done=False, failure=said, evidence=told | {"cancel": "refused"} | answer.refusal())
+        failure = replace(said, code=refusal_of(answer.reason))
+        return RefundAnswer(is_done=False, failure=failure, evidence=told | {"cancel": "refused"} | answer.refusal())
     status, ref, total = said.cancellation.status, said.cancellation.id, said.cancellation.total_amount
     evidence = told | {"cancel": status, "cancellation_id": ref}
     if status == "FAILED":
-        return RefundAnswer(is_done=False, failure=Failure("declined", raw_code=status), evidence=evidence)
+        return RefundAnswer(is_done=False, failure=Failure(Refusal.DECLINED, raw_code=status), evidence=evidence)
     if status not in {"SUCCEEDED", "REQUESTED"} or total not in {None, request.amount.minor}:
         raise GatewayTimeout(gateway=NAME)
     return RefundAnswer(is_done=status == "SUCCEEDED", failure=None, evidence=evidence, refund_ref=ref)
 
 
 def _account(account: RefundAccount) -> Json:
-    bank = account.bank.upper()
-    if bank not in BANKS:
-        raise InvalidRequest(("refund_account.bank", "must be a bank of PortOne V2's list, such as SHINHAN or KAKAO"))
-    told: Json = {"bank": bank, "number": account.number, "holderName": account.holder}
+    told: Json = {"bank": account.bank.upper(), "number": account.number, "holderName": account.holder}
     return told | ({"holderPhoneNumber": account.phone} if account.phone else {})

@@ -3,7 +3,7 @@
 Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser SDK schema 0.1.11 (the rest).
 """
 
-from app.gateways.port import Holding
+from app.gateways.port import CancelState, Holding, Refusal
 
 NAME = "portone_v2"
 
@@ -19,25 +19,40 @@ HOLDING: dict[str, Holding] = {
 }
 """All that the contract's §2 lists. Any other word is `UNRECOGNIZED`: values may be added without notice (§1)."""
 
+CANCEL_STATES: dict[str, CancelState] = {
+    "SUCCEEDED": CancelState.DONE,
+    "REQUESTED": CancelState.GOING,
+    "FAILED": CancelState.FAILED,
+}
+CHARGEBACK = "CHARGEBACK"
+"""The `trigger` of a cancellation that a bank forced."""
+
 NOT_FOUND = "PAYMENT_NOT_FOUND"
 PG_PROVIDER = "PG_PROVIDER"
 """The payment company behind PortOne said no: a business answer, although its HTTP status is 502."""
 ALREADY_PAID = "ALREADY_PAID"
 NOT_WAITING = "PAYMENT_NOT_WAITING_FOR_DEPOSIT"
 
-DECLINES = frozenset(
-    {
-        "CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN",
-        "CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT",
-        "CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT",
-        "CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT",
-        "INFORMATION_MISMATCH",
-        NOT_WAITING,
-        "PAYMENT_ALREADY_CANCELLED",
-        "PAYMENT_NOT_PAID",
-        "SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT",
-    }
-)
+_CONFLICTS: dict[str, Refusal] = {
+    "CANCELLABLE_AMOUNT_CONSISTENCY_BROKEN": Refusal.BALANCE_CHANGED,
+    "CANCEL_AMOUNT_EXCEEDS_CANCELLABLE_AMOUNT": Refusal.EXCEEDS_BALANCE,
+    "CANCEL_TAX_AMOUNT_EXCEEDS_CANCELLABLE_TAX_AMOUNT": Refusal.TAX_MISMATCH,
+    "CANCEL_TAX_FREE_AMOUNT_EXCEEDS_CANCELLABLE_TAX_FREE_AMOUNT": Refusal.TAX_MISMATCH,
+    "PAYMENT_ALREADY_CANCELLED": Refusal.ALREADY_REFUNDED,
+    "PAYMENT_NOT_PAID": Refusal.NOT_CAPTURED,
+    "SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT": Refusal.TAX_MISMATCH,
+}
+
+REFUSALS: dict[str, Refusal] = _CONFLICTS | {
+    "INVALID_REQUEST": Refusal.INVALID,
+    "NEGATIVE_PROMOTION_ADJUSTED_CANCEL_AMOUNT": Refusal.INVALID,
+    NOT_FOUND: Refusal.UNKNOWN_PAYMENT,
+    PG_PROVIDER: Refusal.DECLINED,
+    "PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED": Refusal.INVALID,
+}
+"""What a refused cancel means: every error that the contract's §3 lists for it. Any other no is `DECLINED`."""
+
+DECLINES = _CONFLICTS.keys() | {"INFORMATION_MISMATCH", NOT_WAITING}
 """Conflicts (HTTP 409) that are an explicit no. Any other leaves the outcome open, above all `ALREADY_PAID` to a confirm
 (an earlier one went through) and `IDEMPOTENCY_OUTSTANDING_REQUEST` (the same call is still running)."""
 
@@ -86,6 +101,11 @@ BANKS = _words(
     SUHYUP_FEDERATION TOSS TOSS_SECURITIES UOB WOORI WOORI_INVESTMENT_BANK YUANTA_SECURITIES
     """
 )
+
+
+def refusal_of(reason: str | None) -> Refusal:
+    """What an explicit no to a cancel means."""
+    return REFUSALS.get(reason or "", Refusal.DECLINED)
 
 
 def holding_of(status: str | None) -> Holding:

@@ -4,19 +4,20 @@ Amounts are whole minor units; a fraction, or a number in quotes, makes an answe
 Fields that the official file requires may be missing, and unknown ones are ignored (contract §1, forward compatibility).
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from app.domain.money import Money
-from app.gateways.port import DepositAccount, Failure, Held, Holding, Json
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json, Tax
 from app.gateways.portone_v2.answer import short
-from app.gateways.portone_v2.codes import holding_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, holding_of
 
 ACCOUNT = "PaymentMethodVirtualAccount"
 MOST_CANCELLATIONS = 20
 """How many cancellations evidence lists, the newest; an order is seldom given back in more parts."""
+_LAST = datetime.max.replace(tzinfo=UTC)
 
 
 class Amount(msgspec.Struct, frozen=True):
@@ -51,6 +52,11 @@ class Cancellation(msgspec.Struct, rename="camel", frozen=True):
     status: str | None = None
     id: str | None = None
     total_amount: int | None = None
+    tax_free_amount: Any = None  # whatever these five hold, the payment is read
+    vat_amount: Any = None
+    reason: Any = None
+    requested_at: Any = None
+    trigger: Any = None
 
 
 class Refusal(msgspec.Struct, rename="camel", frozen=True):
@@ -92,6 +98,8 @@ def held_of(payment: Payment, store_id: str) -> Held:
         gateway_ref=payment.transaction_id or None,
         amount=_money(amount.total, payment.currency),
         refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
+        cancels=_cancels(payment.cancellations or [], payment.currency),
+        is_deposit=holding is Holding.AWAITING_DEPOSIT or (payment.method or Method()).type == ACCOUNT,
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
         doubt=_doubt(payment, amount, holding),
@@ -117,6 +125,36 @@ def _holding(payment: Payment, amount: Amount) -> Holding:
     going = sum(each.total_amount or 0 for each in cancellations if each.status in {"REQUESTED", "SUCCEEDED"})
     is_whole = amount.total is not None and going >= amount.total
     return Holding.CANCELING if holding is Holding.CAPTURED and is_whole else holding
+
+
+def _cancels(cancellations: list[Cancellation], currency: str | None) -> tuple[Cancel, ...]:
+    """The cancellations, oldest first; one that does not tell when it was asked for counts as the newest.
+
+    Nothing at all when one of them does not tell its amount, since half a list would mislead. A status word that we do not
+    know counts as under way: it is no proof of money, and no reason to ask again.
+    """
+    ordered = sorted(cancellations, key=lambda each: _moment(each.requested_at) or _LAST)
+    amounts = [_money(each.total_amount, currency) for each in ordered]
+    known = [amount for amount in amounts if amount is not None and amount.minor > 0]
+    if len(known) < len(ordered):
+        return ()
+    return tuple(
+        Cancel(
+            amount=amount,
+            state=CANCEL_STATES.get(each.status or "", CancelState.GOING),
+            ref=each.id or None,
+            reason=short(each.reason),
+            tax=_tax(each),
+            is_chargeback=each.trigger == CHARGEBACK,
+        )
+        for each, amount in zip(ordered, known, strict=True)
+    )
+
+
+def _tax(cancellation: Cancellation) -> Tax | None:
+    """Its parts, told by both numbers or not at all."""
+    vat, tax_free = cancellation.vat_amount, cancellation.tax_free_amount
+    return Tax(vat, tax_free) if type(vat) is int and type(tax_free) is int else None
 
 
 def _doubt(payment: Payment, amount: Amount, holding: Holding) -> str | None:
@@ -167,10 +205,10 @@ def _money(minor: int | None, currency: str | None) -> Money | None:
         return None
 
 
-def _moment(text: str | None) -> datetime | None:
-    """An RFC 3339 time; None for another text, or for one without its offset."""
+def _moment(text: object) -> datetime | None:
+    """An RFC 3339 time; None for anything else, or for one without its offset."""
     try:
-        moment = datetime.fromisoformat(text) if text else None
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None

@@ -12,7 +12,11 @@ LARGEST_EXPONENT = 30
 
 
 def held_of(shown: Shown, asked: str, own_store_id: str) -> Held:
-    """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number."""
+    """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number.
+
+    Inferred: what is canceled after it was paid went back whole, and still shows what was paid. Canceled before, it shows
+    that nothing was.
+    """
     holding = holding_of(shown.status)
     order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
     amount, doubt = _amount(order, shown.order_currency_code)
@@ -25,6 +29,7 @@ def held_of(shown: Shown, asked: str, own_store_id: str) -> Held:
         reference=shown.order_id,
         gateway_ref=shown.transaction_id,
         amount=amount,
+        refunded=amount if holding is Holding.CANCELED and _was_paid(amount, pay, shown.pay_currency_code) else None,
         is_own_store=None if shown.store_id is None else shown.store_id == own_store_id,
         doubt=doubt,
         failure=Failure("declined", raw_code=shown.status) if holding is Holding.FAILED else None,
@@ -60,6 +65,16 @@ def _amount(order: str | None, currency: str | None) -> tuple[Money | None, str 
         return Money.from_major(order, currency), None
     except ValueError:
         return None, "the look-up states an amount that is no exact amount of its currency"
+
+
+def _was_paid(amount: Money | None, pay: str | None, currency: str | None) -> bool:
+    """Whether money is said to have come, in the currency of the order."""
+    if amount is None or pay is None or currency not in {None, amount.currency}:
+        return False
+    try:
+        return Money.from_major(pay, amount.currency).minor > 0
+    except ValueError:
+        return False
 
 
 def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | None, shown: Shown) -> str | None:

@@ -1,0 +1,47 @@
+"""What can be given back through PortOne V1, and what it costs: Paymentwall's rules, or another PG's. Pure (contract §6, §7)."""
+
+from datetime import date, datetime, timedelta, timezone
+
+from app.domain.errors import InvalidRequest
+from app.gateways.port import RefundRequest, RefundTerms, Refusal, Sale
+from app.settings import PortOneV1Settings
+
+KST = timezone(timedelta(hours=9))
+
+FEE_FROM_TOMORROW, FEE = "fee_from_tomorrow", "fee"
+"""Until 23:59 of the day of the sale a cancel is free; after that it is a refund with a fee (help centre)."""
+
+
+def refund_terms(sale: Sale, now: datetime, settings: PortOneV1Settings) -> RefundTerms:
+    """What the rules say of giving this sale back.
+
+    Paymentwall carries a cancel out later, and when is not said. Nor is whether `checksum` counts one that is under way, so
+    a cancel whose answer was lost is never asked again by itself. It gives back no part where it settles in another
+    currency than the order's (V2 guide), and nothing of a payment with which a card was saved (help centre). Inferred: the
+    day of the sale is a day in Korea. Other PGs do it at once, and `checksum` keeps a second one from being done.
+    """
+    if settings.pg != "paymentwall":
+        return RefundTerms(needs_account=sale.is_deposit)
+    if sale.is_first_of_saved_card:
+        return RefundTerms(
+            whole=Refusal.FIRST_OF_SAVED_CARD, part=Refusal.FIRST_OF_SAVED_CARD, done_after_s=None, again_after_s=None
+        )
+    is_foreign = settings.settlement_currency not in {None, sale.amount.currency}
+    return RefundTerms(
+        part=Refusal.OTHER_CURRENCY if is_foreign else None,
+        done_after_s=None,
+        again_after_s=None,
+        notes=(FEE_FROM_TOMORROW if _day(now) <= _day(sale.captured_at) else FEE,),
+    )
+
+
+def check_refund(request: RefundRequest, *, pg: str) -> None:
+    """Refuse what a cancel must not say. Raises InvalidRequest that names the field of our API."""
+    if request.amount.minor <= 0:
+        raise InvalidRequest(("amount", "must be above 0; PortOne V1 would give back everything"))
+    if request.account is not None and pg == "paymentwall":
+        raise InvalidRequest(("refund_account", "Paymentwall gives money back the way it came; leave the account out"))
+
+
+def _day(moment: datetime) -> date:
+    return moment.astimezone(KST).date()

@@ -1,0 +1,101 @@
+"""What each gateway's rules say of giving a sale back, before anybody asks it. No call is made here."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from app.domain.money import Money
+from app.gateways.point3.cancel import AGAIN_S, BATCH_S, TERMS
+from app.gateways.port import RefundTerms, Refusal, Sale
+from app.gateways.portone_v1 import terms as portone_v1
+from app.gateways.portone_v2 import cancel as portone_v2
+from app.settings import PortOneV1Settings, PortOneV2Settings
+
+NOON = datetime(2026, 11, 21, 3, tzinfo=UTC)
+"""Noon in Korea."""
+SALE = Sale(Money(24_000, "KRW"), captured_at=NOON)
+DOLLARS = replace(SALE, amount=Money(1234, "USD"))
+V1 = {"imp_key": "k", "imp_secret": "s", "user_code": "imp1", "channel_key": "channel"}
+V2 = {"api_secret": "s", "store_id": "store", "channel_key": "channel"}
+
+
+def v1(sale: Sale, now: datetime = NOON, **settings: Any) -> RefundTerms:
+    return portone_v1.refund_terms(sale, now, PortOneV1Settings.model_validate(V1 | settings))
+
+
+def v2(sale: Sale, settlement_currency: str | None = None) -> RefundTerms:
+    made = PortOneV2Settings.model_validate(V2 | {"settlement_currency": settlement_currency})
+    return portone_v2.refund_terms(sale, made.settlement_currency)
+
+
+class TestPoint3:
+    def test_it_gives_back_the_whole_with_the_next_batch_and_is_asked_again_after_two(self) -> None:
+        assert RefundTerms(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == TERMS
+        assert (BATCH_S, AGAIN_S) == (300, 600)
+
+
+class TestPaymentwall:
+    def test_it_gives_back_a_part_or_all_at_a_time_that_nobody_names(self) -> None:
+        assert v1(SALE) == RefundTerms(done_after_s=None, again_after_s=None, notes=("fee_from_tomorrow",))
+
+    @pytest.mark.parametrize(
+        ("captured_at", "now", "note"),
+        [
+            ("2026-11-21T00:00:00+09:00", "2026-11-21T23:59:59.999999+09:00", "fee_from_tomorrow"),
+            ("2026-11-21T23:59:59+09:00", "2026-11-22T00:00:00+09:00", "fee"),
+            ("2026-11-20T15:00:00+00:00", "2026-11-21T14:59:59+00:00", "fee_from_tomorrow"),
+            ("2026-11-20T14:59:59+00:00", "2026-11-20T15:00:00+00:00", "fee"),
+            ("2026-11-21T12:00:00+09:00", "2027-11-21T12:00:00+09:00", "fee"),
+            ("2026-11-22T00:00:00+09:00", "2026-11-21T23:59:59+09:00", "fee_from_tomorrow"),
+        ],
+    )
+    def test_it_is_free_until_the_sales_day_ends_in_korea(self, captured_at: str, now: str, note: str) -> None:
+        sale = replace(SALE, captured_at=datetime.fromisoformat(captured_at))
+        assert v1(sale, datetime.fromisoformat(now)).notes == (note,)
+
+    def test_the_payment_with_which_a_card_was_saved_cannot_go_back_at_all(self) -> None:
+        terms = v1(replace(DOLLARS, is_first_of_saved_card=True), settlement_currency="KRW")
+        assert (terms.whole, terms.part, terms.notes) == (*["first_payment_of_saved_card"] * 2, ())
+        assert terms.again_after_s is None
+
+    @pytest.mark.parametrize(
+        ("settled", "part"),
+        [(None, None), ("USD", None), ("KRW", "refund_currency_mismatch"), ("EUR", "refund_currency_mismatch")],
+    )
+    def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
+        self, settled: str | None, part: str | None
+    ) -> None:
+        terms = v1(DOLLARS, settlement_currency=settled)
+        assert (terms.whole, terms.part) == (None, part)
+
+
+class TestAnotherPgOfPortOneV1:
+    @pytest.mark.parametrize("is_deposit", [False, True])
+    def test_it_gives_back_at_once_and_a_deposit_to_an_account_only(self, is_deposit: bool) -> None:
+        sale = replace(DOLLARS, is_deposit=is_deposit, is_first_of_saved_card=True)
+        assert v1(sale, pg="other", settlement_currency="KRW") == RefundTerms(needs_account=is_deposit)
+
+
+class TestPortOneV2:
+    @pytest.mark.parametrize("is_deposit", [False, True])
+    def test_it_gives_back_at_once_and_a_deposit_to_an_account_only(self, is_deposit: bool) -> None:
+        assert v2(replace(SALE, is_deposit=is_deposit)) == RefundTerms(needs_account=is_deposit)
+
+    @pytest.mark.parametrize(
+        ("settled", "part"),
+        [(None, None), ("USD", None), ("KRW", "refund_currency_mismatch"), ("EUR", "refund_currency_mismatch")],
+    )
+    def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
+        self, settled: str | None, part: str | None
+    ) -> None:
+        assert v2(DOLLARS, settled) == RefundTerms(part=part)
+
+
+@pytest.mark.parametrize("currency", ["krw", "WON", "KR", "XXX", "", "KRW "])
+def test_a_settlement_currency_that_is_none_stops_the_start(currency: str) -> None:
+    with pytest.raises(ValueError, match="ISO 4217"):
+        v1(SALE, settlement_currency=currency)
+    with pytest.raises(ValueError, match="ISO 4217"):
+        v2(SALE, currency)
