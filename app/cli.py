@@ -30,6 +30,8 @@ keys = typer.Typer(help="API keys of shop servers.", no_args_is_help=True)
 app.add_typer(keys, name="keys")
 payments = typer.Typer(help="Look at payments, and repair, from a terminal.", no_args_is_help=True)
 app.add_typer(payments, name="payments")
+refunds = typer.Typer(help="Look at refunds, and decide those that only a person can.", no_args_is_help=True)
+app.add_typer(refunds, name="refunds")
 errors = Console(stderr=True)
 
 T = TypeVar("T")
@@ -127,7 +129,10 @@ def demo(
 @keys.command("create")
 def create_key(
     mode: Annotated[str, typer.Option(help="live or test; must be the deployment's ONETILL_MODE.")] = "test",
-    scopes: Annotated[str, typer.Option(help="Comma-separated: payments:read, payments:write, or * for all.")] = "*",
+    scopes: Annotated[
+        str,
+        typer.Option(help="Comma-separated: payments:read, payments:write, refunds:read, refunds:write; * for all."),
+    ] = "*",
     store: Annotated[
         str, typer.Option(help="The shop that the key speaks for; it sees that store's payments only.")
     ] = "main",
@@ -228,18 +233,92 @@ def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
 def give_back(payment_id: PaymentId) -> None:
     """Release rejected money that ONETILL_REJECTED_MONEY=hold keeps: it goes back to the buyer now."""
     wanted = _payment(payment_id)
-    payment = _with_parts(_settings(), lambda parts: parts.payments.give_back(wanted))
-    states = ", ".join(f"attempt {a.no}: {a.give_back}" for a in payment.attempts if a.give_back)
+    payment = _with_parts(_settings(), lambda parts: parts.refunds.release(wanted))
+    states = ", ".join(f"{refund.public_id} {refund.status}" for refund in payment.refunds)
     typer.echo(f"{payment.public_id} is {payment.status}; {states}")
 
 
+RefundId = Annotated[str, typer.Argument(help="ref_…, as the API shows it.")]
+Note = Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's story.")]
+
+
+@refunds.command("list")
+def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
+    """List the refunds of a payment, those too that were made past us."""
+    wanted = _payment(payment_id)
+    payment = _with_parts(_settings(), lambda parts: parts.payments.get(wanted, None))
+    rows = [
+        {
+            "id": each.public_id,
+            "status": str(each.status),
+            "amount": str(each.amount),
+            "cause": each.cause,
+            "reason": each.reason,
+            "gateway_ref": each.gateway_ref,
+            "asked": each.asks,
+            "next_look": each.next_check_at.isoformat(timespec="seconds") if each.next_check_at else None,
+        }
+        for each in payment.refunds
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("id", "status", "amount", "cause", "reason", "gateway's id", "asked", "next look")
+    for row in rows:
+        table.add_row(*(str(value if value is not None else "") for value in row.values()))
+    Console().print(table)
+
+
+@refunds.command("done")
+def refund_done(refund_id: RefundId, note: Note) -> None:
+    """Say that a refund is done, which no look-up shows: it was given back by hand, or the gateway told you."""
+    _told(refund_id, lambda parts, wanted: parts.refunds.mark(wanted, is_done=True, note=note))
+
+
+@refunds.command("failed")
+def refund_failed(refund_id: RefundId, note: Note) -> None:
+    """Say that a refund will not happen. Its amount is free again."""
+    _told(refund_id, lambda parts, wanted: parts.refunds.mark(wanted, is_done=False, note=note))
+
+
+@refunds.command("ask-again")
+def refund_again(refund_id: RefundId, note: Note) -> None:
+    """Ask the gateway once more for a refund whose answer was lost, after you have seen there that it was not carried out."""
+    _told(refund_id, lambda parts, wanted: parts.refunds.ask_again(wanted, note))
+
+
+@refunds.command("record")
+def record_refund(
+    payment_id: PaymentId,
+    note: Note,
+    amount: Annotated[
+        int | None, typer.Option(help="Minor units of the payment's currency; all that is left without it.", min=1)
+    ] = None,
+) -> None:
+    """Keep in the books that money was given back by hand, where the gateway cannot give it back through us."""
+    wanted = _payment(payment_id)
+    payment, refund = _with_parts(_settings(), lambda parts: parts.refunds.record(wanted, amount, note))
+    typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
+
+
+def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]]) -> None:
+    """Do what a person has decided about a refund, and say how it stands."""
+    wanted = _id(ids.Prefix.REFUND, refund_id, "refund")
+    payment, refund = _with_parts(_settings(), lambda parts: work(parts, wanted))
+    typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
+
+
 def _payment(text: str) -> UUID:
+    return _id(ids.Prefix.PAYMENT, text, "payment")
+
+
+def _id(prefix: ids.Prefix, text: str, kind: str) -> UUID:
     """The id that a person typed, or a line that says how it should look, and exit code 2."""
     try:
-        return ids.read(ids.Prefix.PAYMENT, text)
+        return ids.read(prefix, text)
     except MalformedId:
         errors.print(
-            f"{text!r} is no payment id; it looks like pay_ and 32 letters and digits", style="red", markup=False
+            f"{text!r} is no {kind} id; it looks like {prefix}_ and 32 letters and digits", style="red", markup=False
         )
         raise typer.Exit(2) from None
 

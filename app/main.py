@@ -41,6 +41,10 @@ from app.payments.repository import PaymentRepository
 from app.payments.router import operations
 from app.payments.service import PaymentService
 from app.payments.views import Views
+from app.refunds.pursuit import Pursuit
+from app.refunds.repository import RefundRepository
+from app.refunds.router import operations as refund_operations
+from app.refunds.service import RefundService
 from app.settings import Settings
 from app.webhooks.inbox import Inbox
 from app.webhooks.router import webhook_routes
@@ -62,12 +66,13 @@ class Parts:
     idempotency: Idempotency
     keys: ApiKeyService
     payments: PaymentService
+    refunds: RefundService
     webhooks: WebhookService
     exchanges: Exchanges
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
-        return {**await self.payments.gauges(), **await self.webhooks.gauges()}
+        return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges()}
 
     async def close(self) -> None:
         """Give back connections."""
@@ -84,10 +89,14 @@ def build_parts(settings: Settings, now: Now = utc_now) -> Parts:
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
     idempotency = Idempotency(database, lease_s=lease_s, now=now)
     exchanges = Exchanges(database, now)
-    payments = PaymentService(PaymentRepository(database), gateways, idempotency, exchanges, settings, now)
+    repository = PaymentRepository(database)
+    pursuit = Pursuit(repository, settings, now)
+    payments = PaymentService(repository, gateways, idempotency, exchanges, pursuit, settings, now)
+    reads = RefundRepository(database)
+    refunds = RefundService(reads, repository, payments, gateways, idempotency, settings, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
     keys = ApiKeyService(database, settings.mode, now)
-    return Parts(settings, database, gateways, idempotency, keys, payments, webhooks, exchanges)
+    return Parts(settings, database, gateways, idempotency, keys, payments, refunds, webhooks, exchanges)
 
 
 def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
@@ -98,7 +107,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
     tokens = ClientTokens(settings.secret_key.get_secret_value())
     authenticator = Authenticator(parts.keys.find, tokens, settings.mode)
     views = Views(settings.public_url, tokens)
-    api = operations(parts.payments, views)
+    api = [*operations(parts.payments, views), *refund_operations(parts.refunds)]
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, enable_async=False
     )

@@ -28,6 +28,12 @@ LOOK_UPS = Counter(
 DECISIONS = Counter(
     "onetill_attempts_decided", "Attempts that reached a status, by gateway.", ["gateway", "status"], registry=REGISTRY
 )
+REFUNDS = Counter(
+    "onetill_refunds_decided",
+    "Refunds that ended, by gateway, by how, and by who wanted them.",
+    ["gateway", "status", "cause"],
+    registry=REGISTRY,
+)
 VERIFICATION_LAG = Histogram(
     "onetill_verification_lag_seconds",
     "From a webhook's arrival to the look-up's stored answer.",

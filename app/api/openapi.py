@@ -19,7 +19,7 @@ from app.api.openapi_parts import (
     header_refs,
 )
 from app.api.operations import Auth, Operation, Reply
-from app.api.problem_examples import PAYMENT_ID, example, response_headers
+from app.api.problem_examples import PAYMENT_ID, REFUND_ID, example, response_headers
 from app.api.problems import MEDIA_TYPE, PROBLEMS
 
 ALWAYS = ("unauthorized", "forbidden", "storage_unavailable", "internal_error")
@@ -54,7 +54,9 @@ def merge(document: dict[str, Any], operations: Sequence[Operation]) -> dict[str
 def _entry(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     responses = {str(status): _reply(reply) for status, reply in operation.replies.items()}
     for status, codes in _problems_by_status(operation).items():
-        responses[str(status)] = _problem_response(codes, operation.path.replace("{id}", PAYMENT_ID))
+        responses[str(status)] = _problem_response(
+            codes, operation.path.replace("{id}", PAYMENT_ID).replace("{refund_id}", REFUND_ID)
+        )
     entry: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from app.api.problem_examples import PAYMENT_ID, REQUEST_ID
+from app.api.problem_examples import PAYMENT_ID, REFUND_ID, REQUEST_ID
 from app.api.problems import PROBLEMS
 
 DESCRIPTION = """
@@ -18,6 +18,7 @@ same request with the same key: it goes on where it stopped, and nothing happens
 
 TAGS = [
     {"name": "payments", "description": "Create a payment, let the buyer pay, and read what became of it."},
+    {"name": "refunds", "description": "Give money back, whole or in part, and follow it until it is back."},
     {"name": "operations", "description": "For load balancers and monitors. No key needed."},
 ]
 
@@ -105,6 +106,14 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "description": "The payment's id, as the API returned it.",
         "schema": {"type": "string", "pattern": "^pay_[0-9a-f]{32}$"},
         "example": PAYMENT_ID,
+    },
+    "refund_id": {
+        "name": "refund_id",
+        "in": "path",
+        "required": True,
+        "description": "The refund's id, as the API returned it.",
+        "schema": {"type": "string", "pattern": "^ref_[0-9a-f]{32}$"},
+        "example": REFUND_ID,
     },
     "Idempotency-Key": {
         "name": "Idempotency-Key",

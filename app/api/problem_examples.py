@@ -7,9 +7,15 @@ from app.api.reading import MAX_BODY_BYTES
 from app.domain.language import Language
 
 PAYMENT_ID = "pay_019aa6f1c2d37e4f8a5b6c7d8e9f0a1b"
+REFUND_ID = "ref_019aa6f3d1e27c3f9b8a7d6c5e4f3a2b"
 REQUEST_ID = "019aa6f1c2d97a01b2c3d4e5f6071829"
 
 _STOPPED: dict[str, object] = {"gateway": "point3", "payment_id": PAYMENT_ID}
+_REFUSED: dict[str, object] = {
+    "payment_id": PAYMENT_ID,
+    "refund_id": REFUND_ID,
+    "gateway": "portone_v2",
+}
 EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
     "invalid_request": {"errors": [{"field": "amount", "message": "expected `int` >= 1"}]},
     "malformed_id": {"prefix": "pay"},
@@ -21,6 +27,18 @@ EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
     "payment_not_open": {"status": "paid", "payment_id": PAYMENT_ID},
     "payment_processing": {"payment_id": PAYMENT_ID, "retry_after_s": 2},
     "too_many_attempts": {"payment_id": PAYMENT_ID, "limit": 50},
+    "refund_not_supported": {"payment_id": PAYMENT_ID, "gateway": "unifi_pay"},
+    "partial_refund_not_supported": _REFUSED,
+    "payment_not_refundable": {"payment_id": PAYMENT_ID, "status": "open"},
+    "already_refunded": {"payment_id": PAYMENT_ID, "gateway": "portone_v2"},
+    "refund_exceeds_balance": {"payment_id": PAYMENT_ID, "amount": 1200, "refundable": 1000},
+    "refundable_mismatch": {"payment_id": PAYMENT_ID, "refundable": 19000},
+    "refund_tax_mismatch": _REFUSED | {"raw_code": "SUM_OF_PARTS_EXCEEDS_CANCEL_AMOUNT"},
+    "refund_currency_mismatch": _REFUSED,
+    "first_payment_of_saved_card": _REFUSED,
+    "payment_unknown_at_gateway": _REFUSED | {"raw_code": "PAYMENT_NOT_FOUND"},
+    "refund_invalid": _REFUSED | {"raw_code": "INVALID_REQUEST"},
+    "refund_declined": _REFUSED | {"raw_code": "PG_PROVIDER"},
     "result_mismatch": {
         "payment_id": PAYMENT_ID,
         "payment_status": "open",

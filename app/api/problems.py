@@ -117,6 +117,67 @@ PROBLEMS: dict[str, Problem] = {
         "The payment was tried {limit} times; create a new one for this order once it has expired.",
         "이 결제는 {limit}번 시도되었습니다. 만료된 뒤 새 결제를 만들어 주세요.",
     ),
+    "refund_not_supported": Problem(
+        409, False, "No refunds at this gateway", "환불을 지원하지 않는 결제사",
+        "{gateway} has no way to give money back. Do it in its own console, and have an operator record it "
+        "(`onetill refunds record`).",
+        "{gateway}은(는) 환불 API가 없습니다. 결제사 콘솔에서 환불한 뒤 운영자가 기록해 주세요(`onetill refunds record`).",
+    ),
+    "partial_refund_not_supported": Problem(
+        409, False, "No partial refunds here", "부분 환불 불가",
+        "This payment can be given back whole or not at all. Leave `amount` out.",
+        "이 결제는 전액 환불만 가능합니다. `amount`를 빼고 보내 주세요.",
+    ),
+    "payment_not_refundable": Problem(
+        409, False, "Nothing to give back", "환불할 수 없는 상태",
+        "The payment is {status}: no money was captured that could go back. An unpaid payment is canceled instead.",
+        "결제 상태가 {status}이므로 환불할 금액이 없습니다. 미결제 건은 취소해 주세요.",
+    ),
+    "already_refunded": Problem(
+        409, False, "Already refunded", "이미 환불됨",
+        "Nothing is left of this payment: all of it went back, or is on its way back.",
+        "남은 금액이 없습니다. 이미 전액 환불되었거나 환불이 진행 중입니다.",
+    ),
+    "refund_exceeds_balance": Problem(
+        409, False, "More than is left", "환불 가능 금액 초과",
+        "A refund of {amount} exceeds the {refundable} that are left of this payment.",
+        "환불 요청 금액 {amount}이(가) 남은 금액 {refundable}보다 큽니다.",
+    ),
+    "refundable_mismatch": Problem(
+        409, False, "Balance has changed", "환불 가능 금액 불일치",
+        "Another amount is left than was expected: {refundable}. Somebody else gave something back; read the payment again.",
+        "예상한 잔액과 실제 잔액({refundable})이 다릅니다. 다른 환불이 있었습니다. 결제를 다시 조회해 주세요.",
+    ),
+    "refund_tax_mismatch": Problem(
+        409, False, "Tax parts do not fit", "세금 구성 불일치",
+        "The gateway found that the tax parts do not fit the refund or what is left of them ({raw_code}).",
+        "결제사에서 과세·면세 금액이 맞지 않는다고 응답했습니다({raw_code}).",
+    ),
+    "refund_currency_mismatch": Problem(
+        409, False, "Whole refunds only", "부분 환불 불가(정산 통화)",
+        "The gateway settles in another currency than the order's, so only the whole payment can be given back.",
+        "주문 통화와 정산 통화가 달라 전액 환불만 가능합니다.",
+    ),
+    "first_payment_of_saved_card": Problem(
+        409, False, "First payment of a saved card", "카드 등록 결제",
+        "This payment saved a card, and the gateway's policy is that such a payment is not given back.",
+        "카드를 등록한 첫 결제는 결제사 정책에 따라 환불할 수 없습니다.",
+    ),
+    "payment_unknown_at_gateway": Problem(
+        409, False, "Unknown at the gateway", "결제사에 없는 결제",
+        "The gateway says that it knows no such payment ({raw_code}). A person must look.",
+        "결제사에서 해당 결제를 찾을 수 없다고 응답했습니다({raw_code}). 확인이 필요합니다.",
+    ),
+    "refund_invalid": Problem(
+        409, False, "Refund refused as invalid", "잘못된 환불 요청",
+        "The gateway calls the refund itself wrong ({raw_code}). Nothing was given back.",
+        "결제사에서 잘못된 환불 요청이라고 응답했습니다({raw_code}). 환불되지 않았습니다.",
+    ),
+    "refund_declined": Problem(
+        409, False, "Refund declined", "환불 거절",
+        "The payment company or the bank refused to give the money back ({raw_code}). Nothing was given back.",
+        "결제사 또는 은행이 환불을 거절했습니다({raw_code}). 환불되지 않았습니다.",
+    ),
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
         "What the gateway holds differs from this payment: {what}. {action}",

@@ -1,5 +1,7 @@
 """The one SQLAlchemy metadata. It names constraints, feeds Alembic, and lets a test find drift from the migrations."""
 
+from collections.abc import Iterable
+
 from sqlalchemy import DateTime, MetaData
 
 MOMENT = DateTime(timezone=True)
@@ -13,3 +15,8 @@ metadata = MetaData(
         "pk": "%(table_name)s_pkey",
     }
 )
+
+
+def one_of(column: str, values: Iterable[str]) -> str:
+    """The condition that a column holds one of these words."""
+    return f"{column} IN ({', '.join(repr(str(value)) for value in sorted(values))})"

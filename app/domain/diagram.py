@@ -11,13 +11,16 @@ from app.domain.states import (
     PAYMENT_COLLECTED,
     PAYMENT_MOVES,
     PAYMENT_UNPAID,
+    REFUND_MOVES,
+    REFUND_UNDECIDED,
     AttemptStatus,
     PaymentStatus,
+    RefundStatus,
     S,
     payment_after,
 )
 
-P, A = PaymentStatus, AttemptStatus
+P, A, R = PaymentStatus, AttemptStatus, RefundStatus
 
 PAYMENT_WORDS: Mapping[PaymentStatus, str] = {
     P.OPEN: "The buyer may pay, or try again.",
@@ -43,6 +46,14 @@ ATTEMPT_WORDS: Mapping[AttemptStatus, str] = {
     A.REJECTED: "The money did not match, or could not be kept. What was taken goes back.",
 }
 
+REFUND_WORDS: Mapping[RefundStatus, str] = {
+    R.CREATED: "Reserved. The gateway is asked when the refund before it is decided, or as soon as it can be reached.",
+    R.UNKNOWN: "The gateway was asked, and no answer was kept: a look-up finds out, or it is asked again.",
+    R.PENDING: "The gateway has accepted it and not done it yet. It is never asked again.",
+    R.SUCCEEDED: "The money is back, proven by the gateway's explicit answer, by a look-up, or told by a person.",
+    R.FAILED: "An explicit no, or overtaken by somebody else's refund. A look-up may still find that it was done.",
+}
+
 
 def document() -> str:
     """The whole of `docs/states.md`."""
@@ -66,6 +77,13 @@ def _lines() -> Iterator[str]:
     yield from _machine(ATTEMPT_MOVES, ATTEMPT_WORDS)
     yield ""
     yield f"Must have a next time to look: {_names(ATTEMPT_UNDECIDED)}."
+    yield ""
+    yield "## Refund"
+    yield ""
+    yield from _machine(REFUND_MOVES, REFUND_WORDS)
+    yield ""
+    yield f"Reserves its amount, and must have a next time to look: {_names(REFUND_UNDECIDED)}. Refunds of the captured"
+    yield "attempt make the payment `partially_refunded`, and `refunded` when all of it is back."
     yield ""
     yield "## What an attempt makes of its payment"
     yield ""

@@ -125,6 +125,87 @@ class TooManyAttempts(OnetillError):
     code = "too_many_attempts"
 
 
+class RefundRefused(OnetillError):
+    """Base of what keeps money from going back as it was asked for. Nothing is reserved for it (any more)."""
+
+
+class RefundNotSupported(RefundRefused):
+    """The payment's gateway has no way to give money back. Do it in the gateway's console; an operator records it."""
+
+    code = "refund_not_supported"
+
+
+class PartialRefundNotSupported(RefundRefused):
+    """The gateway gives the whole payment back or nothing. Leave `amount` out."""
+
+    code = "partial_refund_not_supported"
+
+
+class PaymentNotRefundable(RefundRefused):
+    """No money of this payment was captured, so none can go back; `status` says how it stands. Cancel it instead."""
+
+    code = "payment_not_refundable"
+
+
+class AlreadyRefunded(RefundRefused):
+    """Nothing is left of the payment: all of it went back, or is on its way."""
+
+    code = "already_refunded"
+
+
+class RefundExceedsBalance(RefundRefused):
+    """The refund's `amount` is more than the `refundable` that is left."""
+
+    code = "refund_exceeds_balance"
+
+
+class RefundableMismatch(RefundRefused):
+    """What is left of the payment is not what the caller, or we, believed: somebody else gave something back. Read it again."""
+
+    code = "refundable_mismatch"
+
+
+class RefundTaxMismatch(RefundRefused):
+    """The gateway found that the tax parts do not fit the amount, or what is left of them."""
+
+    code = "refund_tax_mismatch"
+
+
+class RefundCurrencyMismatch(RefundRefused):
+    """The gateway settles in another currency than the order's, and gives back the whole only."""
+
+    code = "refund_currency_mismatch"
+
+
+class FirstPaymentOfSavedCard(RefundRefused):
+    """The payment saved a card, and the gateway's policy is that such a payment is not canceled."""
+
+    code = "first_payment_of_saved_card"
+
+
+class PaymentUnknownAtGateway(RefundRefused):
+    """The gateway says that it knows no such payment. A person must look."""
+
+    code = "payment_unknown_at_gateway"
+
+
+class RefundInvalid(RefundRefused):
+    """The gateway calls the refund itself wrong; `raw_code` is its word for it."""
+
+    code = "refund_invalid"
+
+
+class RefundDeclined(RefundRefused):
+    """The payment company or the bank refused to give the money back; `raw_code` is its word for it."""
+
+    code = "refund_declined"
+
+
+def refusal(code: str, **details: object) -> RefundRefused:
+    """The error of one of those codes. Raises KeyError for a code that is none of them."""
+    return {kind.code: kind for kind in RefundRefused.__subclasses__()}[code](**details)
+
+
 class ResultMismatch(OnetillError):
     """What the gateway holds is not what we asked for. `mismatch` says what differs, `action` what was done about it."""
 

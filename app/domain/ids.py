@@ -18,6 +18,7 @@ class Prefix(StrEnum):
 
     PAYMENT = "pay"
     ATTEMPT = "att"
+    REFUND = "ref"
     API_KEY = "key"
 
 

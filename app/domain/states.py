@@ -1,4 +1,4 @@
-"""The states of a payment and of an attempt, and the only moves between them.
+"""The states of a payment, of an attempt and of a refund, and the only moves between them.
 
 One table each, one function each. Every status write in the product asks here first; `docs/states.md` is generated from
 these tables, and the tests assert every (source, target) pair.
@@ -39,8 +39,18 @@ class AttemptStatus(StrEnum):
     REJECTED = "rejected"
 
 
-P, A = PaymentStatus, AttemptStatus
-S = TypeVar("S", PaymentStatus, AttemptStatus)
+class RefundStatus(StrEnum):
+    """One refund. Its amount is reserved from the first row on, until it has failed."""
+
+    CREATED = "created"
+    UNKNOWN = "unknown"
+    PENDING = "pending"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+P, A, R = PaymentStatus, AttemptStatus, RefundStatus
+S = TypeVar("S", PaymentStatus, AttemptStatus, RefundStatus)
 
 PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     P.OPEN: frozenset({P.PROCESSING, P.AWAITING_DEPOSIT, P.PAID, P.CANCELED, P.EXPIRED, P.REVIEW}),
@@ -67,8 +77,20 @@ ATTEMPT_MOVES: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
     A.REJECTED: frozenset(),
 }
 
+REFUND_MOVES: Mapping[RefundStatus, frozenset[RefundStatus]] = {
+    # Found at the gateway, or marked by a person, a refund that we never asked for is done all the same.
+    R.CREATED: frozenset({R.UNKNOWN, R.PENDING, R.SUCCEEDED, R.FAILED}),
+    R.UNKNOWN: frozenset({R.CREATED, R.PENDING, R.SUCCEEDED, R.FAILED}),  # back to created: the call was never sent
+    R.PENDING: frozenset({R.SUCCEEDED, R.FAILED}),
+    R.FAILED: frozenset({R.PENDING, R.SUCCEEDED}),  # an earlier call was carried out after all: by look-up only
+    R.SUCCEEDED: frozenset(),
+}
+
 ATTEMPT_UNDECIDED = frozenset({A.CREATED, A.PENDING, A.AWAITING_DEPOSIT, A.UNKNOWN})
 """States that must have a next time to look (law 8)."""
+
+REFUND_UNDECIDED = frozenset({R.CREATED, R.UNKNOWN, R.PENDING})
+"""Refunds whose amount is reserved, and that must have a next time to look."""
 
 PAYMENT_UNPAID = frozenset({P.OPEN, P.PROCESSING, P.AWAITING_DEPOSIT})
 """States in which money may still be collected."""
@@ -85,6 +107,11 @@ def check_payment(source: PaymentStatus, target: PaymentStatus) -> bool:
 def check_attempt(source: AttemptStatus, target: AttemptStatus) -> bool:
     """True: apply the move. False: a repeat, nothing to do. Raises IllegalTransition otherwise."""
     return _check(ATTEMPT_MOVES, source, target)
+
+
+def check_refund(source: RefundStatus, target: RefundStatus) -> bool:
+    """True: apply the move. False: a repeat, nothing to do. Raises IllegalTransition otherwise."""
+    return _check(REFUND_MOVES, source, target)
 
 
 def _check(moves: Mapping[S, frozenset[S]], source: S, target: S) -> bool:
@@ -111,3 +138,15 @@ def payment_after(
     if A.UNKNOWN in together:
         return P.PROCESSING
     return P.AWAITING_DEPOSIT if A.AWAITING_DEPOSIT in together else P.OPEN
+
+
+def payment_after_refund(payment: PaymentStatus, captured_minor: int, refunded_minor: int) -> PaymentStatus:
+    """The status of a payment of which so much was captured and has gone back. One under review stays there."""
+    if payment not in PAYMENT_COLLECTED or not refunded_minor:
+        return payment
+    return P.REFUNDED if refunded_minor == captured_minor else P.PARTIALLY_REFUNDED
+
+
+def payment_after_review(captured_minor: int, refunded_minor: int) -> PaymentStatus:
+    """Where a payment goes from review once nothing is in doubt any more."""
+    return payment_after_refund(P.PAID, captured_minor, refunded_minor) if captured_minor else P.CANCELED

@@ -57,10 +57,11 @@ class Worker:
         log.info("worker_stopped")
 
     async def sweep(self) -> int:
-        """Look at one batch of due webhooks and attempts, and return how many there were."""
+        """Look at one batch of due webhooks, attempts and refunds, and return how many there were."""
         webhooks = await self._parts.webhooks.sweep(BATCH)
         await asyncio.gather(*(self._apply(webhook_id) for webhook_id in webhooks))
-        due = await self._parts.payments.due(BATCH)
+        attempts = await self._parts.payments.due(BATCH)
+        due = dict.fromkeys([*attempts, *await self._parts.refunds.due(BATCH)])
         await asyncio.gather(*(self._look(payment_id, attempt_id) for payment_id, attempt_id in due))
         return len(webhooks) + len(due)
 
@@ -87,9 +88,13 @@ class Worker:
     async def _look(self, payment_id: UUID, attempt_id: UUID) -> None:
         await self._guarded(
             lambda: self._parts.payments.verify(payment_id, cause="sweep", attempt_id=attempt_id),
-            lambda: self._parts.payments.postpone(payment_id, attempt_id),
+            lambda: self._postpone(payment_id, attempt_id),
             payment_id=str(payment_id),
         )
+
+    async def _postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
+        await self._parts.payments.postpone(payment_id, attempt_id)
+        await self._parts.refunds.postpone(payment_id, attempt_id)
 
     async def _guarded(
         self, work: Callable[[], Awaitable[object]], put_off: Callable[[], Awaitable[None]], **about: str

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import msgspec
 
-from app.gateways.port import ChargeRequest, Customer, Item, Tax
-from app.payments.records import Payment
+from app.domain.tax import Parts
+from app.gateways.port import ChargeRequest, Customer, Item, Sale, Tax
+from app.payments.records import Attempt, Payment
 from app.payments.schemas import CreatePayment
 
 encode_action = msgspec.json.Encoder(decimal_format="number").encode
@@ -20,6 +21,7 @@ class Details:
     tax: Tax
     gateway_options: dict[str, dict[str, object]]
     items: tuple[Item, ...] = ()
+    save_billing_key: bool = False
 
 
 def details_of(request: CreatePayment) -> str:
@@ -57,3 +59,20 @@ def charge(payment: Payment, attempt_reference: str, gateway: str, public_url: s
 def tax_of(payment: Payment) -> Tax:
     """The tax parts that the shop named."""
     return msgspec.json.decode(payment.details, type=Details).tax
+
+
+def parts_of(payment: Payment) -> Parts:
+    """What the payment's amount is made of."""
+    tax = tax_of(payment)
+    return Parts.of(payment.amount.minor, tax_free=tax.tax_free, vat=tax.vat)
+
+
+def sale_of(payment: Payment, attempt: Attempt) -> Sale:
+    """A captured attempt, as far as giving its money back depends on it."""
+    details = msgspec.json.decode(payment.details, type=Details)
+    return Sale(
+        amount=payment.amount,
+        captured_at=payment.paid_at or attempt.created_at,
+        is_deposit=attempt.is_deposit,
+        is_first_of_saved_card=details.save_billing_key,
+    )

@@ -37,6 +37,7 @@ PAYMENT: dict[str, Any] = {
     "currency": "KRW",
     "captured_amount": 0,
     "refunded_amount": 0,
+    "refundable_amount": 0,
     "gateway": "point3",
     "method": None,
     "mode": "test",
@@ -67,6 +68,7 @@ PROCESSING: dict[str, Any] = PAYMENT | {
 PAID: dict[str, Any] = PAYMENT | {
     "status": "paid",
     "captured_amount": 24000,
+    "refundable_amount": 24000,
     "next_action": None,
     "attempts": [_ATTEMPT | {"status": "captured", "gateway_ref": "sig/7Q+a=="}],
     "paid_at": "2026-11-21T08:31:10.654321Z",

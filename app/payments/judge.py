@@ -13,6 +13,8 @@ from app.payments.records import Attempt, Payment
 CONFIRM_GRACE = timedelta(minutes=5)
 """A buyer who finished just before expiry is still confirmed so long after it."""
 
+UNKNOWN_STATUS = "the gateway states a status that we do not know"
+
 A = AttemptStatus
 
 
@@ -53,7 +55,7 @@ Verdict = Wait | Confirm | NotOurs | Decide
 def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
     """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
     if held.holding is Holding.UNRECOGNIZED:
-        return Wait("unrecognized_status", attention="the gateway states a status that we do not know")
+        return Wait("unrecognized_status", attention=UNKNOWN_STATUS)
     if held.doubt is not None:
         return Wait("contradictory_look_up", attention=held.doubt)
     if held.holding is Holding.ABSENT:

@@ -4,10 +4,9 @@ Everything that grows carries `payment_id`; only the two claim tables are unique
 over a distributed Postgres by `payment_id` without a rewrite: no trigger, no constraint across payments.
 """
 
-from collections.abc import Iterable
-
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -24,13 +23,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.db.metadata import MOMENT, metadata
+from app.db.metadata import MOMENT, metadata, one_of
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-
-
-def _one_of(column: str, values: Iterable[str]) -> str:
-    return f"{column} IN ({', '.join(repr(str(value)) for value in sorted(values))})"
-
 
 payments = Table(
     "payments",
@@ -45,6 +39,8 @@ payments = Table(
     Column("status", Text, nullable=False),
     Column("captured_minor", BigInteger, nullable=False, server_default=text("0")),
     Column("refunded_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("refunding_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("refund_count", Integer, nullable=False, server_default=text("0")),
     Column("gateway", Text, nullable=False),
     Column("method", Text),
     Column("customer_id", Text),
@@ -60,10 +56,13 @@ payments = Table(
     Column("paid_at", MOMENT),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("captured_minor IN (0, amount_minor)", name="captured"),
-    CheckConstraint("refunded_minor BETWEEN 0 AND captured_minor", name="refunded"),
-    CheckConstraint(_one_of("status", PaymentStatus), name="status"),
-    CheckConstraint(f"NOT ({_one_of('status', PAYMENT_COLLECTED)}) OR captured_minor = amount_minor", name="collected"),
-    CheckConstraint(f"NOT ({_one_of('status', PAYMENT_UNPAID)}) OR captured_minor = 0", name="unpaid"),
+    CheckConstraint(
+        "refunded_minor >= 0 AND refunding_minor >= 0 AND refunded_minor + refunding_minor <= captured_minor",
+        name="refunded",
+    ),
+    CheckConstraint(one_of("status", PaymentStatus), name="status"),
+    CheckConstraint(f"NOT ({one_of('status', PAYMENT_COLLECTED)}) OR captured_minor = amount_minor", name="collected"),
+    CheckConstraint(f"NOT ({one_of('status', PAYMENT_UNPAID)}) OR captured_minor = 0", name="unpaid"),
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     Index("payments_list_idx", "store", text("created_at DESC"), text("id DESC")),
@@ -98,23 +97,20 @@ attempts = Table(
     Column("status", Text, nullable=False),
     Column("next_action", JSON),
     Column("failure", JSON),
-    Column("give_back", Text),
     Column("confirmed_at", MOMENT),
     Column("checks", Integer, nullable=False, server_default=text("0")),
     Column("next_check_at", MOMENT),
     Column("busy_until", MOMENT),
+    Column("is_deposit", Boolean, nullable=False, server_default=text("false")),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
     ForeignKeyConstraint(["payment_id"], ["payments.id"]),
     UniqueConstraint("payment_id", "no"),
-    CheckConstraint(_one_of("status", AttemptStatus), name="status"),
+    CheckConstraint(one_of("status", AttemptStatus), name="status"),
     CheckConstraint("no BETWEEN 1 AND 99999", name="no"),
     CheckConstraint("reference ~ '^[0-9A-Za-z]{1,40}$'", name="reference"),
-    CheckConstraint("give_back IN ('owed', 'asked', 'done')", name="give_back"),
-    CheckConstraint("give_back IS NULL OR status = 'rejected'", name="give_back_rejected"),
     CheckConstraint(
-        f"next_check_at IS NOT NULL OR NOT ({_one_of('status', ATTEMPT_UNDECIDED)} OR give_back IN ('owed', 'asked'))",
-        name="undecided_is_due",
+        f"next_check_at IS NOT NULL OR NOT ({one_of('status', ATTEMPT_UNDECIDED)})", name="undecided_is_due"
     ),
     Index("attempts_one_captured_idx", "payment_id", unique=True, postgresql_where=text("status = 'captured'")),
     Index("attempts_due_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
@@ -141,7 +137,7 @@ payment_events = Table(
     # The row before must exist: no gap in seq, kept by the database.
     ForeignKeyConstraint(["payment_id", "prev_seq"], ["payment_events.payment_id", "payment_events.seq"]),
     CheckConstraint("seq >= 1", name="seq"),
-    CheckConstraint(_one_of("cause", ("api", "browser", "webhook", "sweep", "operator", "schedule")), name="cause"),
+    CheckConstraint(one_of("cause", ("api", "browser", "webhook", "sweep", "operator", "schedule")), name="cause"),
     CheckConstraint("octet_length(hash) = 32 AND octet_length(prev_hash) = 32", name="hash"),
 )
 

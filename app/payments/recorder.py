@@ -13,16 +13,14 @@ from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, 
 from app.gateways.port import Capability, Failure, Gateway, Held
 from app.logs import get_logger
 from app.metrics import DECISIONS
-from app.payments.give_back import GiveBack
 from app.payments.judge import Decide, NotOurs, Wait, applies
 from app.payments.records import Attempt, Payment
+from app.payments.refunding import MoneyBack
 from app.payments.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.payments.steps import LATE_MONEY, Cause, late_look, step
+from app.payments.steps import LATE_MONEY, Cause, kept_look, late_look, step
 from app.settings import Settings
 
 POSTPONE_S = 300.0
-
-GIVEN_BACK_THERE = "the gateway gave this money back, and nobody asked it to here"
 
 ASKED_IN_VAIN = len(ASK_AGAIN)
 """Looks at an unknown attempt after which a person is called (law 4: the schedule ends at a person)."""
@@ -88,30 +86,28 @@ class Outcome:
 class Recorder:
     """Turns verdicts into steps. A method that returns None wrote nothing, because the payment had moved meanwhile."""
 
-    def __init__(self, repository: PaymentRepository, give_back: GiveBack, settings: Settings, now: Now) -> None:
+    def __init__(self, repository: PaymentRepository, money_back: MoneyBack, settings: Settings, now: Now) -> None:
         self._repository = repository
-        self._give_back = give_back
+        self._money_back = money_back
         self._settings = settings
         self._now = now
 
     async def conclude(
         self, reading: Reading, verdict: Wait | NotOurs | Decide, held: Held, inquiry: Inquiry
     ) -> Outcome | None:
-        """Write a verdict, and start giving back what must go back."""
+        """Write a verdict. What must go back is reserved in the same commit, and asked for at once."""
         payment, attempt = reading.payment, reading.attempt
         if isinstance(verdict, NotOurs):
             return await self._not_ours(reading, verdict, inquiry)
         if isinstance(verdict, Wait) and not attempt.is_undecided:
-            return await self._rest(reading, inquiry, attention=verdict.attention)
+            return await self.rest(reading, inquiry, attention=verdict.attention)
         if isinstance(verdict, Wait):
             is_asked = reading.ref is not None
             return await self.undecided(
                 reading, verdict.reason, inquiry, is_asked=is_asked, attention=verdict.attention
             )
         if not applies(attempt, verdict):
-            was_ours = attempt.status is AttemptStatus.CAPTURED
-            is_gone = was_ours and verdict.status is AttemptStatus.CANCELED
-            return await self._rest(reading, inquiry, attention=GIVEN_BACK_THERE if is_gone else None)
+            return await self.rest(reading, inquiry)
         payment_to = _closing(payment, attempt) if verdict.expires_payment else None
         must_review = verdict.gives_back and Capability.REFUND not in reading.gateway.capabilities
         if must_review:
@@ -127,6 +123,7 @@ class Recorder:
             payment_to=payment_to,
             attention="money must go back by hand" if must_review else None,
             late_money=self._late_money(reading.gateway),
+            refund=self._money_back.owed(payment, attempt, held, verdict.reason) if verdict.gives_back else None,
             **self._fields(reading, verdict, held),
         )
         try:
@@ -141,9 +138,9 @@ class Recorder:
             return await self._not_ours(reading, NotOurs("order_id"), inquiry)
         DECISIONS.labels(attempt.gateway, verdict.status).inc()
         settled = decided.after
-        if decided.attempt.give_back == "owed" and not must_review:
-            pursued = await self._give_back.pursue(reading.gateway, settled, decided.attempt, inquiry.cause)
-            settled = pursued or settled
+        if verdict.gives_back or (verdict.status is AttemptStatus.CAPTURED and (held.refunded or held.cancels)):
+            followed = await self._money_back.follow(reading.gateway, settled, decided.attempt, held, inquiry.cause)
+            settled = followed or settled
         return outcome_of(settled, attempt.id)
 
     async def undecided(
@@ -195,7 +192,7 @@ class Recorder:
         if not reading.is_hinted:
             attention = "the gateway holds another order under our reference"
             if not reading.attempt.is_undecided:
-                rested = await self._rest(reading, inquiry, attention=attention)
+                rested = await self.rest(reading, inquiry, attention=attention)
                 return rested and replace(rested, mismatch=verdict.mismatch)
             noted = await self.undecided(reading, "not_ours", inquiry, is_asked=True, attention=attention)
             if noted is None:
@@ -213,8 +210,10 @@ class Recorder:
         fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
         if verdict.failure is not None:
             fields["failure"] = msgspec.json.encode(verdict.failure).decode()
-        if verdict.gives_back:
-            fields |= {"give_back": "owed", "next_check_at": now}
+        if held.is_deposit or verdict.status is AttemptStatus.AWAITING_DEPOSIT:
+            fields["is_deposit"] = True
+        if verdict.status is AttemptStatus.CAPTURED:
+            fields["next_check_at"] = kept_look(reading.payment, now, self._settings.time_scale)
         elif verdict.status in ATTEMPT_UNDECIDED:
             fields |= {"checks": 0, "next_check_at": self._next_look(reading.payment, 0, is_asked=False)}
         return fields
@@ -234,7 +233,7 @@ class Recorder:
         look_at = next_look(now, checks, returned=is_asked, time_scale=self._settings.time_scale)
         return min(look_at, payment.expires_at) if payment.expires_at > now else look_at
 
-    async def _rest(self, reading: Reading, inquiry: Inquiry, *, attention: str | None = None) -> Outcome | None:
+    async def rest(self, reading: Reading, inquiry: Inquiry, *, attention: str | None = None) -> Outcome | None:
         """The attempt moves no more. An unpaid payment whose time is over expires now; news for a person is told."""
         payment, attempt = reading.payment, reading.attempt
         is_over = payment.status in PAYMENT_UNPAID and self._now() >= payment.expires_at
@@ -270,7 +269,9 @@ class Recorder:
         if attempt.is_due(self._now()):
             waits = payment.status in PAYMENT_UNPAID and not is_over
             look_at = payment.expires_at if waits else None
-            if self._late_money(reading.gateway) and attempt.status is not AttemptStatus.CAPTURED:
+            if attempt.status is AttemptStatus.CAPTURED:
+                look_at = kept_look(payment, self._now(), self._settings.time_scale)
+            elif self._late_money(reading.gateway):
                 look_at = late_look(payment, self._now(), self._settings.time_scale)
             await self._reschedule(payment, attempt, replace(attempt, next_check_at=look_at))
         return outcome_of(payment, attempt.id)

@@ -1,12 +1,18 @@
 """What the database holds of a payment, as values. JSON columns stay the text that was stored."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from app.domain import ids
 from app.domain.money import Money
-from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus
+from app.domain.states import ATTEMPT_UNDECIDED, REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.tax import Parts
+
+BY_SHOP, BY_MISMATCH, BY_GATEWAY, BY_OPERATOR = "api", "rejected", "gateway", "operator"
+"""Who wanted a refund: the shop; we, because the money must not be kept; somebody past us, found at the gateway; a person
+who gave the money back by hand and told us."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +28,8 @@ class Attempt:
     gateway_ref: str | None = None
     next_action: str | None = None
     failure: str | None = None
-    give_back: str | None = None
-    """Money of a rejected attempt: `owed` back, `asked` of the gateway, `done`."""
+    is_deposit: bool = False
+    """The buyer pays, or paid, by a transfer to an account: it goes back only to an account that somebody names."""
     confirmed_at: datetime | None = None
     """When the gateway said an explicit yes to confirm; after that, confirm is never sent again."""
     checks: int = 0
@@ -34,7 +40,7 @@ class Attempt:
     @property
     def is_undecided(self) -> bool:
         """Whether the gateway must still be asked how it ended."""
-        return self.status in ATTEMPT_UNDECIDED or self.give_back in {"owed", "asked"}
+        return self.status in ATTEMPT_UNDECIDED
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time to be looked at has come."""
@@ -46,8 +52,62 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money of one attempt on its way back. The gateway is asked for one at a time, in the order of `no`."""
+
+    id: UUID
+    no: int
+    """Counts the refunds of the payment, from 1."""
+    attempt_id: UUID
+    amount: Money
+    parts: Parts
+    """How the amount is made up for the tax office."""
+    cause: str
+    """`BY_SHOP`, `BY_MISMATCH`, `BY_GATEWAY` or `BY_OPERATOR`."""
+    reason: str
+    status: RefundStatus
+    created_at: datetime
+    updated_at: datetime
+    expected_minor: int | None = None
+    """What the shop said would be left before this refund; None when it did not say."""
+    request_key: bytes | None = None
+    """SHA-256 of the Idempotency-Key that asked for it: one key, one refund, however old the key is."""
+    request_print: bytes | None = None
+    """The fingerprint of the request that came with that key."""
+    account: str | None = field(default=None, repr=False)
+    """Where a deposit goes back to, as JSON text; forgotten once the refund is decided."""
+    gateway_ref: str | None = None
+    """The gateway's own name of this refund."""
+    failure: str | None = None
+    """The last explicit no, as JSON text."""
+    is_held: bool = False
+    """Waits for a person who releases it; see the setting `rejected_money`."""
+    asks: int = 0
+    """How often the gateway was asked."""
+    asked_at: datetime | None = None
+    accepted_at: datetime | None = None
+    """When the gateway said an explicit yes; after that it is never asked again."""
+    checks: int = 0
+    next_check_at: datetime | None = None
+
+    @property
+    def public_id(self) -> str:
+        """`ref_…`"""
+        return ids.show(ids.Prefix.REFUND, self.id)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether its amount is reserved, and how it ends must still be found out."""
+        return self.status in REFUND_UNDECIDED
+
+    def is_due(self, now: datetime) -> bool:
+        """Whether its time to be looked at has come."""
+        return self.next_check_at is not None and self.next_check_at <= now
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """A payment with its attempts, oldest first. `last_seq` is its version: a write names the one that it read."""
+    """A payment with its attempts and refunds, oldest first. `last_seq` is its version: a write names the one it read."""
 
     id: UUID
     store: str
@@ -61,6 +121,9 @@ class Payment:
     expires_at: datetime
     captured_minor: int = 0
     refunded_minor: int = 0
+    refunding_minor: int = 0
+    """Reserved for refunds that are not decided."""
+    refund_count: int = 0
     method: str | None = None
     customer_id: str | None = None
     details: str = "{}"
@@ -72,11 +135,31 @@ class Payment:
     last_hash: bytes = bytes(32)
     paid_at: datetime | None = None
     attempts: tuple[Attempt, ...] = field(default=())
+    refunds: tuple[Refund, ...] = field(default=())
+    """Read with one payment, and not with a list of them."""
 
     @property
     def public_id(self) -> str:
         """`pay_…`"""
         return ids.show(ids.Prefix.PAYMENT, self.id)
+
+    @property
+    def refundable_minor(self) -> int:
+        """What is left of the captured money, and promised to nobody."""
+        return self.captured_minor - self.refunded_minor - self.refunding_minor
+
+    @property
+    def captured_attempt(self) -> Attempt | None:
+        """The attempt whose money we keep; its refunds are the ones that count."""
+        return next((a for a in self.attempts if a.status is AttemptStatus.CAPTURED), None)
+
+    def refunds_of(self, attempt_id: UUID) -> list[Refund]:
+        """The refunds of one attempt's money."""
+        return [refund for refund in self.refunds if refund.attempt_id == attempt_id]
+
+    def refund(self, refund_id: UUID) -> Refund | None:
+        """One of its refunds."""
+        return next((refund for refund in self.refunds if refund.id == refund_id), None)
 
     @property
     def last_attempt(self) -> Attempt:
@@ -98,3 +181,8 @@ class Search:
     created_from: datetime | None = None
     created_before: datetime | None = None
     needs_attention: bool | None = None
+
+
+def total(refunds: Iterable[Refund]) -> int:
+    """Their amounts together, in minor units."""
+    return sum(refund.amount.minor for refund in refunds)

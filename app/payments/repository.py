@@ -5,7 +5,7 @@ Writes are one data-modifying statement per operation. They are called one at a 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,9 +14,21 @@ import asyncpg
 
 from app.db.database import Database, Row
 from app.domain.money import Money
-from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus
-from app.payments.records import Attempt, Payment, Search
-from app.payments.sql import APPLY, BACKLOG, CREATE, DUE, EVENTS, LOAD, RESCHEDULE, list_payments
+from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.tax import Parts
+from app.payments.records import Attempt, Payment, Refund, Search
+from app.payments.sql import (
+    APPLY,
+    BACKLOG,
+    CREATE,
+    DUE,
+    EVENTS,
+    LOAD,
+    LOAD_REFUNDS,
+    RESCHEDULE,
+    RESCHEDULE_REFUND,
+    list_payments,
+)
 from app.payments.steps import Event, Step
 
 
@@ -30,6 +42,21 @@ class KeyAlreadyClaimed(Exception):
 
 class RefAlreadyClaimed(Exception):
     """Another payment holds this gateway reference; nothing was written."""
+
+
+_REFUND_COLUMNS = 23
+"""Values of `_refund_columns`; as many are NULL where a step moves no refund."""
+
+_LOST_RACES = frozenset(
+    {
+        "attempts_one_captured_idx",
+        "refunds_one_unknown_idx",
+        "refunds_gateway_ref_idx",
+        "refunds_payment_id_no_key",
+        "refunds_payment_id_request_key_key",
+    }
+)
+"""Constraints that can only be broken by a write decided on an older reading."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +139,7 @@ class PaymentRepository:
         Locks the payment's row, then the attempt's. Raises RefAlreadyClaimed, or OrderAlreadyClaimed for late money whose
         order another payment holds by now.
         """
-        payment, attempt, event = step.after, step.attempt, step.event
+        payment, attempt, event, refund = step.after, step.attempt, step.event, step.refund
         try:
             row = await self._database.row(
                 APPLY,
@@ -134,7 +161,7 @@ class PaymentRepository:
                 attempt.status,
                 attempt.next_action,
                 attempt.failure,
-                attempt.give_back,
+                attempt.is_deposit,
                 attempt.checks,
                 attempt.next_check_at,
                 attempt.busy_until,
@@ -154,11 +181,15 @@ class PaymentRepository:
                 key.answer if key else None,
                 key.lease_until if key else None,
                 attempt.confirmed_at,
+                payment.refunded_minor,
+                payment.refunding_minor,
+                payment.refund_count,
+                *(_refund_columns(refund) if refund else (None,) * _REFUND_COLUMNS),
             )
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "gateway_refs_pkey":
                 raise RefAlreadyClaimed from error
-            if error.constraint_name == "attempts_one_captured_idx":
+            if error.constraint_name in _LOST_RACES:
                 return False
             if error.constraint_name == "order_claims_pkey":
                 raise OrderAlreadyClaimed from error
@@ -166,9 +197,19 @@ class PaymentRepository:
         return row is not None
 
     async def load(self, payment_id: UUID, store: str | None = None) -> Payment | None:
-        """Read a payment with its attempts, without a lock. With `store`, only that store's."""
-        found = _payments(await self._database.rows(LOAD, payment_id))
-        return found[0] if found and store in {None, found[0].store} else None
+        """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's.
+
+        Refunds are a second reading, made where there are any, and both are made again when a step came between them.
+        """
+        while True:
+            found = _payments(await self._database.rows(LOAD, payment_id))
+            if not found or store not in {None, found[0].store}:
+                return None
+            if not found[0].refund_count:
+                return found[0]
+            rows = await self._database.rows(LOAD_REFUNDS, payment_id)
+            if all(row["of_seq"] == found[0].last_seq for row in rows):
+                return replace(found[0], refunds=tuple(_refund(row) for row in rows))
 
     async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
         """The payment that holds an order now."""
@@ -232,6 +273,12 @@ class PaymentRepository:
             after.busy_until,
         )
 
+    async def reschedule_refund(self, payment_id: UUID, refund: Refund, checks: int, look_at: datetime | None) -> None:
+        """Note that a look decided nothing about a refund. No event: nothing happened."""
+        await self._database.row(
+            RESCHEDULE_REFUND, payment_id, refund.id, refund.status, refund.checks, checks, look_at, refund.asks
+        )
+
 
 def _payments(rows: Iterable[Row]) -> list[Payment]:
     """Group the rows of payment ⟕ attempts, which come ordered, into payments."""
@@ -256,6 +303,8 @@ def _payment(row: Row, attempts: tuple[Attempt, ...]) -> Payment:
         expires_at=row["expires_at"],
         captured_minor=row["captured_minor"],
         refunded_minor=row["refunded_minor"],
+        refunding_minor=row["refunding_minor"],
+        refund_count=row["refund_count"],
         method=row["method"],
         customer_id=row["customer_id"],
         details=row["details"],
@@ -272,3 +321,41 @@ def _payment(row: Row, attempts: tuple[Attempt, ...]) -> Payment:
 def _attempt(row: Row) -> Attempt:
     fields: dict[str, Any] = {name: row[f"a_{name}"] for name in Attempt.__slots__}
     return Attempt(**fields | {"status": AttemptStatus(fields["status"])})
+
+
+def _refund(row: Row) -> Refund:
+    """One row of `REFUND_COLUMNS` as a value."""
+    fields: dict[str, Any] = {name: row[name] for name in Refund.__slots__ if name not in {"amount", "parts"}}
+    return Refund(
+        **fields | {"status": RefundStatus(row["status"])},
+        amount=Money(row["amount_minor"], row["currency"]),
+        parts=Parts(row["taxed_minor"], row["tax_free_minor"], row["vat_minor"]),
+    )
+
+
+def _refund_columns(refund: Refund) -> tuple[Any, ...]:
+    return (
+        refund.id,
+        refund.no,
+        refund.amount.minor,
+        refund.amount.currency,
+        refund.parts.taxed,
+        refund.parts.tax_free,
+        refund.parts.vat,
+        refund.cause,
+        refund.reason,
+        refund.status,
+        refund.expected_minor,
+        refund.request_key,
+        refund.request_print,
+        refund.account,
+        refund.gateway_ref,
+        refund.failure,
+        refund.is_held,
+        refund.asks,
+        refund.asked_at,
+        refund.accepted_at,
+        refund.checks,
+        refund.next_check_at,
+        refund.created_at,
+    )

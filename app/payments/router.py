@@ -11,9 +11,10 @@ from app.api.pagination import cursor, position
 from app.api.reading import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
+from app.domain.states import RefundStatus
 from app.payments import examples
 from app.payments.recorder import Outcome
-from app.payments.records import Payment, Search
+from app.payments.records import BY_MISMATCH, Payment, Search
 from app.payments.schemas import (
     CompletePayment,
     CreateAttempt,
@@ -35,7 +36,15 @@ _VERIFYING = ("not_found", "malformed_id", "result_mismatch", "gateway_unavailab
 _REPLAYED = ("Idempotency-Replayed",)
 _LINKS = {
     name: {"operationId": name, "parameters": {"id": "$response.body#/id"}, "description": "With its `id`."}
-    for name in ("getPayment", "listPaymentEvents", "createAttempt", "syncPayment")
+    for name in (
+        "getPayment",
+        "listPaymentEvents",
+        "createAttempt",
+        "syncPayment",
+        "createRefund",
+        "listRefunds",
+        "getRefundOptions",
+    )
 } | {
     "completePayment": {
         "operationId": "completePayment",
@@ -113,8 +122,7 @@ class PaymentsApi:
 
     async def sync(self, call: Call) -> Answer:
         """`POST /payments/{id}/sync`"""
-        payment_id, store = _own_payment(call), call.caller.store
-        return self._proven(call, await self._service.verify(payment_id, cause="api", store=store))
+        return self._proven(call, await self._service.sync(_own_payment(call), call.caller.store))
 
     async def cancel(self, call: Call) -> Answer:
         """`POST /payments/{id}/cancel`"""
@@ -341,9 +349,20 @@ _DIFFERENCES = {
 }
 
 
+_GIVEN_BACK = {
+    RefundStatus.CREATED: "owed",
+    RefundStatus.FAILED: "owed",
+    RefundStatus.UNKNOWN: "asked",
+    RefundStatus.PENDING: "asked",
+    RefundStatus.SUCCEEDED: "done",
+}
+
+
 def _mismatch(outcome: Outcome) -> ResultMismatch:
     """The 409 that says what differed and what was done about it."""
-    given_back = next((a.give_back for a in reversed(outcome.payment.attempts) if a.give_back), None)
+    given_back = next(
+        (_GIVEN_BACK[r.status] for r in reversed(outcome.payment.refunds) if r.cause == BY_MISMATCH), None
+    )
     action, action_ko = {
         None: ("Nothing was charged for it.", "이 건으로 청구된 금액은 없습니다."),
         "owed": ("The money is being given back.", "결제된 금액을 돌려드리고 있습니다."),

@@ -236,6 +236,7 @@ class PaymentView(Struct, frozen=True):
     currency: str
     captured_amount: int
     refunded_amount: int
+    refundable_amount: int
     gateway: str
     method: str | None
     mode: Literal["live", "test"]

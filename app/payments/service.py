@@ -24,6 +24,7 @@ from app.payments.history import faults_of
 from app.payments.opening import Opener
 from app.payments.recorder import POSTPONE_S, Announced, Outcome
 from app.payments.records import Payment, Search
+from app.payments.refunding import MoneyBack
 from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.steps import LATE_MONEY, Cause, Event, step
@@ -54,6 +55,7 @@ class PaymentService:
         registry: Registry,
         idempotency: Idempotency,
         exchanges: Exchanges,
+        money_back: MoneyBack,
         settings: Settings,
         now: Now = utc_now,
     ) -> None:
@@ -64,7 +66,7 @@ class PaymentService:
         self._now = now
         self._opener = Opener(repository, settings, now)
         self._exchanges = exchanges
-        self._verifier = Verifier(repository, registry, exchanges, settings, now)
+        self._verifier = Verifier(repository, registry, exchanges, money_back, settings, now)
 
     async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
         """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
@@ -169,6 +171,12 @@ class PaymentService:
         """Ask the gateway now; see `Verifier.verify`."""
         return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
 
+    async def sync(self, payment_id: UUID, store: str | None) -> Outcome:
+        """Ask the gateway now, also about money that we keep: somebody may have given it back past us. Raises as `verify`."""
+        payment = await self.get(payment_id, store)
+        kept = payment.captured_attempt
+        return await self.verify(payment_id, cause="api", store=store, attempt_id=kept.id if kept else None)
+
     async def cancel(self, payment_id: UUID, store: str | None) -> Payment:
         """Close an unpaid payment. Attempts that may still bring money go on being looked at; what they bring goes back.
 
@@ -194,16 +202,14 @@ class PaymentService:
                 next_check_at=self._now() if attempt.is_undecided else attempt.next_check_at,
             )
             if await self._repository.apply(closed):
-                return closed.after
+                return await self._void(closed.after)
 
-    async def give_back(self, payment_id: UUID) -> Payment:
-        """An operator releases rejected money that the settings hold. Raises NotFound, or PaymentNotOpen if there is none."""
-        payment = await self.get(payment_id, None)
-        owed = [attempt for attempt in payment.attempts if attempt.give_back == "owed"]
-        if not owed:
-            raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
-        for attempt in owed:
-            payment = (await self.verify(payment_id, cause="operator", attempt_id=attempt.id)).payment
+    async def _void(self, payment: Payment) -> Payment:
+        """Look at once at what the payment's gateways may hold open, which closes it there. The sweep does what fails here."""
+        for attempt in payment.attempts:
+            gateway = self._registry.get(attempt.gateway)
+            if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
+                payment = (await self.verify(payment.id, cause="api", attempt_id=attempt.id)).payment
         return payment
 
     async def history_faults(self, payment_id: UUID) -> list[str]:

@@ -1,7 +1,7 @@
-"""A step: one move of one attempt, with the payment's move that follows, as one row of the story.
+"""A step: one move of one attempt, or of one of its refunds, with the payment's move that follows, as one row of the story.
 
-Nothing else makes a status. `step()` asks the transition tables, chains the event to the one before, and yields what the
-repository writes in one statement; the write lands only if the payment is still the one that was read (`last_seq`).
+Nothing else makes a status. `step()` and `refund_step()` ask the transition tables, chain the event to the one before, and
+yield what the repository writes in one statement; the write lands only if the payment is still the one that was read.
 """
 
 import hashlib
@@ -12,14 +12,39 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus, check_attempt, check_payment, payment_after
-from app.payments.records import Attempt, Payment
+from app.domain.states import (
+    ATTEMPT_UNDECIDED,
+    PAYMENT_UNPAID,
+    AttemptStatus,
+    PaymentStatus,
+    RefundStatus,
+    check_attempt,
+    check_payment,
+    check_refund,
+    payment_after,
+    payment_after_refund,
+    payment_after_review,
+)
+from app.payments.records import BY_MISMATCH, Attempt, Payment, Refund, total
 
 LATE_MONEY = timedelta(hours=1)
 """How long after its end an attempt that may still bring money is looked at once more."""
 
 LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
 """How long after the payment's expiry such an attempt is looked at again: a buyer may pay in a window that was left open."""
+
+
+KEPT_LOOKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 7, 30, 90, 180))
+"""How long after a capture it is looked at again, for refunds that somebody made past us: as long as a bank may take money
+back from a merchant."""
+
+
+def kept_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
+    """When captured money is looked at next; None when that was often enough, or nothing of it is left."""
+    if payment.refunded_minor == payment.amount.minor:
+        return None
+    paid_at = payment.paid_at or now
+    return next((at for wait in KEPT_LOOKS if (at := paid_at + wait / scale) > now), None)
 
 
 def late_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
@@ -68,12 +93,13 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What one statement writes: the payment and attempt after the move, and the event that tells of it."""
+    """What one statement writes: the payment, attempt and refund after the move, and the event that tells of it."""
 
     before: Payment
     after: Payment
     attempt: Attempt
     event: Event
+    refund: Refund | None = None
 
     @property
     def binds_ref(self) -> bool:
@@ -105,9 +131,12 @@ def step(
     payment_to: PaymentStatus | None = None,
     attention: str | None = None,
     late_money: timedelta | None = None,
+    refund: Refund | None = None,
     **fields: Any,
 ) -> Step:
     """Move `attempt` to `to` and the payment with it. `fields` are the attempt's other columns that change.
+
+    `refund` is a new one, of money that must not be kept: it becomes a fact in the same commit.
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
     not among the payment's yet is a new one. With `late_money`, money may still come for an attempt that ends here
@@ -130,21 +159,13 @@ def step(
             late_money = late_money or LATE_MONEY
         if late_money and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
             last_look = min(last_look or at + late_money, at + late_money)
+        if to is AttemptStatus.CAPTURED:
+            last_look = fields.get("next_check_at")
         moved = replace(moved, next_check_at=last_look, busy_until=None)
-    event = Event(
-        payment_id=payment.id,
-        seq=payment.last_seq + 1,
-        at=at,
-        cause=cause,
-        reason=reason,
-        payment_from=payment.status if payment.last_seq else None,
-        payment_to=target,
-        attempt_id=attempt.id,
-        attempt_from=came_from,
-        attempt_to=to,
-        evidence=msgspec.json.encode(evidence, order="sorted").decode(),
-        prev_hash=payment.last_hash,
-    )
+    if refund is not None:
+        evidence = evidence | {"refund": _refund_evidence(None, refund)}
+    refunds = (*payment.refunds, refund) if refund else payment.refunds
+    event = _event(payment, target, moved, came_from, at=at, cause=cause, reason=reason, evidence=evidence)
     is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
     after = replace(
         payment,
@@ -152,9 +173,111 @@ def step(
         gateway=moved.gateway if is_paid or came_from is None else payment.gateway,
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
-        attention=attention or (payment.attention if target is PaymentStatus.REVIEW else None),
+        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or _owes(payment) else None),
         last_seq=event.seq,
         last_hash=event.hash(),
         attempts=tuple((known | {moved.id: moved}).values()),
+        refunds=refunds,
+        refund_count=len(refunds),
     )
-    return Step(before=payment, after=after, attempt=moved, event=event)
+    return Step(before=payment, after=after, attempt=moved, event=event, refund=refund)
+
+
+def refund_step(
+    payment: Payment,
+    refund: Refund,
+    to: RefundStatus,
+    *,
+    at: datetime,
+    cause: Cause,
+    reason: str,
+    evidence: dict[str, Any],
+    attention: str | None = None,
+    busy_until: datetime | None = None,
+    late_look_at: datetime | None = None,
+    **fields: Any,
+) -> Step:
+    """Move `refund` to `to`, and the payment's sums and status with it. `fields` are the refund's other columns that change.
+
+    A refund that is not among the payment's yet is a new one. `busy_until` is the lease on asking its attempt's gateway,
+    which ends with every other step. A decided refund is looked at once more at `late_look_at`. What a person should know
+    stays until the last refund is decided. Raises IllegalTransition when a table forbids the move.
+    """
+    known = payment.refund(refund.id)
+    if known is not None:
+        check_refund(known.status, to)
+    moved = replace(refund, status=to, updated_at=at, **fields)
+    if not moved.is_undecided:
+        moved = replace(moved, next_check_at=late_look_at, account=None)
+    refunds = tuple(({each.id: each for each in payment.refunds} | {moved.id: moved}).values())
+    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    leased = replace(attempt, busy_until=busy_until)
+    kept = payment.captured_attempt
+    own = [each for each in refunds if kept is not None and each.attempt_id == kept.id]
+    refunded = total(each for each in own if each.status is RefundStatus.SUCCEEDED)
+    is_settled = not any(each.is_undecided for each in refunds)
+    target = payment_after_refund(payment.status, payment.captured_minor, refunded)
+    is_clear = is_settled and not any(a.status in ATTEMPT_UNDECIDED for a in payment.attempts)
+    if payment.status is PaymentStatus.REVIEW and is_clear and to is RefundStatus.SUCCEEDED:
+        target = payment_after_review(payment.captured_minor, refunded)
+    check_payment(payment.status, target)
+    told = evidence | {"refund": _refund_evidence(known, moved)}
+    event = _event(payment, target, attempt, attempt.status, at=at, cause=cause, reason=reason, evidence=told)
+    is_over = to is RefundStatus.SUCCEEDED and is_settled and target is not PaymentStatus.REVIEW
+    after = replace(
+        payment,
+        status=target,
+        refunded_minor=refunded,
+        refunding_minor=total(each for each in own if each.is_undecided),
+        attention=attention or (None if is_over else payment.attention),
+        last_seq=event.seq,
+        last_hash=event.hash(),
+        attempts=tuple(leased if a.id == attempt.id else a for a in payment.attempts),
+        refunds=refunds,
+        refund_count=len(refunds),
+    )
+    return Step(before=payment, after=after, attempt=leased, event=event, refund=moved)
+
+
+def _event(
+    payment: Payment,
+    payment_to: PaymentStatus,
+    attempt: Attempt,
+    attempt_from: AttemptStatus | None,
+    *,
+    at: datetime,
+    cause: Cause,
+    reason: str,
+    evidence: dict[str, Any],
+) -> Event:
+    return Event(
+        payment_id=payment.id,
+        seq=payment.last_seq + 1,
+        at=at,
+        cause=cause,
+        reason=reason,
+        payment_from=payment.status if payment.last_seq else None,
+        payment_to=payment_to,
+        attempt_id=attempt.id,
+        attempt_from=attempt_from,
+        attempt_to=attempt.status,
+        evidence=msgspec.json.encode(evidence, order="sorted").decode(),
+        prev_hash=payment.last_hash,
+    )
+
+
+def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
+    """A refund's part of a step."""
+    return {
+        "id": moved.public_id,
+        "from": known and known.status,
+        "to": moved.status,
+        "amount_minor": moved.amount.minor,
+        "currency": moved.amount.currency,
+        "gateway_ref": moved.gateway_ref,
+    }
+
+
+def _owes(payment: Payment) -> bool:
+    """Whether money that must not be kept is not back yet."""
+    return any(refund.cause == BY_MISMATCH and refund.is_undecided for refund in payment.refunds)

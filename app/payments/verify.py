@@ -15,16 +15,27 @@ from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
 from app.gateways.exchanges import overheard
-from app.gateways.port import Brought, Capability, Confirming, ConfirmRequest, Failure, Gateway, Held, Holding, Question
+from app.gateways.port import (
+    Brought,
+    Capability,
+    Confirming,
+    ConfirmRequest,
+    Failure,
+    Gateway,
+    Held,
+    Holding,
+    Question,
+    Voiding,
+)
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.metrics import LOOK_UPS
 from app.payments.charges import tax_of
 from app.payments.exchanges import Exchanges
-from app.payments.give_back import GiveBack
-from app.payments.judge import Confirm, Decide, NotOurs, Wait, judge
-from app.payments.recorder import Announced, Inquiry, Outcome, Reading, Recorder, outcome_of
+from app.payments.judge import UNKNOWN_STATUS, Confirm, Decide, NotOurs, Wait, judge
+from app.payments.recorder import Announced, Inquiry, Outcome, Reading, Recorder
 from app.payments.records import Attempt, Payment
+from app.payments.refunding import MoneyBack
 from app.payments.repository import PaymentRepository, RefAlreadyClaimed
 from app.payments.steps import Cause, step
 from app.settings import Settings
@@ -41,15 +52,21 @@ class Verifier:
     """Proves attempts. Safe to call from everywhere at once: for one attempt, one of the callers does the work."""
 
     def __init__(
-        self, repository: PaymentRepository, registry: Registry, exchanges: Exchanges, settings: Settings, now: Now
+        self,
+        repository: PaymentRepository,
+        registry: Registry,
+        exchanges: Exchanges,
+        money_back: MoneyBack,
+        settings: Settings,
+        now: Now,
     ) -> None:
         self._repository = repository
         self._registry = registry
         self._exchanges = exchanges
         self._settings = settings
         self._now = now
-        self._give_back = GiveBack(repository, settings, now)
-        self._recorder = Recorder(repository, self._give_back, settings, now)
+        self._money_back = money_back
+        self._recorder = Recorder(repository, money_back, settings, now)
         self._running: dict[object, asyncio.Task[Outcome]] = {}
 
     async def verify(
@@ -119,10 +136,6 @@ class Verifier:
             await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
         reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
-        if attempt.give_back in {"owed", "asked"}:
-            released = inquiry.cause == "operator"
-            settled = await self._give_back.pursue(gateway, payment, attempt, inquiry.cause, is_released=released)
-            return outcome_of(settled, attempt.id) if settled is not None else None
         if reading.ref is not None and self._confirms_blindly(reading):
             return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
@@ -133,12 +146,21 @@ class Verifier:
                 reading = replace(reading, ref=None)
                 held = await gateway.look_up(Question(attempt.reference, payment.amount))
         except GatewayError as error:
+            await self._money_back.unanswered(payment, attempt, inquiry.cause, error.code)
             noted = await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
             return noted and replace(noted, is_answered=False)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
         found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
         reading = replace(reading, attempt=found)
+        if found.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
+            return await self._moved(reading, held, inquiry)
         verdict = judge(payment, found, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
+        if (
+            isinstance(verdict, Wait | Decide)
+            and isinstance(gateway, Voiding)
+            and _stands_open(payment, found, held, verdict)
+        ):
+            return await self._void(reading, gateway, held, verdict, inquiry)
         if isinstance(verdict, Confirm) and not _can_confirm(reading):
             verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
         if not isinstance(verdict, Confirm):
@@ -148,6 +170,46 @@ class Verifier:
         if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
         return await self._confirm(reading, ref, held, inquiry)
+
+    async def _moved(self, reading: Reading, held: Held, inquiry: Inquiry) -> Outcome | None:
+        """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
+        attempt = reading.attempt
+        had_money = attempt.status is AttemptStatus.CAPTURED or bool(reading.payment.refunds_of(attempt.id))
+        doubt = held.doubt or (_VANISHED if had_money and held.holding not in _SHOWS_MONEY else None)
+        if held.holding is Holding.UNRECOGNIZED:
+            doubt = UNKNOWN_STATUS
+        if doubt is not None:
+            await self._money_back.unanswered(reading.payment, attempt, inquiry.cause, "in_doubt")
+            return await self._recorder.rest(reading, inquiry, attention=doubt)
+        followed = await self._money_back.follow(reading.gateway, reading.payment, attempt, held, inquiry.cause)
+        if followed is None:
+            return None
+        attempt = next(a for a in followed.attempts if a.id == attempt.id)
+        return await self._recorder.rest(replace(reading, payment=followed, attempt=attempt), inquiry)
+
+    async def _void(
+        self, reading: Reading, gateway: Voiding, held: Held, verdict: Wait | Decide, inquiry: Inquiry
+    ) -> Outcome | None:
+        """Nobody is to pay here any more: close what stands open at the gateway.
+
+        What waits for our confirm can move no money without us, so the verdict stands whatever the gateway says to that. An
+        account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is the payment.
+        """
+        question = Question(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
+        waits_for_us = held.holding is Holding.AUTHORIZED
+        try:
+            said = "refused" if await gateway.void(question) else "accepted"
+            if not waits_for_us:
+                held = await gateway.look_up(question)
+                judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
+                verdict = Wait("void_not_shown") if isinstance(judged, Confirm | NotOurs) else judged
+        except GatewayError as error:
+            said = error.code
+            if not waits_for_us:
+                noted = await self._recorder.undecided(reading, said, inquiry, is_asked=True)
+                return noted and replace(noted, is_answered=False)
+        held = replace(held, evidence=held.evidence | {"void": said})
+        return await self._recorder.conclude(reading, verdict, held, inquiry)
 
     def _may_repeat(self, attempt: Attempt) -> bool:
         """Whether confirm may be sent again: at the second due look or later, at least 20 s after a lost answer.
@@ -239,6 +301,21 @@ class Verifier:
         if isinstance(verdict, Confirm):
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=True)
         return await self._recorder.conclude(reading, verdict, held, inquiry)
+
+
+_SHOWS_MONEY = frozenset({Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED, Holding.UNSTATED})
+_VANISHED = "the gateway no longer shows money that it took"
+
+
+def _stands_open(payment: Payment, attempt: Attempt, held: Held, verdict: Wait | Decide) -> bool:
+    """Whether something at the gateway may still take the buyer's money that we would only give back."""
+    was_asked = attempt.confirmed_at is not None or (
+        attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
+    )
+    if held.holding is Holding.AWAITING_DEPOSIT:
+        return payment.status not in PAYMENT_UNPAID or isinstance(verdict, Wait)
+    is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
+    return held.holding is Holding.AUTHORIZED and is_refused and not was_asked
 
 
 def _confirm_request(reading: Reading, ref: str) -> ConfirmRequest:

@@ -37,6 +37,7 @@ class Views:
             currency=payment.amount.currency,
             captured_amount=payment.captured_minor,
             refunded_amount=payment.refunded_minor,
+            refundable_amount=payment.refundable_minor,
             gateway=payment.gateway,
             method=payment.method,
             mode="live" if payment.mode == "live" else "test",

@@ -13,6 +13,7 @@ RULES = {
     "POST /payments": r"currency|gateway|gateway_options\..+|tax|tax\.vat|amount|return_url|save_billing_key",
     "POST /payments/{id}/attempts": "gateway",
     "POST /payments/complete": "payment_id",
+    "POST /payments/{id}/refunds": r"tax|tax\.vat|refund_account",
 }
 """Fields that are right by the schema and wrong by a rule over several fields or the settings: which gateways are
 configured, what they take, whether the tax fits into the amount, which schemes a return_url may have. JSON Schema cannot
@@ -51,15 +52,20 @@ def problems_are_whole(ctx: CheckContext, response: Response, case: Case[Any]) -
 
 @schemathesis.hook
 def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
-    """Make most good bodies of `POST /payments` orders of their own that Point3 can take; every fourth stays as it is."""
+    """Make most good bodies orders of their own that Point3 can take, and refunds too; every fourth stays as it is."""
     is_positive = case.meta is not None and case.meta.generation.mode.is_positive
     body: Any = case.body
-    if not is_positive or case.operation.label != "POST /payments" or not isinstance(body, dict):
+    is_refund = case.operation.label == "POST /payments/{id}/refunds"
+    if not is_positive or not (is_refund or case.operation.label == "POST /payments") or not isinstance(body, dict):
         return
     number = next(_numbers)
     if number % 4 == 0:
         return
     case.headers["Idempotency-Key"] = f"key-{number}"
+    if is_refund:
+        for name in ("amount", "expected_refundable", "tax", "refund_account"):
+            body.pop(name, None)
+        return
     body["order_id"] = f"{body['order_id'][:100]}-{number}"
     body["amount"] = max(body["amount"], 10)
     for name in ("tax", "gateway_options", "save_billing_key"):

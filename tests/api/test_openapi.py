@@ -15,6 +15,7 @@ from app.api.problem_examples import EXAMPLE_DETAILS
 from app.api.problems import PROBLEMS
 from app.main import create_app
 from app.payments import schemas
+from app.refunds import schemas as refund_schemas
 from app.settings import Settings
 from tests.api.checks import problem
 from tests.support import key
@@ -138,7 +139,8 @@ async def test_every_example_is_read_by_our_own_types(document: Document) -> Non
 
 
 def _type(content: Document) -> Any:
-    return getattr(schemas, content["schema"]["$ref"].rpartition("/")[2])
+    name = content["schema"]["$ref"].rpartition("/")[2]
+    return getattr(refund_schemas, name, None) or getattr(schemas, name)
 
 
 async def test_every_operation_shows_every_problem_that_it_may_answer(document: Document) -> None:
@@ -156,7 +158,7 @@ async def test_every_operation_shows_every_problem_that_it_may_answer(document: 
                 _check(document, content["schema"], body)
                 assert (str(body["status"]), body["code"]) == (status, code)
                 assert not re.search(r"\{|\?", body["detail"]), body["detail"]
-                assert body["instance"].startswith("/payments")
+                assert body["instance"].startswith(("/payments", "/refunds"))
                 assert ("retry_after_s" in body) <= ("Retry-After" in answer["headers"])
             assert "Content-Language" in answer["headers"]
             assert ("WWW-Authenticate" in answer["headers"]) is (status == "401")
@@ -198,6 +200,10 @@ async def test_the_document_says_who_may_call(document: Document) -> None:
         "completePayment": both,
         "getPayment": both,
         "listPaymentEvents": {"secretKey"},
+        "createRefund": {"secretKey"},
+        "listRefunds": {"secretKey"},
+        "getRefundOptions": {"secretKey"},
+        "getRefund": {"secretKey"},
         "createAttempt": both,
         "cancelPayment": {"secretKey"},
         "syncPayment": {"secretKey"},

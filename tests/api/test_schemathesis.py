@@ -21,7 +21,7 @@ from app.paths import ROOT
 from app.ports import free_ports
 from app.settings import Settings
 from tests.api.checks import row_counts
-from tests.support import MovableClock, Shop
+from tests.support import MovableClock, Shop, key
 
 CONFIG = ROOT / "tests" / "api" / "schemathesis.toml"
 TIMEOUT_S = 120
@@ -41,19 +41,25 @@ class Payments:
 
     ids: list[str]
     references: list[str]
+    refunds: list[str]
 
 
 @pytest.fixture
 async def payments(shop: Shop) -> Payments:
-    opened, paid, declined = [await shop.create() for _ in range(3)]
-    await shop.complete(paid, **await shop.buyer_pays(paid))
+    opened, paid, kept, declined = [await shop.create() for _ in range(4)]
+    for payment in (paid, kept):
+        await shop.complete(payment, **await shop.buyer_pays(payment))
     await shop.complete(declined, **await shop.buyer_pays(declined, "declined"))
-    all_of_them: list[dict[str, Any]] = [opened, paid, declined]
-    return Payments([p["id"] for p in all_of_them], [p["attempts"][0]["reference"] for p in all_of_them])
+    refund = await shop.client.post(f"/payments/{paid['id']}/refunds", json={"reason": "broken"}, headers=key())
+    assert refund.status_code == 202, refund.text
+    all_of_them: list[dict[str, Any]] = [opened, paid, kept, declined]
+    return Payments(
+        [p["id"] for p in all_of_them], [p["attempts"][0]["reference"] for p in all_of_them], [refund.json()["id"]]
+    )
 
 
 async def _run(tmp_path: Path, url: str, credential: str, payments: Payments, *more: str) -> tuple[int, str]:
-    bound = {"payments": payments.ids, "references": payments.references}
+    bound = {"payments": payments.ids, "references": payments.references, "refunds": payments.refunds}
     dictionaries = "".join(f"\n[dictionaries.{name}]\nvalues = {values}\n" for name, values in bound.items())
     config = tmp_path / "schemathesis.toml"
     config.write_text(CONFIG.read_text(encoding="utf-8") + dictionaries, encoding="utf-8")
@@ -80,7 +86,7 @@ async def test_no_answer_to_a_server_differs_from_the_document(
     before = await row_counts(database)
     code, report = await _run(tmp_path, url, api_key, payments)
     assert code == 0, report
-    assert "Tested: 10" in report, report
+    assert "Tested: 14" in report, report
     after = await row_counts(database)
     assert after["payments"] - before["payments"] >= 50, "too few generated payments were good ones"
 

@@ -15,6 +15,7 @@ from app.payments.records import Payment
 from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
+from app.refunds.pursuit import Pursuit
 from app.settings import Settings
 from app.simulator.server import Simulator
 from tests.contract.hands import Hands
@@ -31,9 +32,10 @@ class House:
         self.registry = Registry([AcmePay(account, deadline_s=2.0)])
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
-        self.service = PaymentService(
-            PaymentRepository(database), self.registry, idempotency, Exchanges(database, clock), settings, clock
-        )
+        repository = PaymentRepository(database)
+        pursuit = Pursuit(repository, settings, clock)
+        exchanges = Exchanges(database, clock)
+        self.service = PaymentService(repository, self.registry, idempotency, exchanges, pursuit, settings, clock)
 
     async def create(self) -> Payment:
         """A payment of 12.34 EUR that waits for its buyer."""

@@ -6,7 +6,7 @@ confirms that land late.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from app.api.idempotency import Idempotency, Intent
 from app.db.database import Database
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.gateways.port import (
     Brought,
     Capability,
@@ -30,6 +30,9 @@ from app.gateways.port import (
     Question,
     RefundAnswer,
     RefundRequest,
+    RefundTerms,
+    Refusal,
+    Sale,
 )
 from app.gateways.registry import Registry
 from app.payments.exchanges import Exchanges
@@ -38,10 +41,12 @@ from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
 from app.payments.steps import step
+from app.refunds.pursuit import Pursuit
+from app.refunds.repository import RefundRepository
 from app.settings import Settings
 from tests.support import MovableClock
 
-A, P, H = AttemptStatus, PaymentStatus, Holding
+A, P, H, R = AttemptStatus, PaymentStatus, Holding, RefundStatus
 WRONG = Money(9_999, "KRW")
 DAY_S = 86_400
 
@@ -87,6 +92,12 @@ class MemoryGateway:
         self.held = replace(self.held, holding=H.CAPTURED)
         return Confirmed(None, {})
 
+    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
+        return RefundTerms(part=Refusal.PART_REFUSED, done_after_s=300, again_after_s=600)
+
+    def check_refund(self, request: RefundRequest) -> None:
+        pass
+
     async def refund(self, request: RefundRequest) -> RefundAnswer:
         assert request.gateway_ref == "sig"
         self.refunds += 1
@@ -110,8 +121,15 @@ class House:
         self.repository = PaymentRepository(database)
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
+        self.refunds = RefundRepository(database)
         self.service = PaymentService(
-            self.repository, Registry([gateway]), idempotency, Exchanges(database, clock), settings, clock
+            self.repository,
+            Registry([gateway]),
+            idempotency,
+            Exchanges(database, clock),
+            Pursuit(self.repository, settings, clock),
+            settings,
+            clock,
         )
 
     async def create(self, holding: Holding, *, expires_in_s: int = 1800, **shown: Any) -> Payment:
@@ -139,7 +157,8 @@ class House:
         pauses: list[float] = [DAY_S] * days or [seconds]
         for pause_s in pauses:
             self.clock.advance(pause_s)
-            for payment_id, attempt_id in await self.service.due(100):
+            due = [*await self.service.due(100), *await self.refunds.due(self.clock(), 100)]
+            for payment_id, attempt_id in dict.fromkeys(due):
                 try:
                     await self.service.verify(payment_id, cause="sweep", attempt_id=attempt_id)
                 except OnetillError:
@@ -163,6 +182,12 @@ def after(database: Database, clock: MovableClock) -> House:
     return House(database, MemoryGateway(shows_unconfirmed=False), clock)
 
 
+def money_back(payment: Payment) -> RefundStatus:
+    """How far the refund of the money is that must not be kept."""
+    (refund,) = payment.refunds
+    return refund.status
+
+
 async def says_yes() -> Confirmed:
     return Confirmed(None, {})
 
@@ -178,8 +203,8 @@ async def test_money_taken_by_an_explicit_yes_goes_back_though_no_look_up_states
     await after.create(H.UNSTATED, **shown)
     after.gateway.on_confirm = says_yes
     await after.complete()
-    _, attempt = await after.now()
-    assert (attempt.status, attempt.give_back) == (A.REJECTED, "asked")
+    payment, attempt = await after.now()
+    assert (attempt.status, money_back(payment)) == (A.REJECTED, R.PENDING)
     assert after.gateway.refunds == 1
 
 
@@ -193,7 +218,7 @@ async def test_a_lost_confirm_of_a_wrong_amount_is_not_forgotten_before_it_lands
     assert payment.attention
     after.gateway.held = replace(after.gateway.held, holding=H.CAPTURED)
     await after.sweep(days=1)
-    assert (await after.now())[1].give_back == "asked"
+    assert money_back((await after.now())[0]) is R.PENDING
 
 
 async def test_wrong_money_goes_back_by_the_signature_that_we_know(after: House) -> None:
@@ -205,15 +230,17 @@ async def test_wrong_money_goes_back_by_the_signature_that_we_know(after: House)
 
 async def test_money_that_must_go_back_and_is_not_shown_calls_a_person(after: House) -> None:
     await after.create(H.CAPTURED, amount=WRONG)
-    shown = [after.gateway.held, replace(after.gateway.held, holding=H.UNRECOGNIZED)]
 
-    async def look() -> Held:
-        return shown.pop(0) if len(shown) > 1 else shown[0]
+    async def is_away() -> RefundAnswer:
+        raise GatewayUnavailable(gateway="memory")
 
-    after.gateway.on_confirm, after.gateway.on_look = says_yes, look
+    after.gateway.on_confirm, after.gateway.on_refund = says_yes, is_away
     await after.complete()
-    payment, attempt = await after.now()
-    assert (attempt.give_back, after.gateway.refunds) == ("owed", 0), "what was not asked is not told as asked"
+    after.gateway.on_refund = None
+    after.gateway.held = replace(after.gateway.held, holding=H.UNRECOGNIZED)
+    await after.sweep(days=1)
+    payment, _ = await after.now()
+    assert (money_back(payment), after.gateway.refunds) == (R.CREATED, 1), "what does not show is not asked for"
     assert payment.attention
 
 
@@ -234,8 +261,8 @@ async def test_a_person_who_was_called_stays_called_until_the_money_is_back(afte
     after.gateway.on_look = None
     after.gateway.held = replace(after.gateway.held, holding=H.CANCELED)
     await after.sweep(days=1)
-    payment, attempt = await after.now()
-    assert (attempt.give_back, payment.attention) == ("done", None)
+    payment, _ = await after.now()
+    assert (money_back(payment), payment.attention) == (R.SUCCEEDED, None)
 
 
 async def test_asking_often_does_not_ask_for_the_refund_often(after: House) -> None:

@@ -104,7 +104,7 @@ class TestLookUpAfterConfirm:
         assert stored["attempts"][0]["status"] == "rejected"
         assert (await shop.journal(payment))["status"] == "CANCEL_REQUESTED"
         reasons = [event["reason"] for event in await shop.events(payment)]
-        assert reasons[-3:] == ["amount_mismatch", "refund_requested", "refund_asked"]
+        assert reasons[-3:] == ["amount_mismatch", "refund_asked", "refund_accepted"]
         await shop.sim("POST", "/_sim/advance", {"seconds": 600})
         await shop.sync(payment)
         assert (await shop.events(payment))[-1]["reason"] == "given_back"

@@ -76,7 +76,7 @@ async def test_the_app_may_not_rewrite_history(urls: Urls, login: str, forbidden
         ("UPDATE payments SET captured_minor = amount_minor", "payments_unpaid_check"),
         ("UPDATE payments SET status = 'invented'", "payments_status_check"),
         ("UPDATE attempts SET next_check_at = NULL", "attempts_undecided_is_due_check"),
-        ("UPDATE attempts SET give_back = 'owed'", "attempts_give_back_rejected_check"),
+        ("UPDATE payments SET refunding_minor = 1", "payments_refunded_check"),
         (
             "INSERT INTO payment_events (payment_id, seq, at, cause, reason, payment_to, evidence, prev_hash, hash) "
             "SELECT payment_id, 9, at, cause, reason, payment_to, evidence, prev_hash, hash FROM payment_events LIMIT 1",

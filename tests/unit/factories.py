@@ -6,9 +6,10 @@ from uuid import UUID
 
 from app.domain import ids
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.tax import Parts
 from app.gateways.port import Held, Holding
-from app.payments.records import Attempt, Payment
+from app.payments.records import BY_SHOP, Attempt, Payment, Refund
 
 CREATED_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 EXPIRES_AT = CREATED_AT + timedelta(minutes=30)
@@ -51,6 +52,25 @@ def payment(*attempts: Attempt, status: PaymentStatus = PaymentStatus.OPEN, **ch
         "attempts": attempts or (attempt(),),
     }
     return Payment(**fields | changes)
+
+
+def refund(
+    status: RefundStatus = RefundStatus.CREATED, *, no: int = 1, minor: int = AMOUNT.minor, **changes: Any
+) -> Refund:
+    fields: dict[str, Any] = {
+        "id": UUID(int=1000 + no),
+        "no": no,
+        "attempt_id": UUID(int=1),
+        "amount": Money(minor, AMOUNT.currency),
+        "parts": Parts(minor),
+        "cause": BY_SHOP,
+        "reason": "broken",
+        "status": status,
+        "created_at": NOW,
+        "updated_at": NOW,
+        "next_check_at": NOW if status in REFUND_UNDECIDED else None,
+    }
+    return Refund(**fields | changes)
 
 
 def held(holding: Holding, *, of: int = 1, **changes: Any) -> Held:

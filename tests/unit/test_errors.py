@@ -9,7 +9,7 @@ import pytest
 
 from app.api.problems import PROBLEMS
 from app.domain import errors
-from app.domain.errors import GatewayError, InvalidRequest, OnetillError
+from app.domain.errors import GatewayError, InvalidRequest, OnetillError, RefundRefused
 
 ONLY_AT_THE_EDGE = {"method_not_allowed", "storage_unavailable", "internal_error"}
 """Codes that no domain error carries: the router, the database driver and our own mistakes cause them."""
@@ -26,6 +26,14 @@ FILLED_BY = {
     "payment_not_open": {"status"},
     "payment_processing": {"retry_after_s"},
     "too_many_attempts": {"limit"},
+    "refund_not_supported": {"gateway"},
+    "payment_not_refundable": {"status"},
+    "refund_exceeds_balance": {"amount", "refundable"},
+    "refundable_mismatch": {"refundable"},
+    "refund_tax_mismatch": {"raw_code"},
+    "payment_unknown_at_gateway": {"raw_code"},
+    "refund_invalid": {"raw_code"},
+    "refund_declined": {"raw_code"},
     "result_mismatch": {"action", "action_ko", "what", "what_ko"},
     "overloaded": {"retry_after_s"},
     "gateway_refused": {"raw_code"},
@@ -47,7 +55,7 @@ WITH_CODE = [each for each in _classes() if "code" in vars(each)]
 
 
 def test_only_the_bases_have_no_code() -> None:
-    assert set(_classes()) - set(WITH_CODE) == {GatewayError}
+    assert set(_classes()) - set(WITH_CODE) == {GatewayError, RefundRefused}
     assert "code" not in vars(OnetillError)
 
 

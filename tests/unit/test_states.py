@@ -13,14 +13,19 @@ from app.domain.states import (
     PAYMENT_COLLECTED,
     PAYMENT_MOVES,
     PAYMENT_UNPAID,
+    REFUND_MOVES,
     AttemptStatus,
     PaymentStatus,
+    RefundStatus,
     check_attempt,
     check_payment,
+    check_refund,
     payment_after,
+    payment_after_refund,
+    payment_after_review,
 )
 
-P, A = PaymentStatus, AttemptStatus
+P, A, R = PaymentStatus, AttemptStatus, RefundStatus
 
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"
 
@@ -49,6 +54,14 @@ unknown             . + + + + + + = +
 rejected            . . . . . . . . =
 """
 
+REFUND_EXPECTED = """
+created             = + + + +
+unknown             + = + + +
+pending             . . = + +
+succeeded           . . . = .
+failed              . . + + =
+"""
+
 # What the payment becomes when its attempt has become the column. Only a payment that still collects follows.
 AFTER_EXPECTED = {
     A.CREATED: P.OPEN,
@@ -70,7 +83,9 @@ def _read(table: str) -> dict[tuple[str, str], str]:
     return {(row[0], target): sign for row in rows for target, sign in zip(names, row[1:], strict=True)}
 
 
-PAYMENT_SIGNS, ATTEMPT_SIGNS = _read(PAYMENT_EXPECTED), _read(ATTEMPT_EXPECTED)
+PAYMENT_SIGNS, ATTEMPT_SIGNS, REFUND_SIGNS = (
+    _read(text) for text in (PAYMENT_EXPECTED, ATTEMPT_EXPECTED, REFUND_EXPECTED)
+)
 
 
 @pytest.mark.parametrize(("source", "target"), list(product(P, P)), ids=lambda state: str(state))
@@ -99,7 +114,35 @@ def test_every_move_of_an_attempt_is_as_expected(source: AttemptStatus, target: 
             assert refused.value.details == {"source": source.value, "target": target.value}
 
 
+@pytest.mark.parametrize(("source", "target"), list(product(R, R)), ids=lambda state: str(state))
+def test_every_move_of_a_refund_is_as_expected(source: RefundStatus, target: RefundStatus) -> None:
+    match REFUND_SIGNS[source, target]:
+        case "+":
+            assert check_refund(source, target) is True
+        case "=":
+            assert check_refund(source, target) is False
+        case _:
+            with pytest.raises(IllegalTransition) as refused:
+                check_refund(source, target)
+            assert refused.value.details == {"source": source.value, "target": target.value}
+
+
+@pytest.mark.parametrize("payment", P)
+def test_a_payment_follows_the_sum_of_its_refunds_only_while_its_money_is_kept(payment: PaymentStatus) -> None:
+    for refunded, expected in ((0, payment), (400, P.PARTIALLY_REFUNDED), (1000, P.REFUNDED)):
+        after = payment_after_refund(payment, 1000, refunded)
+        assert after is (expected if payment in PAYMENT_COLLECTED else payment)
+
+
+def test_a_review_ends_where_the_money_is() -> None:
+    sums = ((0, 0), (1000, 0), (1000, 400), (1000, 1000))
+    ends = [payment_after_review(captured, refunded) for captured, refunded in sums]
+    assert ends == [P.CANCELED, P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED]
+    assert all(check_payment(P.REVIEW, end) for end in ends)
+
+
 def test_every_state_is_a_key_and_is_expected() -> None:
+    assert set(REFUND_MOVES) == set(R) == {source for source, _ in REFUND_SIGNS}
     assert set(PAYMENT_MOVES) == set(P)
     assert set(ATTEMPT_MOVES) == set(A)
     assert {source for source, _ in PAYMENT_SIGNS} == set(P)
@@ -171,6 +214,7 @@ def test_nothing_leads_back_from_money_to_collecting() -> None:
 def test_every_state_can_be_reached() -> None:
     assert set().union(*PAYMENT_MOVES.values()) == set(P)
     assert set().union(*ATTEMPT_MOVES.values()) == set(A) - {A.CREATED}
+    assert set().union(*REFUND_MOVES.values()) == set(R)
 
 
 def test_the_page_of_states_is_what_the_tables_say() -> None:
@@ -184,7 +228,8 @@ def test_the_page_of_states_draws_every_move_and_no_other() -> None:
     drawn = {tuple(line.split(" --> ")) for line in page.replace("    ", "").splitlines() if " --> " in line}
     moves = {(str(s), str(t)) for s, targets in PAYMENT_MOVES.items() for t in targets}
     moves |= {(str(s), str(t)) for s, targets in ATTEMPT_MOVES.items() for t in targets}
-    ends = {("captured", "[*]"), ("rejected", "[*]")}
+    moves |= {(str(s), str(t)) for s, targets in REFUND_MOVES.items() for t in targets}
+    ends = {("captured", "[*]"), ("rejected", "[*]"), ("succeeded", "[*]")}
     assert drawn == moves | ends | {("[*]", "open"), ("[*]", "created")}
-    for state in (*P, *A):
+    for state in (*P, *A, *R):
         assert f"| `{state}` |" in page

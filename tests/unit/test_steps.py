@@ -22,7 +22,7 @@ from app.domain.states import (
 )
 from app.payments.records import Attempt, Payment
 from app.payments.steps import LATE_LOOKS, LATE_MONEY, Event, Step, late_look, step
-from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment
+from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 
 P, A = PaymentStatus, AttemptStatus
@@ -265,22 +265,22 @@ class TestTheNextLook:
         done = move(payment(attempt(A.CREATED)), to, next_check_at=LATER, busy_until=LATER)
         assert (done.attempt.next_check_at, done.attempt.busy_until) == (LATER, LATER)
 
-    @pytest.mark.parametrize("state", ["owed", "asked"])
-    def test_money_that_must_go_back_is_looked_at_until_it_is_done(self, state: str) -> None:
+    def test_a_rejected_attempt_leaves_its_payment_to_expire_and_its_money_to_the_refund(self) -> None:
         stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING)
-        rejected = move(stored, A.REJECTED, give_back=state, next_check_at=LATER)
-        assert rejected.attempt.next_check_at == LATER
-        done = move(rejected.after, A.REJECTED, give_back="done", next_check_at=LATER)
-        assert done.attempt.next_check_at == EXPIRES_AT, "the payment is open again and must still expire"
+        owed = refund(next_check_at=LATER)
+        rejected = move(stored, A.REJECTED, refund=owed)
+        assert rejected.attempt.next_check_at == EXPIRES_AT
+        assert (rejected.after.refunds, rejected.after.refund_count) == ((owed,), 1)
+        assert rejected.after.refunding_minor == 0, "this money was never the payment's"
+
+    def test_kept_money_is_looked_at_when_it_was_said(self) -> None:
+        assert move(payment(), A.CAPTURED, next_check_at=LATER).attempt.next_check_at == LATER
 
 
 class TestRecords:
     @pytest.mark.parametrize("status", A)
-    def test_an_attempt_is_undecided_by_its_state_or_while_its_money_must_go_back(self, status: AttemptStatus) -> None:
+    def test_an_attempt_is_undecided_by_its_state(self, status: AttemptStatus) -> None:
         assert attempt(status).is_undecided == (status in ATTEMPT_UNDECIDED)
-        for give_back in ("owed", "asked"):
-            assert attempt(A.REJECTED, give_back=give_back).is_undecided
-        assert not attempt(A.REJECTED, give_back="done").is_undecided
 
     def test_a_lease_holds_until_its_time_and_not_at_it(self) -> None:
         leased = attempt(busy_until=NOW)

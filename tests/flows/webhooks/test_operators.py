@@ -77,7 +77,7 @@ async def test_rejected_money_waits_for_a_person_where_the_settings_say_so(
     assert (await shop.journal(payment))["refunded"] == 0
     assert (await shop.get(payment))["needs_attention"]
     (payment_id,) = await parts.payments.every_id(None, 10)
-    await parts.payments.give_back(payment_id)
+    await parts.refunds.release(payment_id)
     truth = await shop.journal(payment)
     assert truth["refunded"] == truth["amount"]
 

@@ -233,11 +233,10 @@ class TestDoneAndAborted:
 
 class TestDepositReturned:
     @pytest.mark.parametrize("kind", [V1, V2], ids=lambda kind: kind.name)
-    async def test_money_that_the_gateway_gives_back_after_paid_is_not_forgotten_in_silence(
+    async def test_money_that_the_gateway_gives_back_after_paid_becomes_a_refund(
         self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
     ) -> None:
-        """A person is told. A refund that the shop did not make is recorded as one when there are refunds; until then the
-        payment stays `paid`, and says in its story that the money is gone."""
+        """Nobody asked for it here; it is recorded all the same, and nothing is given back once more."""
         payment = await shop.create(**kind.order)
         await shop.complete(payment, **await shop.buyer_pays(payment))
         story = await shop.events(payment)
@@ -250,12 +249,14 @@ class TestDepositReturned:
         stored, truth = await shop.get(payment), await shop.journal(payment)
         assert (truth["refunded"], truth["cancels"]) == (payment["amount"], 1)
         assert (stored["status"], stored["captured_amount"], stored["refunded_amount"]) == (
-            "paid",
+            "refunded",
             payment["amount"],
-            0,
+            payment["amount"],
         )
-        assert stored["needs_attention"]
-        assert [event["reason"] for event in (await shop.events(payment))[len(story) :]] == ["needs_attention"]
+        assert not stored["needs_attention"]
+        assert [event["reason"] for event in (await shop.events(payment))[len(story) :]] == ["refund_found"]
+        (refund,) = (await shop.client.get(f"/payments/{payment['id']}/refunds")).json()["data"]
+        assert (refund["cause"], refund["status"], refund["amount"]) == ("gateway", "succeeded", payment["amount"])
         assert all(row["applied_at"] for row in await rows(database, kind.name))
         assert any("ancel" in row["kind"] for row in await rows(database, kind.name))
 

@@ -1,0 +1,53 @@
+"""The parts of an amount for the tax office, and how a refund takes its share of each: exactly, and never below nothing."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an amount is made of, in minor units; together they are the amount.
+
+    `vat` None: the shop left it to the gateway's usual share, so the VAT is within `taxed` and nobody splits it off.
+    """
+
+    taxed: int
+    tax_free: int = 0
+    vat: int | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.taxed, self.tax_free, self.vat or 0) < 0:
+            raise ValueError(f"a part of an amount is below 0: {self}")
+
+    @classmethod
+    def of(cls, amount: int, *, tax_free: int = 0, vat: int | None = None) -> "Parts":
+        """The parts of an amount, of which the shop named some. Raises ValueError when they exceed it."""
+        return cls(amount - tax_free - (vat or 0), tax_free, vat)
+
+    @property
+    def amount(self) -> int:
+        """All parts together."""
+        return self.taxed + self.tax_free + (self.vat or 0)
+
+    def __sub__(self, other: "Parts") -> "Parts":
+        """What is left of these parts without those. Raises ValueError when a part has not so much."""
+        vat = None if self.vat is None else self.vat - (other.vat or 0)
+        taxed = self.taxed - other.taxed - (other.vat or 0 if self.vat is None else 0)
+        return Parts(taxed, self.tax_free - other.tax_free, vat)
+
+    def share(self, amount: int) -> "Parts":
+        """`amount` of it, each part in proportion; the odd units go to the largest remainders.
+
+        No part gets more than there is, so the parts of all refunds together are the parts of the whole, to the unit.
+        Raises ValueError for more than there is.
+        """
+        whole = self.amount
+        if not 0 <= amount <= whole:
+            raise ValueError(f"{amount} is not between 0 and the {whole} that there are")
+        parts = [self.taxed, self.tax_free, self.vat or 0]
+        shares = [divmod(part * amount, whole) if whole else (0, 0) for part in parts]
+        given = [floor for floor, _ in shares]
+        by_remainder = sorted(range(len(parts)), key=lambda at: -shares[at][1])
+        for at in by_remainder[: amount - sum(given)]:
+            given[at] += 1
+        taxed, tax_free, vat = given
+        return Parts(taxed, tax_free, None if self.vat is None else vat)

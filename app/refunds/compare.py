@@ -1,0 +1,168 @@
+"""What a look-up shows of an attempt's refunds, held against what we know of them. Pure; one for every gateway.
+
+`compare` names one difference at a time, the most certain first; whoever stores it asks again until there is none. Where
+two readings fit, the one is taken under which less money goes back: a cancel that may be ours is ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, RefundStatus
+from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal, Tax
+from app.payments.records import Attempt, Payment, Refund, total
+
+R = RefundStatus
+BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A refund of ours has come further than we knew."""
+
+    refund: Refund
+    to: RefundStatus
+    reason: str
+    gateway_ref: str | None = None
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Money went back that nobody asked for here: somebody in the gateway's console did it, or a bank."""
+
+    amount: Money
+    reason: str
+    gateway_ref: str | None = None
+    tax: Tax | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """So much of rejected money is still to go back, and no refund is there for it."""
+
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What the gateway shows cannot be; a person reads why."""
+
+    attention: str
+
+
+Difference = Move | Found | Owed | Doubt
+
+
+def compare(payment: Payment, attempt: Attempt, held: Held) -> Difference | None:
+    """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
+    refunds = payment.refunds_of(attempt.id)
+    if attempt.status is AttemptStatus.REJECTED:
+        return _of_rejected(refunds, held)
+    difference = _listed(refunds, held) or _summed(refunds, held)
+    return _with_room(payment, refunds, difference) if isinstance(difference, Found) else difference
+
+
+def _listed(refunds: Sequence[Refund], held: Held) -> Move | Found | None:
+    """By the gateway's own list of refunds."""
+    named = {refund.gateway_ref: refund for refund in refunds if refund.gateway_ref}
+    for cancel in held.cancels:
+        refund = named.get(cancel.ref) if cancel.ref else None
+        if refund is not None and (move := _follows(refund, cancel)):
+            return move
+    done = total(refund for refund in refunds if refund.status is R.SUCCEEDED)
+    for cancel in held.cancels:
+        if cancel.ref in named or cancel.state is CancelState.FAILED:
+            continue
+        refund = _meant(refunds, cancel.amount)
+        if refund is not None:
+            to = R.SUCCEEDED if cancel.state is CancelState.DONE else R.PENDING
+            if refund.status in {to, R.SUCCEEDED} and cancel.ref is None:
+                continue
+            to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
+            return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
+        is_counted = held.refunded is None or done + cancel.amount.minor <= held.refunded.minor
+        if cancel.state is CancelState.DONE and cancel.ref and is_counted:
+            reason = "chargeback" if cancel.is_chargeback else cancel.reason or "refunded at the gateway"
+            return Found(cancel.amount, reason, cancel.ref, cancel.tax)
+    return None
+
+
+def _summed(refunds: Sequence[Refund], held: Held) -> Move | Found | Doubt | None:
+    """By the sum that went back, where the list does not explain it."""
+    if held.holding is Holding.CANCELING:
+        unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
+        return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
+    shown = held.refunded or (held.amount if held.holding is Holding.CANCELED else None)
+    if shown is None:
+        return None
+    rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
+    if rest < 0:
+        return Doubt("the gateway shows less money given back than it said before")
+    if rest == 0:
+        return None
+    asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.amount.minor <= rest]
+    if asked:
+        return Move(asked[0], R.SUCCEEDED, "refund_shown")
+    return Found(Money(rest, shown.currency), "refunded at the gateway")
+
+
+def _of_rejected(refunds: Sequence[Refund], held: Held) -> Difference | None:
+    """Of money that we must not keep only one thing matters: whether all of it is back, whoever gave it."""
+    live = next((refund for refund in refunds if refund.is_undecided), None)
+    if held.holding is Holding.CANCELED:
+        return Move(live, R.SUCCEEDED, "given_back") if live else None
+    left = held.amount.minor - (held.refunded.minor if held.refunded else 0) if held.amount else None
+    if live is None:
+        is_short = any(each.failure and Refusal.BALANCE_CHANGED in each.failure for each in refunds)
+        is_open = held.amount is not None and left and is_short and refunds[-1].status is R.FAILED
+        return Owed(Money(left or 0, held.amount.currency)) if held.amount and is_open else None
+    if held.holding is Holding.CANCELING:
+        return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
+    for cancel in held.cancels:
+        is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
+        if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
+            return move
+    if left is None or left >= live.amount.minor or held.amount is None or held.amount.currency != live.amount.currency:
+        return None
+    if live.status is R.CREATED:
+        return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED)
+    return None if held.cancels else Move(live, R.SUCCEEDED, "refund_shown")
+
+
+def _follows(refund: Refund, cancel: Cancel) -> Move | None:
+    """What a listed cancel makes of the refund that it is known to be."""
+    match cancel.state:
+        case CancelState.DONE if refund.status is not R.SUCCEEDED:
+            return Move(refund, R.SUCCEEDED, "refund_done", gateway_ref=cancel.ref)
+        case CancelState.GOING if refund.status is R.UNKNOWN:
+            return Move(refund, R.PENDING, "refund_under_way", gateway_ref=cancel.ref)
+        case CancelState.FAILED if refund.status is R.PENDING:
+            return Move(refund, R.FAILED, "refund_failed_later", failure=Failure(Refusal.DECLINED))
+    return None
+
+
+def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
+    """Which refund a cancel of that amount, which no refund has claimed yet, may be."""
+    same = [each for each in refunds if each.gateway_ref is None and each.amount == amount]
+    for status in (R.UNKNOWN, R.PENDING):
+        if found := next((each for each in same if each.status is status), None):
+            return found
+    if late := next((each for each in same if each.status is R.FAILED and each.asks), None):
+        return late
+    return next((each for each in same if each.status is R.SUCCEEDED), None)
+
+
+def _with_room(payment: Payment, refunds: Sequence[Refund], found: Found) -> Found | Move | Doubt:
+    """What was found, or first the refund of ours that is overtaken by it.
+
+    One that the shop bound to a balance goes, and whatever no longer fits beside it: those first that were never asked for.
+    """
+    bound = [each for each in refunds if each.status is R.CREATED and each.expected_minor is not None]
+    for status in (R.CREATED, R.UNKNOWN, R.PENDING) if found.amount.minor > payment.refundable_minor else ():
+        bound += [each for each in reversed(refunds) if each.status is status]
+    if bound:
+        return Move(bound[0], R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
+    if found.amount.minor > payment.refundable_minor:
+        return Doubt("the gateway shows more money given back than was captured")
+    return found

@@ -1,0 +1,463 @@
+"""Carries the refunds of one attempt a step further: what the look-up shows is stored, then the next refund is asked for.
+
+The look-up comes first every time, so a lost answer is found instead of repeated. Intent, commit, call, record: whoever
+asks holds the lease on the attempt, and only one refund of an attempt is with its gateway at a time, because each names
+the balance that it expects.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from app.domain import ids
+from app.domain.clock import ASK_AGAIN, HOURS, Now, next_look
+from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, RefundStatus
+from app.domain.tax import Parts
+from app.gateways.port import (
+    Failure,
+    Gateway,
+    Held,
+    Holding,
+    Question,
+    RefundAccount,
+    RefundAnswer,
+    Refunding,
+    RefundRequest,
+    RefundTerms,
+    Tax,
+)
+from app.logs import get_logger
+from app.metrics import REFUNDS
+from app.payments.charges import parts_of, sale_of
+from app.payments.records import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund, total
+from app.payments.repository import PaymentRepository
+from app.payments.steps import LATE_MONEY, Cause, Step, refund_step
+from app.refunds.compare import Difference, Doubt, Found, Move, compare
+from app.settings import Settings
+
+R = RefundStatus
+MOST_DIFFERENCES = 500
+"""Differences stored in one go; more than any payment has refunds."""
+
+MOST_WRITES = 50
+"""How often the record of an answer is tried again because the payment moved; the answer must not be lost."""
+
+SILENT = len(ASK_AGAIN)
+"""Looks at a refund with a lost answer after which a person is called."""
+
+OVERDUE = SILENT + HOURS
+"""Looks at an accepted refund after which a person is called: about a day."""
+
+log = get_logger("refunds")
+
+
+class Pursuit:
+    """What verification hands captured and rejected money over to. Every method is safe to repeat."""
+
+    def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:
+        self._repository = repository
+        self._settings = settings
+        self._now = now
+
+    def owed(self, payment: Payment, attempt: Attempt, held: Held, reason: str) -> Refund:
+        """The refund of money that must not be kept, to be stored with the step that says so.
+
+        Of all that the gateway still holds; where it does not tell, of what was ordered.
+        """
+        amount = held.amount or payment.amount
+        back = held.refunded.minor if held.refunded and held.refunded.currency == amount.currency else 0
+        left = Money(amount.minor - back, amount.currency)
+        return self._new(payment, attempt, left if left.minor > 0 else amount, reason)
+
+    async def follow(
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
+    ) -> Payment | None:
+        """Store what a look-up shows of the attempt's refunds, and ask for the next one that waits.
+
+        None: the payment moved meanwhile; look again.
+        """
+        for _ in range(MOST_DIFFERENCES):
+            difference = compare(payment, attempt, held)
+            if difference is None:
+                return await self._next(gateway, payment, attempt, held, cause)
+            if isinstance(difference, Doubt):
+                return await self._note(payment, attempt, cause, difference.attention)
+            moved = self._step_of(payment, attempt, difference, held, cause, self._terms(gateway, payment, attempt))
+            if not await self._repository.apply(moved):
+                return None
+            self._count(attempt, moved)
+            payment = moved.after
+        raise IllegalTransition(source="refunds", target="compared")
+
+    async def unanswered(self, payment: Payment, attempt: Attempt, cause: Cause, reason: str) -> None:
+        """The gateway did not answer the look-up: its refunds that are due are looked at later."""
+        for refund in payment.refunds_of(attempt.id):
+            if refund.is_due(self._now()):
+                attention = "for over an hour the gateway has not answered about a refund"
+                is_silent = refund.is_undecided and refund.checks >= SILENT
+                await self._wait(payment, refund, cause, reason, None, attention if is_silent else None)
+
+    async def _next(
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
+    ) -> Payment | None:
+        """Ask for the first refund that is not decided, if it may be asked for now."""
+        now = self._now()
+        own = payment.refunds_of(attempt.id)
+        for each in own:
+            if not each.is_undecided and each.is_due(now):
+                await self._repository.reschedule_refund(payment.id, each, each.checks + 1, None)
+        waiting = [each for each in own if each.is_undecided]
+        if not waiting:
+            return payment
+        refund, *others = waiting
+        attention: str | None
+        for each in others:
+            if each.is_due(now):
+                await self._wait(payment, each, cause, "waits_for_another", None)
+        if not isinstance(gateway, Refunding):
+            attention = "the gateway gives nothing back by itself: it must be done by hand"
+            return await self._wait(payment, refund, cause, "refund_not_supported", None, attention)
+        terms = gateway.refund_terms(sale_of(payment, attempt), now)
+        if refund.status is R.PENDING:
+            attention = "a refund was accepted a day ago and is not done" if refund.checks >= OVERDUE else None
+            return await self._wait(payment, refund, cause, "refund_under_way", terms, attention)
+        if refund.is_held:
+            attention = "rejected money is held: release it with `onetill payments give-back`"
+            return await self._wait(payment, refund, cause, "held", None, attention)
+        if refund.status is R.UNKNOWN and not self._may_ask_again(refund, terms):
+            attention = "for over an hour the gateway has not shown whether it gave money back"
+            called = attention if refund.checks >= SILENT else None
+            return await self._wait(payment, refund, cause, "refund_not_shown", None, called)
+        if refund.asks and not refund.is_due(now):
+            return payment  # it is asked again at its time, however often somebody looks
+        if terms.needs_account and refund.account is None:
+            attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
+            return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
+        ref, is_there = held.gateway_ref or attempt.gateway_ref, _is_there(attempt, held)
+        if ref is None or not is_there:
+            attention = "money must go back, and the look-up does not show it"
+            return await self._wait(payment, refund, cause, "refund_blocked", None, attention)
+        return await self._ask(gateway, payment, attempt, refund, ref, held, cause)
+
+    async def _ask(
+        self,
+        gateway: Gateway,
+        payment: Payment,
+        attempt: Attempt,
+        refund: Refund,
+        ref: str,
+        held: Held,
+        cause: Cause,
+    ) -> Payment | None:
+        """Commit the intent, call, record the answer."""
+        assert isinstance(gateway, Refunding)
+        lease = self._now() + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        balance = _balance(payment, attempt, refund, held)
+        intent = refund_step(
+            payment,
+            refund,
+            R.UNKNOWN,
+            at=self._now(),
+            cause=cause,
+            reason="refund_asked_again" if refund.asks else "refund_asked",
+            evidence={"gateway": held.evidence, "balance_minor": balance},
+            busy_until=lease,
+            gateway_ref=refund.gateway_ref,
+            asks=refund.asks + 1,
+            asked_at=self._now(),
+            next_check_at=lease,
+        )
+        if not await self._repository.apply(intent):
+            return None
+        payment, asked = intent.after, intent.refund
+        assert asked is not None
+        try:
+            answer = await gateway.refund(_request(attempt, asked, ref, balance))
+        except GatewayTimeout as error:
+            return await self._record(payment, asked, cause, error.code, R.UNKNOWN)
+        except GatewayError as error:
+            # Nothing was done there, this time. Whatever an earlier asking with a lost answer did is still open.
+            was_lost = refund.status is R.UNKNOWN
+            return await self._record(payment, asked, cause, error.code, R.UNKNOWN if was_lost else R.CREATED)
+        except InvalidRequest as error:
+            text = "; ".join(f"{field} {message}" for field, message in error.errors)
+            answer = RefundAnswer(False, Failure("refund_invalid", message=text[:300]), {})
+        if answer.failure is None:
+            done = R.SUCCEEDED if answer.is_done else R.PENDING
+            reason = "refund_done" if answer.is_done else "refund_accepted"
+            return await self._record(payment, asked, cause, reason, done, answer, gateway=gateway)
+        return await self._refused(gateway, payment, attempt, asked, answer, cause)
+
+    async def _refused(
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, refund: Refund, answer: RefundAnswer, cause: Cause
+    ) -> Payment | None:
+        """An explicit no, and a look at why: an earlier asking was carried out after all, or somebody else was quicker."""
+        try:
+            held = await gateway.look_up(Question(attempt.reference, payment.amount, attempt.gateway_ref))
+        except GatewayError:
+            return await self._decline(payment, refund, answer, cause)
+        difference = compare(payment, attempt, held)
+        is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
+        if refund.asks == 1 or not is_shown:
+            payment = await self._decline(payment, refund, answer, cause)
+        return await self.follow(gateway, payment, attempt, held, cause)
+
+    async def _decline(self, payment: Payment, refund: Refund, answer: RefundAnswer, cause: Cause) -> Payment:
+        assert answer.failure is not None
+        if refund.cause == BY_MISMATCH:
+            # This money must go back whatever the gateway says now: it is asked again, and a person knows.
+            attention = f"the gateway refused to give rejected money back: {answer.failure.code}"
+            return await self._record(payment, refund, cause, "refund_refused", R.CREATED, answer, attention)
+        return await self._record(payment, refund, cause, "refund_refused", R.FAILED, answer)
+
+    async def _record(
+        self,
+        payment: Payment,
+        refund: Refund,
+        cause: Cause,
+        reason: str,
+        to: RefundStatus,
+        answer: RefundAnswer | None = None,
+        attention: str | None = None,
+        *,
+        gateway: Gateway | None = None,
+    ) -> Payment:
+        """Store what came of an asking, on whatever the payment has become meanwhile: an answer must not be lost.
+
+        Raises IllegalTransition when a look-up has settled the refund in another way.
+        """
+        now = self._now()
+        failure = answer.failure if answer else None
+        fields: dict[str, Any] = {"checks": 0 if to is R.PENDING else refund.checks + 1}
+        if failure is not None:
+            fields["failure"] = msgspec.json.encode(failure).decode()
+        if answer is not None and answer.refund_ref is not None:
+            fields["gateway_ref"] = answer.refund_ref
+        if to in {R.PENDING, R.SUCCEEDED}:
+            fields["accepted_at"] = now
+        attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+        terms = self._terms(gateway, payment, attempt) if gateway and to is R.PENDING else None
+        fields["next_check_at"] = self._look_at(refund, terms, 0 if to is R.PENDING else None)
+        if attention is None and refund.checks >= SILENT and to in {R.CREATED, R.UNKNOWN}:
+            attention = "for over an hour the gateway has not said whether it gives money back"
+        for _ in range(MOST_WRITES):
+            known = payment.refund(refund.id)
+            assert known is not None
+            if known.status is not R.UNKNOWN:
+                return payment  # a look-up was quicker, and it knows better than an answer
+            moved = refund_step(
+                payment,
+                known,
+                to,
+                at=now,
+                cause=cause,
+                reason=reason,
+                evidence={"gateway": answer.evidence if answer else {}},
+                attention=attention,
+                late_look_at=now + LATE_MONEY / self._settings.time_scale if refund.asks > 1 else None,
+                **fields,
+            )
+            if await self._repository.apply(moved):
+                self._count(attempt, moved)
+                return moved.after
+            again = await self._repository.load(payment.id)
+            assert again is not None
+            payment = again
+        raise IllegalTransition(source=str(refund.status), target=str(to))
+
+    async def _wait(
+        self,
+        payment: Payment,
+        refund: Refund,
+        cause: Cause,
+        reason: str,
+        terms: RefundTerms | None,
+        attention: str | None = None,
+    ) -> Payment | None:
+        """Look again later. A step only when there is news for a person."""
+        now = self._now()
+        if attention is not None and attention != payment.attention and payment.attention is None:
+            noted = refund_step(
+                payment,
+                refund,
+                refund.status,
+                at=now,
+                cause=cause,
+                reason=reason,
+                evidence={"attention": attention},
+                attention=attention,
+                checks=refund.checks + 1,
+                next_check_at=self._look_at(refund, terms),
+            )
+            return noted.after if await self._repository.apply(noted) else None
+        if refund.is_due(now):
+            log.info("refund_waits", payment_id=payment.public_id, reason=reason)
+            look_at = self._look_at(refund, terms)
+            await self._repository.reschedule_refund(payment.id, refund, refund.checks + 1, look_at)
+        return payment
+
+    async def _note(self, payment: Payment, attempt: Attempt, cause: Cause, attention: str) -> Payment | None:
+        """A person must look at something that no refund of ours explains; the refunds are looked at later."""
+        await self.unanswered(payment, attempt, cause, "in_doubt")
+        known = payment.refunds_of(attempt.id)
+        if payment.attention == attention or not known:
+            return payment
+        newest = known[-1]
+        noted = refund_step(
+            payment,
+            newest,
+            newest.status,
+            at=self._now(),
+            cause=cause,
+            reason="needs_attention",
+            evidence={"attention": attention},
+            attention=attention,
+        )
+        return noted.after if await self._repository.apply(noted) else None
+
+    def _step_of(
+        self,
+        payment: Payment,
+        attempt: Attempt,
+        difference: Difference,
+        held: Held,
+        cause: Cause,
+        terms: RefundTerms | None,
+    ) -> Step:
+        """What a difference makes of the stored refunds."""
+        now, evidence = self._now(), {"gateway": held.evidence}
+        if isinstance(difference, Move):
+            refund = difference.refund
+            fields: dict[str, Any] = {"gateway_ref": difference.gateway_ref or refund.gateway_ref}
+            if difference.failure is not None:
+                fields["failure"] = msgspec.json.encode(difference.failure).decode()
+            if difference.to is R.PENDING:
+                fields |= {"accepted_at": now, "checks": 0, "next_check_at": self._look_at(refund, terms, 0)}
+            return refund_step(
+                payment,
+                refund,
+                difference.to,
+                at=now,
+                cause=cause,
+                reason=difference.reason,
+                evidence=evidence,
+                **fields,
+            )
+        assert not isinstance(difference, Doubt)
+        if not isinstance(difference, Found):
+            rest = self._new(payment, attempt, difference.amount, "rejected")
+            return refund_step(
+                payment, rest, R.CREATED, at=now, cause=cause, reason="refund_reserved", evidence=evidence
+            )
+        found = replace(
+            self._new(payment, attempt, difference.amount, difference.reason[:200]),
+            cause=BY_GATEWAY,
+            gateway_ref=difference.gateway_ref,
+            parts=_told_parts(payment, difference),
+            is_held=False,
+        )
+        return refund_step(payment, found, R.SUCCEEDED, at=now, cause=cause, reason="refund_found", evidence=evidence)
+
+    def _new(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
+        now = self._now()
+        is_whole = amount == payment.amount and attempt.status is not AttemptStatus.CAPTURED
+        return Refund(
+            id=ids.uuid7(),
+            no=len(payment.refunds) + 1,
+            attempt_id=attempt.id,
+            amount=amount,
+            parts=parts_of(payment) if is_whole else Parts(amount.minor),
+            cause=BY_MISMATCH,
+            reason=reason,
+            status=R.CREATED,
+            created_at=now,
+            updated_at=now,
+            is_held=self._settings.rejected_money == "hold",
+            next_check_at=now,
+        )
+
+    def _terms(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundTerms | None:
+        return gateway.refund_terms(sale_of(payment, attempt), self._now()) if isinstance(gateway, Refunding) else None
+
+    def _may_ask_again(self, refund: Refund, terms: RefundTerms) -> bool:
+        """Whether a refund whose answer was lost, and that is not shown, may be asked for once more."""
+        if terms.again_after_s is None or refund.asked_at is None:
+            return False
+        wait = timedelta(seconds=self._settings.seconds(terms.again_after_s))
+        return refund.is_due(self._now()) and self._now() >= refund.asked_at + wait
+
+    def _look_at(self, refund: Refund, terms: RefundTerms | None, checks: int | None = None) -> datetime:
+        """When a refund is looked at next; one that was accepted for a certain time, from that time on."""
+        now = self._now()
+        checks = refund.checks if checks is None else checks
+        look_at = next_look(now, checks, returned=True, time_scale=self._settings.time_scale)
+        if terms is not None and terms.done_after_s:
+            since = refund.accepted_at or now
+            look_at = max(look_at, since + timedelta(seconds=self._settings.seconds(terms.done_after_s)))
+        return look_at
+
+    @staticmethod
+    def _count(attempt: Attempt, moved: Step) -> None:
+        if moved.refund is not None and not moved.refund.is_undecided:
+            REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.cause).inc()
+
+
+def _is_there(attempt: Attempt, held: Held) -> bool:
+    """Whether the gateway shows money of which something can go back."""
+    said_yes = attempt.confirmed_at is not None or attempt.status is AttemptStatus.CAPTURED
+    return held.holding is Holding.CAPTURED or (held.holding is Holding.UNSTATED and said_yes)
+
+
+def _balance(payment: Payment, attempt: Attempt, refund: Refund, held: Held) -> int:
+    """What we expect to be left there before this refund, in minor units.
+
+    An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:
+    at most one of the two can be carried out then.
+    """
+    back = total(each for each in payment.refunds_of(attempt.id) if each.status is R.SUCCEEDED)
+    if attempt.status is AttemptStatus.CAPTURED:
+        return payment.captured_minor - back
+    held_minor = held.amount.minor if held.amount else refund.amount.minor
+    return held_minor - (held.refunded.minor if held.refunded else 0)
+
+
+def _request(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
+    account = msgspec.json.decode(refund.account, type=RefundAccount) if refund.account else None
+    return RefundRequest(
+        key=refund.id.hex,
+        reference=attempt.reference,
+        gateway_ref=ref,
+        amount=refund.amount,
+        refundable=Money(balance, refund.amount.currency),
+        reason=refund.reason,
+        tax=Tax(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
+        account=account,
+    )
+
+
+def _told_parts(payment: Payment, found: Found) -> Parts:
+    """The parts as the gateway tells them, where they fit what is left; else our own share."""
+    left = parts_left(payment)
+    if found.tax is not None:
+        try:
+            vat = found.tax.vat if left.vat is not None else None
+            told = Parts.of(found.amount.minor, tax_free=found.tax.tax_free, vat=vat)
+            left - told
+        except ValueError:
+            return left.share(found.amount.minor)
+        return told
+    return left.share(found.amount.minor)
+
+
+def parts_left(payment: Payment) -> Parts:
+    """What is left of the payment's parts beside all refunds of its money that are done or reserved."""
+    left = parts_of(payment)
+    kept = payment.captured_attempt
+    for refund in payment.refunds_of(kept.id) if kept else ():
+        if refund.status is not R.FAILED:
+            left = left - refund.parts
+    return left

@@ -1,0 +1,50 @@
+"""What can be given back of a payment now, and why not: asked by the advisor before anybody clicks, and by every refund."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, refusal
+from app.domain.states import PAYMENT_COLLECTED, PaymentStatus, RefundStatus
+from app.gateways.port import Gateway, Refunding, RefundTerms
+from app.payments.charges import sale_of
+from app.payments.records import Attempt, Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`whole` and `part` are None where it is possible. `whole` means: all that is left."""
+
+    whole: RefundRefused | None
+    part: RefundRefused | None
+    terms: RefundTerms
+    notes: tuple[str, ...] = ()
+
+
+def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Options:
+    """What the payment's state and its gateway's rules allow. `gateway` None: it is not configured here any more. Pure."""
+    about: dict[str, object] = {"payment_id": payment.public_id, "gateway": payment.gateway}
+    attempt = payment.captured_attempt
+    status = payment.status
+    if attempt is None or status not in PAYMENT_COLLECTED | {PaymentStatus.REVIEW}:
+        return _none(PaymentNotRefundable(**about, status=str(status)))
+    if not isinstance(gateway, Refunding):
+        return _none(RefundNotSupported(**about))
+    terms = gateway.refund_terms(sale_of(payment, attempt), now)
+    if payment.refundable_minor == 0:
+        return _none(AlreadyRefunded(**about), terms)
+    is_touched = payment.refundable_minor != payment.captured_minor
+    part = refusal(terms.part, **about) if terms.part else None
+    whole = refusal(terms.whole, **about) if terms.whole else None
+    return Options(whole or (part if is_touched else None), part, terms, (*terms.notes, *_notes(payment, attempt)))
+
+
+def _none(why: RefundRefused, terms: RefundTerms | None = None) -> Options:
+    return Options(why, why, terms or RefundTerms())
+
+
+def _notes(payment: Payment, attempt: Attempt) -> tuple[str, ...]:
+    """What stands in the way of nothing, and should be known."""
+    live = [each for each in payment.refunds_of(attempt.id) if each.is_undecided]
+    found = ["refund_under_way"] if live else []
+    found += ["refund_unknown"] if any(each.status is RefundStatus.UNKNOWN for each in live) else []
+    return tuple(found)

@@ -1,0 +1,82 @@
+"""From refunds to JSON structs."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from app.api.problems import explain
+from app.domain import ids
+from app.domain.clock import rfc3339
+from app.domain.errors import RefundRefused
+from app.domain.language import Language
+from app.payments.records import Payment, Refund
+from app.refunds.schemas import NoteView, OptionsView, OptionView, RefundView, TaxView, failure_decoder
+from app.refunds.terms import Options
+
+NOTES: Mapping[str, tuple[str, str]] = {
+    "fee": (
+        "The gateway charges a fee for this refund: the payment is not of today.",
+        "당일 결제가 아니므로 환불 수수료가 부과될 수 있습니다.",
+    ),
+    "fee_from_tomorrow": (
+        "Today the refund is free of charge; from tomorrow on (Korean time) the gateway takes a fee.",
+        "오늘(한국 시간) 안에는 수수료가 없고, 내일부터는 환불 수수료가 부과됩니다.",
+    ),
+    "refund_under_way": (
+        "Another refund of this payment is not decided yet; the next one waits for it.",
+        "아직 끝나지 않은 환불이 있어 다음 환불은 그 뒤에 진행됩니다.",
+    ),
+    "refund_unknown": (
+        "The gateway's answer to a refund was lost; it is being looked for.",
+        "결제사의 환불 응답을 받지 못해 확인하고 있습니다.",
+    ),
+}
+"""What the codes of `RefundTerms.notes` say, in English and Korean. A test holds every adapter's notes against it."""
+
+
+def refund_view(payment: Payment, refund: Refund) -> RefundView:
+    """A refund's JSON."""
+    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    return RefundView(
+        id=refund.public_id,
+        payment_id=payment.public_id,
+        status=refund.status,
+        amount=refund.amount.minor,
+        currency=refund.amount.currency,
+        reason=refund.reason,
+        cause=refund.cause,
+        tax=TaxView(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
+        gateway=attempt.gateway,
+        gateway_ref=refund.gateway_ref,
+        failure=failure_decoder.decode(refund.failure) if refund.failure else None,
+        created_at=rfc3339(refund.created_at),
+        updated_at=rfc3339(refund.updated_at),
+    )
+
+
+def rendered(payment: Payment, refund: Refund) -> bytes:
+    """A refund's JSON text."""
+    return msgspec.json.encode(refund_view(payment, refund))
+
+
+def options_view(payment: Payment, options: Options, language: Language) -> OptionsView:
+    """The advisor's answer in the reader's language."""
+    return OptionsView(
+        payment_id=ids.show(ids.Prefix.PAYMENT, payment.id),
+        currency=payment.amount.currency,
+        captured_amount=payment.captured_minor,
+        refunded_amount=payment.refunded_minor,
+        pending_amount=payment.refunding_minor,
+        refundable_amount=payment.refundable_minor,
+        whole=_option(options.whole, language),
+        part=_option(options.part, language),
+        needs_account=options.terms.needs_account,
+        done_after_s=options.terms.done_after_s,
+        notes=[NoteView(code, NOTES[code][language == "ko"]) for code in options.notes],
+    )
+
+
+def _option(why_not: RefundRefused | None, language: Language) -> OptionView:
+    if why_not is None:
+        return OptionView(possible=True)
+    return OptionView(False, why_not.code, explain(why_not.code, why_not.details, language))
