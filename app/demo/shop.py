@@ -1,6 +1,7 @@
-"""A small shop on a server of its own: it shows how a merchant uses Onetill with three calls, and nothing else."""
+"""A small shop on a server of its own: it shows how a merchant uses Onetill with a few calls, and nothing else."""
 
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -122,11 +123,10 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
         async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as client:
-            answer = await client.get("/payments", params={"order_id": order_id, "limit": 1})
-        found = answer.json().get("data") if answer.status_code == 200 else None
-        if not found:
-            return RedirectResponse("/", 303)
-        payment = found[0]
+            payment = await _payment(client, order_id)
+            if payment is None:
+                return RedirectResponse("/", 303)
+            staff = await _staff(client, payment, language(request)) if payment["captured_amount"] else None
         shown = {
             "order_id": order_id,
             "order_name": payment["order_name"],
@@ -135,7 +135,27 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             "payment_id": payment["id"],
             "checkout_url": payment["checkout_url"],
         }
-        return page(request, "shop/order.html", order=shown)
+        return page(request, "shop/order.html", order=shown, staff=staff)
+
+    async def give_back(request: Request) -> Response:
+        """The shop's staff gives the money of an order back, all that is left or half of it."""
+        order_id = request.path_params["order_id"]
+        async with (
+            request.form() as form,
+            httpx.AsyncClient(base_url=api, headers=headers, timeout=90) as client,
+        ):
+            payment = await _payment(client, order_id)
+            left, number = str(form.get("left", "")), str(form.get("number", ""))
+            if payment is None or not left.isdigit() or not number.isdigit():
+                return RedirectResponse("/", 303)
+            body = {"reason": "Sent back by the buyer", "expected_refundable": int(left)}
+            body |= {"amount": max(1, int(left) // 2)} if form.get("what") == "half" else {}
+            # The page that was clicked names the refund, so a click that comes twice gives back once.
+            key = {"Idempotency-Key": f"{order_id}-refund-{number}"}
+            answer = await client.post(f"/payments/{payment['id']}/refunds", json=body, headers=key)
+        if answer.status_code not in {201, 202}:
+            return JSONResponse(answer.json(), answer.status_code)
+        return RedirectResponse(f"/orders/{order_id}", 303)
 
     async def healthz(_: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -145,7 +165,37 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             Route("/", index),
             Route("/buy", buy, methods=["POST"]),
             Route("/orders/{order_id}", order),
+            Route("/orders/{order_id}/refunds", give_back, methods=["POST"]),
             Route("/healthz", healthz),
             Mount("/static", StaticFiles(directory=STATIC)),
         ]
     )
+
+
+async def _payment(client: httpx.AsyncClient, order_id: str) -> dict[str, Any] | None:
+    """The newest payment of an order."""
+    answer = await client.get("/payments", params={"order_id": order_id, "limit": 1})
+    found = answer.json().get("data") if answer.status_code == 200 else None
+    return found[0] if found else None
+
+
+async def _staff(client: httpx.AsyncClient, payment: dict[str, Any], lang: str) -> dict[str, Any]:
+    """What the shop's staff sees of a paid order: what went back, and what can go back now, or why not."""
+    path, words = f"/payments/{payment['id']}", {"Accept-Language": lang}
+    options = (await client.get(f"{path}/refund-options", headers=words)).json()
+    refunds = (await client.get(f"{path}/refunds")).json()["data"]
+    currency = payment["currency"]
+
+    def text(minor: int) -> str:
+        return format_amount(minor, currency, EXPONENT[currency])
+
+    return {
+        "left": options["refundable_amount"],
+        "left_text": text(options["refundable_amount"]),
+        "half_text": text(max(1, options["refundable_amount"] // 2)),
+        "whole": options["whole"],
+        "part": options["part"],
+        "next": len(refunds) + 1,
+        "refunds": [{"amount_text": text(each["amount"]), "status": each["status"]} for each in refunds],
+        "is_waiting": any(each["status"] in {"created", "unknown", "pending"} for each in refunds),
+    }

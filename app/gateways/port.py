@@ -199,8 +199,8 @@ class Held:
     """All that went back so far; None where it is not told, and where nothing did."""
     cancels: tuple[Cancel, ...] = ()
     """The single refunds, oldest first, where the gateway lists them."""
-    is_deposit: bool = False
-    """Known to be paid by a transfer to an account: it goes back only to an account that somebody names."""
+    is_deposit: bool | None = None
+    """Whether it is paid by a transfer to an account, so that it goes back only to one that somebody names."""
     is_live: bool | None = None
     is_own_store: bool | None = None
     doubt: str | None = None

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from app.payments.records import Payment
+from app.domain.states import RefundStatus
+from app.payments.records import Payment, total
 from app.payments.steps import Event
 
 FIRST_HASH = bytes(32)
@@ -29,4 +30,9 @@ def faults_of(payment: Payment, rows: Sequence[tuple[Event, bytes]]) -> list[str
         faults.append(f"the payment says that it has {payment.last_seq} steps, the story has {rows[-1][0].seq}")
     elif not faults and payment.status != stands:
         faults.append(f"the payment is {payment.status}, its story ends with {stands}")
+    kept = payment.captured_attempt
+    refunds = payment.refunds_of(kept.id) if kept else []
+    refunded = total(each for each in refunds if each.status is RefundStatus.SUCCEEDED)
+    if payment.refunded_minor != refunded:
+        faults.append(f"the payment says that {payment.refunded_minor} went back, its refunds make up {refunded}")
     return faults

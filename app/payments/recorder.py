@@ -210,8 +210,8 @@ class Recorder:
         fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
         if verdict.failure is not None:
             fields["failure"] = msgspec.json.encode(verdict.failure).decode()
-        if held.is_deposit or verdict.status is AttemptStatus.AWAITING_DEPOSIT:
-            fields["is_deposit"] = True
+        if held.is_deposit is not None or verdict.status is AttemptStatus.AWAITING_DEPOSIT:
+            fields["is_deposit"] = held.is_deposit is not False
         if verdict.status is AttemptStatus.CAPTURED:
             fields["next_check_at"] = kept_look(reading.payment, now, self._settings.time_scale)
         elif verdict.status in ATTEMPT_UNDECIDED:

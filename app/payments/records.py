@@ -85,6 +85,8 @@ class Refund:
     asks: int = 0
     """How often the gateway was asked."""
     asked_at: datetime | None = None
+    is_lost: bool = False
+    """An asking of it was never answered, so it may be carried out after all, whatever was said since."""
     accepted_at: datetime | None = None
     """When the gateway said an explicit yes; after that it is never asked again."""
     checks: int = 0

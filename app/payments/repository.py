@@ -44,7 +44,7 @@ class RefAlreadyClaimed(Exception):
     """Another payment holds this gateway reference; nothing was written."""
 
 
-_REFUND_COLUMNS = 23
+_REFUND_COLUMNS = 24
 """Values of `_refund_columns`; as many are NULL where a step moves no refund."""
 
 _LOST_RACES = frozenset(
@@ -354,6 +354,7 @@ def _refund_columns(refund: Refund) -> tuple[Any, ...]:
         refund.is_held,
         refund.asks,
         refund.asked_at,
+        refund.is_lost,
         refund.accepted_at,
         refund.checks,
         refund.next_check_at,

@@ -47,14 +47,14 @@ WITH payment AS (
 ), refund AS (
     INSERT INTO refunds (payment_id, id, no, attempt_id, amount_minor, currency, taxed_minor, tax_free_minor, vat_minor,
         cause, reason, status, expected_minor, request_key, request_print, account, gateway_ref, failure, is_held, asks,
-        asked_at, accepted_at, checks, next_check_at, created_at, updated_at)
+        asked_at, is_lost, accepted_at, checks, next_check_at, created_at, updated_at)
     SELECT id, $42::uuid, $43::int, $11, $44::bigint, $45::text, $46::bigint, $47::bigint, $48::bigint, $49::text,
         $50::text, $51::text, $52::bigint, $53::bytea, $54::bytea, $55::json, $56::text, $57::json, $58::bool, $59::int,
-        $60::timestamptz, $61::timestamptz, $62::int, $63::timestamptz, $64::timestamptz, $10
+        $60::timestamptz, $61::bool, $62::timestamptz, $63::int, $64::timestamptz, $65::timestamptz, $10
     FROM payment WHERE $42::uuid IS NOT NULL
     ON CONFLICT (payment_id, id) DO UPDATE SET status = excluded.status, account = excluded.account,
         gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held, asks = excluded.asks,
-        asked_at = excluded.asked_at, accepted_at = excluded.accepted_at, checks = excluded.checks,
+        asked_at = excluded.asked_at, is_lost = excluded.is_lost, accepted_at = excluded.accepted_at, checks = excluded.checks,
         next_check_at = excluded.next_check_at, updated_at = excluded.updated_at
 ), bound AS (
     INSERT INTO gateway_refs (gateway, ref, payment_id, attempt_id) SELECT $13, $15, id, $11 FROM payment WHERE $30::bool
@@ -93,7 +93,7 @@ FROM payment_events WHERE payment_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 REFUND_COLUMNS = (
     "id", "no", "attempt_id", "amount_minor", "currency", "taxed_minor", "tax_free_minor", "vat_minor", "cause", "reason",
     "status", "expected_minor", "request_key", "request_print", "account", "gateway_ref", "failure", "is_held", "asks",
-    "asked_at", "accepted_at", "checks", "next_check_at", "created_at", "updated_at",
+    "asked_at", "is_lost", "accepted_at", "checks", "next_check_at", "created_at", "updated_at",
 )  # fmt: skip
 
 LOAD_REFUNDS = f"""

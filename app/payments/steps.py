@@ -160,7 +160,8 @@ def step(
         if late_money and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
             last_look = min(last_look or at + late_money, at + late_money)
         if to is AttemptStatus.CAPTURED:
-            last_look = fields.get("next_check_at")
+            is_news = came_from is not AttemptStatus.CAPTURED
+            last_look = fields.get("next_check_at", None if is_news else attempt.next_check_at)
         moved = replace(moved, next_check_at=last_look, busy_until=None)
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
@@ -195,20 +196,26 @@ def refund_step(
     attention: str | None = None,
     busy_until: datetime | None = None,
     late_look_at: datetime | None = None,
+    is_answered: bool = False,
     **fields: Any,
 ) -> Step:
     """Move `refund` to `to`, and the payment's sums and status with it. `fields` are the refund's other columns that change.
 
     A refund that is not among the payment's yet is a new one. `busy_until` is the lease on asking its attempt's gateway,
-    which ends with every other step. A decided refund is looked at once more at `late_look_at`. What a person should know
-    stays until the last refund is decided. Raises IllegalTransition when a table forbids the move.
+    which ends with every other step. `is_answered`: this step is what the gateway said to the last asking; any other one
+    leaves an `unknown` refund's asking without an answer for good, and a refund that fails so is looked at once more at
+    `late_look_at`. What a person should know stays until the last refund is decided. Raises IllegalTransition when a table
+    forbids the move.
     """
     known = payment.refund(refund.id)
     if known is not None:
         check_refund(known.status, to)
-    moved = replace(refund, status=to, updated_at=at, **fields)
+    is_lost = refund.is_lost or (refund.status is RefundStatus.UNKNOWN and not is_answered)
+    moved = replace(refund, status=to, updated_at=at, is_lost=is_lost, **fields)
     if not moved.is_undecided:
-        moved = replace(moved, next_check_at=late_look_at, account=None)
+        moved = replace(
+            moved, next_check_at=late_look_at if is_lost and to is RefundStatus.FAILED else None, account=None
+        )
     refunds = tuple(({each.id: each for each in payment.refunds} | {moved.id: moved}).values())
     attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
     leased = replace(attempt, busy_until=busy_until)

@@ -190,22 +190,22 @@ class Verifier:
     async def _void(
         self, reading: Reading, gateway: Voiding, held: Held, verdict: Wait | Decide, inquiry: Inquiry
     ) -> Outcome | None:
-        """Nobody is to pay here any more: close what stands open at the gateway.
+        """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
 
-        What waits for our confirm can move no money without us, so the verdict stands whatever the gateway says to that. An
-        account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is the payment.
+        What waits for our confirm can move no money without us, so a verdict on wrong money stands whatever the gateway says
+        to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is
+        the payment.
         """
         question = Question(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
-        waits_for_us = held.holding is Holding.AUTHORIZED
         try:
             said = "refused" if await gateway.void(question) else "accepted"
-            if not waits_for_us:
+            if held.holding is not Holding.AUTHORIZED:
                 held = await gateway.look_up(question)
                 judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
                 verdict = Wait("void_not_shown") if isinstance(judged, Confirm | NotOurs) else judged
         except GatewayError as error:
             said = error.code
-            if not waits_for_us:
+            if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
                 noted = await self._recorder.undecided(reading, said, inquiry, is_asked=True)
                 return noted and replace(noted, is_answered=False)
         held = replace(held, evidence=held.evidence | {"void": said})

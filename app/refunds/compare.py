@@ -148,7 +148,7 @@ def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
     for status in (R.UNKNOWN, R.PENDING):
         if found := next((each for each in same if each.status is status), None):
             return found
-    if late := next((each for each in same if each.status is R.FAILED and each.asks), None):
+    if late := next((each for each in same if each.status is R.FAILED and each.is_lost), None):
         return late
     return next((each for each in same if each.status is R.SUCCEEDED), None)
 

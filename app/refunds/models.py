@@ -44,6 +44,7 @@ refunds = Table(
     Column("is_held", Boolean, nullable=False, server_default=text("false")),
     Column("asks", Integer, nullable=False, server_default=text("0")),
     Column("asked_at", MOMENT),
+    Column("is_lost", Boolean, nullable=False, server_default=text("false")),
     Column("accepted_at", MOMENT),
     Column("checks", Integer, nullable=False, server_default=text("0")),
     Column("next_check_at", MOMENT),

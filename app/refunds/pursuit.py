@@ -139,7 +139,8 @@ class Pursuit:
             return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
         ref, is_there = held.gateway_ref or attempt.gateway_ref, _is_there(attempt, held)
         if ref is None or not is_there:
-            attention = "money must go back, and the look-up does not show it"
+            is_going = held.holding is Holding.CANCELING  # somebody else's refund of it is under way
+            attention = None if is_going else "money must go back, and the look-up does not show it"
             return await self._wait(payment, refund, cause, "refund_blocked", None, attention)
         return await self._ask(gateway, payment, attempt, refund, ref, held, cause)
 
@@ -178,7 +179,7 @@ class Pursuit:
         try:
             answer = await gateway.refund(_request(attempt, asked, ref, balance))
         except GatewayTimeout as error:
-            return await self._record(payment, asked, cause, error.code, R.UNKNOWN)
+            return await self._record(payment, asked, cause, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
             # Nothing was done there, this time. Whatever an earlier asking with a lost answer did is still open.
             was_lost = refund.status is R.UNKNOWN
@@ -202,7 +203,7 @@ class Pursuit:
             return await self._decline(payment, refund, answer, cause)
         difference = compare(payment, attempt, held)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
-        if refund.asks == 1 or not is_shown:
+        if not (refund.is_lost and is_shown):
             payment = await self._decline(payment, refund, answer, cause)
         return await self.follow(gateway, payment, attempt, held, cause)
 
@@ -225,10 +226,11 @@ class Pursuit:
         attention: str | None = None,
         *,
         gateway: Gateway | None = None,
+        is_answered: bool = True,
     ) -> Payment:
         """Store what came of an asking, on whatever the payment has become meanwhile: an answer must not be lost.
 
-        Raises IllegalTransition when a look-up has settled the refund in another way.
+        Where a look-up has settled the refund meanwhile, that stands.
         """
         now = self._now()
         failure = answer.failure if answer else None
@@ -258,7 +260,8 @@ class Pursuit:
                 reason=reason,
                 evidence={"gateway": answer.evidence if answer else {}},
                 attention=attention,
-                late_look_at=now + LATE_MONEY / self._settings.time_scale if refund.asks > 1 else None,
+                late_look_at=now + LATE_MONEY / self._settings.time_scale,
+                is_answered=is_answered,
                 **fields,
             )
             if await self._repository.apply(moved):
@@ -426,9 +429,10 @@ def _balance(payment: Payment, attempt: Attempt, refund: Refund, held: Held) -> 
 
 
 def _request(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
+    """The same asking under the same key; after an explicit no it is another one, or the no would only be repeated."""
     account = msgspec.json.decode(refund.account, type=RefundAccount) if refund.account else None
     return RefundRequest(
-        key=refund.id.hex,
+        key=f"{refund.id.hex}-{refund.asks}" if refund.failure else refund.id.hex,
         reference=attempt.reference,
         gateway_ref=ref,
         amount=refund.amount,

@@ -283,6 +283,7 @@ class RefundService:
         Not for ever: what is not answered by then goes on without the caller.
         """
         patience = monotonic() + self._settings.confirm_wait_s
+        stood_at, in_vain = -1, 0
         while True:
             try:
                 outcome = await self._payments.verify(payment_id, cause="api", attempt_id=refund.attempt_id)
@@ -294,7 +295,10 @@ class RefundService:
             assert known is not None
             attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
             is_asking = attempt.is_busy(self._now())
-            if not _may_be_answered(payment, known, is_asking=is_asking, is_answered=is_answered):
+            # A look that changed nothing may have begun before the refund was there; a second one says that nothing can change.
+            in_vain = in_vain + 1 if payment.last_seq == stood_at and not is_asking else 0
+            stood_at = payment.last_seq
+            if not _may_be_answered(payment, known, is_asking=is_asking, is_answered=is_answered) or in_vain == 2:
                 return payment, known
             if monotonic() > patience:
                 return payment, known

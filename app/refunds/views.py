@@ -9,6 +9,7 @@ from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.errors import RefundRefused
 from app.domain.language import Language
+from app.domain.states import RefundStatus
 from app.payments.records import Payment, Refund
 from app.refunds.schemas import NoteView, OptionsView, OptionView, RefundView, TaxView, failure_decoder
 from app.refunds.terms import Options
@@ -37,6 +38,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """A refund's JSON."""
     attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    is_done = refund.status is RefundStatus.SUCCEEDED
     return RefundView(
         id=refund.public_id,
         payment_id=payment.public_id,
@@ -48,7 +50,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         tax=TaxView(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
         gateway=attempt.gateway,
         gateway_ref=refund.gateway_ref,
-        failure=failure_decoder.decode(refund.failure) if refund.failure else None,
+        failure=failure_decoder.decode(refund.failure) if refund.failure and not is_done else None,
         created_at=rfc3339(refund.created_at),
         updated_at=rfc3339(refund.updated_at),
     )

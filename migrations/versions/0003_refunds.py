@@ -35,6 +35,7 @@ CREATE TABLE refunds (
     is_held boolean NOT NULL DEFAULT false,
     asks integer NOT NULL DEFAULT 0,
     asked_at timestamptz,
+    is_lost boolean NOT NULL DEFAULT false,
     accepted_at timestamptz,
     checks integer NOT NULL DEFAULT 0,
     next_check_at timestamptz,

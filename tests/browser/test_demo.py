@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -137,6 +138,18 @@ async def test_a_newcomer_buys_something(demo: Demo, page: Page) -> None:
     await buys(page, demo)
     await sees_a_paid_order(page, demo)
     assert [row["captures"] for row in await demo.journal()] == [1]
+
+
+async def test_the_shops_staff_gives_the_money_back_and_sees_what_the_gateway_allows(demo: Demo, page: Page) -> None:
+    await buys(page, demo)
+    await sees_a_paid_order(page, demo)
+    staff = page.locator(".staff")
+    await expect(staff.get_by_role("button")).to_have_text(["Give all ₩24,000 back"])  # Point3 gives no part back
+    await staff.get_by_role("button").click()
+    await expect(staff.locator("li")).to_have_text(re.compile(r"₩24,000\s+(under way|done)"))
+    await expect(staff.get_by_role("button")).to_have_count(0)
+    row = (await demo.journal())[-1]
+    assert (row["captures"], row["status"] in {"CANCEL_REQUESTED", "CANCELLED"}) == (1, True)
 
 
 async def test_an_api_that_is_killed_in_the_middle_comes_back_and_the_purchase_ends_paid(

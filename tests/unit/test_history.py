@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.payments.history import FIRST_HASH, faults_of
 from app.payments.records import Payment
-from app.payments.steps import Event, step
-from tests.unit.factories import NOW, attempt, payment
+from app.payments.steps import Event, refund_step, step
+from tests.unit.factories import NOW, attempt, payment, refund
 
-A, P = AttemptStatus, PaymentStatus
+A, P, R = AttemptStatus, PaymentStatus, RefundStatus
 Story = list[tuple[Event, bytes]]
 
 
@@ -53,6 +53,15 @@ def test_a_missing_row_is_seen() -> None:
     assert faults_of(stored, [rows[0], *rows[2:]]) == ["step 2 is missing: the next one is 3"]
     assert any("4 steps" in fault for fault in faults_of(stored, rows[:-1]))
     assert faults_of(stored, []) == ["there is no story"]
+
+
+def test_money_back_that_no_refund_explains_is_seen() -> None:
+    stored, rows = told()
+    given = refund(R.UNKNOWN, attempt_id=stored.attempts[0].id, minor=400)
+    done = refund_step(stored, given, R.SUCCEEDED, at=NOW, cause="api", reason="refund_done", evidence={})
+    story = [*rows, (done.event, done.event.hash())]
+    assert faults_of(done.after, story) == []
+    assert any("400 went back" in fault for fault in faults_of(replace(done.after, refunds=()), story))
 
 
 def test_a_status_that_the_story_does_not_explain_is_seen() -> None:

@@ -177,7 +177,7 @@ class TestOneRow:
     def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, holding: Holding) -> None:
         found = held_of(ROW, holding)
         assert found.refunded == (Money(12_000, "KRW") if holding is Holding.CANCELED else None)
-        assert (found.cancels, found.is_deposit) == ((), False)
+        assert (found.cancels, found.is_deposit) == ((), None)
         assert held_of(ROW | {"totalCharge": "?"}, holding).refunded is None
 
     def test_what_is_missing_stays_unknown(self) -> None:

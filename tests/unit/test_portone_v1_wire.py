@@ -244,10 +244,10 @@ class TestCancels:
             ({"pay_method": "vbank"}, True),
             ({"pay_method": "card", "vbank_num": ""}, False),
             ({"pay_method": ["vbank"]}, False),
-            ({}, False),
+            ({}, None),
         ],
     )
-    def test_a_deposit_is_known_by_its_account(self, told: dict[str, object], is_deposit: bool) -> None:
+    def test_a_deposit_is_known_by_its_account(self, told: dict[str, object], is_deposit: bool | None) -> None:
         assert read(**told).is_deposit is is_deposit
 
 

@@ -272,11 +272,11 @@ class TestCancels:
             ({"method": {"type": "PaymentMethodVirtualAccount"}}, True),
             ({"status": "VIRTUAL_ACCOUNT_ISSUED", "paidAt": None, "method": None, "amount": {"paid": 0}}, True),
             ({"method": {"type": "PaymentMethodTransfer"}}, False),
-            ({"method": {}}, False),
-            ({"method": None}, False),
+            ({"method": {}}, None),
+            ({"method": None}, None),
         ],
     )
-    def test_a_deposit_is_known_by_its_account(self, changes: dict[str, Any], is_deposit: bool) -> None:
+    def test_a_deposit_is_known_by_its_account(self, changes: dict[str, Any], is_deposit: bool | None) -> None:
         assert read(**changes).is_deposit is is_deposit
 
 

@@ -21,7 +21,7 @@ from app.domain.states import (
     PaymentStatus,
 )
 from app.payments.records import Attempt, Payment
-from app.payments.steps import LATE_LOOKS, LATE_MONEY, Event, Step, late_look, step
+from app.payments.steps import KEPT_LOOKS, LATE_LOOKS, LATE_MONEY, Event, Step, kept_look, late_look, step
 from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 
@@ -273,8 +273,20 @@ class TestTheNextLook:
         assert (rejected.after.refunds, rejected.after.refund_count) == ((owed,), 1)
         assert rejected.after.refunding_minor == 0, "this money was never the payment's"
 
-    def test_kept_money_is_looked_at_when_it_was_said(self) -> None:
-        assert move(payment(), A.CAPTURED, next_check_at=LATER).attempt.next_check_at == LATER
+    def test_kept_money_is_looked_at_when_it_was_said_whatever_is_noted_meanwhile(self) -> None:
+        kept = move(payment(), A.CAPTURED, next_check_at=LATER)
+        assert kept.attempt.next_check_at == LATER
+        assert move(kept.after, A.CAPTURED, attention="look").attempt.next_check_at == LATER
+
+    def test_kept_money_is_looked_at_for_half_a_year_or_until_nothing_of_it_is_left(self) -> None:
+        kept = payment(attempt(A.CAPTURED), status=P.PAID, captured_minor=AMOUNT.minor, paid_at=NOW)
+        moment, looks = NOW, []
+        while (at := kept_look(kept, moment, 1.0)) is not None:
+            looks.append(at)
+            moment = at
+        assert looks == [NOW + wait for wait in KEPT_LOOKS]
+        assert kept_look(kept, NOW, 100.0) == NOW + KEPT_LOOKS[0] / 100
+        assert kept_look(replace(kept, refunded_minor=AMOUNT.minor), NOW, 1.0) is None
 
 
 class TestRecords:

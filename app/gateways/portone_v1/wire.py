@@ -100,7 +100,7 @@ def held_of(payment: Payment, *, is_live: bool | None) -> Held:
         amount=amount,
         refunded=refunded if refunded and refunded.minor > 0 else None,
         cancels=_cancels(payment, refunded),
-        is_deposit=bool(payment.vbank_num) or payment.pay_method == "vbank",
+        is_deposit=_is_deposit(payment),
         is_live=is_live,
         doubt=_doubt(payment, holding, amount, refunded),
         deposit=deposit,
@@ -164,6 +164,12 @@ def _cancels(payment: Payment, refunded: Money | None) -> tuple[Cancel, ...]:
         )
         for each, amount in zip(entries, known, strict=True)
     )
+
+
+def _is_deposit(payment: Payment) -> bool | None:
+    if payment.vbank_num:
+        return True
+    return None if payment.pay_method is None else payment.pay_method == "vbank"
 
 
 def _doubt(payment: Payment, holding: Holding, amount: Money | None, refunded: Money | None) -> str | None:

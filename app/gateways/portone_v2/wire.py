@@ -99,7 +99,7 @@ def held_of(payment: Payment, store_id: str) -> Held:
         amount=_money(amount.total, payment.currency),
         refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
         cancels=_cancels(payment.cancellations or [], payment.currency),
-        is_deposit=holding is Holding.AWAITING_DEPOSIT or (payment.method or Method()).type == ACCOUNT,
+        is_deposit=_is_deposit(payment.method, holding),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
         doubt=_doubt(payment, amount, holding),
@@ -182,6 +182,12 @@ def _deposit(method: Method | None) -> DepositAccount | None:
     return DepositAccount(
         method.bank or "", method.account_number, method.remittee_name or None, _moment(method.expired_at)
     )
+
+
+def _is_deposit(method: Method | None, holding: Holding) -> bool | None:
+    if holding is Holding.AWAITING_DEPOSIT:
+        return True
+    return None if method is None or method.type is None else method.type == ACCOUNT
 
 
 def _is_live(channel: Channel | None) -> bool | None:
