@@ -31,8 +31,31 @@ class Parts:
     def __sub__(self, other: "Parts") -> "Parts":
         """What is left of these parts without those. Raises ValueError when a part has not so much."""
         vat = None if self.vat is None else self.vat - (other.vat or 0)
-        taxed = self.taxed - other.taxed - (other.vat or 0 if self.vat is None else 0)
+        taxed = self.taxed - other.taxed - ((other.vat or 0) if self.vat is None else 0)
         return Parts(taxed, self.tax_free - other.tax_free, vat)
+
+    def covers(self, other: "Parts") -> bool:
+        """Whether there is enough of each part for those."""
+        try:
+            self - other
+        except ValueError:
+            return False
+        return True
+
+    def less(self, other: "Parts") -> "Parts":
+        """What is left without those, also where a part has not so much: the others make up for it.
+
+        Needed where a refund that had failed turns out to be done, and its parts went to another one meanwhile.
+        """
+        taxed, vat = (other.taxed, other.vat or 0) if self.vat is not None else (other.taxed + (other.vat or 0), 0)
+        left = [self.taxed - taxed, self.tax_free - other.tax_free, (self.vat or 0) - vat]
+        short = -sum(min(0, part) for part in left)
+        left = [max(0, part) for part in left]
+        for at in sorted(range(len(left)), key=lambda at: -left[at]):
+            taken = min(short, left[at])
+            left[at] -= taken
+            short -= taken
+        return Parts(left[0], left[1], None if self.vat is None else left[2])
 
     def share(self, amount: int) -> "Parts":
         """`amount` of it, each part in proportion; the odd units go to the largest remainders.

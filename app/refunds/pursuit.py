@@ -23,19 +23,17 @@ from app.gateways.port import (
     Held,
     Holding,
     Question,
-    RefundAccount,
     RefundAnswer,
     Refunding,
-    RefundRequest,
     RefundTerms,
-    Tax,
 )
 from app.logs import get_logger
 from app.metrics import REFUNDS
 from app.payments.charges import parts_of, sale_of
-from app.payments.records import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund, total
+from app.payments.records import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.payments.repository import PaymentRepository
 from app.payments.steps import LATE_MONEY, Cause, Step, refund_step
+from app.refunds.asking import balance_of, is_there, request_of, told_parts
 from app.refunds.compare import Difference, Doubt, Found, Move, compare
 from app.settings import Settings
 
@@ -137,8 +135,8 @@ class Pursuit:
         if terms.needs_account and refund.account is None:
             attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
             return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
-        ref, is_there = held.gateway_ref or attempt.gateway_ref, _is_there(attempt, held)
-        if ref is None or not is_there:
+        ref = held.gateway_ref or attempt.gateway_ref
+        if ref is None or not is_there(attempt, held):
             is_going = held.holding is Holding.CANCELING  # somebody else's refund of it is under way
             attention = None if is_going else "money must go back, and the look-up does not show it"
             return await self._wait(payment, refund, cause, "refund_blocked", None, attention)
@@ -157,7 +155,7 @@ class Pursuit:
         """Commit the intent, call, record the answer."""
         assert isinstance(gateway, Refunding)
         lease = self._now() + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
-        balance = _balance(payment, attempt, refund, held)
+        balance = balance_of(payment, attempt, refund, held)
         intent = refund_step(
             payment,
             refund,
@@ -177,7 +175,7 @@ class Pursuit:
         payment, asked = intent.after, intent.refund
         assert asked is not None
         try:
-            answer = await gateway.refund(_request(attempt, asked, ref, balance))
+            answer = await gateway.refund(request_of(attempt, asked, ref, balance))
         except GatewayTimeout as error:
             return await self._record(payment, asked, cause, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
@@ -360,7 +358,7 @@ class Pursuit:
             self._new(payment, attempt, difference.amount, difference.reason[:200]),
             cause=BY_GATEWAY,
             gateway_ref=difference.gateway_ref,
-            parts=_told_parts(payment, difference),
+            parts=told_parts(payment, difference.amount.minor, difference.tax),
             is_held=False,
         )
         return refund_step(payment, found, R.SUCCEEDED, at=now, cause=cause, reason="refund_found", evidence=evidence)
@@ -407,61 +405,3 @@ class Pursuit:
     def _count(attempt: Attempt, moved: Step) -> None:
         if moved.refund is not None and not moved.refund.is_undecided:
             REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.cause).inc()
-
-
-def _is_there(attempt: Attempt, held: Held) -> bool:
-    """Whether the gateway shows money of which something can go back."""
-    said_yes = attempt.confirmed_at is not None or attempt.status is AttemptStatus.CAPTURED
-    return held.holding is Holding.CAPTURED or (held.holding is Holding.UNSTATED and said_yes)
-
-
-def _balance(payment: Payment, attempt: Attempt, refund: Refund, held: Held) -> int:
-    """What we expect to be left there before this refund, in minor units.
-
-    An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:
-    at most one of the two can be carried out then.
-    """
-    back = total(each for each in payment.refunds_of(attempt.id) if each.status is R.SUCCEEDED)
-    if attempt.status is AttemptStatus.CAPTURED:
-        return payment.captured_minor - back
-    held_minor = held.amount.minor if held.amount else refund.amount.minor
-    return held_minor - (held.refunded.minor if held.refunded else 0)
-
-
-def _request(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
-    """The same asking under the same key; after an explicit no it is another one, or the no would only be repeated."""
-    account = msgspec.json.decode(refund.account, type=RefundAccount) if refund.account else None
-    return RefundRequest(
-        key=f"{refund.id.hex}-{refund.asks}" if refund.failure else refund.id.hex,
-        reference=attempt.reference,
-        gateway_ref=ref,
-        amount=refund.amount,
-        refundable=Money(balance, refund.amount.currency),
-        reason=refund.reason,
-        tax=Tax(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
-        account=account,
-    )
-
-
-def _told_parts(payment: Payment, found: Found) -> Parts:
-    """The parts as the gateway tells them, where they fit what is left; else our own share."""
-    left = parts_left(payment)
-    if found.tax is not None:
-        try:
-            vat = found.tax.vat if left.vat is not None else None
-            told = Parts.of(found.amount.minor, tax_free=found.tax.tax_free, vat=vat)
-            left - told
-        except ValueError:
-            return left.share(found.amount.minor)
-        return told
-    return left.share(found.amount.minor)
-
-
-def parts_left(payment: Payment) -> Parts:
-    """What is left of the payment's parts beside all refunds of its money that are done or reserved."""
-    left = parts_of(payment)
-    kept = payment.captured_attempt
-    for refund in payment.refunds_of(kept.id) if kept else ():
-        if refund.status is not R.FAILED:
-            left = left - refund.parts
-    return left

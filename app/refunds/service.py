@@ -37,7 +37,7 @@ from app.payments.records import BY_OPERATOR, BY_SHOP, Attempt, Payment, Refund
 from app.payments.repository import PaymentRepository
 from app.payments.service import Created, PaymentService
 from app.payments.steps import Step, refund_step
-from app.refunds.pursuit import parts_left
+from app.refunds.asking import parts_left
 from app.refunds.repository import RefundRepository
 from app.refunds.schemas import CreateRefund
 from app.refunds.terms import Options, options_of
@@ -369,17 +369,14 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> Parts:
     if (tax.vat is None) != (left.vat is None):
         named = "names its vat, so the refund must name it too" if tax.vat is None else "names no vat, leave it out"
         raise InvalidRequest(("tax.vat", f"the payment {named}"))
-    try:
+    if tax.tax_free + (tax.vat or 0) <= amount:
         parts = Parts.of(amount, tax_free=tax.tax_free, vat=tax.vat)
-        left - parts
-    except ValueError:
-        room = (
-            f"tax_free {left.tax_free}, vat {left.vat}, the rest {left.taxed}"
-            if left.vat is not None
-            else (f"tax_free {left.tax_free}, the rest {left.taxed}")
-        )
-        raise InvalidRequest(("tax", f"does not fit what is left of the payment: {room}")) from None
-    return parts
+        if left.covers(parts):
+            return parts
+    vat = "" if left.vat is None else f", vat {left.vat}"
+    raise InvalidRequest(
+        ("tax", f"does not fit what is left of the payment: tax_free {left.tax_free}{vat}, the rest {left.taxed}")
+    )
 
 
 def _refused(payment: Payment, refund: Refund) -> RefundRefused:

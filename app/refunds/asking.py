@@ -1,0 +1,65 @@
+"""What a gateway is asked for: the request, the balance that it names, and the tax parts of what goes back. Pure."""
+
+import msgspec
+
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, RefundStatus
+from app.domain.tax import Parts
+from app.gateways.port import Held, Holding, RefundAccount, RefundRequest, Tax
+from app.payments.charges import parts_of
+from app.payments.records import Attempt, Payment, Refund, total
+
+R = RefundStatus
+
+
+def is_there(attempt: Attempt, held: Held) -> bool:
+    """Whether the gateway shows money of which something can go back."""
+    said_yes = attempt.confirmed_at is not None or attempt.status is AttemptStatus.CAPTURED
+    return held.holding is Holding.CAPTURED or (held.holding is Holding.UNSTATED and said_yes)
+
+
+def balance_of(payment: Payment, attempt: Attempt, refund: Refund, held: Held) -> int:
+    """What we expect to be left there before this refund, in minor units.
+
+    An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:
+    at most one of the two can be carried out then.
+    """
+    back = total(each for each in payment.refunds_of(attempt.id) if each.status is R.SUCCEEDED)
+    if attempt.status is AttemptStatus.CAPTURED:
+        return payment.captured_minor - back
+    held_minor = held.amount.minor if held.amount else refund.amount.minor
+    return held_minor - (held.refunded.minor if held.refunded else 0)
+
+
+def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
+    """The asking under the refund's own identity. A gateway that knows keys repeats what it said to it, a no included."""
+    account = msgspec.json.decode(refund.account, type=RefundAccount) if refund.account else None
+    return RefundRequest(
+        key=refund.id.hex,
+        reference=attempt.reference,
+        gateway_ref=ref,
+        amount=refund.amount,
+        refundable=Money(balance, refund.amount.currency),
+        reason=refund.reason,
+        tax=Tax(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
+        account=account,
+    )
+
+
+def told_parts(payment: Payment, minor: int, told: Tax | None) -> Parts:
+    """The parts as the gateway tells them, where they fit what is left; else our own share."""
+    left = parts_left(payment)
+    if told is None or (told.vat or 0) + told.tax_free > minor:
+        return left.share(minor)
+    parts = Parts.of(minor, tax_free=told.tax_free, vat=told.vat if left.vat is not None else None)
+    return parts if left.covers(parts) else left.share(minor)
+
+
+def parts_left(payment: Payment) -> Parts:
+    """What is left of the payment's parts beside all refunds of its money that are done or reserved."""
+    left = parts_of(payment)
+    kept = payment.captured_attempt
+    for refund in payment.refunds_of(kept.id) if kept else ():
+        if refund.status is not R.FAILED:
+            left = left.less(refund.parts)
+    return left

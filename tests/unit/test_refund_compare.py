@@ -1,0 +1,457 @@
+"""What a look-up makes of the refunds that we know: named cases, and a gateway with which anything may happen."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import count
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.tax import Parts
+from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal
+from app.payments.records import BY_GATEWAY, BY_SHOP, Payment, Refund, total
+from app.payments.steps import refund_step
+from app.refunds.compare import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
+from tests.unit.factories import NOW, attempt, held, payment
+from tests.unit.properties import thorough
+
+A, H, R = AttemptStatus, Holding, RefundStatus
+GOING, DONE, FAILED = CancelState.GOING, CancelState.DONE, CancelState.FAILED
+WHOLE = 1000
+
+
+def won(minor: int) -> Money:
+    return Money(minor, "KRW")
+
+
+def refund(no: int, amount: int, status: RefundStatus, **changes: object) -> Refund:
+    fields = {"cause": BY_SHOP, "asks": 0 if status is R.CREATED else 1} | changes
+    return Refund(
+        id=UUID(int=1000 + no),
+        no=no,
+        attempt_id=UUID(int=1),
+        amount=won(amount),
+        parts=Parts(amount),
+        reason="broken",
+        status=status,
+        created_at=NOW,
+        updated_at=NOW,
+        next_check_at=NOW,
+        **fields,  # type: ignore[arg-type]  # columns of several types
+    )
+
+
+def kept(*refunds: Refund) -> Payment:
+    """A paid payment with these refunds of its money."""
+    back = total(each for each in refunds if each.status is R.SUCCEEDED)
+    reserved = total(each for each in refunds if each.is_undecided)
+    status = PaymentStatus.PAID if not back else PaymentStatus.PARTIALLY_REFUNDED
+    return payment(
+        attempt(A.CAPTURED, gateway_ref="sig/1+=", next_check_at=None),
+        status=PaymentStatus.REFUNDED if back == WHOLE else status,
+        amount=won(WHOLE),
+        captured_minor=WHOLE,
+        refunded_minor=back,
+        refunding_minor=reserved,
+        refund_count=len(refunds),
+        refunds=refunds,
+    )
+
+
+def rejected(*refunds: Refund) -> Payment:
+    """A payment with an attempt whose money must not be kept."""
+    return payment(attempt(A.REJECTED, gateway_ref="sig/1+="), amount=won(WHOLE), refunds=refunds)
+
+
+def shown(*cancels: Cancel, holding: Holding | None = None, refunded: int | None = -1) -> Held:
+    """What a gateway shows that lists its refunds. `refunded` -1: what the list adds up to."""
+    done = sum(each.amount.minor for each in cancels if each.state is DONE)
+    back = done if refunded == -1 else refunded
+    told = won(back) if back else None
+    return held(holding or (H.CANCELED if done == WHOLE else H.CAPTURED), amount=won(WHOLE), refunded=told, cancels=cancels)
+
+
+def summed(refunded: int, holding: Holding = H.CAPTURED) -> Held:
+    """What a gateway shows that tells the sum only."""
+    return held(holding, amount=won(WHOLE), refunded=won(refunded) if refunded else None)
+
+
+def cancel(amount: int, state: CancelState = DONE, ref: str | None = "c1", **changes: object) -> Cancel:
+    return Cancel(won(amount), state, ref, **changes)  # type: ignore[arg-type]  # fields of several types
+
+
+def difference(stored: Payment, look: Held) -> Difference | None:
+    return compare(stored, stored.attempts[0], look)
+
+
+class TestListed:
+    @pytest.mark.parametrize(
+        ("known", "cancels", "to", "reason"),
+        [
+            (refund(1, 100, R.UNKNOWN), [cancel(100)], R.SUCCEEDED, "refund_shown"),
+            (refund(1, 100, R.UNKNOWN), [cancel(100, GOING)], R.PENDING, "refund_shown"),
+            (refund(1, 100, R.PENDING), [cancel(100)], R.SUCCEEDED, "refund_shown"),
+            (refund(1, 100, R.PENDING, gateway_ref="c1"), [cancel(100)], R.SUCCEEDED, "refund_done"),
+            (refund(1, 100, R.PENDING, gateway_ref="c1"), [cancel(100, FAILED)], R.FAILED, "refund_failed_later"),
+            (refund(1, 100, R.UNKNOWN, gateway_ref="c1"), [cancel(100, GOING)], R.PENDING, "refund_under_way"),
+            (refund(1, 100, R.FAILED, is_lost=True), [cancel(100)], R.SUCCEEDED, "refund_shown"),
+            (refund(1, 100, R.FAILED, gateway_ref="c1"), [cancel(100)], R.SUCCEEDED, "refund_done"),
+        ],
+    )
+    def test_a_refund_of_ours_goes_where_the_gateway_shows_it(
+        self, known: Refund, cancels: list[Cancel], to: RefundStatus, reason: str
+    ) -> None:
+        move = difference(kept(known), shown(*cancels))
+        assert isinstance(move, Move)
+        assert (move.refund, move.to, move.reason) == (known, to, reason)
+        assert (move.gateway_ref or known.gateway_ref) == "c1"
+
+    @pytest.mark.parametrize(
+        ("known", "cancels"),
+        [
+            (refund(1, 100, R.CREATED), []),
+            (refund(1, 100, R.UNKNOWN), []),
+            (refund(1, 100, R.UNKNOWN), [cancel(100, FAILED)]),
+            (refund(1, 100, R.PENDING, gateway_ref="c1"), [cancel(100, GOING)]),
+            (refund(1, 100, R.SUCCEEDED, gateway_ref="c1"), [cancel(100)]),
+            (refund(1, 100, R.FAILED), []),
+            (refund(1, 100, R.FAILED, gateway_ref="c1"), [cancel(100, FAILED)]),
+        ],
+    )
+    def test_where_nothing_differs_nothing_happens(self, known: Refund, cancels: list[Cancel]) -> None:
+        assert difference(kept(known), shown(*cancels)) is None
+
+    def test_one_that_is_done_learns_its_name(self) -> None:
+        known = refund(1, 100, R.SUCCEEDED)
+        move = difference(kept(known), shown(cancel(100)))
+        assert move == Move(known, R.SUCCEEDED, "refund_shown", gateway_ref="c1")
+        assert difference(kept(known), shown(cancel(100, ref=None))) is None
+
+    def test_one_that_was_never_asked_for_is_not_meant_by_a_cancel(self) -> None:
+        found = difference(kept(refund(1, 100, R.CREATED)), shown(cancel(100, reason="in the console")))
+        assert found == Found(won(100), "in the console", "c1")
+
+    def test_one_that_was_refused_is_not_meant_by_a_cancel_either(self) -> None:
+        known = refund(1, 100, R.FAILED, failure='{"code":"refund_declined","raw_code":"-1","message":null}')
+        assert isinstance(difference(kept(known), shown(cancel(100))), Found)
+
+    def test_a_cancel_with_another_refunds_name_is_not_this_ones(self) -> None:
+        first, second = refund(1, 100, R.SUCCEEDED, gateway_ref="c1"), refund(2, 100, R.UNKNOWN)
+        assert difference(kept(first, second), shown(cancel(100))) is None
+        move = difference(kept(first, second), shown(cancel(100), cancel(100, ref="c2")))
+        assert isinstance(move, Move)
+        assert (move.refund, move.gateway_ref) == (second, "c2")
+
+    def test_the_one_in_doubt_is_meant_before_the_one_that_is_known_to_be_accepted(self) -> None:
+        pending, unknown = refund(1, 100, R.PENDING), refund(2, 100, R.UNKNOWN)
+        move = difference(kept(pending, unknown), shown(cancel(100)))
+        assert isinstance(move, Move)
+        assert move.refund == unknown
+
+    def test_a_banks_hand_is_told_from_the_shops(self) -> None:
+        found = difference(kept(), shown(cancel(100, is_chargeback=True, reason="차지백")))
+        assert found == Found(won(100), "chargeback", "c1")
+
+    def test_what_is_under_way_there_and_not_ours_is_waited_for(self) -> None:
+        assert difference(kept(), shown(cancel(100, GOING))) is None
+
+    def test_a_nameless_cancel_counts_by_the_sum(self) -> None:
+        assert difference(kept(), shown(cancel(100, ref=None))) == Found(won(100), "refunded at the gateway")
+
+
+class TestSummed:
+    @pytest.mark.parametrize("status", [R.UNKNOWN, R.PENDING])
+    def test_a_sum_that_ours_explains_is_ours(self, status: RefundStatus) -> None:
+        known = refund(1, 100, status)
+        assert difference(kept(known), summed(100)) == Move(known, R.SUCCEEDED, "refund_shown")
+
+    def test_what_ours_does_not_explain_somebody_else_gave(self) -> None:
+        assert difference(kept(refund(1, 100, R.UNKNOWN)), summed(99)) == Found(won(99), "refunded at the gateway")
+        assert difference(kept(), summed(100)) == Found(won(100), "refunded at the gateway")
+
+    def test_the_whole_is_back_where_the_status_alone_says_so(self) -> None:
+        known = refund(1, WHOLE, R.PENDING)
+        look = held(H.CANCELED, amount=won(WHOLE))
+        assert difference(kept(known), look) == Move(known, R.SUCCEEDED, "refund_shown")
+        assert difference(kept(), look) == Found(won(WHOLE), "refunded at the gateway")
+
+    def test_the_whole_is_under_way(self) -> None:
+        known = refund(1, WHOLE, R.UNKNOWN)
+        assert difference(kept(known), summed(0, H.CANCELING)) == Move(known, R.PENDING, "refund_under_way")
+        assert difference(kept(refund(1, WHOLE, R.PENDING)), summed(0, H.CANCELING)) is None
+        assert difference(kept(), summed(0, H.CANCELING)) is None
+
+    def test_less_than_before_cannot_be(self) -> None:
+        known = refund(1, 100, R.SUCCEEDED, gateway_ref="c1")
+        assert isinstance(difference(kept(known), summed(99)), Doubt)
+
+    def test_a_gateway_that_tells_no_sum_says_nothing_of_it(self) -> None:
+        assert difference(kept(refund(1, 100, R.SUCCEEDED)), held(H.CAPTURED, amount=won(WHOLE))) is None
+        assert difference(kept(refund(1, 100, R.UNKNOWN)), held(H.CAPTURED, amount=won(WHOLE))) is None
+
+
+class TestRoom:
+    def test_a_found_one_overtakes_what_the_shop_bound_to_a_balance(self) -> None:
+        bound = refund(1, 100, R.CREATED, expected_minor=WHOLE)
+        move = difference(kept(bound), shown(cancel(1)))
+        assert move == Move(bound, R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
+
+    def test_what_still_fits_beside_it_stays(self) -> None:
+        found = difference(kept(refund(1, 100, R.CREATED)), shown(cancel(900)))
+        assert found == Found(won(900), "refunded at the gateway", "c1")
+
+    def test_what_no_longer_fits_goes_the_last_that_was_never_asked_for_first(self) -> None:
+        asked, first, last = refund(1, 300, R.PENDING), refund(2, 300, R.CREATED), refund(3, 300, R.CREATED)
+        stored = kept(asked, first, last)
+        for expected in (last, first, asked):
+            move = difference(stored, shown(cancel(1000)))
+            assert isinstance(move, Move)
+            assert (move.refund.no, move.to) == (expected.no, R.FAILED)
+            stored = applied(stored, move, count(9))
+        assert isinstance(difference(stored, shown(cancel(1000))), Found)
+
+    def test_more_than_was_captured_cannot_be(self) -> None:
+        known = refund(1, 400, R.SUCCEEDED, gateway_ref="c1")
+        look = shown(cancel(400), cancel(700, ref="c2"), holding=H.CANCELED, refunded=1100)
+        assert isinstance(difference(kept(known), look), Doubt)
+
+
+class TestRejected:
+    """Of money that must not be kept, only one thing counts: that all of it is back."""
+
+    @pytest.mark.parametrize("status", [R.CREATED, R.UNKNOWN, R.PENDING])
+    def test_it_is_back_whoever_gave_it(self, status: RefundStatus) -> None:
+        known = refund(1, WHOLE, status)
+        assert difference(rejected(known), shown(cancel(WHOLE))) == Move(known, R.SUCCEEDED, "given_back")
+
+    def test_a_part_that_somebody_gave_makes_room_for_a_refund_of_the_rest(self) -> None:
+        known = refund(1, WHOLE, R.CREATED)
+        move = difference(rejected(known), shown(cancel(100)))
+        assert move == Move(known, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED)
+        short = replace(known, status=R.FAILED, failure='{"code":"refundable_mismatch"}')
+        assert difference(rejected(short), shown(cancel(100))) == Owed(won(WHOLE - 100))
+        rest = refund(2, WHOLE - 100, R.CREATED)
+        assert difference(rejected(short, rest), shown(cancel(100))) is None
+
+    def test_under_way_and_done(self) -> None:
+        known = refund(1, WHOLE, R.UNKNOWN)
+        move = difference(rejected(known), shown(cancel(WHOLE, GOING), holding=H.CANCELING))
+        assert isinstance(move, Move)
+        assert move.to is R.PENDING
+        assert difference(rejected(known), summed(0)) is None
+        assert difference(rejected(refund(1, WHOLE, R.SUCCEEDED)), shown(cancel(WHOLE))) is None
+
+
+def applied(stored: Payment, found: Difference, numbers: "count[int]") -> Payment:
+    """The payment once a difference is stored, as `Pursuit` stores it."""
+    assert not isinstance(found, Doubt | Owed)
+    if isinstance(found, Move):
+        moved, to, ref = found.refund, found.to, found.gateway_ref or found.refund.gateway_ref
+    else:
+        made = refund(len(stored.refunds) + 1, found.amount.minor, R.SUCCEEDED, cause=BY_GATEWAY)
+        moved, to, ref = replace(made, id=UUID(int=next(numbers))), R.SUCCEEDED, found.gateway_ref
+    done = refund_step(
+        stored, moved, to, at=NOW, cause="sweep", reason="looked", evidence={}, gateway_ref=ref, next_check_at=NOW
+    )
+    return done.after
+
+
+@dataclass
+class World:
+    """A payment, and a gateway that gives money back when it is asked, when it wants, or when somebody else asks it.
+
+    `tells` is how much its look-ups say: every refund, those that are done, or the sum alone.
+    """
+
+    tells: str
+    payment: Payment = field(default_factory=kept)
+    cancels: list[Cancel] = field(default_factory=list)
+    late: list[tuple[int, int, int]] = field(default_factory=list)
+    """Calls that are still on their way: of which refund, how much, and the balance that they name."""
+    owners: dict[str, int] = field(default_factory=dict)
+    """Which refund of ours a cancel was carried out for."""
+    numbers: "count[int]" = field(default_factory=lambda: count(1))
+
+    def left(self) -> int:
+        return WHOLE - sum(each.amount.minor for each in self.cancels if each.state is not FAILED)
+
+    def back(self) -> int:
+        return sum(each.amount.minor for each in self.cancels if each.state is DONE)
+
+    def give(self, amount: int, state: CancelState, owner: int | None = None) -> str:
+        ref = f"c{next(self.numbers)}"
+        self.cancels.append(Cancel(won(amount), state, ref))
+        if owner is not None:
+            self.owners[ref] = owner
+        return ref
+
+    def look(self) -> Held:
+        back = self.back()
+        going = sum(each.amount.minor for each in self.cancels if each.state is GOING)
+        holding = H.CANCELED if back == WHOLE else H.CANCELING if going and back + going == WHOLE else H.CAPTURED
+        listed = {
+            "all": self.cancels,
+            "done": [each for each in self.cancels if each.state is DONE],
+            "sum": [],
+        }[self.tells]
+        if self.tells != "all" and holding is H.CANCELING:
+            holding = H.CAPTURED
+        return held(
+            holding, amount=won(WHOLE), refunded=won(back) if back else None, cancels=tuple(listed)
+        )
+
+    def compare(self) -> None:
+        """Store every difference, one by one; it must come to an end."""
+        for _ in range(3 * (len(self.payment.refunds) + len(self.cancels)) + 3):
+            found = difference(self.payment, self.look())
+            if found is None:
+                return
+            assert not isinstance(found, Doubt), found
+            self.payment = applied(self.payment, found, self.numbers)
+            self.check()
+        raise AssertionError("it does not come to an end")
+
+    def check(self) -> None:
+        paid = self.payment
+        assert 0 <= paid.refunded_minor <= paid.refunded_minor + paid.refunding_minor <= WHOLE
+        assert paid.refunded_minor <= self.back(), "nothing is told as given back that was not"
+        refs = [each.gateway_ref for each in paid.refunds if each.gateway_ref]
+        assert len(refs) == len(set(refs)), "no two refunds are the same one at the gateway"
+
+    def reserve(self, amount: int, *, is_bound: bool) -> None:
+        if amount <= self.payment.refundable_minor:
+            made = refund(len(self.payment.refunds) + 1, amount, R.CREATED)
+            made = replace(made, expected_minor=self.payment.refundable_minor if is_bound else None)
+            self.move(made, R.CREATED)
+
+    def ask(self, how: str) -> None:
+        """Look, then have the gateway asked for the first refund that is not decided."""
+        self.compare()
+        waiting = [each for each in self.payment.refunds if each.is_undecided]
+        if not waiting or waiting[0].status is R.PENDING:
+            return
+        first = waiting[0]
+        balance = WHOLE - self.payment.refunded_minor
+        self.move(first, R.UNKNOWN, asks=first.asks + 1)
+        if how == "late":
+            self.late.append((first.no, first.amount.minor, balance))
+            return
+        if balance != self.left() or how == "refused":
+            if how != "lost":
+                failure = '{"code":"refund_declined","raw_code":"-1"}'
+                # A refusal of a call that repeats a lost one is believed only once the look-up does not show it.
+                self.compare()
+                if self.now(first).status is R.UNKNOWN:
+                    self.move(first, R.FAILED, is_answered=True, failure=failure)
+            return
+        ref = self.give(first.amount.minor, GOING if how == "going" else DONE, owner=first.no)
+        if how != "lost":
+            to = R.PENDING if how == "going" else R.SUCCEEDED
+            self.move(first, to, is_answered=True, gateway_ref=None if self.tells == "sum" else ref)
+
+    def arrive(self) -> None:
+        """A call that was long on its way is carried out, if the balance that it names is right by then."""
+        if self.late:
+            no, amount, balance = self.late.pop(0)
+            if balance == self.left():
+                self.give(amount, DONE, owner=no)
+
+    def settle(self, state: CancelState) -> None:
+        """The oldest cancel that was under way ends."""
+        for at, each in enumerate(self.cancels):
+            if each.state is GOING:
+                self.cancels[at] = replace(each, state=state)
+                return
+
+    def now(self, known: Refund) -> Refund:
+        found = self.payment.refund(known.id)
+        assert found is not None
+        return found
+
+    def move(self, known: Refund, to: RefundStatus, **fields: object) -> None:
+        stored = self.payment.refund(known.id) or known
+        done = refund_step(
+            self.payment, stored, to, at=NOW, cause="api", reason="asked", evidence={}, next_check_at=NOW, **fields  # type: ignore[arg-type]
+        )
+        self.payment = done.after
+        self.check()
+
+
+amounts = st.sampled_from([1, 100, 100, 250, 400, WHOLE])
+events = st.one_of(
+    st.tuples(st.just("reserve"), amounts, st.booleans()),
+    st.tuples(st.just("ask"), st.sampled_from(["done", "going", "lost", "late", "refused"])),
+    st.tuples(st.just("console"), amounts, st.sampled_from([GOING, DONE])),
+    st.tuples(st.just("settle"), st.sampled_from([DONE, FAILED])),
+    st.tuples(st.just("arrive")),
+    st.tuples(st.just("compare")),
+)
+
+
+def happens(world: World, event: Sequence[object]) -> None:
+    match event:
+        case ("reserve", int(amount), bool(is_bound)):
+            world.reserve(amount, is_bound=is_bound)
+        case ("ask", str(how)):
+            world.ask(how)
+        case ("console", int(amount), CancelState() as state):
+            if amount <= world.left():
+                world.give(amount, state)
+        case ("settle", CancelState() as state):
+            world.settle(state)
+        case ("arrive",):
+            world.arrive()
+        case _:
+            world.compare()
+
+
+@thorough
+@given(st.sampled_from(["all", "done", "sum"]), st.lists(events, max_size=25))
+def test_whatever_happens_the_sums_become_the_gateways_and_no_refund_is_done_twice(
+    tells: str, story: list[tuple[object, ...]]
+) -> None:
+    world = World(tells)
+    for event in story:
+        happens(world, event)
+        done_for = [world.owners[each.ref] for each in world.cancels if each.state is DONE and each.ref in world.owners]
+        assert len(done_for) == len(set(done_for)), "money went back twice for one refund"
+    while any(each.state is GOING for each in world.cancels) or world.late:
+        world.settle(DONE)
+        world.arrive()
+    world.compare()
+    assert world.payment.refunded_minor == world.back()
+    assert difference(world.payment, world.look()) is None
+
+
+@thorough
+@given(
+    st.lists(st.tuples(amounts, st.sampled_from([R.CREATED, R.UNKNOWN, R.PENDING, R.FAILED]), st.booleans()), max_size=5),
+    st.lists(st.tuples(amounts, st.sampled_from(list(CancelState)), st.booleans()), max_size=6),
+)
+def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
+    ours: list[tuple[int, RefundStatus, bool]], theirs: list[tuple[int, CancelState, bool]]
+) -> None:
+    """Also lists that no gateway should show: beyond what was captured, a person is called and nothing is stored."""
+    refunds: list[Refund] = []
+    for amount, status, is_lost in ours:
+        live = total(each for each in refunds if each.is_undecided)
+        is_second = any(each.status is R.UNKNOWN for each in refunds) and status is R.UNKNOWN
+        if not is_second and (status is R.FAILED or live + amount <= WHOLE):
+            refunds.append(refund(len(refunds) + 1, amount, status, is_lost=is_lost and status is R.FAILED))
+    world = World("all", kept(*refunds))
+    world.cancels = [Cancel(won(amount), state, f"c{no}" if named else None) for no, (amount, state, named) in enumerate(theirs)]
+    look = replace(world.look(), holding=H.CAPTURED)
+    for _ in range(3 * (len(refunds) + len(theirs)) + 3):
+        found = difference(world.payment, look)
+        if found is None or isinstance(found, Doubt):
+            break
+        world.payment = applied(world.payment, found, world.numbers)
+        assert world.payment.refunded_minor + world.payment.refunding_minor <= WHOLE
+    else:
+        raise AssertionError("it does not come to an end")
+    if found is None:
+        assert world.payment.refunded_minor == world.back()
