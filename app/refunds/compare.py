@@ -14,6 +14,7 @@ from app.payments.records import Attempt, Payment, Refund, total
 
 R = RefundStatus
 BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)
+MORE_THAN_ALL = "the gateway shows more money given back than was captured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +58,16 @@ Difference = Move | Found | Owed | Doubt
 def compare(payment: Payment, attempt: Attempt, held: Held) -> Difference | None:
     """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
     refunds = payment.refunds_of(attempt.id)
+    listed = sum(each.amount.minor for each in held.cancels if each.state is not CancelState.FAILED)
+    shown = max(listed, held.refunded.minor if held.refunded else 0)
+    if held.amount is not None and shown > held.amount.minor:
+        return Doubt(MORE_THAN_ALL)
     if attempt.status is AttemptStatus.REJECTED:
         return _of_rejected(refunds, held)
     difference = _listed(refunds, held) or _summed(refunds, held)
-    return _with_room(payment, refunds, difference) if isinstance(difference, Found) else difference
+    if isinstance(difference, Found) or (isinstance(difference, Move) and difference.refund.status is R.FAILED):
+        return _with_room(payment, refunds, difference)
+    return difference
 
 
 def _listed(refunds: Sequence[Refund], held: Held) -> Move | Found | None:
@@ -153,16 +160,17 @@ def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
     return next((each for each in same if each.status is R.SUCCEEDED), None)
 
 
-def _with_room(payment: Payment, refunds: Sequence[Refund], found: Found) -> Found | Move | Doubt:
-    """What was found, or first the refund of ours that is overtaken by it.
+def _with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -> Found | Move | Doubt:
+    """Money went back that is not reserved: that news, or first the refund of ours that is overtaken by it.
 
     One that the shop bound to a balance goes, and whatever no longer fits beside it: those first that were never asked for.
     """
+    amount = news.amount if isinstance(news, Found) else news.refund.amount
     bound = [each for each in refunds if each.status is R.CREATED and each.expected_minor is not None]
-    for status in (R.CREATED, R.UNKNOWN, R.PENDING) if found.amount.minor > payment.refundable_minor else ():
+    for status in (R.CREATED, R.UNKNOWN, R.PENDING) if amount.minor > payment.refundable_minor else ():
         bound += [each for each in reversed(refunds) if each.status is status]
     if bound:
         return Move(bound[0], R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
-    if found.amount.minor > payment.refundable_minor:
-        return Doubt("the gateway shows more money given back than was captured")
-    return found
+    if amount.minor > payment.refundable_minor:
+        return Doubt(MORE_THAN_ALL)
+    return news

@@ -389,7 +389,7 @@ def _refused(payment: Payment, refund: Refund) -> RefundRefused:
         "gateway": attempt.gateway,
         "amount": refund.amount.minor,
         "refundable": payment.refundable_minor,
-        "raw_code": failure.raw_code,
+        "raw_code": failure.raw_code or "no code",
         "gateway_message": failure.message,
         "status": str(payment.status),
     }
