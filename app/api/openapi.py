@@ -19,7 +19,7 @@ from app.api.openapi_parts import (
     header_refs,
 )
 from app.api.operations import Auth, Operation, Reply
-from app.api.problem_examples import PAYMENT_ID, REFUND_ID, example, response_headers
+from app.api.problem_examples import example, response_headers
 from app.api.problems import MEDIA_TYPE, PROBLEMS
 
 ALWAYS = ("unauthorized", "forbidden", "storage_unavailable", "internal_error")
@@ -54,9 +54,8 @@ def merge(document: dict[str, Any], operations: Sequence[Operation]) -> dict[str
 def _entry(operation: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     responses = {str(status): _reply(reply) for status, reply in operation.replies.items()}
     for status, codes in _problems_by_status(operation).items():
-        responses[str(status)] = _problem_response(
-            codes, operation.path.replace("{id}", PAYMENT_ID).replace("{refund_id}", REFUND_ID)
-        )
+        example_id = str(PARAMETERS[operation.id_parameter]["example"])
+        responses[str(status)] = _problem_response(codes, operation.path.replace("{id}", example_id))
     entry: dict[str, Any] = {
         "operationId": operation.id,
         "tags": [operation.tag],
@@ -119,7 +118,8 @@ def _problem_response(codes: list[str], instance: str) -> dict[str, Any]:
 
 def _parameters(operation: Operation, schemas: dict[str, Any]) -> list[dict[str, Any]]:
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    found: list[dict[str, Any]] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
+    shown = [operation.id_parameter if name == "id" else name for name in names]
+    found: list[dict[str, Any]] = [{"$ref": f"#/components/parameters/{name}"} for name in shown]
     if operation.query:
         described = schemas[operation.query.__name__]
         found += [

@@ -13,8 +13,8 @@ DESCRIPTION = """
 
 **Every answer** carries `X-Request-Id`: yours if it was well-formed, else ours. Quote it when you ask for help.
 
-**A POST that opens a payment** takes an `Idempotency-Key`. After a lost answer or a problem that is `retryable`, send the
-same request with the same key: it goes on where it stopped, and nothing happens twice."""
+**A POST that opens a payment or gives money back** takes an `Idempotency-Key`. After a lost answer or a problem that is
+`retryable`, send the same request with the same key: it goes on where it stopped, and nothing happens twice."""
 
 TAGS = [
     {"name": "payments", "description": "Create a payment, let the buyer pay, and read what became of it."},
@@ -108,7 +108,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "example": PAYMENT_ID,
     },
     "refund_id": {
-        "name": "refund_id",
+        "name": "id",
         "in": "path",
         "required": True,
         "description": "The refund's id, as the API returned it.",

@@ -82,6 +82,8 @@ class Operation:
     body: type | None = None
     body_example: Any = None
     query: type[msgspec.Struct] | None = None
+    id_parameter: str = "id"
+    """Which documented parameter the path's `{id}` is: a payment's, unless it says otherwise."""
     idempotency: str | None = None
     """None, `required` or `optional`: whether the call takes an Idempotency-Key."""
 

@@ -16,7 +16,7 @@ RETRY_AFTER_S = "2"
 _LINKS = {
     "getRefund": {
         "operationId": "getRefund",
-        "parameters": {"refund_id": "$response.body#/id"},
+        "parameters": {"id": "$response.body#/id"},
         "description": "With its `id`.",
     }
 }
@@ -41,7 +41,7 @@ class RefundsApi:
 
     async def get(self, call: Call) -> Answer:
         """`GET /refunds/{id}`"""
-        payment, refund = await self._service.get(ids.read(ids.Prefix.REFUND, call.path["refund_id"]), _store(call))
+        payment, refund = await self._service.get(ids.read(ids.Prefix.REFUND, call.path["id"]), _store(call))
         return Answer(200, refund_view(payment, refund))
 
     async def list(self, call: Call) -> Answer:
@@ -135,9 +135,10 @@ def operations(service: RefundService) -> list[Operation]:
         ),
         Operation(
             method="GET",
-            path="/refunds/{refund_id}",
+            path="/refunds/{id}",
             id="getRefund",
             tag="refunds",
+            id_parameter="refund_id",
             summary="Read a refund",
             description="What Postgres knows; no gateway is asked.",
             handler=api.get,
