@@ -149,7 +149,7 @@ class RefundService:
             await self._move(
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
-            payment = (await self._payments.verify(payment_id, cause="operator", attempt_id=refund.attempt_id)).payment
+            await self._payments.verify(payment_id, cause="operator", attempt_id=refund.attempt_id)
         return await self._payments.get(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
@@ -313,11 +313,13 @@ class RefundService:
         evidence: dict[str, str],
         **fields: Any,
     ) -> tuple[Payment, Refund]:
-        """One step of a refund on a person's word."""
+        """One step of a refund on a person's word. Raises IllegalTransition while the gateway is being asked for it."""
 
         def make(payment: Payment) -> Step:
             refund = payment.refund(refund_id)
             assert refund is not None
+            if any(a.id == refund.attempt_id and a.is_busy(self._now()) for a in payment.attempts):
+                raise IllegalTransition(source="being asked", target=str(to))
             return refund_step(
                 payment, refund, to, at=self._now(), cause="operator", reason=reason, evidence=evidence, **fields
             )
