@@ -3,7 +3,7 @@
 import re
 
 _SSL_REQUEST = 80877103
-_LONG = re.compile(r"[0-9A-Za-z_.%~-]{20,}")
+_LONG = re.compile(r"[0-9A-Za-z_.%~-]{20,}|imp_[0-9]+")
 """Ids and references in paths: they differ from run to run."""
 _CALL = re.compile(rb"([A-Z]+) ([^ ?]*)[^ ]* HTTP/1\.1\r\n")
 

@@ -12,28 +12,22 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
 from typing import Any
-from urllib.parse import urlsplit
 
-import asyncpg
-import httpx
 import pytest
 
-from app.api_keys.service import ApiKeyService
-from app.db.database import Database
 from app.db.embedded import END_WITH_PARENT
 from app.demo.run import accounts
 from app.domain import ids
-from app.main import create_app
 from app.paths import ROOT
 from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
+from tests.concurrency.copies import Copy, copied, selling, settings_of
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
 from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.test_inbox import told
-from tests.support import MovableClock, Shop, every_account, lifespan
+from tests.support import MovableClock, Shop
 
 HOUR_S = 3600
 SLOW_S = 1.0
@@ -46,8 +40,6 @@ FAST = {"TIME_SCALE": "100"}
 
 MOST = 30
 """Places of one way, unless it has more different messages."""
-
-_copies = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,32 +83,7 @@ async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            **every_account(simulator),
-        }
-    )
-
-
-@asynccontextmanager
-async def _selling(settings: Settings, simulator: Simulator, clock: MovableClock) -> AsyncIterator[Shop]:
-    """The product while the block lasts; afterwards nobody is connected to its database, so that it can be copied."""
-    database = Database(settings.database_url, connections=2)
-    await database.open()
-    _, key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="main", name="killed")
-    await database.close()
-    app = create_app(settings, clock)
-    headers = {"Authorization": f"Bearer {key}"}
-    transport = httpx.ASGITransport(app=app)
-    async with (
-        lifespan(app),
-        httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=headers) as client,
-    ):
-        yield Shop(client, simulator, settings)
+    return settings_of(urls, simulator)
 
 
 async def _bought(shop: Shop, clock: MovableClock, work: Work, number: int) -> list[dict[str, Any]]:
@@ -137,43 +104,20 @@ def _id(payment: dict[str, Any]) -> Any:
     return ids.read(ids.Prefix.PAYMENT, payment["id"])
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
-    """One copy of the prepared database, seen by its owner."""
-
-    url: str
-    """For the app."""
-    owner: "asyncpg.Connection[Any]"
-
-    async def until_settled(self, payment: dict[str, Any], where: str) -> None:
-        """Wait until nothing is left to do for the payment."""
-        sql = """SELECT (SELECT status FROM payments WHERE id = $1) = 'paid'
-            AND NOT EXISTS (SELECT FROM webhook_inbox WHERE applied_at IS NULL)
-            AND NOT EXISTS (SELECT FROM pgqueuer)"""
-        try:
-            await until(lambda: self.owner.fetchval(sql, _id(payment)))
-        except TimeoutError:
-            tables = ("payments", "attempts", "webhook_inbox", "pgqueuer")
-            left = [dict(row) for name in tables for row in await self.owner.fetch(f"SELECT * FROM {name}")]  # noqa: S608
-            raise AssertionError(f"{where}: {left}") from None
+async def _until_settled(copy: Copy, payment: dict[str, Any], where: str) -> None:
+    """Wait until nothing is left to do for the payment."""
+    sql = """SELECT (SELECT status FROM payments WHERE id = $1) = 'paid'
+        AND NOT EXISTS (SELECT FROM webhook_inbox WHERE applied_at IS NULL)
+        AND NOT EXISTS (SELECT FROM pgqueuer)"""
+    await copy.until_so(sql, _id(payment), where=where)
 
 
 @asynccontextmanager
 async def _copy(urls: Urls, payment: dict[str, Any], work: Work) -> AsyncIterator[Copy]:
-    source = urlsplit(urls.owner).path.lstrip("/")
-    name = f"{source}_copy_{next(_copies)}"
-    server = await asyncpg.connect(urls.owner.replace(f"/{source}", "/postgres"))
-    try:
-        await server.execute(f"CREATE DATABASE {name} TEMPLATE {source}")
-        owner = await asyncpg.connect(urls.owner.replace(f"/{source}", f"/{name}"))
-        try:
-            await owner.fetch(work.due, _id(payment))
-            yield Copy(urls.app.replace(f"/{source}", f"/{name}"), owner)
-        finally:
-            await owner.close()
-    finally:
-        await server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        await server.close()
+    """A copy in which the payment's work is due."""
+    async with copied(urls) as copy:
+        await copy.owner.fetch(work.due, _id(payment))
+        yield copy
 
 
 async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str, Any], work: Work, where: str) -> None:
@@ -197,7 +141,7 @@ async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
     urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, work: Work
 ) -> None:
     async def bought(number: int) -> list[dict[str, Any]]:
-        async with _selling(settings, simulator, clock) as shop:
+        async with selling(settings, simulator, clock) as shop:
             return await _bought(shop, clock, work, number)
 
     def fresh(copy: Copy) -> AbstractAsyncContextManager[Victim]:
@@ -207,7 +151,7 @@ async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
     (undisturbed,) = await bought(1)
     async with _copy(urls, undisturbed, work) as copy, fresh(copy) as watched:
         watched.record()
-        await copy.until_settled(undisturbed, "not killed")
+        await _until_settled(copy, undisturbed, "not killed")
         places = sample(watched.places(), most=MOST)
         await _assert_paid_once(copy, simulator, undisturbed, work, "not killed")
     assert {place.wire for place in places} == {"Postgres", "gateway"}
@@ -222,7 +166,7 @@ async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
                 doomed.doom(place)
                 came = await doomed.died(5)
             async with fresh(copy):
-                await copy.until_settled(payment, where)
+                await _until_settled(copy, payment, where)
             await _assert_paid_once(copy, simulator, payment, work, where)
         return came
 
@@ -236,7 +180,7 @@ async def test_a_worker_that_is_told_to_stop_finishes_the_look_up_under_way(
 ) -> None:
     """A look-up that is answered is recorded; one that never is, is given up at the gateway's deadline and comes again."""
     work = WAYS[way]
-    async with _selling(settings, simulator, clock) as shop:
+    async with selling(settings, simulator, clock) as shop:
         (payment,) = await _bought(shop, clock, work, 1)
         await shop.scenario("slow", work.gateway, call="lookup", times=-1)
 

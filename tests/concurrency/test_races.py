@@ -5,94 +5,24 @@ is canceled and its money goes back; whoever loses gets a documented answer.
 """
 
 import asyncio
-import os
-import signal
-import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest_asyncio
 
-from app.db.database import Database
-from app.demo.processes import until_ready
-from app.demo.run import accounts
 from app.domain import ids
-from app.paths import ROOT
-from app.ports import free_ports
-from app.settings import Settings
-from app.simulator.server import Simulator, SimulatorSettings
-from tests.conftest import Urls
+from tests.concurrency.processes import Running
 from tests.flows.gateways.orders import BY_NAME, FOUR, Kind
-from tests.support import Shop
 
 ROUNDS = 50
 AT_ONCE = 2
 """Rounds under way at one time, each about a payment of its own."""
-TIME_SCALE = 100
-"""Retries, sweeps and the gateways' batches are so much faster; one of Point3's takes 3 s then."""
 HEAD_STARTS = (-0.03, 0.0, 0.01, 0.03, 0.08)
 """Seconds after the others at which cancel is sent, in turn; below 0 it comes first."""
 SETTLE_S = 45.0
 OPEN = "payment_not_open"
-
-
-@dataclass(frozen=True, slots=True)
-class Running:
-    """The product as processes of its own."""
-
-    shop: Shop
-    database: Database
-    log: Path
-
-
-@pytest_asyncio.fixture
-async def product_of_processes(urls: Urls, api_key: str, database: Database, tmp_path: Path) -> AsyncIterator[Running]:
-    port, log = free_ports(), tmp_path / "processes.log"
-    url = f"http://127.0.0.1:{port}"
-    simulator = Simulator(SimulatorSettings(slow_s=0.3, time_scale=TIME_SCALE))
-    async with AsyncExitStack() as stack:
-        await simulator.start()
-        stack.push_async_callback(simulator.stop)
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")} | {
-            "PYTHONPATH": str(ROOT),
-            "ONETILL_DATABASE_URL": urls.app,
-            "ONETILL_PUBLIC_URL": url,
-            "ONETILL_TIME_SCALE": str(TIME_SCALE),
-            "ONETILL_LOG_LEVEL": "warning",
-            **accounts(simulator),
-        }
-        output = stack.enter_context(log.open("wb"))
-        for arguments in (("serve", "--port", str(port), "--workers", "2"), ("worker",), ("worker",)):
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "app.cli", *arguments, env=environment, cwd=ROOT, stdout=output, stderr=output
-            )
-            stack.push_async_callback(_end, process)
-        await until_ready(f"{url}/readyz")
-        headers = {"Authorization": f"Bearer {api_key}"}
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=30))
-        settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
-        shop = Shop(client, simulator, settings)
-        for gateway in ("portone_v1", "portone_v2"):
-            told = {"gateway": gateway, "mode": "duplicate", "url": f"{url}/webhooks/{gateway.replace('_', '-')}"}
-            await shop.sim("POST", "/_sim/webhooks", told)
-        yield Running(shop, database, log)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        process.send_signal(signal.SIGTERM)
-    try:
-        async with asyncio.timeout(20):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +80,14 @@ def check_answers(each: Round) -> None:
 
 async def settled(running: Running, each: Round) -> str:
     """Wait until nothing of this payment is under way; return how it ended."""
-    sql = "SELECT status, give_back FROM attempts WHERE payment_id = $1"
+    sql = """SELECT status, EXISTS (
+            SELECT FROM refunds r WHERE r.payment_id = a.payment_id AND r.status = 'succeeded'
+        ) AS is_back FROM attempts a WHERE payment_id = $1"""
     deadline = time.monotonic() + SETTLE_S
     while True:
         stored = await running.shop.get(each.payment)
         (attempt,) = await running.database.rows(sql, ids.read(ids.Prefix.PAYMENT, each.payment["id"]))
-        is_over = attempt["status"] in {"captured", "canceled"} or attempt["give_back"] == "done"
+        is_over = attempt["status"] in {"captured", "canceled"} or attempt["is_back"]
         if is_over or stored["status"] == "review":
             return str(stored["status"])
         assert time.monotonic() < deadline, (stored, dict(attempt))
@@ -206,9 +138,7 @@ async def test_fifty_races_of_five_callers_give_one_truth_each_and_no_error(prod
     answers = Counter(tried["status"] for row in delivered for tried in row["tries"])
     assert set(answers) == {200}
     assert answers[200] >= ROUNDS // 2
-    told = running.log.read_text()
-    for word in ("Traceback", "illegal_transition", "job_broke", "work_broke", "work_failed", "unhandled_error"):
-        assert word not in told, told
+    running.assert_no_fault()
 
 
 async def test_cancels_from_two_processes_while_the_money_comes(product_of_processes: Running) -> None:

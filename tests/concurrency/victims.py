@@ -9,7 +9,7 @@ import os
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
@@ -30,7 +30,8 @@ AT_ONCE = 4
 """Victims at one time. Most of the time each waits for something: a lease, a heartbeat, a sweep."""
 
 
-_WRITES = re.compile(r"\b(INSERT|UPDATE|DELETE) ")
+_WRITES = re.compile(r"[A-Za-z]*[EQ][A-Za-z]* .*\b(INSERT|UPDATE|DELETE) ")
+"""Statements that are executed, not only parsed, and may write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Place:
     @property
     def has_effect(self) -> bool:
         """Whether what is said there may change something."""
-        return self.wire != "Postgres" or bool(_WRITES.search(self.name))
+        return self.wire != "Postgres" or bool(_WRITES.match(self.name))
 
     def __str__(self) -> str:
         return f"killed {self.moment} message {self.number} of its name to the {self.wire}: {self.name[:100]}"
@@ -111,6 +112,19 @@ class Victim:
             return False
 
 
+def environment_of(database_url: str, simulator: Simulator, gateway: str, **settings: str) -> dict[str, str]:
+    """The variables of a process that knows one gateway; `settings` are more of them."""
+    own = f"ONETILL_{gateway.upper()}__"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")}
+    environment |= {name: value for name, value in accounts(simulator).items() if name.startswith(own)}
+    return environment | {
+        "PYTHONPATH": str(ROOT),
+        "ONETILL_DATABASE_URL": database_url,
+        "ONETILL_LOG_LEVEL": "error",
+        **{f"ONETILL_{name}": value for name, value in settings.items()},
+    }
+
+
 @asynccontextmanager
 async def victim(
     command: str, database_url: str, simulator: Simulator, gateway: str, **settings: str
@@ -120,22 +134,14 @@ async def victim(
     far = urlsplit(simulator.gateways[gateway]["base_url"]).port
     assert database is not None
     assert far is not None
-    account = {
-        name: value for name, value in accounts(simulator).items() if name.startswith(f"ONETILL_{gateway.upper()}__")
-    }
     async with (
         Wiretap(database, PostgresNames) as postgres,
         Wiretap(far, HttpNames) as at_gateway,
         Wiretap(port, HttpNames) as caller,
     ):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")}
-        environment |= account
-        environment |= {
-            "PYTHONPATH": str(ROOT),
-            "ONETILL_DATABASE_URL": database_url.replace(f":{database}/", f":{postgres.port}/"),
-            f"ONETILL_{gateway.upper()}__BASE_URL": f"http://127.0.0.1:{at_gateway.port}",
-            "ONETILL_LOG_LEVEL": "error",
-            **{f"ONETILL_{name}": value for name, value in settings.items()},
+        tapped = database_url.replace(f":{database}/", f":{postgres.port}/")
+        environment = environment_of(tapped, simulator, gateway, **settings) | {
+            f"ONETILL_{gateway.upper()}__BASE_URL": f"http://127.0.0.1:{at_gateway.port}"
         }
         arguments = [command, "--port", str(port)] if command == "serve" else [command]
         found = Victim({"Postgres": postgres, "gateway": at_gateway, "caller": caller}, arguments, environment)
@@ -157,23 +163,28 @@ async def until(condition: Callable[[], Awaitable[object]], pause_s: float = 0.0
             await asyncio.sleep(pause_s)
 
 
-def sample(places: Sequence[Place], most: int) -> list[Place]:
+def sample(
+    places: Sequence[Place], most: int, *, every_effect: bool = False, known: Collection[str] = ()
+) -> list[Place]:
     """Every message by its name once, the first and the last of each wire, and evenly up to `most` of all places.
 
-    What writes, and what is said to a gateway or by a caller, is cut on both sides; a read, if there is no room for both,
-    on one: nobody outside can tell them apart. Prints how many were taken.
+    What writes, and what is said to a gateway or by a caller, is cut on both sides, with `every_effect` each time that it is
+    said; a read, if there is no room for both, on one: nobody outside can tell them apart. Reads of a name that is `known`
+    are cut elsewhere. Prints how many were taken.
     """
-    kept = {place for place in places if place.number == 1 and place.has_effect}
-    for wire in {place.wire for place in places}:
-        own = [place for place in places if place.wire == wire]
+    new = [place for place in places if place.has_effect or place.name not in known]
+    kept = {place for place in new if place.has_effect and (every_effect or place.number == 1)}
+    for wire in {place.wire for place in new}:
+        own = [place for place in new if place.wire == wire]
         kept |= {own[0], own[-1]}
-    reads = {place.name: place for place in places if place.number == 1 and not place.has_effect}
+    reads = {place.name: place for place in new if place.number == 1 and not place.has_effect}
     kept |= {replace(place, moment=("before", "after")[at % 2]) for at, place in enumerate(reads.values())}
-    others = [place for place in places if place not in kept]
+    others = [place for place in new if place not in kept]
     room = min(max(0, most - len(kept)), len(others))
     kept |= {others[i * len(others) // room] for i in range(room)}
     names = {(place.wire, place.name) for place in places}
-    print(f"{len(kept)} of {len(places)} places taken, with all of the {len(names)} different messages")
+    elsewhere = f", {len(places) - len(new)} more elsewhere" if len(new) < len(places) else ""
+    print(f"{len(kept)} of {len(places)} places taken{elsewhere}, with all of the {len(names)} different messages")
     return [place for place in places if place in kept]
 
 

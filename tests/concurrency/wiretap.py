@@ -6,7 +6,7 @@ places where a process can die are enumerated and not guessed.
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -50,6 +50,7 @@ class Wiretap:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        self._server = None
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -60,6 +61,10 @@ class Wiretap:
         except OSError:
             writer.close()
             return
+        if self._server is None:
+            writer.close()
+            far_writer.close()
+            return
         state = _Line(self._namer() if self._namer else None)
         for work in (self._outward(reader, far_writer, state), self._inward(far_reader, writer, state)):
             task = asyncio.create_task(work)
@@ -67,7 +72,7 @@ class Wiretap:
             task.add_done_callback(self._tasks.discard)
 
     async def _outward(self, reader: asyncio.StreamReader, far: asyncio.StreamWriter, line: "_Line") -> None:
-        with suppress(OSError):
+        with closing(far), suppress(OSError):
             while data := await reader.read(1 << 16):
                 name = line.namer(data) if line.namer else ""
                 if self.is_counting:
@@ -80,17 +85,15 @@ class Wiretap:
                         line.is_doomed = True
                 far.write(data)
                 await far.drain()
-        far.close()
 
     async def _inward(self, far: asyncio.StreamReader, writer: asyncio.StreamWriter, line: "_Line") -> None:
-        with suppress(OSError):
+        with closing(writer), suppress(OSError):
             while data := await far.read(1 << 16):
                 if line.is_doomed and self.cut:
                     self._fall(self.cut)
                     break
                 writer.write(data)
                 await writer.drain()
-        writer.close()
 
     def _is_at(self, cut: Cut, name: str) -> bool:
         if cut.of is None:
