@@ -11,7 +11,7 @@ from app.api.pagination import cursor, position
 from app.api.reading import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
-from app.domain.states import RefundStatus
+from app.domain.states import PaymentStatus, RefundStatus
 from app.payments import examples
 from app.payments.recorder import Outcome
 from app.payments.records import BY_MISMATCH, Payment, Search
@@ -363,12 +363,14 @@ def _mismatch(outcome: Outcome) -> ResultMismatch:
     given_back = next(
         (_GIVEN_BACK[r.status] for r in reversed(outcome.payment.refunds) if r.cause == BY_MISMATCH), None
     )
+    must_review = given_back == "owed" and outcome.payment.status is PaymentStatus.REVIEW
     action, action_ko = {
+        "review": ("A person at the shop will give the money back.", "상점 담당자가 결제된 금액을 돌려드립니다."),
         None: ("Nothing was charged for it.", "이 건으로 청구된 금액은 없습니다."),
         "owed": ("The money is being given back.", "결제된 금액을 돌려드리고 있습니다."),
         "asked": ("The refund was requested from the gateway.", "결제사에 환불을 요청했습니다."),
         "done": ("The money was given back.", "결제된 금액을 돌려드렸습니다."),
-    }[given_back]
+    }["review" if must_review else given_back]
     what, what_ko = _DIFFERENCES.get(str(outcome.mismatch), (str(outcome.mismatch), str(outcome.mismatch)))
     return ResultMismatch(
         what=what,

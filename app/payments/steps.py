@@ -203,9 +203,9 @@ def refund_step(
 
     A refund that is not among the payment's yet is a new one. `busy_until` is the lease on asking its attempt's gateway,
     which ends with every other step. `is_answered`: this step is what the gateway said to the last asking; any other one
-    leaves an `unknown` refund's asking without an answer for good, and a refund that fails so is looked at once more at
-    `late_look_at`. What a person should know stays until the last refund is decided. Raises IllegalTransition when a table
-    forbids the move.
+    leaves an `unknown` refund's asking without an answer for good. A refund that fails so, or gives back money of which
+    nothing may stay, is looked at once more at `late_look_at`. What a person should know stays until the last refund is
+    decided. Raises IllegalTransition when a table forbids the move.
     """
     known = payment.refund(refund.id)
     if known is not None:
@@ -213,9 +213,8 @@ def refund_step(
     is_lost = refund.is_lost or (refund.status is RefundStatus.UNKNOWN and not is_answered)
     moved = replace(refund, status=to, updated_at=at, is_lost=is_lost, **fields)
     if not moved.is_undecided:
-        moved = replace(
-            moved, next_check_at=late_look_at if is_lost and to is RefundStatus.FAILED else None, account=None
-        )
+        is_open = is_lost and (to is RefundStatus.FAILED or refund.cause == BY_MISMATCH)
+        moved = replace(moved, next_check_at=late_look_at if is_open else None, account=None)
     refunds = tuple(({each.id: each for each in payment.refunds} | {moved.id: moved}).values())
     attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
     leased = replace(attempt, busy_until=busy_until)

@@ -119,22 +119,34 @@ def _of_rejected(refunds: Sequence[Refund], held: Held) -> Difference | None:
     live = next((refund for refund in refunds if refund.is_undecided), None)
     if held.holding is Holding.CANCELED:
         return Move(live, R.SUCCEEDED, "given_back") if live else None
-    left = held.amount.minor - (held.refunded.minor if held.refunded else 0) if held.amount else None
+    back = held.refunded.minor if held.refunded else 0
+    left = Money(held.amount.minor - back, held.amount.currency) if held.amount else None
     if live is None:
-        is_short = any(each.failure and Refusal.BALANCE_CHANGED in each.failure for each in refunds)
-        is_open = held.amount is not None and left and is_short and refunds[-1].status is R.FAILED
-        return Owed(Money(left or 0, held.amount.currency)) if held.amount and is_open else None
+        return Owed(left) if left and left.minor > 0 and _is_short(refunds, held, back) else None
     if held.holding is Holding.CANCELING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
     for cancel in held.cancels:
         is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
         if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
             return move
-    if left is None or left >= live.amount.minor or held.amount is None or held.amount.currency != live.amount.currency:
+    if left is None or left == live.amount:
         return None
     if live.status is R.CREATED:
         return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED)
-    return None if held.cancels else Move(live, R.SUCCEEDED, "refund_shown")
+    is_less = left.currency == live.amount.currency and left.minor < live.amount.minor
+    return Move(live, R.SUCCEEDED, "refund_shown") if is_less and not held.cancels else None
+
+
+def _is_short(refunds: Sequence[Refund], held: Held, back: int) -> bool:
+    """Whether the refunds of rejected money are over, and more than they gave back is still there.
+
+    Of those that were given back by hand a look-up may show nothing: what it shows must be what they say.
+    """
+    if not refunds or held.holding is not Holding.CAPTURED:
+        return False
+    if refunds[-1].status is R.FAILED:
+        return Refusal.BALANCE_CHANGED in (refunds[-1].failure or "")
+    return back > 0 and back == total(each for each in refunds if each.status is R.SUCCEEDED)
 
 
 def _follows(refund: Refund, cancel: Cancel) -> Move | None:
