@@ -1,0 +1,452 @@
+"""A till: orders are sold, their money goes back, and gateways, time and our own process go wrong meanwhile.
+
+A machine of hypothesis. `test_machine` runs it, and a larger one that is built upon it.
+"""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+from hypothesis import event, note
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from app.simulator.point3.scenarios import RULES as POINT3
+from app.simulator.portone_v1.scenarios import RULES as PORTONE_V1
+from app.simulator.portone_v2.scenarios import RULES as PORTONE_V2
+from app.simulator.scenarios import Rule
+from app.simulator.unifi_pay.scenarios import RULES as UNIFI_PAY
+from tests.flows.gateways.orders import BUYER
+from tests.flows.webhooks.books import WHOLE_ONLY
+from tests.flows.webhooks.house import Asked, House, Letter, Order
+
+TWINS: Mapping[str, Mapping[str, Rule]] = {
+    "point3": POINT3, "portone_v1": PORTONE_V1, "portone_v2": PORTONE_V2, "unifi_pay": UNIFI_PAY,
+}  # fmt: skip
+SELLERS = ("portone_v1", "portone_v2", "point3", "portone_v1", "portone_v2", "unifi_pay")
+"""Where what is given back was sold: mostly where it is the shop that gives it back, and in parts."""
+
+CURRENCIES = {"point3": ("KRW",), "portone_v1": ("USD",), "portone_v2": ("KRW", "USD"), "unifi_pay": ("USD",)}
+AMOUNTS = {"KRW": 24_000, "USD": 1750}
+
+BUYERS = (
+    "paid", "declined", "late_approval", "abandoned", "amount_differs", "lost_webhook", "duplicate_webhook",
+    "reordered_webhooks", "contradiction", "success_false", "canceled", "other_orders_signature", "live_channel",
+    "wrong_store", "pay_pending", "virtual_account", "underpaid_deposit", "async_cancel", "cancel_failed", "declined",
+    "accept_then_hang", "no_lookup_before_confirm", "returns_confirmed_but_failed", "paid_twice_callbacks",
+    "refunded_notice", "forged_webhook", "forged_callback", "old_webhooks", "form_webhooks", "discount",
+)  # fmt: skip
+"""What buyers and their banks do; where a gateway does not know one of these, they simply pay."""
+
+FAULTS = (
+    "error_500", "accept_then_hang", "garbage", "slow", "too_many_requests", "token_expired", "unknown_status", "sparse",
+    "lost_request", "declined", "async_cancel", "partial_cancel_refused", "cancel_failed",
+)  # fmt: skip
+OPENING = {"point3": "token", "portone_v1": "prepare", "portone_v2": "prepare", "unifi_pay": "create"}
+ASKING = ("lookup", "confirm", "cancel")
+
+
+def broken(gateway: str, call: str) -> list[str]:
+    """What can go wrong there with this call."""
+    return [fault for fault in FAULTS if call in getattr(TWINS[gateway].get(fault), "allowed", ())]
+
+
+BROKEN = [
+    (gateway, call, fault)
+    for gateway in TWINS
+    for call in (OPENING[gateway], *ASKING)
+    for fault in broken(gateway, call)
+]
+
+CANCELS = [None, *dict.fromkeys(fault for _, call, fault in BROKEN if call == "cancel")]
+"""What goes wrong with a refund that the shop asks for; None: nothing. Listed first what shrinks best."""
+
+PARTS = (8, 4, 2, None, 8, 4, 1)
+"""Refunds are of all that is left, or of the order's amount divided by so much: equal ones happen."""
+
+TO_ACCOUNT = {"bank": "SHINHAN", "number": "110-123-456789", "holder": "Minji Kim", "phone": "010-5555-7788"}
+
+WINDOW_CLOSES = timedelta(hours=23)
+"""How long after a payment's expiry its buyer may still pay in a window that was left open. Money that comes more than a day
+after expiry is looked for no more: only its webhook, or the reconciliation, finds it."""
+
+WAITS = (1, 6, 61, 301, 901, 3601, 86_400, 3 * 86_400)
+
+AT_ONCE = ("sync", "sweep", "work", "cancel", "again", "refunds", "refund_again")
+
+indexes = st.integers(0, 3)
+waits_to_live = st.integers(1, 60)
+
+
+class Till(RuleBasedStateMachine):
+    """Money that was taken, on its way back: every step ends with true books.
+
+    What hypothesis draws never depends on what the house did: a rule for which there is nothing to do does nothing.
+    """
+
+    orders = Bundle("orders")
+
+    def __init__(self, house: House) -> None:
+        super().__init__()
+        self.house = house
+        self.numbers = count(1)
+        self.placed: list[Order] = []
+        self.is_sound = False
+
+    # --- the shop and its buyers ---------------------------------------------------------------------------------
+
+    @initialize(
+        target=orders,
+        gateway=st.sampled_from(SELLERS),
+        currency=st.integers(0, 1),
+        pg=st.sampled_from(["paymentwall", "other"]),
+    )
+    def begin(self, gateway: str, currency: int, pg: str) -> Order:
+        self.house.run(self.house.begin(pg))
+        return self._sell(gateway, "one", currency, "paid")
+
+    @rule(
+        target=orders,
+        gateway=st.sampled_from(SELLERS),
+        name=st.sampled_from(["one", "two", "three", "four"]),
+        currency=st.integers(0, 1),
+        how=st.sampled_from(["paid", "deposit"]),
+    )
+    def sell(self, gateway: str, name: str, currency: int, how: str) -> Order:
+        """An order that is created, paid and known to be paid: something that can be given back."""
+        return self._sell(gateway, name, currency, how)
+
+    def _sell(self, gateway: str, name: str, currency: int, how: str) -> Order:
+        order = self._place(gateway, name, currency, 1800)
+        if how == "deposit":
+            self._pay(order, -1, "virtual_account")
+            how = "paid"
+        if self._pay(order, -1, how):
+            self._complete(order, order.proofs[-1])
+        return order
+
+    @rule(
+        target=orders,
+        gateway=st.sampled_from(SELLERS),
+        currency=st.integers(0, 1),
+        is_charged=st.booleans(),
+        fault=st.sampled_from(CANCELS),
+        waits=st.sampled_from([None, None, 10, 20, 30, 40]),
+    )
+    def take_wrong_money(
+        self, gateway: str, currency: int, is_charged: bool, fault: str | None, waits: int | None
+    ) -> Order:
+        """Another amount than was ordered is charged, or shown once: it must go back, and the gateway may fail us again."""
+        order = self._place(gateway, f"wrong-{next(self.numbers)}", currency, 1800)
+        if self._pay(order, -1, "amount_differs" if is_charged else "paid"):
+            if not is_charged:
+                self._lie(order)
+            if fault and (gateway, "cancel", fault) in BROKEN:
+                self._break(gateway, "cancel", fault, 1)
+            self._complete(order, order.proofs[-1], dies_after=waits)
+        return order
+
+    def _place(self, gateway: str, name: str, currency: int, expires_in_s: int, dies_after: int | None = None) -> Order:
+        currencies = CURRENCIES[gateway]
+        unit = currencies[currency % len(currencies)]
+        body = {
+            "order_id": f"order-{name}",
+            "order_name": "Mug",
+            "amount": AMOUNTS[unit],
+            "currency": unit,
+            "gateway": gateway,
+            "customer": BUYER,
+            "expires_in_s": expires_in_s,
+        }
+        order = Order(body, {"Idempotency-Key": f"machine-{next(self.numbers)}"})
+        self.placed.append(order)
+        self._create(order, dies_after)
+        return order
+
+    def _create(self, order: Order, dies_after: int | None = None) -> None:
+        house = self.house
+        answer = house.run(house.do(house.call("POST", "/payments", order.body, **order.key), dies_after=dies_after))
+        if answer is None:
+            event("died in create")
+            return
+        told = answer.json()
+        if answer.status_code == 201:
+            assert order.id in {None, told["id"]}, "one key, one payment"
+        named = told["id"] if answer.status_code == 201 else told.get("payment_id")
+        if named and told.get("code") != "order_taken":
+            order.id = named
+
+    @rule(order=orders)
+    def sync(self, order: Order) -> None:
+        self._do(order, "sync")
+
+    def _do(self, order: Order, what: str, dies_after: int | None = None) -> None:
+        if order.id is None:
+            return
+        house = self.house
+        house.run(house.do(house.call("POST", f"/payments/{order.id}/{what}"), dies_after=dies_after))
+
+    def _pay(self, order: Order, which: int, scenario: str) -> bool:
+        house = self.house
+        opened = [row for row in house.run(house.attempts(order)) if row["next_action"] is not None]
+        if not opened:
+            return False
+        attempt = opened[which % len(opened)]
+        created = house.run(house.attempts(order))[0]["created_at"]
+        if house.clock() > created + timedelta(seconds=order.body["expires_in_s"]) + WINDOW_CLOSES:
+            return False
+        scenario = scenario if scenario in TWINS[attempt["gateway"]] else "paid"
+        body = {"gateway": attempt["gateway"], "reference": attempt["reference"], "scenario": scenario}
+        proof = house.run(house.sim("POST", "/_sim/pay", body, may_refuse=True))
+        house.run(house.letters())
+        event(f"pay {attempt['gateway']} {scenario if proof else 'refused'}")
+        if proof is None:
+            return False
+        order.proofs.append(proof)
+        return True
+
+    def _proof(self, order: Order, other: Order, kind: str) -> dict[str, Any]:
+        if kind == "forged":
+            return {
+                "signature": "sigforged",
+                "imp_uid": "imp_000",
+                "txId": "tx-forged",
+                "transactionId": "unifi-forged",
+            }
+        proofs = other.proofs if kind == "foreign" else order.proofs
+        if kind == "none" or not proofs:
+            return {}
+        return proofs[0 if kind == "older" else -1]
+
+    def _complete(self, order: Order, proof: Mapping[str, Any], dies_after: int | None = None) -> None:
+        if order.id is None:
+            return
+        house = self.house
+        fields = ("signature", "imp_uid", "merchant_uid", "paymentId", "txId", "transactionId")
+        body = {"payment_id": order.id} | {name: proof[name] for name in fields if proof.get(name)}
+        answer = house.run(house.do(house.call("POST", "/payments/complete", body), dies_after=dies_after))
+        if answer is None:
+            event("died in complete")
+        elif answer.status_code == 200:
+            event(f"complete {answer.json()['status']}")
+
+    # --- money back ----------------------------------------------------------------------------------------------
+
+    @rule(order=orders, part=st.sampled_from(PARTS), fault=st.sampled_from(CANCELS), expects=st.booleans())
+    def refund(self, order: Order, part: int | None, fault: str | None, expects: bool) -> None:
+        """The shop gives money back, and the gateway may fail us."""
+        self._refund(order, part, fault, expects=expects)
+
+    @rule(order=orders, part=st.sampled_from(PARTS), fault=st.sampled_from(CANCELS), waits=waits_to_live)
+    def refund_and_die(self, order: Order, part: int | None, fault: str | None, waits: int) -> None:
+        self._refund(order, part, fault, dies_after=waits)
+
+    def _refund(
+        self, order: Order, part: int | None, fault: str | None, *, expects: bool = False, dies_after: int | None = None
+    ) -> None:
+        order = self._refundable(order)
+        asked = self._new_refund(order, part, expects=expects)
+        if asked is None:
+            return
+        gateway = self.house.run(self.house.attempts(order))[0]["gateway"]
+        if fault and (gateway, "cancel", fault) in BROKEN:
+            self._break(gateway, "cancel", fault, 1)
+        order.refunds.append(asked)
+        self._ask(asked, dies_after)
+
+    @rule(which=indexes, seconds=st.sampled_from([0, 901]), waits=st.sampled_from([None, None, 10, 20]))
+    def refund_again(self, which: int, seconds: int, waits: int | None) -> None:
+        """The shop repeats one of its last calls with the same key, at once or when nobody works on the first any more."""
+        asked = [each for order in self.placed for each in order.refunds]
+        if asked:
+            self.house.run(self.house.advance(seconds))
+            self._ask(asked[-1 - which % len(asked)], waits)
+
+    @rule(order=orders, which=indexes, part=st.sampled_from(PARTS), kind=st.sampled_from(["console", "chargeback"]))
+    def refund_past_us(self, order: Order, which: int, part: int | None, kind: str) -> None:
+        """Somebody at the shop gives money back in the gateway's console, or the buyer's bank takes it."""
+        house = self.house
+        attempts = house.run(house.attempts(order))
+        if not attempts:
+            return
+        attempt = attempts[which % len(attempts)]
+        body = {"gateway": attempt["gateway"], "reference": attempt["reference"]}
+        if part is not None and attempt["gateway"] not in WHOLE_ONLY:
+            body["amount"] = order.body["amount"] // part
+        if attempt["gateway"] == "portone_v2":  # the one that tells of chargebacks
+            body["kind"] = kind
+        if house.run(house.refund_in_console(body)):
+            house.run(house.letters())
+            event(f"refunded past us {body['gateway']} {'part' if 'amount' in body else 'whole'}")
+
+    def _refundable(self, order: Order) -> Order:
+        """The order, or where nothing of it can be given back, another one of which something can."""
+        for each in (order, *reversed(self.placed)):
+            payment = self.house.run(self.house.payment(each))
+            if payment and payment["captured_minor"] > payment["refunded_minor"] + payment["refunding_minor"]:
+                return each
+        return order
+
+    def _new_refund(self, order: Order, part: int | None, *, expects: bool = False) -> Asked | None:
+        """What the shop would ask for; a deposit goes back to an account that it names."""
+        house = self.house
+        payment = house.run(house.payment(order))
+        if payment is None or order.id is None:
+            return None
+        body: dict[str, Any] = {"reason": "returned"}
+        if part is not None:
+            body["amount"] = order.body["amount"] // part
+        if expects:
+            body["expected_refundable"] = (
+                payment["captured_minor"] - payment["refunded_minor"] - payment["refunding_minor"]
+            )
+        if any(row["is_deposit"] for row in house.run(house.attempts(order))):
+            body["refund_account"] = TO_ACCOUNT
+        return Asked(f"/payments/{order.id}/refunds", body, {"Idempotency-Key": f"machine-{next(self.numbers)}"})
+
+    def _ask(self, asked: Asked, dies_after: int | None = None) -> None:
+        self.house.run(self.house.do(self._asking(asked), dies_after=dies_after))
+
+    async def _asking(self, asked: Asked) -> None:
+        """Call, and hold the answer against what earlier calls with this key have said: it stands for one refund."""
+        answer = await self.house.call("POST", asked.path, asked.body, **asked.key)
+        told = answer.json()
+        event(f"refund {told.get('gateway')} {answer.status_code} {told.get('code') or told['status']}")
+        named = told["id"] if answer.status_code in {201, 202} else told.get("refund_id")
+        is_held = told.get("code") == "idempotency_key_in_use"
+        assert asked.id in {None, named} or is_held, f"one key, and not one refund: {asked.id}, then {told}"
+        asked.id = asked.id or named
+
+    # --- webhooks ------------------------------------------------------------------------------------------------
+
+    @rule(which=indexes, stays=st.booleans())
+    def deliver(self, which: int, stays: bool) -> None:
+        """One of the webhooks arrives, in whatever order; one that stays will arrive again."""
+        if not (box := self.house.box):
+            return
+        at = which % len(box)
+        answer = self._deliver(self.house.signed_now(box[at] if stays else box.pop(at)))
+        event(f"webhook {answer}")
+
+    @rule(which=indexes)
+    def drop(self, which: int) -> None:
+        if self.house.box:
+            self.house.box.pop(which % len(self.house.box))
+
+    def _deliver(self, letter: Letter) -> int:
+        """Hand it in; by itself it never changes any payment."""
+        house = self.house
+        before = house.run(house.read()).standing()
+        answer = house.run(house.do(house.deliver(letter)))
+        assert answer is not None
+        assert house.run(house.read()).standing() == before, "a webhook changed a payment"
+        return answer.status_code
+
+    # --- the worker, time and trouble ----------------------------------------------------------------------------
+
+    @rule()
+    def work(self) -> None:
+        """The jobs of the webhooks that are kept."""
+        self.house.run(self.house.do(self.house.apply_waiting()))
+
+    @rule()
+    def sweep(self) -> None:
+        self.house.run(self.house.do(self.house.worker.sweep()))
+
+    @rule(waits=waits_to_live, seconds=st.sampled_from([0, *WAITS]))
+    def sweep_and_die(self, waits: int, seconds: int) -> None:
+        self.house.run(self.house.advance(seconds))
+        self.house.run(self.house.do(self.house.worker.sweep(), dies_after=waits))
+
+    @rule(seconds=st.sampled_from(WAITS), is_swept=st.booleans())
+    def wait(self, seconds: int, is_swept: bool) -> None:
+        self.house.run(self.house.advance(seconds))
+        if is_swept:
+            self.sweep()
+
+    @rule(broken=st.sampled_from(BROKEN), times=st.integers(1, 2))
+    def break_gateway(self, broken: tuple[str, str, str], times: int) -> None:
+        """The next such call of that gateway goes wrong."""
+        self._break(*broken, times)
+
+    def _break(self, gateway: str, call: str, fault: str, times: int) -> None:
+        body = {"gateway": gateway, "scenario": fault, "call": call, "times": times}
+        self.house.run(self.house.sim("POST", "/_sim/scenario", body))
+        event(f"broken {gateway} {call} {fault}")
+
+    @rule(order=orders)
+    def lie(self, order: Order) -> None:
+        self._lie(order)
+
+    def _lie(self, order: Order) -> None:
+        """The next look-up of what it was paid with shows another amount. No gateway lies twice about the same order."""
+        attempts = self.house.run(self.house.attempts(order))
+        if attempts and not order.is_lied_about:
+            order.is_lied_about = True
+            about = {"gateway": attempts[-1]["gateway"], "reference": attempts[-1]["reference"]}
+            body = about | {"scenario": "amount_differs", "call": "lookup"}
+            self.house.run(self.house.sim("POST", "/_sim/scenario", body))
+
+    @rule()
+    def restart(self) -> None:
+        self.house.run(self.house.restart())
+
+    @rule(order=orders, others=st.sets(st.sampled_from(AT_ONCE), min_size=1), part=st.sampled_from(PARTS))
+    def all_at_once(self, order: Order, others: set[str], part: int | None) -> None:
+        """The browser, the shop and the worker at the same moment, in two processes."""
+        house = self.house
+        if order.id is None:
+            return
+        proof = self._proof(order, order, "own")
+        fields = {name: value for name, value in proof.items() if name in {"signature", "imp_uid", "txId"}}
+        path = f"/payments/{order.id}"
+        works: list[Coroutine[Any, Any, Any]] = [
+            house.call("POST", "/payments/complete", {"payment_id": order.id} | fields)
+        ]
+        for name in sorted(others):
+            if name == "sweep":
+                works.append(house.worker.sweep())
+            elif name == "work":
+                works.append(house.apply_waiting())
+            elif name == "again":
+                works.append(house.call("POST", f"{path}/attempts", {"gateway": order.body["gateway"]}))
+            elif name.startswith("refund"):
+                works += [
+                    self._asking(asked) for asked in self._two_refunds(order, part, is_same=name == "refund_again")
+                ]
+            else:
+                works.append(house.call("POST", f"{path}/{name}"))
+
+        async def together() -> None:
+            await asyncio.gather(*works)
+
+        house.run(house.do(together()))
+
+    def _two_refunds(self, order: Order, part: int | None, *, is_same: bool) -> list[Asked]:
+        """Two of one amount, or one whose call is doubled on its way."""
+        new = [asked for _ in range(1 if is_same else 2) if (asked := self._new_refund(order, part))]
+        order.refunds += new
+        return new * 2 if is_same else new
+
+    # --- what holds ----------------------------------------------------------------------------------------------
+
+    @invariant()
+    def books_are_true(self) -> None:
+        self.is_sound = False
+        books = self.house.run(self.house.read())
+        note(f"    {[(row['order_id'], row['status'], row['attention']) for row in books.payments]}")
+        books.check()
+        self.is_sound = True
+
+    def teardown(self) -> None:
+        house = self.house
+        try:
+            if self.is_sound:  # else a step has failed already, and says more than what follows from it
+                house.run(house.fall_quiet())
+                books = house.run(house.read())
+                books.check()
+                books.check_quiet()
+        finally:
+            house.run(house.end())
