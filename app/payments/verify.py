@@ -174,10 +174,7 @@ class Verifier:
     async def _moved(self, reading: Reading, held: Held, inquiry: Inquiry) -> Outcome | None:
         """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
         attempt = reading.attempt
-        had_money = attempt.status is AttemptStatus.CAPTURED or bool(reading.payment.refunds_of(attempt.id))
-        doubt = held.doubt or (_VANISHED if had_money and held.holding not in _SHOWS_MONEY else None)
-        if held.holding is Holding.UNRECOGNIZED:
-            doubt = UNKNOWN_STATUS
+        doubt = _doubt_about(reading.payment, attempt, held)
         if doubt is not None:
             await self._money_back.unanswered(reading.payment, attempt, inquiry.cause, "in_doubt")
             return await self._recorder.rest(reading, inquiry, attention=doubt)
@@ -304,7 +301,20 @@ class Verifier:
 
 
 _SHOWS_MONEY = frozenset({Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED, Holding.UNSTATED})
-_VANISHED = "the gateway no longer shows money that it took"
+
+
+def _doubt_about(payment: Payment, attempt: Attempt, held: Held) -> str | None:
+    """Why nothing is concluded from a look-up of money that has moved, in a person's words; None when it can be believed."""
+    is_kept = attempt.status is AttemptStatus.CAPTURED
+    if held.holding is Holding.UNRECOGNIZED:
+        return UNKNOWN_STATUS
+    if held.doubt is not None:
+        return held.doubt
+    if held.holding not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
+        return "the gateway no longer shows money that it took"
+    if is_kept and held.amount not in {None, payment.amount}:
+        return "the gateway shows another amount than it took"
+    return None
 
 
 def _stands_open(payment: Payment, attempt: Attempt, held: Held, verdict: Wait | Decide) -> bool:
