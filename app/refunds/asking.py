@@ -1,7 +1,10 @@
-"""What a gateway is asked for: the request, the balance that it names, and the tax parts of what goes back. Pure."""
+"""What a gateway is asked for: the request, the balance that it names, and the tax parts of what goes back."""
+
+from datetime import datetime
 
 import msgspec
 
+from app.domain import ids
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import Parts
@@ -10,6 +13,25 @@ from app.payments.charges import parts_of
 from app.payments.records import Attempt, Payment, Refund, total
 
 R = RefundStatus
+
+
+def new_refund(
+    payment: Payment, attempt: Attempt, amount: Money, parts: Parts, *, cause: str, reason: str, at: datetime
+) -> Refund:
+    """The next refund of a payment, of that attempt's money, as it is about to be reserved: due at once."""
+    return Refund(
+        id=ids.uuid7(),
+        no=len(payment.refunds) + 1,
+        attempt_id=attempt.id,
+        amount=amount,
+        parts=parts,
+        cause=cause,
+        reason=reason,
+        status=R.CREATED,
+        created_at=at,
+        updated_at=at,
+        next_check_at=at,
+    )
 
 
 def is_there(attempt: Attempt, held: Held) -> bool:

@@ -11,11 +11,10 @@ from typing import Any
 
 import msgspec
 
-from app.domain import ids
 from app.domain.clock import ASK_AGAIN, HOURS, Now, next_look
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, RefundStatus
+from app.domain.states import RefundStatus
 from app.domain.tax import Parts
 from app.gateways.port import (
     Failure,
@@ -33,7 +32,7 @@ from app.payments.charges import parts_of, sale_of
 from app.payments.records import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.payments.repository import PaymentRepository
 from app.payments.steps import LATE_MONEY, Cause, Step, refund_step
-from app.refunds.asking import balance_of, is_there, request_of, told_parts
+from app.refunds.asking import balance_of, is_there, new_refund, request_of, told_parts
 from app.refunds.compare import Difference, Doubt, Found, Move, compare
 from app.settings import Settings
 
@@ -69,7 +68,7 @@ class Pursuit:
         amount = held.amount or payment.amount
         back = held.refunded.minor if held.refunded and held.refunded.currency == amount.currency else 0
         left = Money(amount.minor - back, amount.currency)
-        return self._new(payment, attempt, left if left.minor > 0 else amount, reason)
+        return self._owed(payment, attempt, left if left.minor > 0 else amount, reason)
 
     async def follow(
         self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
@@ -350,36 +349,21 @@ class Pursuit:
             )
         assert not isinstance(difference, Doubt)
         if not isinstance(difference, Found):
-            rest = self._new(payment, attempt, difference.amount, "rejected")
+            rest = self._owed(payment, attempt, difference.amount, "rejected")
             return refund_step(
                 payment, rest, R.CREATED, at=now, cause=cause, reason="refund_reserved", evidence=evidence
             )
-        found = replace(
-            self._new(payment, attempt, difference.amount, difference.reason[:200]),
-            cause=BY_GATEWAY,
-            gateway_ref=difference.gateway_ref,
-            parts=told_parts(payment, difference.amount.minor, difference.tax),
-            is_held=False,
-        )
+        parts = told_parts(payment, difference.amount.minor, difference.tax)
+        reason = difference.reason[:200]
+        fresh = new_refund(payment, attempt, difference.amount, parts, cause=BY_GATEWAY, reason=reason, at=now)
+        found = replace(fresh, gateway_ref=difference.gateway_ref)
         return refund_step(payment, found, R.SUCCEEDED, at=now, cause=cause, reason="refund_found", evidence=evidence)
 
-    def _new(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
-        now = self._now()
-        is_whole = amount == payment.amount and attempt.status is not AttemptStatus.CAPTURED
-        return Refund(
-            id=ids.uuid7(),
-            no=len(payment.refunds) + 1,
-            attempt_id=attempt.id,
-            amount=amount,
-            parts=parts_of(payment) if is_whole else Parts(amount.minor),
-            cause=BY_MISMATCH,
-            reason=reason,
-            status=R.CREATED,
-            created_at=now,
-            updated_at=now,
-            is_held=self._settings.rejected_money == "hold",
-            next_check_at=now,
-        )
+    def _owed(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
+        """A refund of rejected money, held back where the settings say so."""
+        parts = parts_of(payment) if amount == payment.amount else Parts(amount.minor)
+        fresh = new_refund(payment, attempt, amount, parts, cause=BY_MISMATCH, reason=reason, at=self._now())
+        return replace(fresh, is_held=self._settings.rejected_money == "hold")
 
     def _terms(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundTerms | None:
         return gateway.refund_terms(sale_of(payment, attempt), self._now()) if isinstance(gateway, Refunding) else None

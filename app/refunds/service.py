@@ -12,7 +12,6 @@ from uuid import UUID
 import msgspec
 
 from app.api.idempotency import Idempotency, Intent, Replay
-from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import (
     GatewayUnavailable,
@@ -33,11 +32,11 @@ from app.domain.tax import Parts
 from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest, Tax
 from app.gateways.registry import Registry
 from app.payments.recorder import POSTPONE_S
-from app.payments.records import BY_OPERATOR, BY_SHOP, Attempt, Payment, Refund
+from app.payments.records import BY_OPERATOR, BY_SHOP, Payment, Refund
 from app.payments.repository import PaymentRepository
 from app.payments.service import Created, PaymentService
 from app.payments.steps import Step, refund_step
-from app.refunds.asking import parts_left
+from app.refunds.asking import new_refund, parts_left
 from app.refunds.repository import RefundRepository
 from app.refunds.schemas import CreateRefund
 from app.refunds.terms import Options, options_of
@@ -189,7 +188,8 @@ class RefundService:
             minor = self._amount(payment, amount_minor)
             now = self._now()
             parts = parts_left(payment).share(minor)
-            refund = self._new(payment, attempt, minor, parts, note, cause=BY_OPERATOR)
+            amount = Money(minor, payment.amount.currency)
+            refund = new_refund(payment, attempt, amount, parts, cause=BY_OPERATOR, reason=note, at=now)
             return refund_step(
                 payment,
                 refund,
@@ -233,7 +233,8 @@ class RefundService:
                 ("refund_account", "is required: the buyer paid by transfer, name the account to send it back to")
             )
         parts = _parts(payment, amount, wanted)
-        refund = self._new(payment, attempt, amount, parts, wanted.reason)
+        wish = Money(amount, payment.amount.currency)
+        refund = new_refund(payment, attempt, wish, parts, cause=BY_SHOP, reason=wanted.reason, at=self._now())
         account = wanted.refund_account
         gateway.check_refund(
             RefundRequest(
@@ -258,24 +259,6 @@ class RefundService:
         if amount > payment.refundable_minor:
             raise RefundExceedsBalance(payment_id=payment.public_id, amount=amount, refundable=payment.refundable_minor)
         return amount
-
-    def _new(
-        self, payment: Payment, attempt: Attempt, minor: int, parts: Parts, reason: str, *, cause: str = BY_SHOP
-    ) -> Refund:
-        now = self._now()
-        return Refund(
-            id=ids.uuid7(),
-            no=len(payment.refunds) + 1,
-            attempt_id=attempt.id,
-            amount=Money(minor, payment.amount.currency),
-            parts=parts,
-            cause=cause,
-            reason=reason,
-            status=R.CREATED,
-            created_at=now,
-            updated_at=now,
-            next_check_at=now,
-        )
 
     async def _until_answered(self, payment_id: UUID, refund: Refund) -> tuple[Payment, Refund]:
         """Have the attempt verified, which asks for its refunds in turn, until the gateway has answered for this one.
