@@ -129,12 +129,13 @@ def _of_rejected(refunds: Sequence[Refund], held: Held) -> Difference | None:
         is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
         if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
             return move
-    if left is None or left == live.amount:
-        return None
     if live.status is R.CREATED:
-        return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED)
-    is_less = left.currency == live.amount.currency and left.minor < live.amount.minor
-    return Move(live, R.SUCCEEDED, "refund_shown") if is_less and not held.cancels else None
+        is_other = left is not None and left != live.amount
+        return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED) if is_other else None
+    # Only what is said to have gone back counts: an amount that has become smaller by itself gave nothing to anybody.
+    news = back - total(each for each in refunds if each.status is R.SUCCEEDED)
+    is_ours = held.refunded is not None and held.refunded.currency == live.amount.currency and not held.cancels
+    return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.amount.minor else None
 
 
 def _is_short(refunds: Sequence[Refund], held: Held, back: int) -> bool:

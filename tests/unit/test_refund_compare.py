@@ -270,6 +270,19 @@ class TestRejected:
         rest = refund(2, WHOLE - 100, R.CREATED)
         assert difference(rejected(short, rest), shown(cancel(100))) is None
 
+    @pytest.mark.parametrize("status", [R.UNKNOWN, R.PENDING])
+    def test_an_amount_that_has_become_smaller_by_itself_gave_nothing_back(self, status: RefundStatus) -> None:
+        smaller = replace(summed(0), amount=won(WHOLE - 100))
+        assert difference(rejected(refund(1, WHOLE, status)), smaller) is None
+
+    def test_what_is_still_there_after_ours_was_done_is_owed_as_well(self) -> None:
+        done = refund(1, WHOLE - 100, R.SUCCEEDED)
+        assert difference(rejected(done), shown(cancel(WHOLE - 100))) == Owed(won(100))
+
+    def test_what_was_given_back_by_hand_is_not_owed_again(self) -> None:
+        by_hand = refund(1, WHOLE, R.SUCCEEDED)
+        assert difference(rejected(by_hand), summed(0)) is None
+
     def test_under_way_and_done(self) -> None:
         known = refund(1, WHOLE, R.UNKNOWN)
         move = difference(rejected(known), shown(cancel(WHOLE, GOING), holding=H.CANCELING))
