@@ -1,8 +1,12 @@
 """The migrations make the schema that the models describe, and the app's role may do what it must and no more."""
 
+from collections.abc import Callable
+
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
@@ -10,6 +14,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db import migrate
 from app.db.database import Database
+from app.db.embedded import EmbeddedPostgres
 from app.db.schema import REVISION
 from app.db.tables import metadata
 from tests.conftest import Urls
@@ -95,3 +100,52 @@ async def test_the_database_has_the_last_word(shop: Shop, database: Database, br
     with pytest.raises(asyncpg.IntegrityConstraintViolationError) as refused:
         await database.row(broken)
     assert refused.value.constraint_name == constraint
+
+
+BEFORE_REFUNDS = """
+INSERT INTO payments (id, store, mode, order_id, order_name, amount_minor, currency, status, gateway, details, metadata,
+    last_seq, last_hash, created_at, updated_at, expires_at)
+SELECT gen_random_uuid(), 'main', 'test', state, 'Mug', 24000, 'KRW', 'canceled', 'portone_v2', '{}', '{}', 1, '\\x00',
+    now(), now(), now() FROM unnest(ARRAY['owed', 'asked', 'done']) AS state;
+INSERT INTO attempts (payment_id, id, no, gateway, reference, status, give_back, failure, next_check_at, created_at, updated_at)
+SELECT id, gen_random_uuid(), 1, gateway, 'ref' || order_id, 'rejected', order_id, '{"code": "amount_mismatch"}',
+    CASE WHEN order_id <> 'done' THEN now() END, now(), now() FROM payments
+"""
+
+
+async def test_money_that_was_going_back_becomes_refunds_and_turns_back(postgres: EmbeddedPostgres) -> None:
+    """What stood on the attempt before revision 0003 is a refund after it, due as it was."""
+    postgres.execute("postgres", "CREATE DATABASE before_refunds")
+
+    async def to(move: Callable[[Config, str], None], revision: str) -> None:
+        def run(connection: Connection) -> None:
+            config = migrate.configuration()
+            config.attributes["connection"] = connection
+            move(config, revision)
+
+        async with engine.connect() as connection:
+            await connection.run_sync(run)
+            await connection.commit()
+
+    url = postgres.owner_url("before_refunds")
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
+    await to(command.upgrade, "0002")
+    owner = await asyncpg.connect(url)
+    await owner.execute(BEFORE_REFUNDS)
+    await to(command.upgrade, "0003")
+    sql = """SELECT p.order_id, r.status, r.amount_minor, r.reason, r.next_check_at IS NOT NULL AS is_due, p.refund_count,
+        p.refunding_minor FROM refunds r JOIN payments p ON p.id = r.payment_id ORDER BY r.status"""
+    assert [tuple(row) for row in await owner.fetch(sql)] == [
+        ("owed", "created", 24000, "amount_mismatch", True, 1, 0),
+        ("asked", "pending", 24000, "amount_mismatch", True, 1, 0),
+        ("done", "succeeded", 24000, "amount_mismatch", False, 1, 0),
+    ]
+    await to(command.downgrade, "0002")
+    assert {row["give_back"] for row in await owner.fetch("SELECT give_back FROM attempts")} == {
+        "owed",
+        "asked",
+        "done",
+    }
+    await owner.close()
+    await engine.dispose()
+    postgres.execute("postgres", "DROP DATABASE before_refunds WITH (FORCE)")
