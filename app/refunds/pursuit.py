@@ -153,7 +153,8 @@ class Pursuit:
     ) -> Payment | None:
         """Commit the intent, call, record the answer."""
         assert isinstance(gateway, Refunding)
-        lease = self._now() + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        # Long enough for the look that follows a no as well.
+        lease = self._now() + timedelta(seconds=self._settings.lease_s(2 * gateway.deadline_s))
         balance = balance_of(payment, attempt, refund, held)
         intent = refund_step(
             payment,
@@ -248,6 +249,8 @@ class Pursuit:
             assert known is not None
             if known.status is not R.UNKNOWN:
                 return payment  # a look-up was quicker, and it knows better than an answer
+            if known.asks != refund.asks and to not in {R.PENDING, R.SUCCEEDED}:
+                return payment  # it was asked again meanwhile: a no to the earlier asking says nothing about that one
             moved = refund_step(
                 payment,
                 known,

@@ -40,7 +40,7 @@ from app.payments.records import Attempt, Payment
 from app.payments.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
-from app.payments.steps import step
+from app.payments.steps import refund_step, step
 from app.refunds.pursuit import Pursuit
 from app.refunds.repository import RefundRepository
 from app.settings import Settings
@@ -276,6 +276,32 @@ async def test_asking_often_does_not_ask_for_the_refund_often(after: House) -> N
     for _ in range(5):
         await after.complete()
     assert after.gateway.refunds == 1
+
+
+async def test_a_no_to_an_earlier_asking_decides_nothing_about_a_later_one(after: House) -> None:
+    """The lease of a slow process has run out, and another one has asked again, when the no to the first asking comes."""
+    await after.create(H.CAPTURED, amount=WRONG)
+
+    async def asked_again_meanwhile() -> RefundAnswer:
+        payment, _ = await after.now()
+        (refund,) = payment.refunds
+        again = refund_step(
+            payment,
+            refund,
+            R.UNKNOWN,
+            at=after.clock(),
+            cause="sweep",
+            reason="refund_asked_again",
+            evidence={},
+            asks=refund.asks + 1,
+        )
+        assert await after.repository.apply(again)
+        return RefundAnswer(is_done=False, failure=Failure("refund_declined"), evidence={})
+
+    after.gateway.on_confirm, after.gateway.on_refund = says_yes, asked_again_meanwhile
+    await after.complete()
+    payment, _ = await after.now()
+    assert (money_back(payment), payment.refunds[0].asks) == (R.UNKNOWN, 2)
 
 
 async def test_a_confirm_that_lands_after_expiry_is_found(before: House) -> None:
