@@ -336,10 +336,10 @@ def _settings() -> Settings:
 
 
 def _with_parts(settings: Settings, work: Callable[[Any], Awaitable[T]]) -> T:
-    from app.main import build_parts
+    from app.services import build_services
 
     async def run() -> T:
-        parts = build_parts(settings)
+        parts = build_services(settings)
         await parts.database.open()
         try:
             return await work(parts)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from app.db.embedded import EmbeddedPostgres
-from app.payments.sql import CREATE, LOAD
+from app.ledger.sql import CREATE, LOAD
 
 _TPS = re.compile(r"tps = ([0-9.]+)")
 

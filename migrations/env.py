@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from app.db.tables import metadata
+from migrations.tables import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

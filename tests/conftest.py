@@ -16,7 +16,8 @@ from app.api_keys.service import ApiKeyService
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.main import Parts, build_parts, create_app
+from app.main import create_app
+from app.services import Services, build_services
 from app.settings import Point3Settings, Settings
 from app.simulator.server import Simulator, SimulatorSettings
 from tests.support import MovableClock, Shop, lifespan
@@ -146,9 +147,9 @@ def shop(client: httpx.AsyncClient, simulator: Simulator, settings: Settings) ->
 
 
 @pytest_asyncio.fixture
-async def parts(settings: Settings, clock: MovableClock) -> AsyncIterator[Parts]:
+async def parts(settings: Settings, clock: MovableClock) -> AsyncIterator[Services]:
     """The product's services without HTTP, for the worker and the commands."""
-    parts = build_parts(settings, clock)
+    parts = build_services(settings, clock)
     await parts.database.open()
     yield parts
     await parts.close()

@@ -10,7 +10,7 @@ from app.api.auth import ClientTokens
 from app.checkout.view import content_security_policy
 from app.domain.language import Language
 from app.gateways.port import PageSources
-from app.payments.records import Payment
+from app.ledger.model import Payment
 from app.settings import Settings
 
 COMING_BACK_S = 3600

@@ -24,9 +24,9 @@ from app.domain.language import pick_language
 from app.domain.states import PaymentStatus
 from app.gateways.port import PageSources
 from app.logs import get_logger
-from app.payments.recorder import Outcome
 from app.payments.service import PaymentService
 from app.settings import Settings
+from app.verification.recorder import Outcome
 
 LONGEST_FIELD = 2000
 MOST_FIELDS = 40

@@ -15,7 +15,7 @@ from yarl import URL
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.gateways.breaker import Breaker
-from app.gateways.exchanges import Exchange, masked, tell
+from app.gateways.gateway_log import Exchange, masked, tell
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20

@@ -16,7 +16,7 @@ import asyncpg
 from app.domain.errors import OnetillError
 from app.jobs.queue import JobQueue
 from app.logs import get_logger
-from app.main import Parts
+from app.services import Services
 from app.webhooks.inbox import APPLY_JOB
 
 SWEEP_EVERY_S = 5.0
@@ -32,7 +32,7 @@ log = get_logger("worker")
 class Worker:
     """Works until told to stop."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Services) -> None:
         self._parts = parts
         self._stop = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)

@@ -3,12 +3,12 @@
 from typing import Protocol
 
 from app.gateways.port import Gateway, Held
-from app.payments.records import Attempt, Payment, Refund
-from app.payments.steps import Cause
+from app.ledger.model import Attempt, Payment, Refund
+from app.ledger.transitions import Cause
 
 
 class MoneyBack(Protocol):
-    """Takes over money that has moved. See `app.refunds.pursuit.Pursuit`."""
+    """Takes over money that has moved. See `app.refunds.processor.Pursuit`."""
 
     def owed(self, payment: Payment, attempt: Attempt, held: Held, reason: str) -> Refund:
         """The refund of money that must not be kept, to be stored with the step that says so."""

@@ -5,16 +5,16 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from app.api.idempotency import Intent, fingerprint, read_key
 from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.api.pagination import cursor, position
 from app.api.reading import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
 from app.domain.states import PaymentStatus, RefundStatus
+from app.idempotency.service import Intent, fingerprint, read_key
+from app.ledger.model import BY_MISMATCH, Payment, Search
+from app.ledger.transitions import Cause
 from app.payments import examples
-from app.payments.recorder import Outcome
-from app.payments.records import BY_MISMATCH, Payment, Search
 from app.payments.schemas import (
     CompletePayment,
     CreateAttempt,
@@ -26,8 +26,8 @@ from app.payments.schemas import (
     PaymentView,
 )
 from app.payments.service import Created, PaymentService
-from app.payments.steps import Cause
 from app.payments.views import Views
+from app.verification.recorder import Outcome
 
 RETRY_AFTER_S = "2"
 ANY = Auth.SERVER | Auth.CLIENT

@@ -8,28 +8,28 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.idempotency import Idempotency, Intent, Replay, TakeOver
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.exchanges import overheard
+from app.gateways.gateway_log import overheard
 from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.registry import Registry
-from app.payments.charges import charge, details_of
-from app.payments.exchanges import Exchanges
-from app.payments.history import faults_of
-from app.payments.opening import Opener
-from app.payments.recorder import POSTPONE_S, Announced, Outcome
-from app.payments.records import Payment, Search
+from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
+from app.ledger.audit_trail import faults_of
+from app.ledger.model import Payment, Search
+from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
+from app.ledger.transitions import LATE_MONEY, Cause, Event, step
+from app.payments.attempts import Opener
+from app.payments.charge_request import charge, details_text
 from app.payments.refunding import MoneyBack
-from app.payments.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.payments.schemas import CreatePayment
-from app.payments.steps import LATE_MONEY, Cause, Event, step
-from app.payments.verify import Verifier
 from app.settings import Settings
+from app.verification.gateway_log import Exchanges
+from app.verification.recorder import POSTPONE_S, Announced, Outcome
+from app.verification.verify import Verifier
 
 STORY_PAGE = 1000
 
@@ -338,7 +338,7 @@ class PaymentService:
             expires_at=now + timedelta(seconds=request.expires_in_s),
             method=request.method,
             customer_id=request.customer.id,
-            details=details_of(request),
+            details=details_text(request),
             return_url=request.return_url,
             metadata=msgspec.json.encode(request.metadata).decode(),
         )

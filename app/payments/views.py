@@ -6,9 +6,9 @@ from app.api.auth import ClientTokens
 from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
-from app.payments.records import Attempt, Payment
+from app.ledger.model import Attempt, Payment
+from app.ledger.transitions import Event
 from app.payments.schemas import AttemptView, EventAttempt, EventView, FailureView, PaymentView
-from app.payments.steps import Event
 
 _failure = msgspec.json.Decoder(FailureView)
 _ACTIONABLE = frozenset({PaymentStatus.OPEN, PaymentStatus.AWAITING_DEPOSIT})

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from app.api.idempotency import Intent, fingerprint, read_key
 from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.domain import ids
 from app.domain.errors import RefundRefused
 from app.domain.language import pick_language
+from app.idempotency.service import Intent, fingerprint, read_key
 from app.refunds import examples
 from app.refunds.schemas import CreateRefund, OptionsView, RefundPage, RefundsQuery, RefundView
 from app.refunds.service import RefundService

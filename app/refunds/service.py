@@ -11,7 +11,6 @@ from uuid import UUID
 
 import msgspec
 
-from app.api.idempotency import Idempotency, Intent, Replay
 from app.domain.clock import Now
 from app.domain.errors import (
     GatewayUnavailable,
@@ -27,20 +26,22 @@ from app.domain.errors import (
     refusal,
 )
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.domain.states import RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest, Tax
+from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest
 from app.gateways.registry import Registry
-from app.payments.recorder import POSTPONE_S
-from app.payments.records import BY_OPERATOR, BY_SHOP, Payment, Refund
-from app.payments.repository import PaymentRepository
+from app.idempotency.service import Idempotency, Intent, Replay
+from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
+from app.ledger.repository import PaymentRepository
+from app.ledger.transitions import Step, refund_step
 from app.payments.service import Created, PaymentService
-from app.payments.steps import Step, refund_step
-from app.refunds.asking import new_refund, parts_left
+from app.refunds.eligibility import Options, options_of
 from app.refunds.repository import RefundRepository
+from app.refunds.requests import new_refund, parts_left
 from app.refunds.schemas import CreateRefund
-from app.refunds.terms import Options, options_of
 from app.settings import Settings
+from app.verification.recorder import POSTPONE_S
 
 R = RefundStatus
 POLL_S = 0.05

@@ -10,9 +10,9 @@ from app.domain.clock import rfc3339
 from app.domain.errors import RefundRefused
 from app.domain.language import Language
 from app.domain.states import RefundStatus
-from app.payments.records import Payment, Refund
+from app.ledger.model import Payment, Refund
+from app.refunds.eligibility import Options
 from app.refunds.schemas import NoteView, OptionsView, OptionView, RefundView, TaxView, failure_decoder
-from app.refunds.terms import Options
 
 NOTES: Mapping[str, tuple[str, str]] = {
     "fee": (

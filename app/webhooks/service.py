@@ -16,9 +16,9 @@ from app.gateways.port import Announcing, WebhookNote, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
-from app.payments.recorder import Announced
 from app.payments.service import PaymentService
 from app.settings import Settings
+from app.verification.recorder import Announced
 from app.webhooks.inbox import Inbox
 from app.webhooks.records import Arrival, Webhook
 

@@ -6,7 +6,7 @@ import httpx
 
 from app.api.problems import PROBLEMS
 from app.db.database import Database
-from app.db.tables import metadata
+from migrations.tables import metadata
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
 

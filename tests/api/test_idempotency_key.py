@@ -7,7 +7,7 @@ import httpx
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
-from app.main import Parts
+from app.services import Services
 from tests.api.checks import problem, row_counts
 from tests.support import MovableClock, Shop, order
 
@@ -120,7 +120,7 @@ async def test_a_refused_request_does_not_use_up_its_key(client: httpx.AsyncClie
 
 
 async def test_a_key_is_forgotten_after_thirty_days_and_not_before(
-    client: httpx.AsyncClient, parts: Parts, clock: MovableClock
+    client: httpx.AsyncClient, parts: Services, clock: MovableClock
 ) -> None:
     await _create(client, "one", order())
     clock.advance(DAYS_30_S - 60)

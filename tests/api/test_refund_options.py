@@ -7,8 +7,8 @@ import pytest
 
 from app.api.problems import PROBLEMS
 from app.db.database import Database
-from app.main import Parts
 from app.refunds.schemas import OptionsView
+from app.services import Services
 from app.settings import Settings
 from app.simulator.server import Simulator
 from tests.api.checks import problem
@@ -32,7 +32,7 @@ def settings(urls: Urls, simulator: Simulator) -> Settings:
 
 
 @pytest.fixture
-def till(shop: Shop, parts: Parts, database: Database, clock: MovableClock) -> Till:
+def till(shop: Shop, parts: Services, database: Database, clock: MovableClock) -> Till:
     return Till(shop, parts, database, clock)
 
 

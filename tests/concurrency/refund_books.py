@@ -11,9 +11,9 @@ import msgspec
 from app.db.database import Database
 from app.domain import ids
 from app.domain.states import RefundStatus
-from app.payments.history import faults_of
-from app.payments.records import Payment
-from app.payments.repository import PaymentRepository
+from app.ledger.audit_trail import faults_of
+from app.ledger.model import Payment
+from app.ledger.repository import PaymentRepository
 from app.simulator.server import Simulator
 from app.simulator.twin import JournalRow
 from tests.concurrency.forked import Forked

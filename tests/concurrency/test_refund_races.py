@@ -13,8 +13,8 @@ import httpx
 
 from app.domain import ids
 from app.domain.errors import RefundRefused
-from app.payments.history import faults_of
-from app.payments.repository import PaymentRepository
+from app.ledger.audit_trail import faults_of
+from app.ledger.repository import PaymentRepository
 from tests.concurrency.processes import Running
 from tests.flows.gateways.orders import BY_NAME, Kind
 from tests.support import key

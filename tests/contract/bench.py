@@ -10,12 +10,12 @@ import pytest
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayError, InvalidRequest
 from app.domain.money import Money
+from app.domain.order import Customer
 from app.gateways.port import (
     Capability,
     ChargeRequest,
     Confirming,
     ConfirmRequest,
-    Customer,
     Gateway,
     Held,
     Holding,

@@ -24,7 +24,7 @@ from app.gateways.port import (
     Refusal,
     Voiding,
 )
-from app.payments.charges import encode_action
+from app.payments.charge_request import encode_action
 from tests.contract.bench import (
     DEADLINE_S,
     IMPATIENT_S,

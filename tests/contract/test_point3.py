@@ -10,8 +10,9 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
+from app.domain.order import Customer, Tax
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import Capability, ChargeRequest, Customer, Gateway, Holding, PageSources, Tax
+from app.gateways.port import Capability, ChargeRequest, Gateway, Holding, PageSources
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers

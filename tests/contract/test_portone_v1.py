@@ -8,9 +8,10 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import Brought, Capability, ChargeRequest, Customer, Gateway, PageSources
+from app.domain.order import Customer
+from app.gateways.port import Brought, Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.portone_v1.adapter import PortOneV1
-from app.payments.charges import encode_action
+from app.payments.charge_request import encode_action
 from tests.contract.bench import RETURN_URL, WEBHOOK_URL, Make
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers, in_turn

@@ -7,6 +7,7 @@ import pytest
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.gateways.port import (
     Capability,
     ChargeRequest,
@@ -16,7 +17,6 @@ from app.gateways.port import (
     RefundRequest,
     RefundTerms,
     Refusal,
-    Tax,
 )
 from app.gateways.portone_v1.adapter import PortOneV1
 from tests.contract.bench import IMPATIENT_S, Make, assert_shows, question, refund_of, refunding, sale_of

@@ -7,17 +7,9 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
+from app.domain.order import Customer, Item, Tax
 from app.gateways.breaker import FAILURES
-from app.gateways.port import (
-    Brought,
-    Capability,
-    ChargeRequest,
-    Customer,
-    Gateway,
-    Item,
-    PageSources,
-    Tax,
-)
+from app.gateways.port import Brought, Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract import faulty_server as faults
 from tests.contract.bench import Make, outcome, perform, question

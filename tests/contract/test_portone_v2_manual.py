@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.errors import GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Gateway, Tax
+from app.domain.order import Tax
+from app.gateways.port import Capability, ChargeRequest, Gateway
 from app.gateways.portone_v2.manual import PortOneV2Manual
 from tests.contract.bench import Make, confirmation, confirming, perform
 from tests.contract.contract import GatewayContract

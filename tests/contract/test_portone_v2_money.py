@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import CancelState, ChargeRequest, Holding, RefundAccount, Refusal, Tax
+from app.domain.order import Tax
+from app.gateways.port import CancelState, ChargeRequest, Holding, RefundAccount, Refusal
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn

@@ -11,7 +11,8 @@ import pytest
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Customer, Gateway, Held, Holding, Item, PageSources
+from app.domain.order import Customer, Item
+from app.gateways.port import Capability, ChargeRequest, Gateway, Held, Holding, PageSources
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
 from tests.contract.bench import Make, assert_shows, question

@@ -9,7 +9,8 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Customer, Gateway, Holding, Item
+from app.domain.order import Customer, Item
+from app.gateways.port import ChargeRequest, Gateway, Holding
 from app.gateways.unifi_pay.signing import sign
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.faulty_server import Arrived, FaultyServer, answers

@@ -6,18 +6,18 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from app.api.idempotency import Idempotency, Intent
 from app.db.database import Database
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.registry import Registry
-from app.payments.exchanges import Exchanges
-from app.payments.records import Payment
-from app.payments.repository import PaymentRepository
+from app.idempotency.service import Idempotency, Intent
+from app.ledger.model import Payment
+from app.ledger.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
-from app.refunds.pursuit import Pursuit
+from app.refunds.processor import Pursuit
 from app.settings import Settings
 from app.simulator.server import Simulator
+from app.verification.gateway_log import Exchanges
 from tests.contract.hands import Hands
 from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 from tests.support import MovableClock

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from app.api.idempotency import Idempotency, Intent
 from app.db.database import Database
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError
 from app.domain.money import Money
@@ -35,15 +34,16 @@ from app.gateways.port import (
     Sale,
 )
 from app.gateways.registry import Registry
-from app.payments.exchanges import Exchanges
-from app.payments.records import Attempt, Payment
-from app.payments.repository import PaymentRepository
+from app.idempotency.service import Idempotency, Intent
+from app.ledger.model import Attempt, Payment
+from app.ledger.repository import PaymentRepository
+from app.ledger.transitions import refund_step, step
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
-from app.payments.steps import refund_step, step
-from app.refunds.pursuit import Pursuit
+from app.refunds.processor import Pursuit
 from app.refunds.repository import RefundRepository
 from app.settings import Settings
+from app.verification.gateway_log import Exchanges
 from tests.support import MovableClock
 
 A, P, H, R = AttemptStatus, PaymentStatus, Holding, RefundStatus

@@ -7,8 +7,8 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.jobs.worker import Worker
-from app.main import Parts
-from app.payments.repository import PaymentRepository
+from app.ledger.repository import PaymentRepository
+from app.services import Services
 from tests.support import MovableClock, Shop
 
 
@@ -84,7 +84,7 @@ async def test_a_decline_fails_the_attempt_and_a_second_one_pays(shop: Shop) -> 
     assert paid.json()["status"] == "paid"
 
 
-async def test_a_lost_browser_message_is_found_by_the_worker(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_a_lost_browser_message_is_found_by_the_worker(shop: Shop, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create()
     await shop.buyer_pays(payment)  # and the browser never tells us
     worker = Worker(parts)
@@ -96,7 +96,7 @@ async def test_a_lost_browser_message_is_found_by_the_worker(shop: Shop, parts: 
 
 
 async def test_an_abandoned_payment_expires_in_time_and_frees_its_order(
-    shop: Shop, parts: Parts, clock: MovableClock
+    shop: Shop, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(order_id="abandoned", expires_in_s=600)
     worker = Worker(parts)
@@ -112,7 +112,7 @@ async def test_an_abandoned_payment_expires_in_time_and_frees_its_order(
     assert (await shop.get(payment))["status"] == "expired"
 
 
-async def test_a_declined_payment_expires_too(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_a_declined_payment_expires_too(shop: Shop, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(expires_in_s=600)
     await shop.complete(payment, **await shop.buyer_pays(payment, "declined"))
     clock.advance(601)
@@ -122,7 +122,7 @@ async def test_a_declined_payment_expires_too(shop: Shop, parts: Parts, clock: M
 
 
 async def test_the_last_look_is_not_skipped_when_the_gateway_is_away(
-    shop: Shop, parts: Parts, clock: MovableClock
+    shop: Shop, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(expires_in_s=600)
     await shop.complete(payment, **await shop.buyer_pays(payment, "declined"))

@@ -3,7 +3,7 @@
 from app.api.auth import ClientTokens
 from app.db.database import Database
 from app.domain import ids
-from app.payments.repository import PaymentRepository
+from app.ledger.repository import PaymentRepository
 from tests.support import Shop
 
 

@@ -16,7 +16,7 @@ from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.db.schema import REVISION
-from app.db.tables import metadata
+from migrations.tables import metadata
 from tests.conftest import Urls
 from tests.support import Shop
 

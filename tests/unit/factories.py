@@ -9,7 +9,7 @@ from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
 from app.gateways.port import Held, Holding
-from app.payments.records import BY_SHOP, Attempt, Payment, Refund
+from app.ledger.model import BY_SHOP, Attempt, Payment, Refund
 
 CREATED_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 EXPIRES_AT = CREATED_AT + timedelta(minutes=30)

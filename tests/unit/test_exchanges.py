@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.gateways.exchanges import LONGEST, masked
+from app.gateways.gateway_log import LONGEST, masked
 from tests.unit.properties import thorough
 
 

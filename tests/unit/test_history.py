@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
-from app.payments.history import FIRST_HASH, faults_of
-from app.payments.records import Payment
-from app.payments.steps import Event, refund_step, step
+from app.ledger.audit_trail import FIRST_HASH, faults_of
+from app.ledger.model import Payment
+from app.ledger.transitions import Event, refund_step, step
 from tests.unit.factories import NOW, attempt, payment, refund
 
 A, P, R = AttemptStatus, PaymentStatus, RefundStatus

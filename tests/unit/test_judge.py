@@ -17,9 +17,9 @@ from app.domain.states import (
     PaymentStatus,
 )
 from app.gateways.port import Failure, Held, Holding
-from app.payments.judge import CONFIRM_GRACE, Confirm, Decide, NotOurs, Verdict, Wait, applies, judge
-from app.payments.records import Attempt, Payment
-from app.payments.steps import step
+from app.ledger.model import Attempt, Payment
+from app.ledger.transitions import step
+from app.verification.matching import CONFIRM_GRACE, Confirm, Decide, NotOurs, Verdict, Wait, applies, judge
 from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
 from tests.unit.properties import thorough
 

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.gateways.point3.codes import DECLINES, HOLDING, REFUSALS, aliases, holding_of, refusal_of
 from app.gateways.point3.wire import held_of, rows_of, split_vat
-from app.gateways.port import ChargeRequest, Holding, Refusal, Tax
+from app.gateways.port import ChargeRequest, Holding, Refusal
 from tests.unit.properties import thorough
 
 ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Customer, Tax
+from app.domain.order import Customer, Tax
+from app.gateways.port import ChargeRequest
 from app.gateways.portone_v1.order import cut, request_pay
 from app.settings import PortOneV1Settings
 from tests.unit.properties import thorough

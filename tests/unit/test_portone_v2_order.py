@@ -9,7 +9,8 @@ import pytest
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import Address, ChargeRequest, Customer, Tax
+from app.domain.order import Address, Customer, Tax
+from app.gateways.port import ChargeRequest
 from app.gateways.portone_v2 import codes
 from app.gateways.portone_v2.api import idempotency_key
 from app.gateways.portone_v2.order import OPTIONS, request_payment

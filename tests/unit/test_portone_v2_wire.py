@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Refusal, Tax
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Refusal
 from app.gateways.portone_v2.answer import Answer, is_ill
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, HOLDING, REFUSALS, holding_of, refusal_of
 from app.gateways.portone_v2.wire import Payment, currency_of, held_of

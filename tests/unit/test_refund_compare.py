@@ -13,9 +13,9 @@ from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
 from app.gateways.port import Cancel, CancelState, Held, Holding
-from app.payments.records import BY_GATEWAY, BY_SHOP, Payment, Refund, total
-from app.payments.steps import refund_step
-from app.refunds.compare import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
+from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
+from app.ledger.transitions import refund_step
+from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
 from tests.unit.factories import NOW, attempt, held, payment
 from tests.unit.properties import thorough
 

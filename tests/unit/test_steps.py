@@ -20,8 +20,8 @@ from app.domain.states import (
     AttemptStatus,
     PaymentStatus,
 )
-from app.payments.records import Attempt, Payment
-from app.payments.steps import KEPT_LOOKS, LATE_LOOKS, LATE_MONEY, Event, Step, kept_look, late_look, step
+from app.ledger.model import Attempt, Payment
+from app.ledger.transitions import KEPT_LOOKS, LATE_LOOKS, LATE_MONEY, Event, Step, kept_look, late_look, step
 from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 

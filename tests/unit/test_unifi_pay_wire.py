@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Customer, Held, Holding, Item
+from app.domain.order import Customer, Item
+from app.gateways.port import ChargeRequest, Held, Holding
 from app.gateways.unifi_pay.codes import HOLDING, holding_of
 from app.gateways.unifi_pay.countries import ALPHA_3
 from app.gateways.unifi_pay.held import held_of

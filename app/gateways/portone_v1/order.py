@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Json, Tax
+from app.domain.order import Tax
+from app.gateways.port import ChargeRequest, Json
 from app.gateways.portone_v1.wire import major
 from app.settings import PortOneV1Settings
 

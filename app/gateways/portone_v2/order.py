@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import ChargeRequest, Customer, Json
+from app.domain.order import Customer
+from app.gateways.port import ChargeRequest, Json
 from app.gateways.portone_v2.codes import CURRENCIES, EASY_PAYS, LOCALES, PAY_METHODS
 from app.settings import PortOneV2Settings
 

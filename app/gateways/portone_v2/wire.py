@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from app.domain.money import Money
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json, Tax
+from app.domain.order import Tax
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json
 from app.gateways.portone_v2.answer import short
 from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, holding_of
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from tests.flows.gateways.orders import FOUR, ONE_STEP, Kind
 from tests.support import MovableClock, Shop
 
@@ -38,7 +38,7 @@ async def test_it_says_paid_however_often_it_is_asked(shop: Shop, kind: Kind) ->
 
 @one_step
 async def test_without_any_browser_the_sweep_finds_the_money(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(**kind.order)
     await shop.buyer_pays(payment, "lost_webhook")
@@ -49,7 +49,7 @@ async def test_without_any_browser_the_sweep_finds_the_money(
 
 @one_step
 async def test_money_that_comes_after_expiry_is_found_and_kept(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(expires_in_s=120, **kind.order)
     clock.advance(121)
@@ -63,7 +63,7 @@ async def test_money_that_comes_after_expiry_is_found_and_kept(
 
 @one_step
 async def test_a_failure_that_turns_into_money_is_kept_while_the_order_waits(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(expires_in_s=7200, **kind.order)
     answer = await shop.complete(payment, **await shop.buyer_pays(payment, "late_approval"))
@@ -76,7 +76,7 @@ async def test_a_failure_that_turns_into_money_is_kept_while_the_order_waits(
 
 
 @one_step
-async def test_looking_for_late_money_ends(shop: Shop, kind: Kind, parts: Parts, clock: MovableClock) -> None:
+async def test_looking_for_late_money_ends(shop: Shop, kind: Kind, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(expires_in_s=120, **kind.order)
     for _ in range(12):
         clock.advance(4 * 3600)

@@ -3,7 +3,7 @@
 import pytest
 
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from app.settings import Settings
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import MovableClock, Shop
@@ -21,7 +21,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 manual = pytest.mark.parametrize("settings", ["manual"], indirect=True)
 
 
-async def test_a_deposit_is_waited_for_and_then_paid(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_a_deposit_is_waited_for_and_then_paid(shop: Shop, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(method="VIRTUAL_ACCOUNT", **ORDER)
     answer = await shop.complete(payment, **await shop.buyer_pays(payment, "virtual_account"))
     assert (answer.status_code, answer.json()["status"]) == (200, "awaiting_deposit")
@@ -57,7 +57,7 @@ async def test_where_the_channel_asks_us_the_money_moves_by_our_confirm(shop: Sh
 
 
 @manual
-async def test_without_the_browsers_token_nothing_is_taken(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_without_the_browsers_token_nothing_is_taken(shop: Shop, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(**ORDER)
     browser = await shop.buyer_pays(payment, "manual_approval")
     del browser["paymentToken"]

@@ -3,7 +3,7 @@
 import pytest
 
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from tests.flows.gateways.orders import BUYER, BY_NAME, ONE_STEP, Kind
 from tests.support import MovableClock, Shop, key, order
 
@@ -26,7 +26,7 @@ async def _is_given_back(shop: Shop, kind: Kind, payment: dict[str, object], att
 
 
 @one_step
-async def test_another_amount_is_not_kept(shop: Shop, kind: Kind, parts: Parts, clock: MovableClock) -> None:
+async def test_another_amount_is_not_kept(shop: Shop, kind: Kind, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(**kind.order)
     answer = await shop.complete(payment, **await shop.buyer_pays(payment, "amount_differs"))
     assert (answer.status_code, answer.json()["mismatch"]) == (409, "amount_mismatch")
@@ -39,7 +39,7 @@ async def test_another_amount_is_not_kept(shop: Shop, kind: Kind, parts: Parts, 
 
 @pytest.mark.parametrize("first", ONE_STEP, ids=lambda kind: kind.name)
 async def test_the_second_money_for_one_order_goes_back_across_gateways(
-    shop: Shop, first: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, first: Kind, parts: Services, clock: MovableClock
 ) -> None:
     """The buyer leaves one window open, pays at another gateway, and then pays in the first window too."""
     second = BY_NAME["portone_v2" if first.name != "portone_v2" else "portone_v1"]

@@ -10,12 +10,12 @@ import pytest
 from app.api.edge import Edge
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.db.tables import metadata
 from app.demo.processes import serving
-from app.main import Parts
 from app.ports import free_ports
+from app.services import Services
 from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
+from migrations.tables import metadata
 from tests.conftest import TEMPLATE, Urls
 from tests.flows.refunds.till import Handy, Till
 from tests.support import MovableClock, Shop, every_account
@@ -121,7 +121,7 @@ def settings(
 
 
 @pytest.fixture
-async def till(shop: Shop, parts: Parts, database: Database, clock: MovableClock) -> AsyncIterator[Till]:
+async def till(shop: Shop, parts: Services, database: Database, clock: MovableClock) -> AsyncIterator[Till]:
     """Whatever a test does, its books are right in the end: every story holds, every sum is the gateway's."""
     till = Till(shop, parts, database, clock)
     yield till

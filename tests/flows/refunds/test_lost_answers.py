@@ -3,7 +3,7 @@
 import pytest
 
 from app.domain import ids
-from app.main import Parts
+from app.services import Services
 from tests.api.checks import problem
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.till import BATCH_S, POINT3, V1, V2, Json, Till
@@ -148,7 +148,7 @@ class TestPaymentwallMayHaveDoneIt:
         )
 
     async def test_a_person_who_has_seen_that_it_was_not_done_has_it_asked_again(
-        self, till: Till, parts: Parts
+        self, till: Till, parts: Services
     ) -> None:
         payment, refund = await lost(till, V1, "lost_request", 500)
         for _ in range(8):
@@ -162,7 +162,9 @@ class TestPaymentwallMayHaveDoneIt:
         assert await till.asked(payment) == 2
         assert "not in Paymentwall's list" in str(await till.shop.events(payment))
 
-    async def test_a_person_who_says_that_it_never_will_be_done_frees_its_money(self, till: Till, parts: Parts) -> None:
+    async def test_a_person_who_says_that_it_never_will_be_done_frees_its_money(
+        self, till: Till, parts: Services
+    ) -> None:
         payment, refund = await lost(till, V1, "lost_request", 500)
         refund_id = ids.read(ids.Prefix.REFUND, refund["id"])
         await parts.refunds.mark(refund_id, is_done=False, note="Paymentwall has no trace of it")
@@ -171,7 +173,9 @@ class TestPaymentwallMayHaveDoneIt:
         await till.gave(payment, 600)
         await till.has_given(payment, 600, cancels=1)
 
-    async def test_one_that_was_marked_as_failed_and_is_done_after_all_is_found(self, till: Till, parts: Parts) -> None:
+    async def test_one_that_was_marked_as_failed_and_is_done_after_all_is_found(
+        self, till: Till, parts: Services
+    ) -> None:
         payment, refund = await lost(till, V1, "accept_then_hang", 500)
         refund_id = ids.read(ids.Prefix.REFUND, refund["id"])
         await parts.refunds.mark(refund_id, is_done=False, note="a mistake")
@@ -179,7 +183,7 @@ class TestPaymentwallMayHaveDoneIt:
         assert await till.status(refund) == "succeeded"
         await till.has_given(payment, 500, cancels=1)
 
-    async def test_it_is_found_after_its_money_was_promised_again(self, till: Till, parts: Parts) -> None:
+    async def test_it_is_found_after_its_money_was_promised_again(self, till: Till, parts: Services) -> None:
         """A person was wrong, and the shop has asked anew: what was done stands, and the new one has no room."""
         payment, refund = await lost(till, V1, "accept_then_hang", 1000)
         refund_id = ids.read(ids.Prefix.REFUND, refund["id"])

@@ -3,7 +3,7 @@
 import pytest
 
 from app.db.database import Database
-from app.main import Parts
+from app.services import Services
 from tests.api.checks import problem
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.till import BATCH_S, POINT3, V1, V2, Json, Till
@@ -13,7 +13,7 @@ at_once = pytest.mark.parametrize("kind", [V1, V2], ids=lambda kind: kind.name)
 HOUR_S = 3601.0
 
 
-async def until_heard(till: Till, database: Database, parts: Parts, kind: Kind, count: int) -> None:
+async def until_heard(till: Till, database: Database, parts: Services, kind: Kind, count: int) -> None:
     """So many webhooks have come, and the worker has looked into them."""
     for row in await until_kept(database, kind.name, count):
         await parts.webhooks.apply(row["id"])
@@ -25,7 +25,9 @@ async def found(till: Till, payment: Json) -> list[tuple[str, str, int]]:
 
 class TestFound:
     @at_once
-    async def test_by_a_webhook(self, till: Till, kind: Kind, served: None, database: Database, parts: Parts) -> None:
+    async def test_by_a_webhook(
+        self, till: Till, kind: Kind, served: None, database: Database, parts: Services
+    ) -> None:
         payment = await till.sold(kind)
         told = {"portone_v1": 1, "portone_v2": 2}[kind.name]
         await until_heard(till, database, parts, kind, told)

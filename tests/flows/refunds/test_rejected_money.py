@@ -6,7 +6,7 @@ import pytest
 
 from app.domain import ids
 from app.domain.errors import PaymentNotRefundable
-from app.main import Parts
+from app.services import Services
 from tests.api.checks import problem
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.till import BATCH_S, POINT3, UNIFI, V1, V2, Json, Till
@@ -120,7 +120,7 @@ class TestByItself:
 @pytest.mark.parametrize("rejected_money", ["hold"])
 class TestHeld:
     @at_once
-    async def test_it_waits_until_a_person_releases_it(self, till: Till, kind: Kind, parts: Parts) -> None:
+    async def test_it_waits_until_a_person_releases_it(self, till: Till, kind: Kind, parts: Services) -> None:
         payment = await wrongly_paid(till, kind)
         await till.wait(3601)
         await till.wait(86_400)
@@ -150,7 +150,7 @@ class TestHeld:
 class TestNoWayBack:
     """Unifi Pay gives nothing back by itself: the payment is for a person until the money is back."""
 
-    async def test_a_person_who_gave_it_back_says_so(self, till: Till, parts: Parts) -> None:
+    async def test_a_person_who_gave_it_back_says_so(self, till: Till, parts: Services) -> None:
         payment = await wrongly_paid(till, UNIFI)
         refund, stored = await the_refund(till, payment), await till.shop.get(payment)
         assert (refund["status"], stored["status"], stored["needs_attention"]) == ("created", "review", True)
@@ -181,7 +181,7 @@ class TestNoWayBack:
         assert (refund["cause"], refund["status"], refund["amount"]) == ("gateway", "succeeded", payment["amount"])
         await till.has_given(payment, payment["amount"], cancels=1)
 
-    async def test_money_that_was_given_back_by_hand_is_recorded_by_a_person(self, till: Till, parts: Parts) -> None:
+    async def test_money_that_was_given_back_by_hand_is_recorded_by_a_person(self, till: Till, parts: Services) -> None:
         payment = await till.sold(UNIFI)
         payment_id = uuid_of(payment, ids.Prefix.PAYMENT)
         await parts.refunds.record(payment_id, 234, note="cash at the counter")

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.api.idempotency import KEPT_FOR
 from app.domain import ids
-from app.main import Parts
+from app.idempotency.service import KEPT_FOR
+from app.services import Services
 from app.settings import Settings
 from tests.api.checks import problem
 from tests.api.running import running
@@ -115,7 +115,7 @@ class TestOneKey:
 
     @pytest.mark.parametrize("kind", [POINT3, V1, V2], ids=lambda kind: kind.name)
     async def test_a_key_that_was_forgotten_long_ago_still_is_the_same_refund(
-        self, till: Till, kind: Kind, parts: Parts
+        self, till: Till, kind: Kind, parts: Services
     ) -> None:
         payment, intent = await till.sold(kind), key()
         amount = None if kind is POINT3 else 500
@@ -130,7 +130,7 @@ class TestOneKey:
         if amount:
             await till.gave(payment, amount)  # with a key of its own it is another refund
 
-    async def test_a_key_that_was_forgotten_does_not_stand_for_another_body(self, till: Till, parts: Parts) -> None:
+    async def test_a_key_that_was_forgotten_does_not_stand_for_another_body(self, till: Till, parts: Services) -> None:
         payment, intent = await till.sold(V2), key()
         await till.gave(payment, 500, headers=intent)
         await till.wait(KEPT_FOR.total_seconds() + 1)
@@ -138,7 +138,7 @@ class TestOneKey:
         problem(await till.refund(payment, 2000, headers=intent), "idempotency_key_reused")
         await till.has_given(payment, 500, cancels=1)
 
-    async def test_a_forgotten_key_of_a_refund_that_failed_says_so_again(self, till: Till, parts: Parts) -> None:
+    async def test_a_forgotten_key_of_a_refund_that_failed_says_so_again(self, till: Till, parts: Services) -> None:
         payment, intent = await till.sold(V1), key()
         await till.shop.scenario("lost_request", "portone_v1", call="cancel")
         refund = (await till.refund(payment, 500, headers=intent)).json()

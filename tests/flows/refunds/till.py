@@ -12,8 +12,8 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.states import RefundStatus
 from app.jobs.worker import Worker
-from app.main import Parts
-from app.payments.records import Payment, Refund, total
+from app.ledger.model import Payment, Refund, total
+from app.services import Services
 from tests.flows.gateways.orders import BY_NAME, Kind
 from tests.support import MovableClock, Shop, key
 
@@ -48,7 +48,7 @@ class Till:
     """One shop's money on its way back, seen through the API, the gateways' truth and the database."""
 
     shop: Shop
-    parts: Parts
+    parts: Services
     database: Database
     clock: MovableClock
 

@@ -18,8 +18,8 @@ from app.domain.states import (
     AttemptStatus,
     RefundStatus,
 )
-from app.payments.records import BY_GATEWAY
-from app.payments.steps import Event
+from app.ledger.model import BY_GATEWAY
+from app.ledger.transitions import Event
 
 Row = Mapping[str, Any]
 

@@ -27,8 +27,9 @@ from app.demo.processes import serving
 from app.domain import ids
 from app.gateways.port import Capability
 from app.jobs.worker import Worker
-from app.main import build_parts, create_app
+from app.main import create_app
 from app.ports import free_ports
+from app.services import build_services
 from app.settings import Settings
 from app.simulator.portone_v2.signing import sign as sign_v2
 from app.simulator.server import Simulator, SimulatorSettings
@@ -266,7 +267,7 @@ class House:
         transport = httpx.ASGITransport(app=app)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=headers)
         await self._process.enter_async_context(self._client)
-        self.parts = build_parts(self.settings, self.clock)
+        self.parts = build_services(self.settings, self.clock)
         await self.parts.database.open()
         self._process.push_async_callback(self.parts.close)
         self.worker = Worker(self.parts)

@@ -9,7 +9,7 @@ import pytest
 
 from app.db.database import Database
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from tests.flows.gateways.orders import ONE_STEP, Kind
 from tests.support import MovableClock, Shop
 
@@ -31,7 +31,7 @@ async def until_kept(database: Database, gateway: str, count: int = 1) -> list[d
 
 @one_step
 async def test_money_is_found_by_its_webhook_alone(
-    shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
+    shop: Shop, kind: Kind, served: str, parts: Services, database: Database, clock: MovableClock
 ) -> None:
     payment = await shop.create(**kind.order)
     await shop.buyer_pays(payment)
@@ -48,7 +48,7 @@ async def test_money_is_found_by_its_webhook_alone(
 
 
 @one_step
-async def test_the_worker_takes_it_up_at_once(shop: Shop, kind: Kind, served: str, parts: Parts) -> None:
+async def test_the_worker_takes_it_up_at_once(shop: Shop, kind: Kind, served: str, parts: Services) -> None:
     worker = asyncio.create_task(Worker(parts).run())
     try:
         payment = await shop.create(**kind.order)
@@ -65,7 +65,7 @@ async def test_the_worker_takes_it_up_at_once(shop: Shop, kind: Kind, served: st
 
 @one_step
 async def test_the_same_webhook_twice_is_one_row_and_one_capture(
-    shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
+    shop: Shop, kind: Kind, served: str, parts: Services, database: Database, clock: MovableClock
 ) -> None:
     payment = await shop.create(**kind.order)
     await shop.buyer_pays(payment, "duplicate_webhook")

@@ -11,7 +11,7 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.jobs.worker import Worker
-from app.main import Parts, build_parts
+from app.services import Services, build_services
 from app.settings import Settings
 from app.webhooks.service import JITTER, JOB_GRACE_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from tests.conftest import Urls
@@ -64,13 +64,13 @@ async def until_asked(shop: Shop, gateway: str) -> None:
         await asyncio.sleep(0.01)
 
 
-async def apply_all(parts: Parts, database: Database, gateway: str) -> None:
+async def apply_all(parts: Services, database: Database, gateway: str) -> None:
     await asyncio.gather(*(parts.webhooks.apply(row["id"]) for row in await rows(database, gateway)))
 
 
 class TestNobodyKnowsIt:
     async def test_it_is_tried_by_the_schedule_and_then_parked_for_a_person(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         await post(shop, v1(ids.reference(ids.uuid7(), 1), "imp_1"))
         (row,) = await rows(database, "portone_v1")
@@ -95,7 +95,7 @@ class TestNobodyKnowsIt:
         assert await Worker(parts).sweep() == 0
 
     async def test_a_reference_that_is_none_of_ours_is_treated_alike(
-        self, shop: Shop, parts: Parts, database: Database
+        self, shop: Shop, parts: Services, database: Database
     ) -> None:
         for number, reference in enumerate(("order-of-another-system", "0" * 32 + "a0", "'; --", "주문")):
             await post(shop, v1(reference, f"imp_{number}"))
@@ -103,7 +103,7 @@ class TestNobodyKnowsIt:
         assert {(row["tries"], row["payment_id"]) for row in await rows(database, "portone_v1")} == {(1, None)}
 
     async def test_one_that_was_parked_and_comes_again_is_tried_again(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         given = v1(ids.reference(ids.uuid7(), 1), "imp_1")
         await post(shop, given)
@@ -122,7 +122,7 @@ class TestNobodyKnowsIt:
 class TestItFails:
     @one_step
     async def test_a_look_up_that_fails_is_made_again(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -140,7 +140,7 @@ class TestItFails:
         assert (await shop.get(payment))["status"] == "paid"
 
     async def test_a_gateway_that_stays_away_parks_it_and_the_sweep_of_attempts_goes_on(
-        self, shop: Shop, parts: Parts, settings: Settings, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, settings: Settings, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(expires_in_s=7 * 86_400, **V1.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -153,7 +153,7 @@ class TestItFails:
         assert row["parked_at"] is not None
         await shop.scenario("error_500", "portone_v1", call="lookup", times=0)
         clock.advance(86_400)
-        restarted = build_parts(settings, clock)  # the old one's breaker counts in real time
+        restarted = build_services(settings, clock)  # the old one's breaker counts in real time
         await restarted.database.open()
         await Worker(restarted).sweep()
         await restarted.close()
@@ -165,7 +165,7 @@ class TestItFails:
         payment = await shop.create(**V1.order)
         await shop.buyer_pays(payment, "lost_webhook")
         await post(shop, told(shop, clock, payment))
-        parts = build_parts(settings.model_copy(update={"portone_v1": None}), clock)
+        parts = build_services(settings.model_copy(update={"portone_v1": None}), clock)
         await parts.database.open()
         try:
             await apply_all(parts, database, "portone_v1")
@@ -175,7 +175,7 @@ class TestItFails:
         assert (row["tries"], row["note"]) == (1, "its gateway is not configured here")
 
     async def test_rows_that_break_the_code_do_not_stand_in_the_way_of_others(
-        self, shop: Shop, parts: Parts, database: Database, urls: Urls, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, urls: Urls, clock: MovableClock
     ) -> None:
         """The broken one comes first, in the inbox and among the attempts, and is put off."""
         broken, good, late = [await shop.create(**V1.order) for _ in range(3)]
@@ -201,7 +201,7 @@ class TestItFails:
         assert await Worker(parts).sweep() == 0, "the broken ones do not fill every batch"
 
     async def test_a_payment_whose_row_somebody_holds_does_not_stand_in_the_way_of_others(
-        self, shop: Shop, parts: Parts, database: Database, urls: Urls, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, urls: Urls, clock: MovableClock
     ) -> None:
         held, good, late = [await shop.create(**V1.order) for _ in range(3)]
         for payment in (held, good, late):
@@ -226,7 +226,7 @@ class TestItFails:
 class TestOneLook:
     @one_step
     async def test_all_that_came_for_one_payment_is_answered_by_one_look_up(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -240,7 +240,7 @@ class TestOneLook:
 
     @one_step
     async def test_what_comes_during_a_verification_leads_to_another_look(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         """The look-up under way has seen the time before the money: it must not answer the news of the money."""
         payment = await shop.create(**kind.order)
@@ -257,7 +257,7 @@ class TestOneLook:
         assert (await shop.get(payment))["status"] == "paid"
 
     async def test_the_same_news_again_during_a_verification_leads_to_another_look(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**V1.order)
         given = told(shop, clock, payment)
@@ -277,7 +277,7 @@ class TestOneLook:
 
     @one_step
     async def test_a_repeat_of_what_was_looked_into_is_counted_and_looked_into_again(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         given = told(shop, clock, payment)
@@ -298,7 +298,7 @@ class TestOneLook:
 class TestNothingIsBelieved:
     @one_step
     async def test_what_claims_money_that_nobody_paid_changes_nothing(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         before = await shop.events(payment)
@@ -311,7 +311,7 @@ class TestNothingIsBelieved:
 
     @one_step
     async def test_what_claims_that_money_is_gone_changes_nothing(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.complete(payment, **await shop.buyer_pays(payment, "lost_webhook"))
@@ -323,7 +323,7 @@ class TestNothingIsBelieved:
         assert before[0]["status"] == "paid"
 
     async def test_a_forged_hint_does_not_use_up_the_true_one(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         """PortOne V1 signs nothing: a stranger may name our order together with somebody else's imp_uid."""
         other, payment = await shop.create(**V1.order), await shop.create(**V1.order)
@@ -338,7 +338,7 @@ class TestNothingIsBelieved:
         assert (await shop.get(other))["status"] == "open"
 
     async def test_an_imp_uid_that_nobody_knows_does_not_hide_our_order(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**V1.order)
         await shop.buyer_pays(payment, "lost_webhook")

@@ -17,7 +17,7 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 
 from app.db.embedded import EmbeddedPostgres
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from tests.flows.gateways.orders import FOUR, ONE_STEP, Kind
 from tests.flows.webhooks.house import House, Letter, Order, changed
 from tests.flows.webhooks.till import Till, indexes, waits_to_live
@@ -158,7 +158,7 @@ class Market(Till):
 
 @pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
 async def test_a_refusal_that_turns_into_money_after_the_shop_canceled_goes_back(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     """The machine found it: canceling an order took the last look at its failed attempt away, for good."""
     payment = await shop.create(expires_in_s=7200, **kind.order)
@@ -178,7 +178,7 @@ async def test_a_refusal_that_turns_into_money_after_the_shop_canceled_goes_back
 @pytest.mark.parametrize("fault", ["paid", "error_500"], ids=["answered", "unclear"])
 @pytest.mark.parametrize("kind", [kind for kind in ONE_STEP if kind.can_refund], ids=lambda kind: kind.name)
 async def test_rejected_money_of_which_a_look_up_showed_too_little_goes_back_whole(
-    shop: Shop, kind: Kind, fault: str, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, fault: str, parts: Services, clock: MovableClock
 ) -> None:
     """The machine found it: the refund kept the amount that was shown once, and the difference stayed ours, told to nobody."""
     payment = await shop.create(**kind.order)
@@ -192,7 +192,7 @@ async def test_rejected_money_of_which_a_look_up_showed_too_little_goes_back_who
 
 @pytest.mark.parametrize("kind", [kind for kind in ONE_STEP if kind.can_refund], ids=lambda kind: kind.name)
 async def test_rejected_money_is_not_taken_for_given_back_because_a_look_up_shows_less(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     """The machine found it: a refund whose answer was lost was done, it seemed, once a look-up showed a lower amount."""
     payment = await shop.create(**kind.order)
@@ -207,7 +207,7 @@ async def test_rejected_money_is_not_taken_for_given_back_because_a_look_up_show
 
 @pytest.mark.parametrize("kind", [kind for kind in FOUR if kind.can_refund], ids=lambda kind: kind.name)
 async def test_a_refund_that_is_done_does_not_fail_because_a_look_up_shows_another_amount(
-    shop: Shop, kind: Kind, parts: Parts, clock: MovableClock
+    shop: Shop, kind: Kind, parts: Services, clock: MovableClock
 ) -> None:
     """The machine found it: what was shown as canceled was less than our refund, so our refund was taken for overtaken."""
     payment = await shop.create(**kind.order)
@@ -226,7 +226,7 @@ async def test_a_refund_that_is_done_does_not_fail_because_a_look_up_shows_anoth
     assert (await shop.get(payment))["status"] == "refunded"
 
 
-async def _pass_time(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def _pass_time(shop: Shop, parts: Services, clock: MovableClock) -> None:
     """Some hours, in which whatever is due is looked at."""
     for seconds in (10, 20, 70, 400, 1000, 4000, 4000, 4000):
         await shop.sim("POST", "/_sim/advance", {"seconds": seconds})

@@ -6,9 +6,9 @@ import asyncpg
 import httpx
 import pytest
 
-from app.gateways.exchanges import Exchange
+from app.gateways.gateway_log import Exchange
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from app.settings import Settings
 from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
@@ -20,7 +20,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     return settings.model_copy(update={"rejected_money": getattr(request, "param", "auto_refund")})
 
 
-async def test_the_story_of_every_payment_holds(shop: Shop, parts: Parts, urls: Urls) -> None:
+async def test_the_story_of_every_payment_holds(shop: Shop, parts: Services, urls: Urls) -> None:
     paid = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(paid, **await shop.buyer_pays(paid))
     ids = await parts.payments.every_id(None, 10)
@@ -31,7 +31,7 @@ async def test_the_story_of_every_payment_holds(shop: Shop, parts: Parts, urls: 
     assert await parts.payments.history_faults(ids[0]) == ["step 2 was changed after it was written"]
 
 
-async def test_what_was_said_is_kept_masked(shop: Shop, parts: Parts) -> None:
+async def test_what_was_said_is_kept_masked(shop: Shop, parts: Services) -> None:
     payment = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(payment, **await shop.buyer_pays(payment))
     (payment_id,) = await parts.payments.every_id(None, 10)
@@ -66,7 +66,7 @@ async def test_the_metrics_tell_what_waits_and_what_came(shop: Shop, client: htt
 
 @pytest.mark.parametrize("settings", ["hold"], indirect=True)
 async def test_rejected_money_waits_for_a_person_where_the_settings_say_so(
-    shop: Shop, parts: Parts, clock: MovableClock
+    shop: Shop, parts: Services, clock: MovableClock
 ) -> None:
     payment = await shop.create(**BY_NAME["portone_v2"].order)
     answer = await shop.complete(payment, **await shop.buyer_pays(payment, "amount_differs"))
@@ -82,7 +82,7 @@ async def test_rejected_money_waits_for_a_person_where_the_settings_say_so(
     assert truth["refunded"] == truth["amount"]
 
 
-async def test_a_canceled_payment_takes_no_money(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_a_canceled_payment_takes_no_money(shop: Shop, parts: Services, clock: MovableClock) -> None:
     payment = await shop.create(**BY_NAME["portone_v2"].order)
     closed = await shop.client.post(f"/payments/{payment['id']}/cancel")
     assert (closed.status_code, closed.json()["status"]) == (200, "canceled")
@@ -104,7 +104,7 @@ async def test_a_paid_payment_is_not_canceled(shop: Shop) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "payment_not_open")
 
 
-async def test_what_the_gateway_never_says_ends_at_a_person(shop: Shop, parts: Parts, clock: MovableClock) -> None:
+async def test_what_the_gateway_never_says_ends_at_a_person(shop: Shop, parts: Services, clock: MovableClock) -> None:
     """Seconds, minutes, hours for a day, days for a week: then it is for a person, and it is still asked about."""
     payment = await shop.create(**BY_NAME["point3"].order)
     proof = await shop.buyer_pays(payment, "accept_then_hang")

@@ -12,7 +12,7 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.jobs.worker import Worker
-from app.main import Parts
+from app.services import Services
 from app.webhooks.service import JITTER, JOB_GRACE_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
@@ -34,7 +34,7 @@ async def comes_back(shop: Shop, kind: Kind, query: dict[str, Any]) -> httpx.Res
     )
 
 
-async def apply_kept(parts: Parts, database: Database, kind: Kind) -> None:
+async def apply_kept(parts: Services, database: Database, kind: Kind) -> None:
     for row in await rows(database, kind.name):
         await parts.webhooks.apply(row["id"])
 
@@ -53,7 +53,7 @@ async def paid_once(shop: Shop, payment: dict[str, Any]) -> list[str]:
 class TestWebhookAndRedirect:
     @one_step
     async def test_the_webhook_comes_100_ms_before_the_redirect(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database
     ) -> None:
         payment = await shop.create(**kind.order)
         browser = await shop.buyer_pays(payment)
@@ -66,7 +66,7 @@ class TestWebhookAndRedirect:
 
     @one_step
     async def test_the_webhooks_look_up_is_still_under_way_when_the_redirect_comes(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         browser = await shop.buyer_pays(payment, "lost_webhook")
@@ -83,7 +83,7 @@ class TestWebhookAndRedirect:
 
     @one_step
     async def test_the_webhook_comes_after_the_redirect(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         browser = await shop.buyer_pays(payment, "lost_webhook")
@@ -100,7 +100,7 @@ class TestWebhookAndRedirect:
 class TestBeforeOurCommit:
     @one_step
     async def test_a_webhook_that_is_faster_than_our_commit_finds_its_payment_later(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, urls: Urls, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, urls: Urls, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -114,7 +114,7 @@ class TestBeforeOurCommit:
         assert await paid_once(shop, payment) == ["webhook"]
 
     async def test_a_callback_before_we_know_the_gateways_id_waits_for_the_create(
-        self, shop: Shop, served: str, parts: Parts, database: Database
+        self, shop: Shop, served: str, parts: Services, database: Database
     ) -> None:
         """The gateway has opened it and its answer is on its way; the buyer, told by nobody, has paid already."""
         await shop.scenario("slow", "unifi_pay", call="create")
@@ -130,7 +130,7 @@ class TestBeforeOurCommit:
         await paid_once(shop, payment)
 
     async def test_a_callback_by_the_gateways_id_alone_is_found_once_that_is_stored(
-        self, shop: Shop, parts: Parts, database: Database, urls: Urls, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, urls: Urls, clock: MovableClock
     ) -> None:
         payment = await shop.create(**UNIFI.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -178,7 +178,7 @@ async def _columns(owner: Any, table: str) -> str:
 class TestHandlerFailsOnce:
     @one_step
     async def test_what_is_stored_and_not_yet_applied_is_applied_though_its_repeat_is_a_duplicate(
-        self, shop: Shop, kind: Kind, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         """Elsewhere: the row was stored, the handler failed, and every repeat was waved through as "already seen"."""
         payment = await shop.create(**kind.order)
@@ -196,7 +196,7 @@ class TestHandlerFailsOnce:
         assert await paid_once(shop, payment) == ["webhook"]
 
     async def test_a_job_that_was_lost_with_its_worker_is_taken_up_by_the_sweep(
-        self, shop: Shop, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**V2.order)
         await shop.buyer_pays(payment, "lost_webhook")
@@ -211,7 +211,7 @@ class TestDoneAndAborted:
     @pytest.mark.parametrize("last_first", [False, True], ids=["in_order", "swapped"])
     @one_step
     async def test_paid_and_failed_46_ms_apart_leave_the_truth(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, last_first: bool
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database, last_first: bool
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "contradiction")
@@ -222,7 +222,7 @@ class TestDoneAndAborted:
 
     @one_step
     async def test_both_at_the_same_moment_on_two_workers(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "contradiction")
@@ -234,7 +234,7 @@ class TestDoneAndAborted:
 class TestDepositReturned:
     @pytest.mark.parametrize("kind", [V1, V2], ids=lambda kind: kind.name)
     async def test_money_that_the_gateway_gives_back_after_paid_becomes_a_refund(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         """Nobody asked for it here; it is recorded all the same, and nothing is given back once more."""
         payment = await shop.create(**kind.order)
@@ -261,7 +261,7 @@ class TestDepositReturned:
         assert any("ancel" in row["kind"] for row in await rows(database, kind.name))
 
     async def test_a_deposit_that_is_returned_before_we_saw_it_is_never_paid(
-        self, shop: Shop, served: str, parts: Parts, database: Database
+        self, shop: Shop, served: str, parts: Services, database: Database
     ) -> None:
         payment = await shop.create(**V2.order)
         await shop.buyer_pays(payment, "virtual_account")
@@ -281,7 +281,7 @@ class TestDepositReturned:
 class TestFailedThenApproved:
     @one_step
     async def test_a_failure_that_is_approved_later_is_paid_by_its_webhook(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         """Paymentwall says failed, and approves seconds later."""
         payment = await shop.create(**kind.order)
@@ -297,7 +297,7 @@ class TestFailedThenApproved:
 
     @one_step
     async def test_approved_after_the_shop_canceled_goes_back(
-        self, shop: Shop, kind: Kind, served: str, parts: Parts, database: Database, clock: MovableClock
+        self, shop: Shop, kind: Kind, served: str, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "late_approval")

@@ -5,12 +5,12 @@ from collections import Counter
 
 import msgspec
 
-from app.api.idempotency import Intent
 from app.db.database import Database
+from app.idempotency.service import Intent
 from app.jobs.worker import Worker
-from app.main import Parts
-from app.payments.records import Payment
+from app.ledger.model import Payment
 from app.payments.schemas import CreatePayment
+from app.services import Services
 from app.simulator.server import Simulator
 from tests.flows.gateways.orders import FOUR, Kind
 from tests.support import MovableClock, order
@@ -23,7 +23,7 @@ FIRST_LOOK_S = 61
 """When a payment whose buyer has not come back is first looked at, and a little."""
 
 
-async def created(parts: Parts, kind: Kind, number: int) -> Payment:
+async def created(parts: Services, kind: Kind, number: int) -> Payment:
     """One payment, as the API's handler creates it."""
     made: list[Payment] = []
 
@@ -45,7 +45,7 @@ def look_ups(simulator: Simulator) -> Counter[str]:
 
 
 async def test_a_thousand_payments_without_a_webhook_are_all_found(
-    simulator: Simulator, parts: Parts, database: Database, clock: MovableClock
+    simulator: Simulator, parts: Services, database: Database, clock: MovableClock
 ) -> None:
     slots = asyncio.Semaphore(AT_ONCE)
 

@@ -21,10 +21,10 @@ from app.domain.errors import (
 )
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, Gateway
-from app.payments.charges import charge, encode_action
-from app.payments.records import Attempt, Payment
-from app.payments.repository import KeyState, PaymentRepository
-from app.payments.steps import Cause, Step, step
+from app.ledger.model import Attempt, Payment
+from app.ledger.repository import KeyState, PaymentRepository
+from app.ledger.transitions import Cause, Step, step
+from app.payments.charge_request import charge, encode_action
 from app.settings import Settings
 
 RETRY_PROCESSING_S = 2

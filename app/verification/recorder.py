@@ -11,14 +11,14 @@ import msgspec
 from app.domain.clock import ASK_AGAIN, Now, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Failure, Gateway, Held
+from app.ledger.model import Attempt, Payment
+from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
+from app.ledger.transitions import LATE_MONEY, Cause, kept_look, late_look, step
 from app.logs import get_logger
 from app.metrics import DECISIONS
-from app.payments.judge import Decide, NotOurs, Wait, applies
-from app.payments.records import Attempt, Payment
 from app.payments.refunding import MoneyBack
-from app.payments.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.payments.steps import LATE_MONEY, Cause, kept_look, late_look, step
 from app.settings import Settings
+from app.verification.matching import Decide, NotOurs, Wait, applies
 
 POSTPONE_S = 300.0
 

@@ -10,7 +10,7 @@ import asyncpg
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now
-from app.gateways.exchanges import Exchange
+from app.gateways.gateway_log import Exchange
 from app.logs import get_logger
 
 KEEP = """

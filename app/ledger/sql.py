@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.payments.records import Search
+from app.ledger.model import Search
 
 CREATE = """
 WITH key AS (

@@ -6,11 +6,12 @@ import msgspec
 
 from app.domain import ids
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Held, Holding, RefundAccount, RefundRequest, Tax
-from app.payments.charges import parts_of
-from app.payments.records import Attempt, Payment, Refund, total
+from app.gateways.port import Held, Holding, RefundAccount, RefundRequest
+from app.ledger.model import Attempt, Payment, Refund, total
+from app.ledger.order_details import parts_of
 
 R = RefundStatus
 

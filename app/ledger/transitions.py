@@ -25,7 +25,7 @@ from app.domain.states import (
     payment_after_refund,
     payment_after_review,
 )
-from app.payments.records import BY_MISMATCH, Attempt, Payment, Refund, total
+from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund, total
 
 LATE_MONEY = timedelta(hours=1)
 """How long after its end an attempt that may still bring money is looked at once more."""

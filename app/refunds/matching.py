@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.domain.money import Money
+from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal, Tax
-from app.payments.records import Attempt, Payment, Refund, total
+from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal
+from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus
 BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
-from app.gateways.exchanges import overheard
+from app.gateways.gateway_log import overheard
 from app.gateways.port import (
     Brought,
     Capability,
@@ -28,17 +28,17 @@ from app.gateways.port import (
     Voiding,
 )
 from app.gateways.registry import Registry
+from app.ledger.model import Attempt, Payment
+from app.ledger.order_details import tax_of
+from app.ledger.repository import PaymentRepository, RefAlreadyClaimed
+from app.ledger.transitions import Cause, step
 from app.logs import get_logger
 from app.metrics import LOOK_UPS
-from app.payments.charges import tax_of
-from app.payments.exchanges import Exchanges
-from app.payments.judge import UNKNOWN_STATUS, Confirm, Decide, NotOurs, Wait, judge
-from app.payments.recorder import Announced, Inquiry, Outcome, Reading, Recorder
-from app.payments.records import Attempt, Payment
 from app.payments.refunding import MoneyBack
-from app.payments.repository import PaymentRepository, RefAlreadyClaimed
-from app.payments.steps import Cause, step
 from app.settings import Settings
+from app.verification.gateway_log import Exchanges
+from app.verification.matching import UNKNOWN_STATUS, Confirm, Decide, NotOurs, Wait, judge
+from app.verification.recorder import Announced, Inquiry, Outcome, Reading, Recorder
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""

@@ -16,8 +16,8 @@ from app.db.database import Database, Row
 from app.domain.money import Money
 from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
-from app.payments.records import Attempt, Payment, Refund, Search
-from app.payments.sql import (
+from app.ledger.model import Attempt, Payment, Refund, Search
+from app.ledger.sql import (
     APPLY,
     BACKLOG,
     CREATE,
@@ -29,7 +29,7 @@ from app.payments.sql import (
     RESCHEDULE_REFUND,
     list_payments,
 )
-from app.payments.steps import Event, Step
+from app.ledger.transitions import Event, Step
 
 
 class OrderAlreadyClaimed(Exception):

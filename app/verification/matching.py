@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, Held, Holding
-from app.payments.records import Attempt, Payment
+from app.ledger.model import Attempt, Payment
 
 CONFIRM_GRACE = timedelta(minutes=5)
 """A buyer who finished just before expiry is still confirmed so long after it."""

@@ -26,14 +26,15 @@ from app.gateways.port import (
     Refunding,
     RefundTerms,
 )
+from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
+from app.ledger.order_details import parts_of
+from app.ledger.repository import PaymentRepository
+from app.ledger.transitions import LATE_MONEY, Cause, Step, refund_step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.payments.charges import parts_of, sale_of
-from app.payments.records import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
-from app.payments.repository import PaymentRepository
-from app.payments.steps import LATE_MONEY, Cause, Step, refund_step
-from app.refunds.asking import balance_of, is_there, new_refund, request_of, told_parts
-from app.refunds.compare import Difference, Doubt, Found, Move, compare
+from app.refunds.eligibility import sale_of
+from app.refunds.matching import Difference, Doubt, Found, Move, compare
+from app.refunds.requests import balance_of, is_there, new_refund, request_of, told_parts
 from app.settings import Settings
 
 R = RefundStatus

@@ -5,9 +5,9 @@ from datetime import datetime
 
 from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, refusal
 from app.domain.states import PAYMENT_COLLECTED, PaymentStatus, RefundStatus
-from app.gateways.port import Gateway, Refunding, RefundTerms
-from app.payments.charges import sale_of
-from app.payments.records import Attempt, Payment
+from app.gateways.port import Gateway, Refunding, RefundTerms, Sale
+from app.ledger.model import Attempt, Payment
+from app.ledger.order_details import details_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,16 @@ class Options:
     part: RefundRefused | None
     terms: RefundTerms
     notes: tuple[str, ...] = ()
+
+
+def sale_of(payment: Payment, attempt: Attempt) -> Sale:
+    """A captured attempt, as far as giving its money back depends on it."""
+    return Sale(
+        amount=payment.amount,
+        captured_at=payment.paid_at or attempt.created_at,
+        is_deposit=attempt.is_deposit,
+        is_first_of_saved_card=details_of(payment).save_billing_key,
+    )
 
 
 def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Options:

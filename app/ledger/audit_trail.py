@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from app.domain.states import RefundStatus
-from app.payments.records import Payment, total
-from app.payments.steps import Event
+from app.ledger.model import Payment, total
+from app.ledger.transitions import Event
 
 FIRST_HASH = bytes(32)
 

@@ -1,0 +1,1 @@
+"""Idempotency-Key: one intent, one answer."""
