@@ -10,7 +10,7 @@ from app.settings import Settings
 BEGIN, END = "<!-- capabilities -->", "<!-- /capabilities -->"
 
 _COLUMNS = {
-    "we confirm": Capability.CONFIRM,
+    "we confirm": Capability.CAPTURE,
     "refund": Capability.REFUND,
     "in parts": Capability.PARTIAL_REFUND,
     "refund later": Capability.ASYNC_REFUND,

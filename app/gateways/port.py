@@ -24,11 +24,11 @@ class Capability(Flag):
 
     REOPEN = auto()
     """`start` may be repeated with the same reference; without it, a lost answer needs an attempt of its own."""
-    CONFIRM = auto()
-    """Money moves only when our server confirms; the gateway also satisfies `Confirming`."""
-    LOOK_UP_BEFORE_CONFIRM = auto()
+    CAPTURE = auto()
+    """Money moves only when our server confirms; the gateway also satisfies `Capturing`."""
+    LOOKUP_BEFORE_CAPTURE = auto()
     """A look-up already answers before confirm, so amount and order are compared before any money moves."""
-    CONFIRM_BY_TOKEN = auto()
+    CAPTURE_BY_TOKEN = auto()
     """Confirm needs the one-time token that the browser brought, and a repeated one moves nothing twice."""
     REFUND = auto()
     PARTIAL_REFUND = auto()
@@ -193,7 +193,7 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfirmRequest:
+class CaptureRequest:
     """Take the money of this charge. The gateway compares what it can of the rest, and refuses when it differs."""
 
     reference: str
@@ -205,7 +205,7 @@ class ConfirmRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class CaptureAnswer:
     """The gateway's explicit answer to confirm: `failure` None means that the money moved."""
 
     failure: Failure | None
@@ -378,10 +378,10 @@ class Gateway(Protocol):
 
 
 @runtime_checkable
-class Confirming(Protocol):
-    """A gateway with `Capability.CONFIRM`."""
+class Capturing(Protocol):
+    """A gateway with `CAPTURE`."""
 
-    async def confirm(self, request: ConfirmRequest) -> Confirmed:
+    async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money. Not safe to repeat: after a lost answer, look up first. Raises as `start` does."""
 
 

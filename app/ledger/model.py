@@ -30,7 +30,7 @@ class Attempt:
     failure: str | None = None
     is_deposit: bool = False
     """The buyer pays, or paid, by a transfer to an account: it goes back only to an account that somebody names."""
-    confirmed_at: datetime | None = None
+    capture_accepted_at: datetime | None = None
     """When the gateway said an explicit yes to confirm; after that, confirm is never sent again."""
     checks: int = 0
     next_check_at: datetime | None = None

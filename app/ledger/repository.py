@@ -180,7 +180,7 @@ class PaymentRepository:
                 key.status if key else None,
                 key.answer if key else None,
                 key.lease_until if key else None,
-                attempt.confirmed_at,
+                attempt.capture_accepted_at,
                 payment.refunded_minor,
                 payment.refunding_minor,
                 payment.refund_count,

@@ -37,7 +37,7 @@ def new_refund(
 
 def is_there(attempt: Attempt, held: Held) -> bool:
     """Whether the gateway shows money of which something can go back."""
-    said_yes = attempt.confirmed_at is not None or attempt.status is AttemptStatus.CAPTURED
+    said_yes = attempt.capture_accepted_at is not None or attempt.status is AttemptStatus.CAPTURED
     return held.holding is Holding.CAPTURED or (held.holding is Holding.UNSTATED and said_yes)
 
 

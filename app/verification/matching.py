@@ -10,7 +10,7 @@ from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPA
 from app.gateways.port import Failure, Held, Holding
 from app.ledger.model import Attempt, Payment
 
-CONFIRM_GRACE = timedelta(minutes=5)
+CAPTURE_GRACE = timedelta(minutes=5)
 """A buyer who finished just before expiry is still confirmed so long after it."""
 
 UNKNOWN_STATUS = "the gateway states a status that we do not know"
@@ -27,7 +27,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Confirm:
+class Capture:
     """It is ours and right: take the money now."""
 
 
@@ -49,7 +49,7 @@ class Decide:
     expires_payment: bool = False
 
 
-Verdict = Wait | Confirm | NotOurs | Decide
+Verdict = Wait | Capture | NotOurs | Decide
 
 
 def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
@@ -71,7 +71,7 @@ def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, show
 
 def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> Verdict:
     """Money moved, or would move with our next call: only what matches whole is kept."""
-    said_yes = attempt.confirmed_at is not None
+    said_yes = attempt.capture_accepted_at is not None
     is_captured = held.holding is Holding.CAPTURED
     if held.reference is None or held.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
@@ -98,18 +98,18 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
         return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
     if held.holding is Holding.UNSTATED and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
-    return _may_confirm(payment, attempt, now=now)
+    return _may_capture(payment, attempt, now=now)
 
 
-def _may_confirm(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:
+def _may_capture(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:
     """Taking money is right only while the payment collects, in its time, and no other attempt may be taking it."""
     if payment.status not in PAYMENT_UNPAID:
         return Decide(A.CANCELED, "payment_closed")
     if any(a.status is A.UNKNOWN for a in payment.attempts if a.id != attempt.id):
         return Wait("another_attempt_is_unknown")
-    if now >= payment.expires_at + CONFIRM_GRACE:
+    if now >= payment.expires_at + CAPTURE_GRACE:
         return Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
-    return Confirm()
+    return Capture()
 
 
 def _was_asked(attempt: Attempt) -> bool:
@@ -135,9 +135,9 @@ def _absent(payment: Payment, attempt: Attempt, *, now: datetime, shows_unconfir
         return Decide(A.FAILED, "never_opened", Failure("never_opened"))
     if attempt.gateway_ref is None:
         return _unfinished(payment, attempt, now=now)
-    if shows_unconfirmed or attempt.confirmed_at is not None:
+    if shows_unconfirmed or attempt.capture_accepted_at is not None:
         return Wait("absent_at_gateway", attention="the gateway no longer knows this payment")
-    return _may_confirm(payment, attempt, now=now)
+    return _may_capture(payment, attempt, now=now)
 
 
 def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:

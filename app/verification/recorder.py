@@ -163,7 +163,7 @@ class Recorder:
             attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
         in_vain = is_unknown and is_exhausted(attempt.checks) and payment.status in PAYMENT_UNPAID
         is_news = in_vain or (attention is not None and attention != payment.attention)
-        if is_news or stored.confirmed_at != attempt.confirmed_at:
+        if is_news or stored.capture_accepted_at != attempt.capture_accepted_at:
             noted = step(
                 payment,
                 attempt,
@@ -278,7 +278,7 @@ class Recorder:
 
     def _late_money(self, gateway: Gateway) -> timedelta | None:
         """Set where the buyer's window alone moves money, so that it can come after we stopped waiting."""
-        return None if Capability.CONFIRM in gateway.capabilities else LATE_MONEY / self._settings.time_scale
+        return None if Capability.CAPTURE in gateway.capabilities else LATE_MONEY / self._settings.time_scale
 
     async def _look_again_later(self, reading: Reading) -> None:
         """The last look at an ended attempt could not be made: try it again, do not skip it."""

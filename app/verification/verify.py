@@ -18,8 +18,8 @@ from app.gateways.gateway_log import overheard
 from app.gateways.port import (
     Brought,
     Capability,
-    Confirming,
-    ConfirmRequest,
+    CaptureRequest,
+    Capturing,
     Failure,
     Gateway,
     Held,
@@ -37,7 +37,7 @@ from app.metrics import LOOK_UPS
 from app.payments.refunding import MoneyBack
 from app.settings import Settings
 from app.verification.gateway_log import Exchanges
-from app.verification.matching import UNKNOWN_STATUS, Confirm, Decide, NotOurs, Wait, judge
+from app.verification.matching import UNKNOWN_STATUS, Capture, Decide, NotOurs, Wait, judge
 from app.verification.recorder import Announced, Inquiry, Outcome, Reading, Recorder
 
 MAX_ROUNDS = 20
@@ -136,8 +136,8 @@ class Verifier:
             await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
         reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
-        if reading.ref is not None and self._confirms_blindly(reading):
-            return await self._confirm(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
+        if reading.ref is not None and self._captures_blindly(reading):
+            return await self._capture(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
             LOOK_UPS.labels(gateway.name, inquiry.cause).inc()
             held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
@@ -161,15 +161,15 @@ class Verifier:
             and _stands_open(payment, found, held, verdict)
         ):
             return await self._void(reading, gateway, held, verdict, inquiry)
-        if isinstance(verdict, Confirm) and not _can_confirm(reading):
+        if isinstance(verdict, Capture) and not _can_capture(reading):
             verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
-        if not isinstance(verdict, Confirm):
+        if not isinstance(verdict, Capture):
             return await self._recorder.conclude(reading, verdict, held, inquiry)
         ref = held.gateway_ref or reading.ref
         is_too_soon = found.status is AttemptStatus.UNKNOWN and not self._may_repeat(found)
         if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
-        return await self._confirm(reading, ref, held, inquiry)
+        return await self._capture(reading, ref, held, inquiry)
 
     async def _moved(self, reading: Reading, held: Held, inquiry: Inquiry) -> Outcome | None:
         """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
@@ -199,7 +199,7 @@ class Verifier:
             if held.holding is not Holding.AUTHORIZED:
                 held = await gateway.look_up(question)
                 judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
-                verdict = Wait("void_not_shown") if isinstance(judged, Confirm | NotOurs) else judged
+                verdict = Wait("void_not_shown") if isinstance(judged, Capture | NotOurs) else judged
         except GatewayError as error:
             said = error.code
             if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
@@ -225,16 +225,16 @@ class Verifier:
             gateway.name: gateway.read_callback(inquiry.brought) for gateway in gateways if gateway and inquiry.brought
         }
 
-    def _confirms_blindly(self, reading: Reading) -> bool:
+    def _captures_blindly(self, reading: Reading) -> bool:
         """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.
 
         With a one-time token the gateway knows a repeated confirm for what it is; elsewhere it is sent once.
         """
         payment, attempt = reading.payment, reading.attempt
-        needs_token = Capability.CONFIRM_BY_TOKEN in reading.gateway.capabilities
+        needs_token = Capability.CAPTURE_BY_TOKEN in reading.gateway.capabilities
         others = [a for a in payment.attempts if a.id != attempt.id]
         return (
-            Capability.CONFIRM in reading.gateway.capabilities
+            Capability.CAPTURE in reading.gateway.capabilities
             and not _shows_unconfirmed(reading.gateway)
             and (not needs_token or reading.token is not None)
             and (attempt.status is AttemptStatus.PENDING or (needs_token and attempt.status is AttemptStatus.UNKNOWN))
@@ -243,10 +243,10 @@ class Verifier:
             and self._now() < payment.expires_at
         )
 
-    async def _confirm(self, reading: Reading, ref: str, held: Held, inquiry: Inquiry) -> Outcome | None:
+    async def _capture(self, reading: Reading, ref: str, held: Held, inquiry: Inquiry) -> Outcome | None:
         """Commit the intent, take the money, record the answer. Only the holder of the lease calls the gateway."""
         gateway, attempt = reading.gateway, reading.attempt
-        assert isinstance(gateway, Confirming)
+        assert isinstance(gateway, Capturing)
         now = self._now()
         inquiry.lease = now + timedelta(seconds=self._settings.lease_s(2 * reading.gateway.deadline_s))
         intent = step(
@@ -270,18 +270,18 @@ class Verifier:
             return Outcome(reading.payment, is_decided=False, mismatch="order_id")
         reading = replace(reading, payment=intent.after, attempt=intent.attempt, ref=ref)
         try:
-            answer = await gateway.confirm(_confirm_request(reading, ref))
+            answer = await gateway.capture(_capture_request(reading, ref))
         except GatewayError as error:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         if answer.failure is None:
-            reading = replace(reading, attempt=replace(intent.attempt, confirmed_at=self._now()))
+            reading = replace(reading, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
             if _shows_unconfirmed(reading.gateway):
                 proof = replace(held, evidence=held.evidence | answer.evidence)
                 verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
                 return await self._recorder.conclude(reading, verdict, proof, inquiry)
-        return await self._after_confirm(reading, answer.failure, inquiry)
+        return await self._after_capture(reading, answer.failure, inquiry)
 
-    async def _after_confirm(self, reading: Reading, failure: Failure | None, inquiry: Inquiry) -> Outcome | None:
+    async def _after_capture(self, reading: Reading, failure: Failure | None, inquiry: Inquiry) -> Outcome | None:
         """Look once more: after a blind yes to compare, after a no because an earlier confirm may have gone through."""
         gateway, payment, attempt = reading.gateway, reading.payment, reading.attempt
         try:
@@ -290,12 +290,12 @@ class Verifier:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if isinstance(verdict, NotOurs):
-            took_money = held.holding is Holding.CAPTURED or attempt.confirmed_at is not None
+            took_money = held.holding is Holding.CAPTURED or attempt.capture_accepted_at is not None
             mismatch = Failure("order_mismatch")
             verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, gives_back=took_money)
         elif failure is not None and held.holding is not Holding.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
-        if isinstance(verdict, Confirm):
+        if isinstance(verdict, Capture):
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=True)
         return await self._recorder.conclude(reading, verdict, held, inquiry)
 
@@ -319,7 +319,7 @@ def _doubt_about(payment: Payment, attempt: Attempt, held: Held) -> str | None:
 
 def _stands_open(payment: Payment, attempt: Attempt, held: Held, verdict: Wait | Decide) -> bool:
     """Whether something at the gateway may still take the buyer's money that we would only give back."""
-    was_asked = attempt.confirmed_at is not None or (
+    was_asked = attempt.capture_accepted_at is not None or (
         attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
     )
     if held.holding is Holding.AWAITING_DEPOSIT:
@@ -328,9 +328,9 @@ def _stands_open(payment: Payment, attempt: Attempt, held: Held, verdict: Wait |
     return held.holding is Holding.AUTHORIZED and is_refused and not was_asked
 
 
-def _confirm_request(reading: Reading, ref: str) -> ConfirmRequest:
+def _capture_request(reading: Reading, ref: str) -> CaptureRequest:
     payment = reading.payment
-    return ConfirmRequest(
+    return CaptureRequest(
         reference=reading.attempt.reference,
         gateway_ref=ref,
         amount=payment.amount,
@@ -340,15 +340,15 @@ def _confirm_request(reading: Reading, ref: str) -> ConfirmRequest:
     )
 
 
-def _can_confirm(reading: Reading) -> bool:
-    needs_token = Capability.CONFIRM_BY_TOKEN in reading.gateway.capabilities
-    return isinstance(reading.gateway, Confirming) and (reading.token is not None or not needs_token)
+def _can_capture(reading: Reading) -> bool:
+    needs_token = Capability.CAPTURE_BY_TOKEN in reading.gateway.capabilities
+    return isinstance(reading.gateway, Capturing) and (reading.token is not None or not needs_token)
 
 
 def _shows_unconfirmed(gateway: Gateway) -> bool:
     """Whether "absent" means that it is gone: a look-up answers before confirm, or there is no confirm to wait for."""
     capabilities = gateway.capabilities
-    return Capability.LOOK_UP_BEFORE_CONFIRM in capabilities or Capability.CONFIRM not in capabilities
+    return Capability.LOOKUP_BEFORE_CAPTURE in capabilities or Capability.CAPTURE not in capabilities
 
 
 def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, Brought]) -> Attempt | None:

@@ -13,9 +13,9 @@ from app.domain.money import Money
 from app.domain.order import Customer
 from app.gateways.port import (
     Capability,
+    CaptureRequest,
+    Capturing,
     ChargeRequest,
-    Confirming,
-    ConfirmRequest,
     Gateway,
     Held,
     Holding,
@@ -141,7 +141,7 @@ class Bench:
         """The gateway's reference as it is known right after the start."""
         return opened.gateway_ref
 
-    def confirmation(self, charge: ChargeRequest, ref: str) -> ConfirmRequest:
+    def confirmation(self, charge: ChargeRequest, ref: str) -> CaptureRequest:
         """What confirms this charge, with the token that the browser brought where there is one."""
         return confirmation(charge, ref)
 
@@ -162,8 +162,8 @@ class Bench:
     async def captured(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> str:
         """A charge whose money was taken; returns the gateway's reference."""
         ref = await self.finished(gateway, hands, charge)
-        if Capability.CONFIRM in gateway.capabilities:
-            await confirming(gateway).confirm(self.confirmation(charge, ref))
+        if Capability.CAPTURE in gateway.capabilities:
+            await confirming(gateway).capture(self.confirmation(charge, ref))
         return ref
 
 
@@ -171,8 +171,8 @@ def question(charge: ChargeRequest, ref: str | None = None) -> Question:
     return Question(charge.reference, charge.amount, ref)
 
 
-def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> ConfirmRequest:  # noqa: S107
-    return ConfirmRequest(charge.reference, ref, charge.amount, token=token)
+def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> CaptureRequest:  # noqa: S107
+    return CaptureRequest(charge.reference, ref, charge.amount, token=token)
 
 
 def refund_of(charge: ChargeRequest, ref: str, minor: int | None = None, left: int | None = None) -> RefundRequest:
@@ -187,9 +187,9 @@ def sale_of(charge: ChargeRequest) -> Sale:
     return Sale(charge.amount, utc_now())
 
 
-def confirming(gateway: Gateway) -> Confirming:
+def confirming(gateway: Gateway) -> Capturing:
     """The gateway as one that confirms; skips where it does not."""
-    if not isinstance(gateway, Confirming):
+    if not isinstance(gateway, Capturing):
         pytest.skip(f"{gateway.name} cannot CONFIRM")
     return gateway
 
@@ -209,7 +209,7 @@ def voiding(gateway: Gateway) -> Voiding:
 
 
 def can(gateway: Gateway, operation: str) -> bool:
-    needed = {"confirm": Capability.CONFIRM, "refund": Capability.REFUND}.get(operation)
+    needed = {"confirm": Capability.CAPTURE, "refund": Capability.REFUND}.get(operation)
     return needed is None or needed in gateway.capabilities
 
 
@@ -223,7 +223,7 @@ async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: 
         case "look_up_by_reference":
             return await gateway.look_up(question(charge))
         case "confirm":
-            return await confirming(gateway).confirm(confirmation(charge, ref))
+            return await confirming(gateway).capture(confirmation(charge, ref))
         case _:
             return await refunding(gateway).refund(refund_of(charge, ref))
 

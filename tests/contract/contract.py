@@ -16,8 +16,8 @@ from app.gateways.port import (
     Announcing,
     CancelState,
     Capability,
+    Capturing,
     ChargeRequest,
-    Confirming,
     Gateway,
     Holding,
     Refunding,
@@ -49,16 +49,16 @@ class GatewayContract(FaultContract):
 
     def test_what_it_can_do_is_what_it_says(self, gateway: Gateway) -> None:
         assert gateway.name == self.name
-        assert isinstance(gateway, Confirming) == (Capability.CONFIRM in gateway.capabilities)
+        assert isinstance(gateway, Capturing) == (Capability.CAPTURE in gateway.capabilities)
         assert isinstance(gateway, Refunding) == (Capability.REFUND in gateway.capabilities)
         assert isinstance(gateway, Voiding) == (Capability.VOID in gateway.capabilities)
         assert isinstance(gateway, Announcing) == (Capability.WEBHOOKS in gateway.capabilities)
         assert gateway.title
         assert gateway.is_available
-        if Capability.LOOK_UP_BEFORE_CONFIRM in gateway.capabilities:
-            assert Capability.CONFIRM in gateway.capabilities
-        if Capability.CONFIRM_BY_TOKEN in gateway.capabilities:
-            assert Capability.CONFIRM in gateway.capabilities
+        if Capability.LOOKUP_BEFORE_CAPTURE in gateway.capabilities:
+            assert Capability.CAPTURE in gateway.capabilities
+        if Capability.CAPTURE_BY_TOKEN in gateway.capabilities:
+            assert Capability.CAPTURE in gateway.capabilities
         if {Capability.PARTIAL_REFUND, Capability.ASYNC_REFUND} & set(gateway.capabilities):
             assert Capability.REFUND in gateway.capabilities
         assert gateway.deadline_s == DEADLINE_S
@@ -184,7 +184,7 @@ class GatewayContract(FaultContract):
     async def test_a_refused_card_is_a_failure_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        if Capability.CONFIRM in gateway.capabilities:
+        if Capability.CAPTURE in gateway.capabilities:
             pytest.skip("the buyer's part moves no money there; see the declined confirm")
         opened = await gateway.start(charge)
         browser = await self.buyer_pays(hands, charge, "declined")
@@ -198,7 +198,7 @@ class GatewayContract(FaultContract):
     async def test_a_failure_that_turns_into_money_is_shown_as_money(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        if Capability.CONFIRM in gateway.capabilities:
+        if Capability.CAPTURE in gateway.capabilities:
             pytest.skip("nothing is approved there without our confirm")
         asked = question(charge, await self.finished(gateway, hands, charge, "late_approval"))
         assert (await gateway.look_up(asked)).holding is Holding.FAILED
@@ -219,7 +219,7 @@ class GatewayContract(FaultContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge)
-        answer = await confirming(gateway).confirm(self.confirmation(charge, ref))
+        answer = await confirming(gateway).capture(self.confirmation(charge, ref))
         assert answer.failure is None
         truth = await hands.truth(charge.reference)
         assert (truth["captures"], truth["confirms"]) == (1, 1)
@@ -229,7 +229,7 @@ class GatewayContract(FaultContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "declined")
-        answer = await confirming(gateway).confirm(self.confirmation(charge, ref))
+        answer = await confirming(gateway).capture(self.confirmation(charge, ref))
         assert answer.failure is not None
         assert answer.failure.code == "declined"
         assert answer.failure.raw_code
@@ -239,7 +239,7 @@ class GatewayContract(FaultContract):
     async def test_confirming_what_nobody_knows_is_an_explicit_no(
         self, gateway: Gateway, charge: ChargeRequest
     ) -> None:
-        assert (await confirming(gateway).confirm(confirmation(charge, "never/heard+of=="))).failure is not None
+        assert (await confirming(gateway).capture(confirmation(charge, "never/heard+of=="))).failure is not None
 
     @pytest.mark.parametrize("scenario", ["accept_then_hang", "slow", "garbage"])
     async def test_a_lost_answer_to_confirm_is_never_a_decline_and_the_look_up_tells(
@@ -248,7 +248,7 @@ class GatewayContract(FaultContract):
         patient = make()
         ref = await self.finished(patient, hands, charge, scenario)
         with pytest.raises(GatewayTimeout):
-            await confirming(make(deadline_s=IMPATIENT_S)).confirm(self.confirmation(charge, ref))
+            await confirming(make(deadline_s=IMPATIENT_S)).capture(self.confirmation(charge, ref))
         assert (await hands.truth(charge.reference))["captures"] == 1
         assert_shows(await patient.look_up(question(charge, ref)), charge, Holding.CAPTURED)
 
@@ -257,7 +257,7 @@ class GatewayContract(FaultContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "error_500")
         with pytest.raises(GatewayTimeout):
-            await confirming(gateway).confirm(self.confirmation(charge, ref))
+            await confirming(gateway).capture(self.confirmation(charge, ref))
         assert (await gateway.look_up(question(charge, ref))).holding is self.unconfirmed
 
     # -- refund

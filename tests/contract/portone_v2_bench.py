@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.port import ChargeRequest, ConfirmRequest, Gateway, Holding, Opened
+from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, Holding, Opened
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.manual import PortOneV2Manual, portone_v2
 from app.settings import PortOneV2Settings
@@ -153,5 +153,5 @@ class PortOneV2ManualBench(PortOneV2Bench):
         self._tokens[charge.reference] = brought.get("paymentToken", "")
         return brought
 
-    def confirmation(self, charge: ChargeRequest, ref: str) -> ConfirmRequest:
+    def confirmation(self, charge: ChargeRequest, ref: str) -> CaptureRequest:
         return replace(confirmation(charge, ref), token=self._tokens[charge.reference])

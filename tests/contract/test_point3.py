@@ -194,7 +194,7 @@ class TestPoint3(Point3Bench, GatewayContract):
 
     @pytest.mark.parametrize(("look_up", "shows"), [("before", True), ("after", False)])
     def test_a_setting_says_whether_look_ups_answer_before_confirm(self, make: Make, look_up: str, shows: bool) -> None:
-        assert (Capability.LOOK_UP_BEFORE_CONFIRM in make(look_up=look_up).capabilities) is shows
+        assert (Capability.LOOKUP_BEFORE_CAPTURE in make(look_up=look_up).capabilities) is shows
 
     async def test_where_nothing_shows_before_confirm_the_look_up_is_absent_until_then(
         self, make: Make, hands: Hands, charge: ChargeRequest

@@ -7,13 +7,13 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import ChargeRequest, ConfirmRequest, Holding, RefundAccount, RefundRequest, Refusal
+from app.gateways.port import CaptureRequest, ChargeRequest, Holding, RefundAccount, RefundRequest, Refusal
 from tests.contract.bench import Make, assert_shows, confirming, perform, question
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
 from tests.contract.point3_bench import Point3Bench, envelope, row
 
-CONFIRM = ConfirmRequest("order1", "sig", Money(24_000, "KRW"))
+CONFIRM = CaptureRequest("order1", "sig", Money(24_000, "KRW"))
 
 
 def refund(minor: int) -> RefundRequest:
@@ -28,7 +28,7 @@ class TestPoint3Money(Point3Bench):
         self, wired: Point3, wire: FaultyServer, status: int, inside: bool
     ) -> None:
         wire.behave = answers(200 if inside else status, {"statusCode": status, "message": "한도 초과"})
-        confirmed = await wired.confirm(CONFIRM)
+        confirmed = await wired.capture(CONFIRM)
         assert confirmed.failure is not None
         assert confirmed.failure.code == "declined"
         assert (confirmed.failure.raw_code, confirmed.failure.message) == (str(status), "한도 초과")
@@ -39,7 +39,7 @@ class TestPoint3Money(Point3Bench):
 
     async def test_a_no_without_an_envelope_is_still_a_no(self, wired: Point3, wire: FaultyServer) -> None:
         wire.behave = answers(400, b"Bad Request")
-        confirmed = await wired.confirm(CONFIRM)
+        confirmed = await wired.capture(CONFIRM)
         assert confirmed.failure is not None
         assert (confirmed.failure.raw_code, confirmed.failure.message) == ("400", None)
 
@@ -66,16 +66,16 @@ class TestPoint3Money(Point3Bench):
     ) -> None:
         wire.behave = answers(status, body)
         if status == 400:
-            assert (await wired.confirm(CONFIRM)).failure is not None
+            assert (await wired.capture(CONFIRM)).failure is not None
             return
         with pytest.raises(GatewayTimeout):
-            await wired.confirm(CONFIRM)
+            await wired.capture(CONFIRM)
         with pytest.raises(GatewayTimeout):
             await wired.refund(refund(1))
 
     async def test_a_long_message_of_the_gateway_is_cut(self, wired: Point3, wire: FaultyServer) -> None:
         wire.behave = answers(400, {"statusCode": 400, "message": "x" * 5000})
-        failure = (await wired.confirm(CONFIRM)).failure
+        failure = (await wired.capture(CONFIRM)).failure
         assert failure is not None
         assert failure.message == "x" * 300
 
@@ -182,7 +182,7 @@ class TestPoint3Money(Point3Bench):
         ref = await self.finished(point3, hands, charge)
         assert await point3.void(question(charge, ref)) is None
         assert_shows(await point3.look_up(question(charge, ref)), charge, Holding.CANCELING)
-        assert (await confirming(point3).confirm(self.confirmation(charge, ref))).failure is not None
+        assert (await confirming(point3).capture(self.confirmation(charge, ref))).failure is not None
         assert (await hands.truth(charge.reference))["captures"] == 0
 
     async def test_nothing_of_the_buyer_or_the_signature_is_evidence(

@@ -209,7 +209,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         claimed = Capability.REOPEN | Capability.PARTIAL_REFUND | Capability.WEBHOOKS
         claimed |= Capability.VIRTUAL_ACCOUNTS | Capability.VOID
         assert claimed in gateway.capabilities
-        for other in (Capability.CONFIRM, Capability.CONFIRM_BY_TOKEN, Capability.ASYNC_REFUND):
+        for other in (Capability.CAPTURE, Capability.CAPTURE_BY_TOKEN, Capability.ASYNC_REFUND):
             assert other not in gateway.capabilities
 
     def test_the_page_may_load_its_script_and_frame_any_bank(self, gateway: Gateway) -> None:

@@ -23,8 +23,8 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     # -- what is special about it
 
     def test_it_confirms_by_the_browsers_token_and_sees_nothing_before(self, gateway: Gateway) -> None:
-        assert Capability.CONFIRM_BY_TOKEN in gateway.capabilities
-        assert Capability.LOOK_UP_BEFORE_CONFIRM not in gateway.capabilities
+        assert Capability.CAPTURE_BY_TOKEN in gateway.capabilities
+        assert Capability.LOOKUP_BEFORE_CAPTURE not in gateway.capabilities
 
     async def test_the_window_brings_a_token(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         await gateway.start(charge)
@@ -38,8 +38,8 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge)
         asked = self.confirmation(charge, ref)
-        first = await confirming(gateway).confirm(asked)
-        assert await confirming(gateway).confirm(asked) == first
+        first = await confirming(gateway).capture(asked)
+        assert await confirming(gateway).capture(asked) == first
         assert (await hands.truth(charge.reference))["captures"] == 1
 
     async def test_a_confirm_that_still_runs_is_not_begun_again(
@@ -47,10 +47,10 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     ) -> None:
         ref = await self.finished(manual, hands, charge, "slow")
         asked = self.confirmation(charge, ref)
-        first = asyncio.create_task(manual.confirm(asked))
+        first = asyncio.create_task(manual.capture(asked))
         await self.has_arrived(hands, "confirm")
         with pytest.raises(GatewayTimeout):
-            await manual.confirm(asked)
+            await manual.capture(asked)
         assert (await first).failure is None
         assert (await hands.truth(charge.reference))["captures"] == 1
 
@@ -69,26 +69,26 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     ) -> None:
         ref = await self.finished(manual, hands, charge)
         right = self.confirmation(charge, ref)
-        answer = await manual.confirm(replace(right, **wrong))  # type: ignore[arg-type]
+        answer = await manual.capture(replace(right, **wrong))  # type: ignore[arg-type]
         assert answer.failure is not None
         assert answer.failure.raw_code == "INFORMATION_MISMATCH"
         assert (await hands.truth(charge.reference))["captures"] == 0
-        assert (await manual.confirm(right)).failure is None
+        assert (await manual.capture(right)).failure is None
 
     async def test_a_token_of_nobody_is_a_no_and_spoils_nothing(
         self, manual: PortOneV2Manual, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(manual, hands, charge)
-        answer = await manual.confirm(confirmation(charge, ref))
+        answer = await manual.capture(confirmation(charge, ref))
         assert answer.failure is not None
         assert answer.failure.raw_code == "INVALID_PAYMENT_TOKEN"
-        assert (await manual.confirm(self.confirmation(charge, ref))).failure is None
+        assert (await manual.capture(self.confirmation(charge, ref))).failure is None
 
     async def test_without_a_token_nothing_is_sent(
         self, manual: PortOneV2Manual, hands: Hands, charge: ChargeRequest
     ) -> None:
         with pytest.raises(InvalidRequest) as refused:
-            await manual.confirm(replace(confirmation(charge, TX), token=None))
+            await manual.capture(replace(confirmation(charge, TX), token=None))
         assert refused.value.errors[0][0] == "paymentToken"
         assert await hands.calls() == []
 
@@ -99,7 +99,7 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     ) -> None:
         wire.behave = answers(200, PAID)
         asked = replace(confirmation(charge, TX, "tok/1"), tax=Tax(tax_free=100))
-        answer = await confirming(make(wire.url)).confirm(asked)
+        answer = await confirming(make(wire.url)).capture(asked)
         assert answer.evidence == {"confirm": "accepted", "paid_at": PAID["paidAt"], "pg_tx_id": "pg-1"}
         (sent,) = wire.arrived
         assert (sent.method, sent.target) == ("POST", f"/payments/{charge.reference}/confirm")
@@ -119,7 +119,7 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
         wire.behave = answers(200, PAID)
         gateway = confirming(make(wire.url))
         for token in ("tok/1", "tok/1", "tok/2"):
-            await gateway.confirm(confirmation(charge, TX, token))
+            await gateway.capture(confirmation(charge, TX, token))
         first, again, other = (sent.headers["idempotency-key"] for sent in wire.arrived)
         assert first == again != other
         for key in (first, other):
@@ -141,7 +141,7 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
         self, make: Make, wire: FaultyServer, charge: ChargeRequest, status: int, body: dict[str, object]
     ) -> None:
         wire.behave = answers(status, body)
-        answer = await confirming(make(wire.url)).confirm(confirmation(charge, TX))
+        answer = await confirming(make(wire.url)).capture(confirmation(charge, TX))
         assert answer.failure is not None
         assert (answer.failure.code, answer.failure.raw_code) == ("declined", body["type"])
         assert answer.failure.message == body.get("pgMessage", body["message"])

@@ -18,9 +18,9 @@ from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.gateways.port import (
     Brought,
     Capability,
+    CaptureAnswer,
+    CaptureRequest,
     ChargeRequest,
-    Confirmed,
-    ConfirmRequest,
     Failure,
     Held,
     Holding,
@@ -61,14 +61,14 @@ class MemoryGateway:
     is_available = True
 
     def __init__(self, *, shows_unconfirmed: bool) -> None:
-        before = Capability.LOOK_UP_BEFORE_CONFIRM if shows_unconfirmed else Capability(0)
+        before = Capability.LOOKUP_BEFORE_CAPTURE if shows_unconfirmed else Capability(0)
         self.capabilities = (
-            Capability.REOPEN | Capability.CONFIRM | Capability.REFUND | Capability.ASYNC_REFUND | before
+            Capability.REOPEN | Capability.CAPTURE | Capability.REFUND | Capability.ASYNC_REFUND | before
         )
         self.held = Held(H.ABSENT)
         self.confirms = self.refunds = 0
         self.on_look: Callable[[], Awaitable[Held]] | None = None
-        self.on_confirm: Callable[[], Awaitable[Confirmed]] | None = None
+        self.on_confirm: Callable[[], Awaitable[CaptureAnswer]] | None = None
         self.on_refund: Callable[[], Awaitable[RefundAnswer]] | None = None
 
     def check(self, request: ChargeRequest) -> None:
@@ -85,12 +85,12 @@ class MemoryGateway:
         )
         return self.held if is_asked else Held(H.ABSENT)
 
-    async def confirm(self, request: ConfirmRequest) -> Confirmed:
+    async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         self.confirms += 1
         if self.on_confirm:
             return await self.on_confirm()
         self.held = replace(self.held, holding=H.CAPTURED)
-        return Confirmed(None, {})
+        return CaptureAnswer(None, {})
 
     def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
         return RefundTerms(part=Refusal.PART_REFUSED, done_after_s=300, again_after_s=600)
@@ -188,11 +188,11 @@ def money_back(payment: Payment) -> RefundStatus:
     return refund.status
 
 
-async def says_yes() -> Confirmed:
-    return Confirmed(None, {})
+async def says_yes() -> CaptureAnswer:
+    return CaptureAnswer(None, {})
 
 
-async def is_lost() -> Confirmed:
+async def is_lost() -> CaptureAnswer:
     raise GatewayTimeout(gateway="memory")
 
 
@@ -319,8 +319,8 @@ async def test_a_confirm_that_lands_after_expiry_is_found(before: House) -> None
 async def test_a_decline_that_was_an_approval_is_found_within_hours_and_not_at_expiry(before: House) -> None:
     await before.create(H.AUTHORIZED, expires_in_s=30 * DAY_S)
 
-    async def declines() -> Confirmed:
-        return Confirmed(Failure("declined"), {})
+    async def declines() -> CaptureAnswer:
+        return CaptureAnswer(Failure("declined"), {})
 
     before.gateway.on_confirm = declines
     await before.complete()

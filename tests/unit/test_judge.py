@@ -19,13 +19,13 @@ from app.domain.states import (
 from app.gateways.port import Failure, Held, Holding
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
-from app.verification.matching import CONFIRM_GRACE, Confirm, Decide, NotOurs, Verdict, Wait, applies, judge
+from app.verification.matching import CAPTURE_GRACE, Capture, Decide, NotOurs, Verdict, Wait, applies, judge
 from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
 P, A, H = PaymentStatus, AttemptStatus, Holding
 
-GRACE_ENDS = EXPIRES_AT + CONFIRM_GRACE
+GRACE_ENDS = EXPIRES_AT + CAPTURE_GRACE
 JUST_BEFORE = timedelta(microseconds=1)
 WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.UNSTATED)
 PAYABLE = (H.AUTHORIZED, H.CAPTURED, H.UNSTATED)
@@ -148,7 +148,7 @@ class TestMayCapturedMoneyBeKept:
         judged = verdict(in_status(payment_status, attempt(status)), held(H.CAPTURED))
         assert judged == Decide(A.CAPTURED, "captured")
 
-    @pytest.mark.parametrize("late", [timedelta(0), CONFIRM_GRACE, timedelta(days=400)])
+    @pytest.mark.parametrize("late", [timedelta(0), CAPTURE_GRACE, timedelta(days=400)])
     def test_captured_money_is_kept_however_late_it_is_found(self, late: timedelta) -> None:
         assert verdict(payment(), held(H.CAPTURED), now=EXPIRES_AT + late) == Decide(A.CAPTURED, "captured")
 
@@ -174,11 +174,11 @@ class TestMayMoneyBeTaken:
     @pytest.mark.parametrize("payment_status", sorted(PAYMENT_UNPAID))
     @pytest.mark.parametrize("status", [A.PENDING, A.UNKNOWN])
     def test_what_matches_is_confirmed(self, payment_status: PaymentStatus, status: AttemptStatus) -> None:
-        assert verdict(in_status(payment_status, attempt(status)), held(H.AUTHORIZED)) == Confirm()
+        assert verdict(in_status(payment_status, attempt(status)), held(H.AUTHORIZED)) == Capture()
 
     @pytest.mark.parametrize("now", [EXPIRES_AT, GRACE_ENDS - JUST_BEFORE])
     def test_who_finished_just_before_expiry_is_still_confirmed(self, now: datetime) -> None:
-        assert verdict(payment(), held(H.AUTHORIZED), now=now) == Confirm()
+        assert verdict(payment(), held(H.AUTHORIZED), now=now) == Capture()
 
     @pytest.mark.parametrize("now", [GRACE_ENDS, GRACE_ENDS + timedelta(days=1)])
     def test_after_the_grace_nothing_is_confirmed_and_the_payment_expires(self, now: datetime) -> None:
@@ -196,13 +196,13 @@ class TestMayMoneyBeTaken:
     @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
     @pytest.mark.parametrize("now", [NOW, GRACE_ENDS])
     def test_after_an_accepted_confirm_it_is_never_confirmed_again(self, holding: Holding, now: datetime) -> None:
-        judged = verdict(payment(attempt(A.UNKNOWN, confirmed_at=NOW)), held(holding), now=now)
+        judged = verdict(payment(attempt(A.UNKNOWN, capture_accepted_at=NOW)), held(holding), now=now)
         assert isinstance(judged, Wait)
         assert judged.reason == "confirmed_but_not_shown"
         assert judged.attention
 
     def test_without_a_status_it_is_confirmed_once_and_never_again(self) -> None:
-        assert verdict(payment(attempt(A.PENDING)), held(H.UNSTATED)) == Confirm()
+        assert verdict(payment(attempt(A.PENDING)), held(H.UNSTATED)) == Capture()
         again = verdict(payment(attempt(A.UNKNOWN)), held(H.UNSTATED))
         assert isinstance(again, Wait)
         assert again.reason == "unstated_after_confirm"
@@ -216,7 +216,7 @@ class TestMayMoneyBeTaken:
     @pytest.mark.parametrize("other", sorted(set(A) - {A.UNKNOWN}))
     def test_an_attempt_that_is_not_unknown_does_not_stand_in_the_way(self, other: AttemptStatus) -> None:
         stored = payment(attempt(other), attempt(no=2))
-        assert verdict(stored, held(H.AUTHORIZED, of=2), of=1) == Confirm()
+        assert verdict(stored, held(H.AUTHORIZED, of=2), of=1) == Capture()
 
     def test_while_another_attempt_is_unknown_captured_money_is_still_kept(self) -> None:
         stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
@@ -253,12 +253,12 @@ class TestTheGatewayKnowsNothing:
     def test_where_nothing_shows_before_confirm_it_is_confirmed_in_time(self) -> None:
         stored = payment(attempt(A.UNKNOWN, gateway_ref="sig"))
         shown = held(H.ABSENT, reference=None, amount=None)
-        assert verdict(stored, shown, shows_unconfirmed=False) == Confirm()
+        assert verdict(stored, shown, shows_unconfirmed=False) == Capture()
         late = verdict(stored, shown, now=GRACE_ENDS, shows_unconfirmed=False)
         assert late == Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
 
     def test_where_nothing_shows_before_confirm_an_accepted_one_is_not_repeated(self) -> None:
-        stored = payment(attempt(A.UNKNOWN, gateway_ref="sig", confirmed_at=NOW))
+        stored = payment(attempt(A.UNKNOWN, gateway_ref="sig", capture_accepted_at=NOW))
         judged = verdict(stored, held(H.ABSENT), shows_unconfirmed=False)
         assert isinstance(judged, Wait)
         assert judged.attention
@@ -343,7 +343,7 @@ any_attempt = st.builds(
     st.sampled_from(A),
     gateway_ref=st.sampled_from(["sig", None]),
     next_action=st.sampled_from(["{}", None]),
-    confirmed_at=st.sampled_from([NOW, None]),
+    capture_accepted_at=st.sampled_from([NOW, None]),
 )
 any_other = st.lists(st.builds(attempt, st.sampled_from(A), no=st.just(2)), max_size=1)
 
@@ -368,10 +368,10 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
         assert not (stored.mode == "live" and shown.is_live is False)
         assert stored.status in PAYMENT_UNPAID | {P.EXPIRED}
         assert not judged.gives_back
-    if isinstance(judged, Confirm):
+    if isinstance(judged, Capture):
         assert stored.status in PAYMENT_UNPAID
-        assert now < stored.expires_at + CONFIRM_GRACE
-        assert one.confirmed_at is None
+        assert now < stored.expires_at + CAPTURE_GRACE
+        assert one.capture_accepted_at is None
         assert all(other.status is not A.UNKNOWN for other in stored.attempts[1:])
         if shown.holding is H.ABSENT:
             assert not shows_unconfirmed
@@ -381,7 +381,7 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
             assert matches
             assert shown.holding is H.AUTHORIZED or one.status is not A.UNKNOWN
     if isinstance(judged, Decide) and judged.gives_back:
-        assert shown.holding is H.CAPTURED or one.confirmed_at is not None
+        assert shown.holding is H.CAPTURED or one.capture_accepted_at is not None
         assert shown.reference == one.reference
         assert judged.status is A.REJECTED
         assert judged.failure == Failure(judged.reason)
@@ -398,7 +398,7 @@ def test_every_verdict_that_applies_can_be_written_down(
     if isinstance(judged, Decide) and applies(one, judged):
         written = step(stored, one, judged.status, at=now, cause="sweep", reason=judged.reason, evidence={})
         assert written.attempt.status is judged.status
-    if isinstance(judged, Confirm) and one.status in {A.PENDING, A.UNKNOWN}:
+    if isinstance(judged, Capture) and one.status in {A.PENDING, A.UNKNOWN}:
         step(stored, one, A.UNKNOWN, at=now, cause="sweep", reason="confirm_requested", evidence={})
 
 
@@ -409,7 +409,7 @@ def test_whatever_is_shown_there_is_a_verdict_with_a_reason(shows_unconfirmed: b
         if isinstance(judged, (Wait, Decide)):
             assert judged.reason.replace("_", "").isalpha()
         else:
-            assert isinstance(judged, (Confirm, NotOurs))
+            assert isinstance(judged, (Capture, NotOurs))
 
 
 def _everything() -> Iterator[tuple[Payment, Held, datetime]]:

@@ -19,9 +19,9 @@ from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, s
 from app.gateways.port import (
     Brought,
     Capability,
+    CaptureAnswer,
+    CaptureRequest,
     ChargeRequest,
-    Confirmed,
-    ConfirmRequest,
     Failure,
     Held,
     Holding,
@@ -68,7 +68,7 @@ class Point3:
         )
         self.capabilities = (
             Capability.REOPEN
-            | Capability.CONFIRM
+            | Capability.CAPTURE
             | Capability.REFUND
             | Capability.ASYNC_REFUND
             | Capability.VOID
@@ -76,7 +76,7 @@ class Point3:
             | Capability.SECRET_ROTATION
         )
         if settings.look_up == "before":
-            self.capabilities |= Capability.LOOK_UP_BEFORE_CONFIRM
+            self.capabilities |= Capability.LOOKUP_BEFORE_CAPTURE
 
     @property
     def is_available(self) -> bool:
@@ -111,11 +111,11 @@ class Point3:
             ours = [row for row in rows if row.reference in {None, question.reference}]
         return min(ours, key=lambda row: _rank(row, question.expected), default=Held(Holding.ABSENT))
 
-    async def confirm(self, request: ConfirmRequest) -> Confirmed:
+    async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money for this signature. Never blindly repeated: a lost answer is for the next look-up to settle."""
         body = msgspec.json.encode({"signature": request.gateway_ref})
         failure = self._explicit(await self._request("confirm", "POST", "/purchase/confirm", body))
-        return Confirmed(failure, {"confirm": "declined" if failure else "accepted"})
+        return CaptureAnswer(failure, {"confirm": "declined" if failure else "accepted"})
 
     def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:  # noqa: ARG002  every gateway's signature
         """Whole only, and done with a batch: see `cancel.TERMS`."""

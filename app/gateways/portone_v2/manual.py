@@ -6,7 +6,7 @@ import msgspec
 
 from app.domain.errors import InvalidRequest
 from app.gateways.breaker import Breaker
-from app.gateways.port import Capability, Confirmed, ConfirmRequest, Failure, Json
+from app.gateways.port import Capability, CaptureAnswer, CaptureRequest, Failure, Json
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.api import idempotency_key
 from app.settings import PortOneV2Settings
@@ -22,10 +22,10 @@ class Summary(msgspec.Struct, rename="camel", frozen=True):
 class PortOneV2Manual(PortOneV2):
     """PortOne V2 with such a channel. The browser brings a one-time token, and confirm spends it."""
 
-    capabilities = PortOneV2.capabilities | Capability.CONFIRM | Capability.CONFIRM_BY_TOKEN
-    """No `LOOK_UP_BEFORE_CONFIRM`: the payment stays `READY` and does not say that the buyer has finished (inferred)."""
+    capabilities = PortOneV2.capabilities | Capability.CAPTURE | Capability.CAPTURE_BY_TOKEN
+    """No `LOOKUP_BEFORE_CAPTURE`: the payment stays `READY` and does not say that the buyer has finished (inferred)."""
 
-    async def confirm(self, request: ConfirmRequest) -> Confirmed:
+    async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money. PortOne compares transaction, amount, currency and channel type, and refuses when one differs.
 
         The same confirm again is the same one for 3 hours, and a token works once. `ALREADY_PAID` says that money moved,
@@ -45,8 +45,8 @@ class PortOneV2Manual(PortOneV2):
         answer = await self._api.post("confirm", request.reference, "confirm", body, key=_once(request.reference, body))
         said = answer.explicit(Summary)
         if isinstance(said, Failure):
-            return Confirmed(said, {"confirm": "declined"} | answer.refusal())
-        return Confirmed(None, {"confirm": "accepted", "paid_at": said.paid_at, "pg_tx_id": said.pg_tx_id})
+            return CaptureAnswer(said, {"confirm": "declined"} | answer.refusal())
+        return CaptureAnswer(None, {"confirm": "accepted", "paid_at": said.paid_at, "pg_tx_id": said.pg_tx_id})
 
 
 def portone_v2(settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None = None) -> PortOneV2:
