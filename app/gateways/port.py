@@ -173,7 +173,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class PaymentQuery:
     """Which charge to look up: by `gateway_ref` when known, else by our reference. `expected` only ranks duplicates."""
 
     reference: str
@@ -367,7 +367,7 @@ class Gateway(Protocol):
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """Return what the gateway holds. Safe to repeat. Raises as `start` does."""
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:
@@ -406,7 +406,7 @@ class Refunding(Gateway, Protocol):
 class Voiding(Gateway, Protocol):
     """A gateway with `Capability.VOID`."""
 
-    async def void(self, question: Question) -> Failure | None:
+    async def void(self, question: PaymentQuery) -> Failure | None:
         """Close what stands open there without money: an account that waits for a deposit, a finished widget that was not
         confirmed. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
 

@@ -21,7 +21,7 @@ from app.gateways.port import (
     Gateway,
     Held,
     Holding,
-    Question,
+    PaymentQuery,
     RefundAnswer,
     Refunding,
     RefundTerms,
@@ -197,7 +197,7 @@ class Pursuit:
     ) -> Payment | None:
         """An explicit no, and a look at why: an earlier asking was carried out after all, or somebody else was quicker."""
         try:
-            held = await gateway.look_up(Question(attempt.reference, payment.amount, attempt.gateway_ref))
+            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, attempt.gateway_ref))
         except GatewayError:
             return await self._decline(payment, refund, answer, cause)
         difference = compare(payment, attempt, held)

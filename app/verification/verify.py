@@ -24,7 +24,7 @@ from app.gateways.port import (
     Gateway,
     Held,
     Holding,
-    Question,
+    PaymentQuery,
     Voiding,
 )
 from app.gateways.registry import Registry
@@ -140,11 +140,11 @@ class Verifier:
             return await self._capture(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
         try:
             LOOK_UPS.labels(gateway.name, inquiry.cause).inc()
-            held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
+            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, reading.ref))
             if held.holding is Holding.ABSENT and reading.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
                 reading = replace(reading, ref=None)
-                held = await gateway.look_up(Question(attempt.reference, payment.amount))
+                held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount))
         except GatewayError as error:
             await self._money_back.unanswered(payment, attempt, inquiry.cause, error.code)
             noted = await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
@@ -193,11 +193,11 @@ class Verifier:
         to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is
         the payment.
         """
-        question = Question(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
+        question = PaymentQuery(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
         try:
             said = "refused" if await gateway.void(question) else "accepted"
             if held.holding is not Holding.AUTHORIZED:
-                held = await gateway.look_up(question)
+                held = await gateway.fetch_payment(question)
                 judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
                 verdict = Wait("void_not_shown") if isinstance(judged, Capture | NotOurs) else judged
         except GatewayError as error:
@@ -285,7 +285,7 @@ class Verifier:
         """Look once more: after a blind yes to compare, after a no because an earlier confirm may have gone through."""
         gateway, payment, attempt = reading.gateway, reading.payment, reading.attempt
         try:
-            held = await gateway.look_up(Question(attempt.reference, payment.amount, reading.ref))
+            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, reading.ref))
         except GatewayError as error:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))

@@ -20,7 +20,7 @@ from app.gateways.port import (
     Held,
     Holding,
     Opened,
-    Question,
+    PaymentQuery,
     Refunding,
     RefundRequest,
     Sale,
@@ -167,8 +167,8 @@ class Bench:
         return ref
 
 
-def question(charge: ChargeRequest, ref: str | None = None) -> Question:
-    return Question(charge.reference, charge.amount, ref)
+def question(charge: ChargeRequest, ref: str | None = None) -> PaymentQuery:
+    return PaymentQuery(charge.reference, charge.amount, ref)
 
 
 def confirmation(charge: ChargeRequest, ref: str, token: str | None = "one-time/token==") -> CaptureRequest:  # noqa: S107
@@ -219,9 +219,9 @@ async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: 
         case "start":
             return await gateway.start(charge)
         case "look_up":
-            return await gateway.look_up(question(charge, ref))
+            return await gateway.fetch_payment(question(charge, ref))
         case "look_up_by_reference":
-            return await gateway.look_up(question(charge))
+            return await gateway.fetch_payment(question(charge))
         case "confirm":
             return await confirming(gateway).capture(confirmation(charge, ref))
         case _:

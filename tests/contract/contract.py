@@ -87,7 +87,7 @@ class GatewayContract(FaultContract):
                 await gateway.start(charge)
         assert all(row["captures"] == 0 for row in await hands.journal(charge.reference))
         browser = await self.buyer_pays(hands, charge)
-        held = await gateway.look_up(question(charge, self.known_ref(opened)))
+        held = await gateway.fetch_payment(question(charge, self.known_ref(opened)))
         assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
         assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
 
@@ -108,24 +108,24 @@ class GatewayContract(FaultContract):
     # -- look up
 
     async def test_what_nobody_opened_is_absent(self, gateway: Gateway, charge: ChargeRequest) -> None:
-        assert (await gateway.look_up(question(charge))).holding is Holding.ABSENT
-        assert (await gateway.look_up(question(charge, "never/heard+of=="))).holding is Holding.ABSENT
+        assert (await gateway.fetch_payment(question(charge))).holding is Holding.ABSENT
+        assert (await gateway.fetch_payment(question(charge, "never/heard+of=="))).holding is Holding.ABSENT
 
     async def test_a_payment_that_the_buyer_has_not_finished_is_open(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         opened = await gateway.start(charge)
         await self.browser_opens(hands, opened)
-        assert_shows(await gateway.look_up(question(charge, self.known_ref(opened))), charge, Holding.OPEN)
+        assert_shows(await gateway.fetch_payment(question(charge, self.known_ref(opened))), charge, Holding.OPEN)
 
     async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         asked = question(charge, self.known_ref(await gateway.start(charge)))
         await self.buyer_pays(hands, charge, "abandoned")
-        assert (await gateway.look_up(asked)).holding is Holding.OPEN
+        assert (await gateway.fetch_payment(asked)).holding is Holding.OPEN
         await self.buyer_pays(hands, charge)
-        assert (await gateway.look_up(asked)).holding in {self.unconfirmed, Holding.CAPTURED}
+        assert (await gateway.fetch_payment(asked)).holding in {self.unconfirmed, Holding.CAPTURED}
 
     async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -133,9 +133,9 @@ class GatewayContract(FaultContract):
         ref = await self.finished(gateway, hands, charge)
         if not self.looks_up_by_reference:
             pytest.skip(f"{gateway.name} is asked by its own reference only")
-        by_reference = await gateway.look_up(question(charge))
+        by_reference = await gateway.fetch_payment(question(charge))
         assert_shows(by_reference, charge, self.unconfirmed, Holding.CAPTURED)
-        assert await gateway.look_up(question(charge, ref)) == by_reference
+        assert await gateway.fetch_payment(question(charge, ref)) == by_reference
         assert by_reference.gateway_ref == ref
 
     @pytest.mark.parametrize("by_ref", [True, False])
@@ -143,7 +143,7 @@ class GatewayContract(FaultContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, by_ref: bool
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "amount_differs")
-        held = await gateway.look_up(question(charge, ref if by_ref or not self.looks_up_by_reference else None))
+        held = await gateway.fetch_payment(question(charge, ref if by_ref or not self.looks_up_by_reference else None))
         truth = await hands.truth(charge.reference)
         assert held.amount == Money(truth["amount"], truth["currency"])
         assert held.amount != charge.amount
@@ -153,19 +153,19 @@ class GatewayContract(FaultContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "unknown_status")
         for asked in [question(charge, ref)] + [question(charge)] * self.looks_up_by_reference:
-            assert (await gateway.look_up(asked)).holding is self.unknown_status
+            assert (await gateway.fetch_payment(asked)).holding is self.unknown_status
 
     async def test_a_sparse_look_up_is_enough(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "sparse")
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
 
     async def test_looking_changes_nothing(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
         before = await hands.journal()
         for _ in range(3):
-            await gateway.look_up(question(charge, ref))
-            await gateway.look_up(question(charge))
+            await gateway.fetch_payment(question(charge, ref))
+            await gateway.fetch_payment(question(charge))
         assert await hands.journal() == before
 
     @pytest.mark.parametrize("by_ref", [True, False])
@@ -178,8 +178,8 @@ class GatewayContract(FaultContract):
         for scenario in ("slow", "accept_then_hang"):
             await hands.plan(scenario, call="lookup")
             with pytest.raises(GatewayTimeout):
-                await impatient.look_up(asked)
-        assert_shows(await patient.look_up(asked), charge, self.unconfirmed, Holding.CAPTURED)
+                await impatient.fetch_payment(asked)
+        assert_shows(await patient.fetch_payment(asked), charge, self.unconfirmed, Holding.CAPTURED)
 
     async def test_a_refused_card_is_a_failure_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -189,7 +189,7 @@ class GatewayContract(FaultContract):
         opened = await gateway.start(charge)
         browser = await self.buyer_pays(hands, charge, "declined")
         ref = gateway.read_callback(browser).gateway_ref or self.known_ref(opened)
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert held.holding is Holding.FAILED
         assert held.failure is not None
         assert held.failure.code == "declined"
@@ -201,9 +201,9 @@ class GatewayContract(FaultContract):
         if Capability.CAPTURE in gateway.capabilities:
             pytest.skip("nothing is approved there without our confirm")
         asked = question(charge, await self.finished(gateway, hands, charge, "late_approval"))
-        assert (await gateway.look_up(asked)).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(asked)).holding is Holding.FAILED
         await hands.advance(60)
-        assert_shows(await gateway.look_up(asked), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(asked), charge, Holding.CAPTURED)
 
     async def test_a_test_channel_is_told_from_a_live_one(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -211,7 +211,7 @@ class GatewayContract(FaultContract):
         if not self.tells_channels:
             pytest.skip(f"{gateway.name} has no test channels")
         ref = await self.finished(gateway, hands, charge, "test_channel")
-        assert (await gateway.look_up(question(charge, ref))).is_live is False
+        assert (await gateway.fetch_payment(question(charge, ref))).is_live is False
 
     # -- confirm
 
@@ -223,7 +223,7 @@ class GatewayContract(FaultContract):
         assert answer.failure is None
         truth = await hands.truth(charge.reference)
         assert (truth["captures"], truth["confirms"]) == (1, 1)
-        assert_shows(await gateway.look_up(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
 
     async def test_a_decline_is_a_value_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -234,7 +234,7 @@ class GatewayContract(FaultContract):
         assert answer.failure.code == "declined"
         assert answer.failure.raw_code
         assert (await hands.truth(charge.reference))["captures"] == 0
-        assert (await gateway.look_up(question(charge, ref))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.FAILED
 
     async def test_confirming_what_nobody_knows_is_an_explicit_no(
         self, gateway: Gateway, charge: ChargeRequest
@@ -250,7 +250,7 @@ class GatewayContract(FaultContract):
         with pytest.raises(GatewayTimeout):
             await confirming(make(deadline_s=IMPATIENT_S)).capture(self.confirmation(charge, ref))
         assert (await hands.truth(charge.reference))["captures"] == 1
-        assert_shows(await patient.look_up(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
 
     async def test_a_server_error_of_confirm_leaves_it_open_whether_money_moved(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -258,7 +258,7 @@ class GatewayContract(FaultContract):
         ref = await self.finished(gateway, hands, charge, "error_500")
         with pytest.raises(GatewayTimeout):
             await confirming(gateway).capture(self.confirmation(charge, ref))
-        assert (await gateway.look_up(question(charge, ref))).holding is self.unconfirmed
+        assert (await gateway.fetch_payment(question(charge, ref))).holding is self.unconfirmed
 
     # -- refund
 
@@ -297,10 +297,10 @@ class GatewayContract(FaultContract):
         assert answer.is_done is not is_async
         if is_async:
             under_way = Holding.CANCELING if self.tells_canceling else Holding.CAPTURED
-            assert_shows(await gateway.look_up(question(charge, ref)), charge, under_way)
+            assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, under_way)
             assert (await hands.truth(charge.reference))["refunded"] == 0
             await hands.advance(self.refund_batch_s)
-        assert_shows(await gateway.look_up(question(charge, ref)), charge, Holding.CANCELED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CANCELED)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
 
@@ -333,7 +333,7 @@ class GatewayContract(FaultContract):
             await impatient.refund(refund_of(charge, ref))
         if not self.tells_canceling:
             await hands.advance(self.refund_batch_s)
-        held = await patient.look_up(question(charge, ref))
+        held = await patient.fetch_payment(question(charge, ref))
         assert held.holding in {Holding.CANCELING, Holding.CANCELED}
 
     async def test_the_same_refund_sent_again_gives_nothing_back_twice(
@@ -366,7 +366,7 @@ class GatewayContract(FaultContract):
             await impatient.refund(asked)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
-        assert_shows(await patient.look_up(question(charge, ref)), charge, Holding.CANCELED)
+        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, Holding.CANCELED)
 
     async def test_two_refunds_are_listed_one_by_one_and_oldest_first(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -374,7 +374,7 @@ class GatewayContract(FaultContract):
         if Capability.PARTIAL_REFUND not in gateway.capabilities:
             pytest.skip(f"{gateway.name} gives back once, and whole")
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.look_up(question(charge, ref))).cancels == ()
+        assert (await gateway.fetch_payment(question(charge, ref))).cancels == ()
         left = charge.amount.minor
         told: list[str | None] = []
         for part in (6000, 4000):
@@ -383,7 +383,7 @@ class GatewayContract(FaultContract):
             left -= part
             told.append(answer.refund_ref)
             await hands.advance(self.refund_batch_s or 1)
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert [(each.amount.minor, each.state) for each in held.cancels] == [
             (6000, CancelState.DONE),
             (4000, CancelState.DONE),
@@ -399,10 +399,10 @@ class GatewayContract(FaultContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.look_up(question(charge, ref))).refunded is None
+        assert (await gateway.fetch_payment(question(charge, ref))).refunded is None
         await refunding(gateway).refund(refund_of(charge, ref))
         await hands.advance(self.refund_batch_s)
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert (held.holding, held.refunded) == (Holding.CANCELED, charge.amount)
 
     # -- close what is open
@@ -415,7 +415,7 @@ class GatewayContract(FaultContract):
         for pause_s in (0, 0, self.refund_batch_s):
             await hands.advance(pause_s)
             assert await closing.void(asked) is None
-        assert (await gateway.look_up(asked)).holding is Holding.CANCELED
+        assert (await gateway.fetch_payment(asked)).holding is Holding.CANCELED
         truth = await hands.truth(charge.reference)
         assert (truth["captures"], truth["refunded"]) == (0, 0)
 
@@ -452,6 +452,6 @@ class GatewayContract(FaultContract):
         await hands.advance(self.refund_batch_s)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (2 * part, 2)
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert_shows(held, charge, Holding.CAPTURED)
         assert held.refunded == Money(2 * part, charge.amount.currency)

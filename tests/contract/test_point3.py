@@ -202,9 +202,9 @@ class TestPoint3(Point3Bench, GatewayContract):
         point3 = make(look_up="after")
         ref = await self.finished(point3, hands, charge, "no_lookup_before_confirm")
         for asked in (question(charge), question(charge, ref)):
-            assert (await point3.look_up(asked)).holding is Holding.ABSENT
+            assert (await point3.fetch_payment(asked)).holding is Holding.ABSENT
         await perform(point3, "confirm", charge, ref)
-        assert_shows(await point3.look_up(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
 
     def test_it_cannot_refund_a_part_or_send_webhooks(self, gateway: Gateway) -> None:
         assert Capability.PARTIAL_REFUND not in gateway.capabilities

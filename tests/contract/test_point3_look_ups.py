@@ -23,7 +23,7 @@ class TestPoint3LookUps(Point3Bench):
         signature = "a/b+c=d e?f#g%2Fh&i한;,@:"
         encoded = quote(signature, safe="")
         wire.behave = answers(200, envelope(None))
-        await wired.look_up(question(charge, signature))
+        await wired.fetch_payment(question(charge, signature))
         await perform(wired, "refund", charge, signature)
         assert [sent.target for sent in wire.arrived] == [
             f"/api/payments/{encoded}",
@@ -34,7 +34,7 @@ class TestPoint3LookUps(Point3Bench):
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         start = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
-        await wired.look_up(replace(question(charge), reference="ord/1"))
+        await wired.fetch_payment(replace(question(charge), reference="ord/1"))
         await wired.payments_of_user("user/1 한")
         await wired.payments_between(start, start + timedelta(hours=13), page=1)
         await wired.payments_between(start, None, page=2, count=5)
@@ -55,7 +55,7 @@ class TestPoint3LookUps(Point3Bench):
         """The simulator lists an older one with another total first: "the first" would be wrong."""
         ref = await self.finished(gateway, hands, charge, "duplicate_order_id")
         assert len(await hands.journal(charge.reference)) == 2
-        held = await gateway.look_up(question(charge))
+        held = await gateway.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.AUTHORIZED)
         assert held.gateway_ref == ref
 
@@ -89,19 +89,19 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         shown = [row(charge, signature=f"sig{number}", **each) for number, each in enumerate(rows)]
         wire.behave = answers(200, envelope(shown[::-1] if turned else shown))
-        assert (await wired.look_up(question(charge))).gateway_ref == f"sig{chosen}"
+        assert (await wired.fetch_payment(question(charge))).gateway_ref == f"sig{chosen}"
 
     async def test_a_payment_of_another_order_id_is_never_ours(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope([row(charge, orderIdFromClient="another", status="CONFIRMED")]))
-        assert (await wired.look_up(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
 
     async def test_a_payment_that_hides_its_order_id_is_reported_and_not_taken_for_none(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope([row(charge, orderIdFromClient=None, status="CONFIRMED")]))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert (held.holding, held.reference) == (Holding.CAPTURED, None)
 
     async def test_of_several_payments_under_one_signature_the_one_with_that_signature_is_meant(
@@ -110,7 +110,7 @@ class TestPoint3LookUps(Point3Bench):
         wire.behave = answers(
             200, envelope([row(charge, signature="other", status="CONFIRMED"), row(charge, signature="mine")])
         )
-        held = await wired.look_up(question(charge, "mine"))
+        held = await wired.fetch_payment(question(charge, "mine"))
         assert (held.gateway_ref, held.holding) == ("mine", Holding.AUTHORIZED)
 
     @pytest.mark.parametrize("missing", ["signature", "orderIdFromClient", "totalCharge", "status"])
@@ -118,7 +118,7 @@ class TestPoint3LookUps(Point3Bench):
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest, missing: str
     ) -> None:
         wire.behave = answers(200, envelope(row(charge, **{missing: None})))
-        held = await wired.look_up(question(charge, "sig/1+=="))
+        held = await wired.fetch_payment(question(charge, "sig/1+=="))
         told = {
             "signature": held.gateway_ref,
             "orderIdFromClient": held.reference,
@@ -132,7 +132,7 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         shown = row(charge, status="CONFIRMED") | {"cancels": [], "items": [{"name": "Mug"}]}
         wire.behave = answers(200, envelope(shown))
-        assert_shows(await wired.look_up(question(charge, "sig/1+==")), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, "sig/1+==")), charge, Holding.CAPTURED)
 
     @pytest.mark.parametrize("body", [{"statusCode": 404, "message": "not found"}, b"Not Found", b"", {}])
     @pytest.mark.parametrize("status", [404, 200])
@@ -141,10 +141,10 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         wire.behave = answers(status, body)
         if status == 404 or body == {"statusCode": 404, "message": "not found"}:
-            assert (await wired.look_up(question(charge, "sig"))).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(question(charge, "sig"))).holding is Holding.ABSENT
         else:
             with pytest.raises(GatewayTimeout):
-                await wired.look_up(question(charge, "sig"))
+                await wired.fetch_payment(question(charge, "sig"))
 
     @pytest.mark.parametrize(
         "body",
@@ -168,24 +168,24 @@ class TestPoint3LookUps(Point3Bench):
         wire.behave = answers(200, body)
         for asked in (question(charge), question(charge, "sig")):
             with pytest.raises(GatewayTimeout):
-                await wired.look_up(asked)
+                await wired.fetch_payment(asked)
 
     async def test_a_huge_number_is_an_unknown_amount_or_no_answer(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope(row(charge, totalCharge=10**40)))
-        assert (await wired.look_up(question(charge, "sig"))).amount is None
+        assert (await wired.fetch_payment(question(charge, "sig"))).amount is None
         wire.behave = answers(200, b'{"statusCode": 200, "result": {"totalCharge": ' + b"9" * 5000 + b"}}")
         with pytest.raises(GatewayTimeout):
-            await wired.look_up(question(charge, "sig"))
+            await wired.fetch_payment(question(charge, "sig"))
 
     async def test_a_word_of_the_vendor_can_be_taught_by_a_setting(
         self, make: Make, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope(row(charge, status="Approved")))
         plain, taught = make(wire.url), make(wire.url, status_aliases={"approved": "CONFIRMED"})
-        assert (await plain.look_up(question(charge, "sig"))).holding is Holding.UNRECOGNIZED
-        assert (await taught.look_up(question(charge, "sig"))).holding is Holding.CAPTURED
+        assert (await plain.fetch_payment(question(charge, "sig"))).holding is Holding.UNRECOGNIZED
+        assert (await taught.fetch_payment(question(charge, "sig"))).holding is Holding.CAPTURED
 
     def test_an_alias_that_means_nothing_stops_the_start(self, make: Make) -> None:
         with pytest.raises(ValueError, match="ONETILL_POINT3__STATUS_ALIASES: 'CONFIRMD' is no meaning"):

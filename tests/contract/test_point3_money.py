@@ -181,7 +181,7 @@ class TestPoint3Money(Point3Bench):
     ) -> None:
         ref = await self.finished(point3, hands, charge)
         assert await point3.void(question(charge, ref)) is None
-        assert_shows(await point3.look_up(question(charge, ref)), charge, Holding.CANCELING)
+        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, Holding.CANCELING)
         assert (await confirming(point3).capture(self.confirmation(charge, ref))).failure is not None
         assert (await hands.truth(charge.reference))["captures"] == 0
 
@@ -189,7 +189,7 @@ class TestPoint3Money(Point3Bench):
         self, point3: Point3, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.captured(point3, hands, charge)
-        held = await point3.look_up(question(charge, ref))
+        held = await point3.fetch_payment(question(charge, ref))
         assert held.evidence == {
             "status": "CONFIRMED",
             "orderIdFromClient": charge.reference,

@@ -37,7 +37,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         desk = Desk(slowly(access("tok1")), access("tok2"))
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
-            held = await asyncio.gather(*(gateway.look_up(question(charge, REF)) for _ in range(20)))
+            held = await asyncio.gather(*(gateway.fetch_payment(question(charge, REF)) for _ in range(20)))
             assert {each.holding for each in held} == {Holding.CAPTURED}
             assert [sent.headers["authorization"] for sent in server.arrived] == ["Bearer tok1"] * 20
         assert len(desk.asked) == 1
@@ -45,9 +45,9 @@ class TestPortOneV1Login(PortOneV1Bench):
     async def test_the_keys_go_out_as_the_contract_says(self, make: Make, hands: Hands, charge: ChargeRequest) -> None:
         desk = Desk(access())
         async with FaultyServer(ABSENT, desk) as server:
-            await make(server.url, tier="001").look_up(question(charge))
+            await make(server.url, tier="001").fetch_payment(question(charge))
             assert {sent.headers.get("tier") for sent in server.arrived} == {"001"}
-            await make(server.url).look_up(question(charge))
+            await make(server.url).fetch_payment(question(charge))
             assert server.arrived[-1].headers.get("tier") is None
         asked = desk.asked[0]
         assert (asked.method, asked.headers["content-type"]) == ("POST", "application/json")
@@ -60,7 +60,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         desk = Desk(slowly(access()))
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
-            leaving, staying = (asyncio.create_task(gateway.look_up(question(charge, REF))) for _ in range(2))
+            leaving, staying = (asyncio.create_task(gateway.fetch_payment(question(charge, REF))) for _ in range(2))
             await desk.was_asked.wait()
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -87,7 +87,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         async with FaultyServer(ABSENT, desk) as server:
             gateway = make(server.url)
             for _ in range(3):
-                await gateway.look_up(question(charge))
+                await gateway.fetch_payment(question(charge))
         assert len(desk.asked) == 1
 
     async def test_a_token_is_given_up_shortly_before_its_end(
@@ -101,7 +101,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         async with FaultyServer(ABSENT, desk) as server:
             gateway = make(server.url)
             for passed, logins in ((0.0, 1), (1740.0, 1), (1770.0, 2), (1771.0, 2)):
-                await gateway.look_up(question(charge))
+                await gateway.fetch_payment(question(charge))
                 assert len(desk.asked) == logins, f"after {passed} s"
 
     @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
             for _ in range(2):
-                assert (await gateway.look_up(question(charge, REF))).holding is Holding.CAPTURED
+                assert (await gateway.fetch_payment(question(charge, REF))).holding is Holding.CAPTURED
         assert len(desk.asked) == 2
 
     # -- a token that is refused
@@ -147,9 +147,9 @@ class TestPortOneV1Login(PortOneV1Bench):
         desk = Desk(access("old"), slowly(access("new")))
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
-            await gateway.look_up(question(charge, REF))
+            await gateway.fetch_payment(question(charge, REF))
             server.behave = in_turn(*[slowly(REFUSED)] * 5, answers(200, envelope(payment(charge))))
-            held = await asyncio.gather(*(gateway.look_up(question(charge, REF)) for _ in range(5)))
+            held = await asyncio.gather(*(gateway.fetch_payment(question(charge, REF)) for _ in range(5)))
             assert {each.holding for each in held} == {Holding.CAPTURED}
         assert len(desk.asked) == 2
 
@@ -158,9 +158,9 @@ class TestPortOneV1Login(PortOneV1Bench):
         fine = answers(200, envelope(payment(charge)))
         async with FaultyServer(in_turn(slowly(REFUSED, 0.1), REFUSED, fine), desk) as server:
             gateway = make(server.url)
-            late = asyncio.create_task(gateway.look_up(question(charge, REF)))
+            late = asyncio.create_task(gateway.fetch_payment(question(charge, REF)))
             await server.has_got(1)
-            await gateway.look_up(question(charge, REF))
+            await gateway.fetch_payment(question(charge, REF))
             await late
             assert server.arrived[-1].headers["authorization"] == "Bearer new"
         assert len(desk.asked) == 2
@@ -171,7 +171,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         for call in ("prepare", "lookup", "cancel"):
             await hands.plan("token_expired", call=call)
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.look_up(question(charge, ref))).holding is Holding.CAPTURED
+        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.CAPTURED
         assert not isinstance(await perform(gateway, "refund", charge, ref), GatewayError)
         await hands.advance(self.refund_batch_s)
         assert (await hands.truth(charge.reference))["refunded"] == charge.amount.minor
@@ -183,7 +183,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         """The gateway's clock jumps; ours does not, and its 401 alone tells."""
         await gateway.start(charge)
         await hands.advance(1900)
-        assert (await gateway.look_up(question(charge))).holding is Holding.OPEN
+        assert (await gateway.fetch_payment(question(charge))).holding is Holding.OPEN
 
     # -- no token to be had
 
@@ -256,7 +256,7 @@ class TestPortOneV1Login(PortOneV1Bench):
             gateway = make(server.url, deadline_s=0.4)
             started = time.monotonic()
             with pytest.raises((GatewayTimeout, GatewayUnavailable)):
-                await gateway.look_up(question(charge, REF))  # would take three calls
+                await gateway.fetch_payment(question(charge, REF))  # would take three calls
             assert time.monotonic() - started < 0.4 + LEEWAY_S / 2
             assert len(server.arrived) < 3
 

@@ -26,14 +26,14 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope(payment(charge)))
-        assert_shows(await wired.look_up(question(charge, REF)), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, Holding.CAPTURED)
         (sent,) = wire.arrived
         assert (sent.method, sent.target, sent.body) == ("GET", f"/payments/{REF}?include_sandbox=true", b"")
 
     async def test_an_imp_uid_is_one_segment_of_the_path_whatever_is_in_it(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
-        await wired.look_up(replace(question(charge, "a/b?c#d&e한%2F"), reference="ord/1"))
+        await wired.fetch_payment(replace(question(charge, "a/b?c#d&e한%2F"), reference="ord/1"))
         targets = [sent.target.partition("?")[0] for sent in wire.arrived]
         assert targets == [
             "/payments/a%2Fb%3Fc%23d%26e%ED%95%9C%252F",
@@ -45,7 +45,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, page(payment(charge)))
-        await wired.look_up(question(charge))
+        await wired.fetch_payment(question(charge))
         (sent,) = wire.arrived
         query = "limit=100&sorting=-updated&include_sandbox=true"
         assert sent.target == f"/payments/findAll/{charge.reference}?{query}"
@@ -59,7 +59,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         """The buyer's browser brings the imp_uid of the window that failed; another window was paid."""
         left = payment(charge, status=status, paid_at=0)
         wire.behave = in_turn(answers(200, envelope(left)), answers(200, page(left, payment(charge, imp_uid="imp_2"))))
-        held = await wired.look_up(question(charge, REF))
+        held = await wired.fetch_payment(question(charge, REF))
         assert_shows(held, charge, Holding.CAPTURED)
         assert held.gateway_ref == "imp_2"
 
@@ -67,14 +67,14 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = in_turn(ABSENT, answers(200, page(payment(charge))))
-        assert_shows(await wired.look_up(question(charge, "imp_999")), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, "imp_999")), charge, Holding.CAPTURED)
 
     @pytest.mark.parametrize("status", ["paid", "cancelled"])
     async def test_one_that_took_money_speaks_at_once(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, status: str
     ) -> None:
         wire.behave = answers(200, envelope(payment(charge, status=status)))
-        await wired.look_up(question(charge, REF))
+        await wired.fetch_payment(question(charge, REF))
         assert len(wire.arrived) == 1
 
     @pytest.mark.parametrize("shown", [{"merchant_uid": "another"}, {"merchant_uid": None}])
@@ -83,7 +83,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, shown: dict[str, object], status: str
     ) -> None:
         wire.behave = answers(200, envelope(payment(charge, status=status, paid_at=0, **shown)))
-        held = await wired.look_up(question(charge, REF))
+        held = await wired.fetch_payment(question(charge, REF))
         assert held.reference == shown["merchant_uid"]
         assert len(wire.arrived) == 1
 
@@ -116,7 +116,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         shown = [payment(charge, imp_uid=f"imp_{at}", **({"paid_at": 0} | each)) for at, each in enumerate(rows)]
         wire.behave = answers(200, page(*(shown[::-1] if turned else shown)))
-        assert (await wired.look_up(question(charge))).gateway_ref == f"imp_{chosen}"
+        assert (await wired.fetch_payment(question(charge))).gateway_ref == f"imp_{chosen}"
 
     async def test_a_list_that_leaves_out_the_payment_in_hand_takes_nothing_back(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
@@ -124,18 +124,18 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         """Should the list hide test channels: the single look-up has shown the payment."""
         for said in (ABSENT, answers(200, page())):
             wire.behave = in_turn(answers(200, envelope(payment(charge, status="failed", paid_at=0))), said)
-            assert (await wired.look_up(question(charge, REF))).holding is Holding.FAILED
+            assert (await wired.fetch_payment(question(charge, REF))).holding is Holding.FAILED
 
     async def test_a_card_that_was_refused_first_and_taken_then(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         await gateway.start(charge)
         first = gateway.read_callback(await self.buyer_pays(hands, charge, "declined")).gateway_ref
-        assert (await gateway.look_up(question(charge, first))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, first))).holding is Holding.FAILED
         second = gateway.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
         assert first != second
         for asked in (question(charge, first), question(charge, second), question(charge)):
-            held = await gateway.look_up(asked)
+            held = await gateway.fetch_payment(asked)
             assert_shows(held, charge, Holding.CAPTURED)
             assert held.gateway_ref == second
 
@@ -146,7 +146,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         registered = {"merchant_uid": charge.reference, "amount": 24_000, "currency": "KRW"}
         wire.behave = in_turn(answers(200, page()), answers(200, envelope(registered)))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.OPEN)
         assert held.gateway_ref is None
 
@@ -163,14 +163,14 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, status: int, body: object
     ) -> None:
         wire.behave = in_turn(ABSENT, answers(status, body))
-        assert (await wired.look_up(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
 
     async def test_a_registration_without_currency_states_no_amount(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         registered = {"merchant_uid": charge.reference, "amount": 24_000, "currency": None}
         wire.behave = in_turn(ABSENT, answers(200, envelope(registered)))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert (held.holding, held.amount) == (Holding.OPEN, None)
 
     # -- what is absent, and what is no answer
@@ -183,7 +183,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         wire.behave = answers(404, body)
         for asked in (question(charge), question(charge, REF)):
             with pytest.raises(GatewayRefused) as refused:
-                await wired.look_up(asked)
+                await wired.fetch_payment(asked)
             assert refused.value.details["raw_code"] == "404"
 
     @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(GatewayRefused) as refused:
-            await wired.look_up(question(charge, REF))
+            await wired.fetch_payment(question(charge, REF))
         assert refused.value.details["raw_code"] == raw_code
 
     @pytest.mark.parametrize(
@@ -226,21 +226,21 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         wire.behave = answers(200, body)
         for asked in (question(charge), question(charge, REF)):
             with pytest.raises(GatewayTimeout):
-                await wired.look_up(asked)
+                await wired.fetch_payment(asked)
 
     async def test_what_is_new_or_of_no_weight_is_let_through(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         strange = {"pg_tid": 5, "pay_method": ["card"], "pg_provider": None, "cancel_history": "?", "new": {"a": 1.5}}
         wire.behave = answers(200, envelope(payment(charge) | strange))
-        assert_shows(await wired.look_up(question(charge, REF)), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, Holding.CAPTURED)
 
     @pytest.mark.parametrize("missing", ["imp_uid", "merchant_uid", "status", "amount", "currency", "sandbox"])
     async def test_a_field_that_is_not_told_is_unknown_and_never_assumed(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, missing: str
     ) -> None:
         wire.behave = answers(200, page(payment(charge, **{missing: None})))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         told = {
             "imp_uid": held.gateway_ref,
             "merchant_uid": held.reference,
@@ -285,7 +285,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
             f'{{"merchant_uid": "{charge.reference}", "status": "paid", "amount": {written}, "currency": "{currency}"}}'
         )
         wire.behave = answers(200, f'{{"code": 0, "response": {shown}}}'.encode())
-        held = await wired.look_up(question(charge, REF))
+        held = await wired.fetch_payment(question(charge, REF))
         assert held.amount == (None if minor is None else Money(minor, currency))
 
     async def test_cents_come_back_as_they_were_sent(
@@ -293,11 +293,11 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         dollars = replace(charge, amount=Money(1999, "USD"))
         ref = await self.finished(gateway, hands, dollars)
-        assert_shows(await gateway.look_up(question(dollars, ref)), dollars, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(dollars, ref)), dollars, Holding.CAPTURED)
         assert (await hands.truth(charge.reference))["amount"] == 1999
         refund = refund_of(dollars, ref, 910, 1999)
         assert (await refunding(gateway).refund(refund)).failure is None
-        held = await gateway.look_up(question(dollars, ref))
+        held = await gateway.fetch_payment(question(dollars, ref))
         assert (held.holding, held.refunded) == (Holding.CAPTURED, Money(910, "USD"))
 
     # -- states
@@ -330,7 +330,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         refunded: int | None,
     ) -> None:
         wire.behave = answers(200, page(payment(charge, **shown)))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert (held.holding, held.doubt) == (holding, None)
         assert held.refunded == (None if refunded is None else Money(refunded, "KRW"))
 
@@ -349,14 +349,14 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, shown: dict[str, object]
     ) -> None:
         wire.behave = answers(200, page(payment(charge, **shown)))
-        assert (await wired.look_up(question(charge))).doubt
+        assert (await wired.fetch_payment(question(charge))).doubt
 
     async def test_a_failure_says_why_in_the_gateways_words(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         failed = payment(charge, status="failed", paid_at=0, fail_reason="한도 초과" * 100)
         wire.behave = answers(200, page(failed))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert held.failure == Failure("declined", message=("한도 초과" * 100)[:300])
 
     async def test_an_account_that_was_issued_waits_for_its_deposit(
@@ -366,7 +366,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         for changes, until in (({}, datetime.fromtimestamp(1_795_000_000, UTC)), ({"vbank_date": 0}, None)):
             shown = payment(charge, status="ready", paid_at=0, **(account | changes))
             wire.behave = answers(200, page(shown))
-            held = await wired.look_up(question(charge))
+            held = await wired.fetch_payment(question(charge))
             assert_shows(held, charge, Holding.AWAITING_DEPOSIT)
             assert held.deposit == DepositAccount("우리은행", "1002-1", "온틸", until)
             assert "1002-1" not in str(held.evidence)
@@ -376,9 +376,9 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         portone = make(pg="other")
         ref = await self.finished(portone, hands, charge, "underpaid_deposit")
-        assert_shows(await portone.look_up(question(charge, ref)), charge, Holding.AWAITING_DEPOSIT)
+        assert_shows(await portone.fetch_payment(question(charge, ref)), charge, Holding.AWAITING_DEPOSIT)
         await self.buyer_pays(hands, charge)
-        held = await portone.look_up(question(charge, ref))
+        held = await portone.fetch_payment(question(charge, ref))
         assert held.holding is Holding.CAPTURED
         assert held.amount == Money((await hands.truth(charge.reference))["amount"], "KRW")
         assert held.amount != charge.amount
@@ -387,7 +387,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, page(payment(charge, failed_at=10**18)))
-        evidence = (await wired.look_up(question(charge))).evidence
+        evidence = (await wired.fetch_payment(question(charge))).evidence
         assert evidence["paid_at"] == "2026-11-18T11:06:40.000000Z"
         assert {"failed_at", "cancelled_at"}.isdisjoint(evidence)
 
@@ -414,19 +414,19 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         is_live: bool | None,
     ) -> None:
         wire.behave = answers(200, page(payment(charge, sandbox=sandbox)))
-        assert (await make(wire.url, **settings).look_up(question(charge))).is_live is is_live
+        assert (await make(wire.url, **settings).fetch_payment(question(charge))).is_live is is_live
 
     @pytest.mark.parametrize("by_ref", [True, False])
     async def test_a_payment_of_a_test_channel_is_seen_by_every_road(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, by_ref: bool
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "test_channel")
-        held = await gateway.look_up(question(charge, ref if by_ref else None))
+        held = await gateway.fetch_payment(question(charge, ref if by_ref else None))
         assert (held.holding, held.is_live) == (Holding.CAPTURED, False)
 
     async def test_a_live_channel_is_told_too(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "live_channel")
-        assert (await gateway.look_up(question(charge, ref))).is_live is True
+        assert (await gateway.fetch_payment(question(charge, ref))).is_live is True
 
     # -- what browsers and webhooks say does not count
 
@@ -435,12 +435,12 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str
     ) -> None:
         ref = await self.finished(gateway, hands, charge, scenario)
-        assert_shows(await gateway.look_up(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
 
     async def test_a_cancel_in_the_console_is_seen(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
         await self.buyer_pays(hands, charge, "console_cancel")
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert_shows(held, charge, Holding.CANCELED)
         assert held.refunded == charge.amount
 
@@ -450,7 +450,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge)
-        evidence = (await gateway.look_up(question(charge, ref))).evidence
+        evidence = (await gateway.fetch_payment(question(charge, ref))).evidence
         known = {"status": "paid", "imp_uid": ref, "merchant_uid": charge.reference, "amount": "24000"}
         known |= {"cancel_amount": "0", "currency": "KRW", "pg_provider": "paymentwall", "pay_method": "card"}
         assert evidence.items() >= known.items()

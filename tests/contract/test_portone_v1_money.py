@@ -278,7 +278,7 @@ class TestPortOneV1Money(PortOneV1Bench):
             answer = await refunding(portone).refund(refund_of(charge, ref, amount, left))
             assert (answer.is_done, answer.failure) == (True, None)
             assert answer.refund_ref
-        held = await portone.look_up(question(charge, ref))
+        held = await portone.fetch_payment(question(charge, ref))
         assert_shows(held, charge, Holding.CANCELED)
         assert held.refunded == charge.amount
         truth = await hands.truth(charge.reference)
@@ -303,10 +303,10 @@ class TestPortOneV1Money(PortOneV1Bench):
         """PortOne's object says nothing of a cancel that waits for Paymentwall's word: that is ours to remember."""
         ref = await self.captured(gateway, hands, charge)
         assert not (await refunding(gateway).refund(refund_of(charge, ref, 4000))).is_done
-        before = await gateway.look_up(question(charge, ref))
+        before = await gateway.fetch_payment(question(charge, ref))
         assert (before.holding, before.refunded) == (Holding.CAPTURED, None)
         await hands.advance(self.refund_batch_s)
-        after = await gateway.look_up(question(charge, ref))
+        after = await gateway.fetch_payment(question(charge, ref))
         assert (after.holding, after.refunded) == (Holding.CAPTURED, Money(4000, "KRW"))
 
     async def test_a_part_that_paymentwall_cannot_give_back_is_refused_and_the_whole_is_not(
@@ -325,7 +325,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         portone = make(pg="other")
         ref = await self.finished(portone, hands, charge, "virtual_account")
         await self.buyer_pays(hands, charge)
-        assert (await portone.look_up(question(charge, ref))).is_deposit
+        assert (await portone.fetch_payment(question(charge, ref))).is_deposit
         asked = refund_of(charge, ref)
         assert (await refunding(portone).refund(asked)).failure is not None
         account = RefundAccount("04", "110-2", "김민지", "010-5555-7788")

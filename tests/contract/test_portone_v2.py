@@ -109,7 +109,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         assert isinstance(params, dict)
         assert (params["totalAmount"], params["currency"]) == (12_345, currency)
         await hands.pay(charge.reference)
-        assert (await portone.look_up(question(charge))).amount == Money(12_345, currency)
+        assert (await portone.fetch_payment(question(charge))).amount == Money(12_345, currency)
 
     async def test_starting_what_is_paid_opens_nothing_that_could_be_paid_again(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
@@ -266,4 +266,4 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         wire.behave = faults.hangs
         gateway = make(wire.url, deadline_s=60.0, look_up_timeout_s=0.05)
         with pytest.raises(GatewayTimeout):
-            await asyncio.wait_for(gateway.look_up(question(charge)), 5)
+            await asyncio.wait_for(gateway.fetch_payment(question(charge)), 5)

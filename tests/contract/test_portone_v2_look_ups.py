@@ -19,7 +19,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, wired: PortOneV2, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
         for asked in (question(charge), question(charge, "tx/of+somebody")):
-            assert (await wired.look_up(asked)).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(asked)).holding is Holding.ABSENT
         for sent in wire.arrived:
             assert (sent.method, sent.target) == ("GET", f"/payments/{charge.reference}?storeId={STORE}")
             assert sent.headers["authorization"] == f"PortOne {hands.connection['api_secret']}"
@@ -28,7 +28,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
 
     async def test_a_paid_payment_is_told_whole(self, portone: PortOneV2, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(portone, hands, charge, "live_channel")
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.is_live) == (ref, True, True)
         assert (held.refunded, held.doubt, held.deposit, held.failure) == (None, None, None, None)
@@ -46,27 +46,27 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await self.browser_opens(hands, await portone.start(charge))
         for scenario in ("virtual_account", "paid"):
             await hands.pay(charge.reference, scenario)
-            told = repr((await portone.look_up(question(charge))).evidence)
+            told = repr((await portone.fetch_payment(question(charge))).evidence)
             for personal in ("Minji", "minji", "buyer-7f3a", "5555", "온틸 상점", "127.0.0.1"):
                 assert personal not in told
 
     async def test_a_foreign_store_is_reported(self, portone: PortOneV2, hands: Hands, charge: ChargeRequest) -> None:
         await self.finished(portone, hands, charge, "wrong_store")
-        assert (await portone.look_up(question(charge))).is_own_store is False
+        assert (await portone.fetch_payment(question(charge))).is_own_store is False
 
     async def test_a_pending_approval_is_open_and_then_money(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "pay_pending")
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.OPEN)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.OPEN)
         await hands.advance(61)
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.CAPTURED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CAPTURED)
 
     async def test_a_discount_does_not_change_what_was_ordered(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "discount")
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CAPTURED)
         assert held.doubt is None
         assert (held.evidence["discount"], held.evidence["paid"]) == (100, 23_900)
@@ -75,7 +75,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "virtual_account")
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.AWAITING_DEPOSIT)
         assert held.deposit is not None
         assert (held.deposit.bank, held.deposit.holder) == ("SHINHAN", "온틸 상점")
@@ -83,7 +83,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         assert held.deposit.expires_at is not None
         assert held.deposit.number not in repr(held.evidence)
         await hands.pay(charge.reference)
-        paid = await portone.look_up(question(charge))
+        paid = await portone.fetch_payment(question(charge))
         assert_shows(paid, charge, Holding.CAPTURED)
         assert (paid.deposit, paid.doubt) == (None, None)
 
@@ -93,14 +93,14 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await self.finished(portone, hands, charge, "underpaid_deposit")
         await hands.pay(charge.reference)
         assert (await hands.truth(charge.reference))["amount"] == 23_900
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert held.doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
 
     async def test_a_refused_card_is_told_in_the_payment_companys_words(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "declined")
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert held.failure is not None
         assert (held.failure.code, held.failure.raw_code) == ("declined", "REJECT_CARD_PAYMENT")
         assert held.failure.message
@@ -111,8 +111,8 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         first = await self.finished(portone, hands, charge, "declined")
         second = portone.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
         assert first != second
-        assert await portone.look_up(question(charge, second)) == await portone.look_up(question(charge))
-        by_first = await portone.look_up(question(charge, first))
+        assert await portone.fetch_payment(question(charge, second)) == await portone.fetch_payment(question(charge))
+        by_first = await portone.fetch_payment(question(charge, first))
         assert_shows(by_first, charge, Holding.CAPTURED)
         assert (by_first.gateway_ref, by_first.doubt) == (second, None)
         assert by_first.evidence["asked_for_another_transaction"] is True
@@ -122,7 +122,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     ) -> None:
         await self.finished(portone, hands, charge)
         await hands.pay(charge.reference, "console_cancel")
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CANCELED)
         assert held.refunded == charge.amount
 
@@ -154,7 +154,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, changes: Any, told: dict[str, object]
     ) -> None:
         wire.behave = answers(200, shown(charge, **changes))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert {name: getattr(held, name) for name in told} == told
         assert held.doubt is None
 
@@ -162,7 +162,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, shown(charge, status="FAILED", paidAt=None, amount=amount(24_000, paid=0)))
-        held = await wired.look_up(question(charge))
+        held = await wired.fetch_payment(question(charge))
         assert (held.holding, held.failure) == (Holding.FAILED, Failure("declined"))
 
     @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     ) -> None:
         wire.behave = answers(200, shown(charge, **changes))
         with pytest.raises(GatewayTimeout):
-            await wired.look_up(question(charge))
+            await wired.fetch_payment(question(charge))
 
     @pytest.mark.parametrize(
         ("status", "body", "raised"),
@@ -215,6 +215,6 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(raised):
-            await wired.look_up(question(charge))
+            await wired.fetch_payment(question(charge))
         wire.behave = answers(404, ABSENT)
-        assert await wired.look_up(question(charge, TX)) == Held(Holding.ABSENT)
+        assert await wired.fetch_payment(question(charge, TX)) == Held(Holding.ABSENT)

@@ -171,7 +171,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert answer.failure is not None
         assert (answer.failure.code, answer.failure.raw_code) == (Refusal.DECLINED, "FAILED")
         assert (await hands.truth(charge.reference))["refunded"] == 0
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CAPTURED)
         assert (held.refunded, [each.state for each in held.cancels]) == (None, [CancelState.FAILED])
 
@@ -184,11 +184,11 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (answer.is_done, answer.failure) == (False, None)
         assert answer.refund_ref
         assert await portone.refund(asked) == answer
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CANCELING)
         assert [(each.state, each.ref) for each in held.cancels] == [(CancelState.GOING, answer.refund_ref)]
         await hands.advance(300)
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.CANCELED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CANCELED)
         assert (await hands.truth(charge.reference))["cancels"] == 1
 
     async def test_an_accepted_part_leaves_the_payment_captured(
@@ -196,11 +196,11 @@ class TestPortOneV2Money(PortOneV2Bench):
     ) -> None:
         ref = await self.finished(portone, hands, charge, "async_cancel")
         assert (await portone.refund(refund_of(charge, ref, 6000, 24_000))).is_done is False
-        held = await portone.look_up(question(charge))
+        held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, Holding.CAPTURED)
         assert (held.refunded, held.doubt) == (None, None)
         await hands.advance(300)
-        assert (await portone.look_up(question(charge))).refunded == Money(6000, "KRW")
+        assert (await portone.fetch_payment(question(charge))).refunded == Money(6000, "KRW")
 
     async def test_a_refused_part_is_a_no_and_the_whole_still_goes(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
@@ -229,7 +229,7 @@ class TestPortOneV2Money(PortOneV2Bench):
     ) -> None:
         await self.finished(portone, hands, charge, "virtual_account")
         await hands.pay(charge.reference)
-        assert (await portone.look_up(question(charge))).is_deposit
+        assert (await portone.fetch_payment(question(charge))).is_deposit
         refused = await portone.refund(refund_of(charge, TX))
         assert refused.failure is not None
         assert refused.failure.raw_code == "INVALID_REQUEST"
@@ -255,7 +255,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         await self.finished(portone, hands, charge, "virtual_account")
         for _ in range(2):
             assert await portone.void(question(charge)) is None
-        assert (await portone.look_up(question(charge))).holding is Holding.CANCELED
+        assert (await portone.fetch_payment(question(charge))).holding is Holding.CANCELED
         truth = await hands.truth(charge.reference)
         assert (truth["status"], truth["captures"]) == ("CANCELLED", 0)
 
@@ -267,7 +267,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         failure = await portone.void(question(charge))
         assert failure is not None
         assert (failure.code, failure.raw_code) == ("declined", "PAYMENT_NOT_WAITING_FOR_DEPOSIT")
-        assert_shows(await portone.look_up(question(charge)), charge, Holding.CAPTURED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CAPTURED)
 
     async def test_closing_names_our_store_in_the_query(
         self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest

@@ -124,12 +124,12 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
     ) -> None:
         await gateway.start(charge)
         await self.buyer_pays(hands, charge)
-        assert await gateway.look_up(question(charge)) == Held(Holding.ABSENT)
+        assert await gateway.fetch_payment(question(charge)) == Held(Holding.ABSENT)
         assert await hands.calls("lookup") == []
 
     async def test_a_paid_order_is_shown_whole(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert_shows(held, charge, Holding.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.doubt, held.failure) == (ref, True, None, None)
         assert (await hands.truth(charge.reference))["captures"] == 1
@@ -138,7 +138,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "discount")
-        held = await gateway.look_up(question(charge, ref))
+        held = await gateway.fetch_payment(question(charge, ref))
         assert_shows(held, charge, Holding.CAPTURED)
         assert held.doubt is None
         assert held.evidence["discountAmount"] not in {None, "0", "0.00"}
@@ -147,25 +147,25 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "bad_sum")
-        assert (await gateway.look_up(question(charge, ref))).doubt
+        assert (await gateway.fetch_payment(question(charge, ref))).doubt
 
     async def test_a_payment_of_another_store_is_told(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "wrong_store")
-        assert (await gateway.look_up(question(charge, ref))).is_own_store is False
+        assert (await gateway.fetch_payment(question(charge, ref))).is_own_store is False
 
     async def test_a_payment_of_another_order_is_told(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "wrong_order")
-        assert (await gateway.look_up(question(charge, ref))).reference not in {None, charge.reference}
+        assert (await gateway.fetch_payment(question(charge, ref))).reference not in {None, charge.reference}
 
     async def test_a_redirect_that_says_confirmed_confirms_nothing(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "returns_confirmed_but_failed")
-        assert (await gateway.look_up(question(charge, ref))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.FAILED
         assert (await hands.truth(charge.reference))["captures"] == 0
 
     # -- its calls to us

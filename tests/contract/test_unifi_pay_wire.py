@@ -58,7 +58,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         gateway = make(wire.url, sign_with=signed_id)
         await gateway.start(charge)
         wire.behave = answers(200, shown(charge))
-        await gateway.look_up(question(charge, REF))
+        await gateway.fetch_payment(question(charge, REF))
         assert [(sent.method, sent.target) for sent in wire.arrived] == [
             ("POST", "/api/v1/payment"),
             ("GET", f"/api/v1/payment/{REF}"),
@@ -83,7 +83,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         strange = "a/b+c=d e?f#g%2Fh&i한;,@:"
         wire.behave = answers(404, {})
-        await wired.look_up(question(charge, strange))
+        await wired.fetch_payment(question(charge, strange))
         (sent,) = wire.arrived
         assert sent.target == f"/api/v1/payment/{quote(strange, safe='')}"
         assert sent.headers["x-authorization-hmac"] == signature_of(sent, hands, "api_key")
@@ -91,7 +91,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     async def test_without_their_id_no_call_is_made(
         self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
-        assert (await wired.look_up(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
         assert wire.arrived == []
 
     # -- what comes back from start
@@ -155,7 +155,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         body = json.dumps(shown(charge)).replace('"payAmount": 24000', '"payAmount": 23999.99')
         wire.behave = answers(200, body.replace('"discountAmount": 0', '"discountAmount": 0.01').encode())
-        held = await wired.look_up(question(charge, REF))
+        held = await wired.fetch_payment(question(charge, REF))
         assert_shows(held, charge, Holding.CAPTURED)
         assert held.doubt is None
         assert (held.evidence["payAmount"], held.evidence["discountAmount"]) == ("23999.99", "0.01")
@@ -176,10 +176,10 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         """A wrong host's or a proxy's page says nothing about the payment."""
         wire.behave = answers(404, body)
         if is_absent:
-            assert (await wired.look_up(question(charge, REF))).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(question(charge, REF))).holding is Holding.ABSENT
             return
         with pytest.raises(GatewayRefused) as refused:
-            await wired.look_up(question(charge, REF))
+            await wired.fetch_payment(question(charge, REF))
         assert refused.value.details["raw_code"] == "404"
 
     @pytest.mark.parametrize(
@@ -202,14 +202,14 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         wire.behave = answers(200, shown(charge, **changes))
         with pytest.raises(GatewayTimeout):
-            await wired.look_up(question(charge, REF))
+            await wired.fetch_payment(question(charge, REF))
 
     async def test_the_answer_about_another_transaction_concludes_nothing(
         self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, shown(charge))
-        assert (await wired.look_up(question(charge, REF))).doubt is None
-        assert (await wired.look_up(question(charge, "another"))).doubt
+        assert (await wired.fetch_payment(question(charge, REF))).doubt is None
+        assert (await wired.fetch_payment(question(charge, "another"))).doubt
 
     # -- what a browser brings
 

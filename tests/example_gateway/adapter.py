@@ -19,7 +19,7 @@ from app.gateways.port import (
     Holding,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
 )
 
 HOLDING = {"open": Holding.OPEN, "paid": Holding.CAPTURED, "declined": Holding.FAILED}
@@ -80,10 +80,10 @@ class AcmePay:
             raise GatewayTimeout(gateway=self.name)
         return Opened({"type": "redirect", "url": charge.page}, charge.id)
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """What AcmePay holds, by its id or by our reference."""
         key = quote(question.gateway_ref or question.reference, safe="")
-        answer = await self._call("look_up", "GET", f"/charges/{key}")
+        answer = await self._call("fetch_payment", "GET", f"/charges/{key}")
         if answer.status == 404:
             return Held(Holding.ABSENT)
         charge = self._read(answer)

@@ -26,7 +26,7 @@ from app.gateways.port import (
     Holding,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
@@ -77,7 +77,7 @@ class MemoryGateway:
     async def start(self, request: ChargeRequest) -> Opened:
         return Opened({"type": "redirect", "url": "https://gateway.example"})
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         if self.on_look:
             return await self.on_look()
         is_asked = question.gateway_ref == "sig" or (

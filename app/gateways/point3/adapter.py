@@ -27,7 +27,7 @@ from app.gateways.port import (
     Holding,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
@@ -97,7 +97,7 @@ class Point3:
         origin = self._settings.widget_origin
         return Opened({"type": "point3_widget", "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.
 
         Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
@@ -135,7 +135,7 @@ class Point3:
         evidence = {"cancel": answer, "amount": request.amount.minor, "reason": request.reason}
         return RefundAnswer(is_done=False, failure=failure, evidence=evidence)
 
-    async def void(self, question: Question) -> Failure | None:
+    async def void(self, question: PaymentQuery) -> Failure | None:
         """Cancel a payment that the buyer finished and we did not confirm. None as well when it is canceled already.
 
         Of one that we confirmed, the same call gives the money back: look up first. Without a signature nothing is called:
@@ -144,7 +144,7 @@ class Point3:
         if question.gateway_ref is None:
             return None
         failure = await self._cancel(question.gateway_ref)
-        if failure is not None and (await self.look_up(question)).holding in _CLOSED:
+        if failure is not None and (await self.fetch_payment(question)).holding in _CLOSED:
             return None
         return failure
 
@@ -189,7 +189,7 @@ class Point3:
         return self._explicit(await self._request("cancel", "POST", path))
 
     async def _rows(self, path: str) -> list[Held]:
-        status, answer = await self._request("look_up", "GET", path)
+        status, answer = await self._request("fetch_payment", "GET", path)
         if status == 404 or _code(status, answer) == 404:
             return []
         try:

@@ -20,7 +20,7 @@ from app.gateways.port import (
     Json,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
@@ -109,7 +109,7 @@ class PortOneV1:
         }
         return Opened(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """What PortOne holds, by imp_uid, or by our reference when none is known yet.
 
         Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
@@ -164,7 +164,7 @@ class PortOneV1:
     async def _payment(self, talk: Talk, imp_uid: str) -> Held | None:
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
         path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
-        answer = await talk.call("look_up", "GET", path)
+        answer = await talk.call("fetch_payment", "GET", path)
         return None if answer.is_unknown else self._held(_read(answer.accepted(), Payment))
 
     async def _payments_of(self, talk: Talk, reference: str) -> list[Held]:
@@ -173,7 +173,7 @@ class PortOneV1:
         Whether test channels show here is not documented; the parameter is the one of the single look-up (inferred).
         """
         query = f"limit={_MOST_WINDOWS}&sorting=-updated&include_sandbox=true"
-        answer = await talk.call("look_up", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
+        answer = await talk.call("fetch_payment", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
         if answer.is_unknown:
             return []
         found = [self._held(each) for each in _read(answer.accepted(), Page).payments or []]

@@ -19,7 +19,7 @@ from app.gateways.port import (
     Json,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
@@ -105,14 +105,14 @@ class PortOneV2:
             answer.accepted(Registered)
         return Opened({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.
 
         One reference may have several transactions, of which one at most is paid; PortOne shows that one, or the newest
         (inferred). So another transaction than the asked one is no contradiction, and is noted for who reads it later.
         Before the window opens there is nothing to see, although the amount is registered (inferred).
         """
-        answer = await self._api.ask("look_up", question.reference, deadline_s=self._look_up_s)
+        answer = await self._api.ask("fetch_payment", question.reference, deadline_s=self._look_up_s)
         if answer.is_unknown:
             return Held(Holding.ABSENT)
         held = held_of(answer.accepted(Payment), self._settings.store_id)
@@ -139,7 +139,7 @@ class PortOneV2:
         answer = await self._api.post("cancel", request.reference, "cancel", body, key=cancel_key(request))
         return answer_of(answer, request)
 
-    async def void(self, question: Question) -> Failure | None:
+    async def void(self, question: PaymentQuery) -> Failure | None:
         """Close the account that waits for a deposit. None as well when it is closed already.
 
         A window that is open cannot be closed: there is no call for it.
@@ -148,7 +148,7 @@ class PortOneV2:
         if not answer.is_explicit_no:
             answer.accepted(Closed)
             return None
-        if answer.reason == NOT_WAITING and (await self.look_up(question)).holding in _CLOSED:
+        if answer.reason == NOT_WAITING and (await self.fetch_payment(question)).holding in _CLOSED:
             return None
         return answer.failure()
 

@@ -17,7 +17,7 @@ from app.gateways.port import (
     Holding,
     Opened,
     PageSources,
-    Question,
+    PaymentQuery,
     WebhookNote,
     WebhookRequest,
 )
@@ -91,7 +91,7 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name)
         return Opened({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
 
-    async def look_up(self, question: Question) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> Held:
         """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.
 
         Without that id the answer is `ABSENT`, and no call is made: the id comes together with the start page, so whoever
@@ -100,7 +100,7 @@ class UnifiPay:
         ref = question.gateway_ref
         if ref is None:
             return Held(Holding.ABSENT)
-        answer = await self._request("look_up", "GET", f"{PAYMENT}/{quote(ref, safe='')}")
+        answer = await self._request("fetch_payment", "GET", f"{PAYMENT}/{quote(ref, safe='')}")
         if answer.status == 404 and is_object(answer.body):
             return Held(Holding.ABSENT)
         try:

@@ -39,7 +39,7 @@ async def test_what_was_said_is_kept_masked(shop: Shop, parts: Services) -> None
     kept: list[Exchange] = []
     while len(kept) < 2:
         kept = await parts.exchanges.of(payment_id)
-    assert [each.operation for each in kept][:2] == ["pre_register", "look_up"]
+    assert [each.operation for each in kept][:2] == ["pre_register", "fetch_payment"]
     text = str(kept)
     assert '"status":"PAID"' in text
     for secret in ("Minji", "minji@mail.example", "5555"):
