@@ -94,22 +94,22 @@ class Failure:
     message: str | None = None
 
 
-class Holding(StrEnum):
+class GatewayStatus(StrEnum):
     """What a gateway holds for an attempt, in our words."""
 
     ABSENT = "absent"
     """It answers and knows nothing of it."""
-    OPEN = "open"
+    PENDING = "pending"
     """Known, and the buyer has not finished."""
     AUTHORIZED = "authorized"
     """The buyer has finished; money moves when we confirm."""
     AWAITING_DEPOSIT = "awaiting_deposit"
     CAPTURED = "captured"
     FAILED = "failed"
-    CANCELING = "canceling"
+    REFUND_PENDING = "refund_pending"
     """A cancel was accepted and is not done yet."""
     CANCELED = "canceled"
-    UNSTATED = "unstated"
+    STATUS_MISSING = "status_missing"
     """It knows the payment and does not say its status."""
     UNRECOGNIZED = "unrecognized"
     """It says a status that we do not know: never success, a person must look."""
@@ -149,10 +149,10 @@ class Cancel:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class GatewayPayment:
     """A look-up's answer. A field that the gateway did not tell is None and never assumed to match."""
 
-    holding: Holding
+    status: GatewayStatus
     reference: str | None = None
     gateway_ref: str | None = None
     amount: Money | None = None
@@ -367,7 +367,7 @@ class Gateway(Protocol):
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """Return what the gateway holds. Safe to repeat. Raises as `start` does."""
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from app.gateways.port import Gateway, Held
+from app.gateways.port import Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.transitions import Cause
 
@@ -10,11 +10,11 @@ from app.ledger.transitions import Cause
 class MoneyBack(Protocol):
     """Takes over money that has moved. See `app.refunds.processor.Pursuit`."""
 
-    def owed(self, payment: Payment, attempt: Attempt, held: Held, reason: str) -> Refund:
+    def owed(self, payment: Payment, attempt: Attempt, held: GatewayPayment, reason: str) -> Refund:
         """The refund of money that must not be kept, to be stored with the step that says so."""
 
     async def follow(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, cause: Cause
     ) -> Payment | None:
         """Store what a look-up shows of the attempt's refunds, and ask for the next one. None: the payment moved."""
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal
+from app.gateways.port import Cancel, CancelState, Failure, GatewayPayment, GatewayStatus, Refusal
 from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus
@@ -56,7 +56,7 @@ class Doubt:
 Difference = Move | Found | Owed | Doubt
 
 
-def compare(payment: Payment, attempt: Attempt, held: Held) -> Difference | None:
+def compare(payment: Payment, attempt: Attempt, held: GatewayPayment) -> Difference | None:
     """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
     refunds = payment.refunds_of(attempt.id)
     listed = sum(each.amount.minor for each in held.cancels if each.state is not CancelState.FAILED)
@@ -71,7 +71,7 @@ def compare(payment: Payment, attempt: Attempt, held: Held) -> Difference | None
     return difference
 
 
-def _listed(refunds: Sequence[Refund], held: Held) -> Move | Found | None:
+def _listed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | None:
     """By the gateway's own list of refunds."""
     named = {refund.gateway_ref: refund for refund in refunds if refund.gateway_ref}
     for cancel in held.cancels:
@@ -96,12 +96,12 @@ def _listed(refunds: Sequence[Refund], held: Held) -> Move | Found | None:
     return None
 
 
-def _summed(refunds: Sequence[Refund], held: Held) -> Move | Found | Doubt | None:
+def _summed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | Doubt | None:
     """By the sum that went back, where the list does not explain it."""
-    if held.holding is Holding.CANCELING:
+    if held.status is GatewayStatus.REFUND_PENDING:
         unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
         return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
-    shown = held.refunded or (held.amount if held.holding is Holding.CANCELED else None)
+    shown = held.refunded or (held.amount if held.status is GatewayStatus.CANCELED else None)
     if shown is None:
         return None
     rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
@@ -115,16 +115,16 @@ def _summed(refunds: Sequence[Refund], held: Held) -> Move | Found | Doubt | Non
     return Found(Money(rest, shown.currency), "refunded at the gateway")
 
 
-def _of_rejected(refunds: Sequence[Refund], held: Held) -> Difference | None:
+def _of_rejected(refunds: Sequence[Refund], held: GatewayPayment) -> Difference | None:
     """Of money that we must not keep only one thing matters: whether all of it is back, whoever gave it."""
     live = next((refund for refund in refunds if refund.is_undecided), None)
-    if held.holding is Holding.CANCELED:
+    if held.status is GatewayStatus.CANCELED:
         return Move(live, R.SUCCEEDED, "given_back") if live else None
     back = held.refunded.minor if held.refunded else 0
     left = Money(held.amount.minor - back, held.amount.currency) if held.amount else None
     if live is None:
         return Owed(left) if left and left.minor > 0 and _is_short(refunds, held, back) else None
-    if held.holding is Holding.CANCELING:
+    if held.status is GatewayStatus.REFUND_PENDING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
     for cancel in held.cancels:
         is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
@@ -139,12 +139,12 @@ def _of_rejected(refunds: Sequence[Refund], held: Held) -> Difference | None:
     return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.amount.minor else None
 
 
-def _is_short(refunds: Sequence[Refund], held: Held, back: int) -> bool:
+def _is_short(refunds: Sequence[Refund], held: GatewayPayment, back: int) -> bool:
     """Whether the refunds of rejected money are over, and more than they gave back is still there.
 
     Of those that were given back by hand a look-up may show nothing: what it shows must be what they say.
     """
-    if not refunds or held.holding is not Holding.CAPTURED:
+    if not refunds or held.status is not GatewayStatus.CAPTURED:
         return False
     if refunds[-1].status is R.FAILED:
         return Refusal.BALANCE_CHANGED in (refunds[-1].failure or "")

@@ -19,8 +19,8 @@ from app.domain.tax import Parts
 from app.gateways.port import (
     Failure,
     Gateway,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     PaymentQuery,
     RefundAnswer,
     Refunding,
@@ -61,7 +61,7 @@ class Pursuit:
         self._settings = settings
         self._now = now
 
-    def owed(self, payment: Payment, attempt: Attempt, held: Held, reason: str) -> Refund:
+    def owed(self, payment: Payment, attempt: Attempt, held: GatewayPayment, reason: str) -> Refund:
         """The refund of money that must not be kept, to be stored with the step that says so.
 
         Of all that the gateway still holds; where it does not tell, of what was ordered.
@@ -72,7 +72,7 @@ class Pursuit:
         return self._owed(payment, attempt, left if left.minor > 0 else amount, reason)
 
     async def follow(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, cause: Cause
     ) -> Payment | None:
         """Store what a look-up shows of the attempt's refunds, and ask for the next one that waits.
 
@@ -100,7 +100,7 @@ class Pursuit:
                 await self._wait(payment, refund, cause, reason, None, attention if is_silent else None)
 
     async def _next(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: Held, cause: Cause
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, cause: Cause
     ) -> Payment | None:
         """Ask for the first refund that is not decided, if it may be asked for now."""
         now = self._now()
@@ -137,7 +137,7 @@ class Pursuit:
             return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
         ref = held.gateway_ref or attempt.gateway_ref
         if ref is None or not is_there(attempt, held):
-            is_going = held.holding is Holding.CANCELING  # somebody else's refund of it is under way
+            is_going = held.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
             attention = None if is_going else "money must go back, and the look-up does not show it"
             return await self._wait(payment, refund, cause, "refund_blocked", None, attention)
         return await self._ask(gateway, payment, attempt, refund, ref, held, cause)
@@ -149,7 +149,7 @@ class Pursuit:
         attempt: Attempt,
         refund: Refund,
         ref: str,
-        held: Held,
+        held: GatewayPayment,
         cause: Cause,
     ) -> Payment | None:
         """Commit the intent, call, record the answer."""
@@ -328,7 +328,7 @@ class Pursuit:
         payment: Payment,
         attempt: Attempt,
         difference: Difference,
-        held: Held,
+        held: GatewayPayment,
         cause: Cause,
         terms: RefundTerms | None,
     ) -> Step:

@@ -9,7 +9,7 @@ from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Held, Holding, RefundAccount, RefundRequest
+from app.gateways.port import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
 from app.ledger.model import Attempt, Payment, Refund, total
 from app.ledger.order_details import parts_of
 
@@ -35,13 +35,13 @@ def new_refund(
     )
 
 
-def is_there(attempt: Attempt, held: Held) -> bool:
+def is_there(attempt: Attempt, held: GatewayPayment) -> bool:
     """Whether the gateway shows money of which something can go back."""
     said_yes = attempt.capture_accepted_at is not None or attempt.status is AttemptStatus.CAPTURED
-    return held.holding is Holding.CAPTURED or (held.holding is Holding.UNSTATED and said_yes)
+    return held.status is GatewayStatus.CAPTURED or (held.status is GatewayStatus.STATUS_MISSING and said_yes)
 
 
-def balance_of(payment: Payment, attempt: Attempt, refund: Refund, held: Held) -> int:
+def balance_of(payment: Payment, attempt: Attempt, refund: Refund, held: GatewayPayment) -> int:
     """What we expect to be left there before this refund, in minor units.
 
     An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Failure, Held, Holding
+from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 
 CAPTURE_GRACE = timedelta(minutes=5)
@@ -52,31 +52,31 @@ class Decide:
 Verdict = Wait | Capture | NotOurs | Decide
 
 
-def judge(payment: Payment, attempt: Attempt, held: Held, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
+def judge(payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
     """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
-    if held.holding is Holding.UNRECOGNIZED:
+    if held.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=UNKNOWN_STATUS)
     if held.doubt is not None:
         return Wait("contradictory_look_up", attention=held.doubt)
-    if held.holding is Holding.ABSENT:
+    if held.status is GatewayStatus.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if held.reference is not None and held.reference != attempt.reference:
         return NotOurs("order_id")
-    if held.holding in {Holding.FAILED, Holding.CANCELED, Holding.CANCELING}:
+    if held.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:
         return _ended(held)
-    if held.holding is Holding.OPEN:
+    if held.status is GatewayStatus.PENDING:
         return _unfinished(payment, attempt, now=now)
     return _money(payment, attempt, held, now=now)
 
 
-def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> Verdict:
+def _money(payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime) -> Verdict:
     """Money moved, or would move with our next call: only what matches whole is kept."""
     said_yes = attempt.capture_accepted_at is not None
-    is_captured = held.holding is Holding.CAPTURED
+    is_captured = held.status is GatewayStatus.CAPTURED
     if held.reference is None or held.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
     mismatch = _mismatch(payment, held)
-    if mismatch and held.holding is Holding.AWAITING_DEPOSIT:
+    if mismatch and held.status is GatewayStatus.AWAITING_DEPOSIT:
         # What has ended is not given back when a deposit comes after all: wait for it, then it goes back whole.
         return Wait(f"{mismatch}_before_deposit", attention="an account waits for a deposit that does not match")
     if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
@@ -92,11 +92,11 @@ def _money(payment: Payment, attempt: Attempt, held: Held, *, now: datetime) -> 
             return Decide(A.CAPTURED, "captured")
         reason = "already_paid" if payment.status in PAYMENT_COLLECTED else "payment_closed"
         return Decide(A.REJECTED, reason, Failure(reason), gives_back=True)
-    if held.holding is Holding.AWAITING_DEPOSIT:
+    if held.status is GatewayStatus.AWAITING_DEPOSIT:
         return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
     if said_yes:
         return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
-    if held.holding is Holding.UNSTATED and attempt.status is A.UNKNOWN:
+    if held.status is GatewayStatus.STATUS_MISSING and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
     return _may_capture(payment, attempt, now=now)
 
@@ -117,7 +117,7 @@ def _was_asked(attempt: Attempt) -> bool:
     return attempt.status is A.UNKNOWN and attempt.gateway_ref is not None
 
 
-def _mismatch(payment: Payment, held: Held) -> str | None:
+def _mismatch(payment: Payment, held: GatewayPayment) -> str | None:
     assert held.amount is not None
     if held.amount.currency != payment.amount.currency:
         return "currency_mismatch"
@@ -150,10 +150,10 @@ def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict
     return Wait("buyer_not_finished")
 
 
-def _ended(held: Held) -> Verdict:
-    if held.holding is Holding.CANCELING:
+def _ended(held: GatewayPayment) -> Verdict:
+    if held.status is GatewayStatus.REFUND_PENDING:
         return Wait("cancel_under_way")
-    if held.holding is Holding.CANCELED:
+    if held.status is GatewayStatus.CANCELED:
         return Decide(A.CANCELED, "canceled_at_gateway", held.failure or Failure("canceled"))
     return Decide(A.FAILED, "failed_at_gateway", held.failure or Failure("declined"))
 

@@ -10,7 +10,7 @@ import msgspec
 
 from app.domain.clock import ASK_AGAIN, Now, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Capability, Failure, Gateway, Held
+from app.gateways.port import Capability, Failure, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
 from app.ledger.transitions import LATE_MONEY, Cause, kept_look, late_look, step
@@ -93,7 +93,7 @@ class Recorder:
         self._now = now
 
     async def conclude(
-        self, reading: Reading, verdict: Wait | NotOurs | Decide, held: Held, inquiry: Inquiry
+        self, reading: Reading, verdict: Wait | NotOurs | Decide, held: GatewayPayment, inquiry: Inquiry
     ) -> Outcome | None:
         """Write a verdict. What must go back is reserved in the same commit, and asked for at once."""
         payment, attempt = reading.payment, reading.attempt
@@ -200,7 +200,7 @@ class Recorder:
             payment = noted.payment
         return Outcome(payment, is_decided=False, mismatch=verdict.mismatch)
 
-    def _fields(self, reading: Reading, verdict: Decide, held: Held) -> dict[str, Any]:
+    def _fields(self, reading: Reading, verdict: Decide, held: GatewayPayment) -> dict[str, Any]:
         """The attempt's columns that a verdict sets."""
         now = self._now()
         is_proven = held.reference == reading.attempt.reference

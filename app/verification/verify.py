@@ -22,8 +22,8 @@ from app.gateways.port import (
     Capturing,
     Failure,
     Gateway,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     PaymentQuery,
     Voiding,
 )
@@ -137,11 +137,11 @@ class Verifier:
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
         reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
         if reading.ref is not None and self._captures_blindly(reading):
-            return await self._capture(reading, reading.ref, Held(Holding.UNSTATED), inquiry)
+            return await self._capture(reading, reading.ref, GatewayPayment(GatewayStatus.STATUS_MISSING), inquiry)
         try:
             LOOK_UPS.labels(gateway.name, inquiry.cause).inc()
             held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, reading.ref))
-            if held.holding is Holding.ABSENT and reading.is_hinted:
+            if held.status is GatewayStatus.ABSENT and reading.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
                 reading = replace(reading, ref=None)
                 held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount))
@@ -171,7 +171,7 @@ class Verifier:
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
         return await self._capture(reading, ref, held, inquiry)
 
-    async def _moved(self, reading: Reading, held: Held, inquiry: Inquiry) -> Outcome | None:
+    async def _moved(self, reading: Reading, held: GatewayPayment, inquiry: Inquiry) -> Outcome | None:
         """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
         attempt = reading.attempt
         doubt = _doubt_about(reading.payment, attempt, held)
@@ -185,7 +185,7 @@ class Verifier:
         return await self._recorder.rest(replace(reading, payment=followed, attempt=attempt), inquiry)
 
     async def _void(
-        self, reading: Reading, gateway: Voiding, held: Held, verdict: Wait | Decide, inquiry: Inquiry
+        self, reading: Reading, gateway: Voiding, held: GatewayPayment, verdict: Wait | Decide, inquiry: Inquiry
     ) -> Outcome | None:
         """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
 
@@ -196,7 +196,7 @@ class Verifier:
         question = PaymentQuery(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
         try:
             said = "refused" if await gateway.void(question) else "accepted"
-            if held.holding is not Holding.AUTHORIZED:
+            if held.status is not GatewayStatus.AUTHORIZED:
                 held = await gateway.fetch_payment(question)
                 judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
                 verdict = Wait("void_not_shown") if isinstance(judged, Capture | NotOurs) else judged
@@ -243,7 +243,7 @@ class Verifier:
             and self._now() < payment.expires_at
         )
 
-    async def _capture(self, reading: Reading, ref: str, held: Held, inquiry: Inquiry) -> Outcome | None:
+    async def _capture(self, reading: Reading, ref: str, held: GatewayPayment, inquiry: Inquiry) -> Outcome | None:
         """Commit the intent, take the money, record the answer. Only the holder of the lease calls the gateway."""
         gateway, attempt = reading.gateway, reading.attempt
         assert isinstance(gateway, Capturing)
@@ -290,42 +290,42 @@ class Verifier:
             return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
         verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if isinstance(verdict, NotOurs):
-            took_money = held.holding is Holding.CAPTURED or attempt.capture_accepted_at is not None
+            took_money = held.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
             mismatch = Failure("order_mismatch")
             verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, gives_back=took_money)
-        elif failure is not None and held.holding is not Holding.CAPTURED:
+        elif failure is not None and held.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
             return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=True)
         return await self._recorder.conclude(reading, verdict, held, inquiry)
 
 
-_SHOWS_MONEY = frozenset({Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED, Holding.UNSTATED})
+_SHOWS_MONEY = frozenset({GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.STATUS_MISSING})
 
 
-def _doubt_about(payment: Payment, attempt: Attempt, held: Held) -> str | None:
+def _doubt_about(payment: Payment, attempt: Attempt, held: GatewayPayment) -> str | None:
     """Why nothing is concluded from a look-up of money that has moved, in a person's words; None when it can be believed."""
     is_kept = attempt.status is AttemptStatus.CAPTURED
-    if held.holding is Holding.UNRECOGNIZED:
+    if held.status is GatewayStatus.UNRECOGNIZED:
         return UNKNOWN_STATUS
     if held.doubt is not None:
         return held.doubt
-    if held.holding not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
+    if held.status not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
         return "the gateway no longer shows money that it took"
     if is_kept and held.amount not in {None, payment.amount}:
         return "the gateway shows another amount than it took"
     return None
 
 
-def _stands_open(payment: Payment, attempt: Attempt, held: Held, verdict: Wait | Decide) -> bool:
+def _stands_open(payment: Payment, attempt: Attempt, held: GatewayPayment, verdict: Wait | Decide) -> bool:
     """Whether something at the gateway may still take the buyer's money that we would only give back."""
     was_asked = attempt.capture_accepted_at is not None or (
         attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
     )
-    if held.holding is Holding.AWAITING_DEPOSIT:
+    if held.status is GatewayStatus.AWAITING_DEPOSIT:
         return payment.status not in PAYMENT_UNPAID or isinstance(verdict, Wait)
     is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
-    return held.holding is Holding.AUTHORIZED and is_refused and not was_asked
+    return held.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
 
 
 def _capture_request(reading: Reading, ref: str) -> CaptureRequest:

@@ -17,8 +17,8 @@ from app.gateways.port import (
     Capturing,
     ChargeRequest,
     Gateway,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Opened,
     PaymentQuery,
     Refunding,
@@ -61,10 +61,10 @@ class Bench:
     """Whether a look-up shows a refund that was accepted and is not done yet; it stays CAPTURED otherwise."""
     public: ClassVar[frozenset[str]] = frozenset({"base_url"})
     """What of a connection every buyer's browser sees, so that it is no secret."""
-    unknown_status: ClassVar[Holding] = Holding.UNRECOGNIZED
+    unknown_status: ClassVar[GatewayStatus] = GatewayStatus.UNRECOGNIZED
     """What a status that nobody knows is reported as; OPEN where the vendor says that more of them exist."""
 
-    unconfirmed: ClassVar[Holding] = Holding.AUTHORIZED
+    unconfirmed: ClassVar[GatewayStatus] = GatewayStatus.AUTHORIZED
     """What a look-up shows between the buyer's part and our confirm; OPEN where it does not say that the buyer is done."""
     left_open: ClassVar[str | None] = None
     """The scenario that leaves something open that `void` closes; None: what a buyer leaves who finished, before confirm."""
@@ -128,7 +128,7 @@ class Bench:
         with pytest.raises(InvalidRequest) as refused:
             gateway.check(wrong)
         with pytest.raises(InvalidRequest) as refused_again:
-            await gateway.start(wrong)
+            await gateway.create_session(wrong)
         assert refused.value.details == refused_again.value.details
         errors = refused.value.details["errors"]
         assert isinstance(errors, list)
@@ -154,7 +154,7 @@ class Bench:
 
     async def finished(self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> str:
         """A started charge whose buyer has finished; returns the gateway's reference."""
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         ref = gateway.read_callback(await self.buyer_pays(hands, charge, scenario)).gateway_ref
         assert ref is not None
         return ref
@@ -209,20 +209,20 @@ def voiding(gateway: Gateway) -> Voiding:
 
 
 def can(gateway: Gateway, operation: str) -> bool:
-    needed = {"confirm": Capability.CAPTURE, "refund": Capability.REFUND}.get(operation)
+    needed = {"capture": Capability.CAPTURE, "refund": Capability.REFUND}.get(operation)
     return needed is None or needed in gateway.capabilities
 
 
 async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: str = "sig/1+==") -> object:
     """One operation by name; skips on a capability that the gateway does not have."""
     match operation:
-        case "start":
-            return await gateway.start(charge)
-        case "look_up":
+        case "create_session":
+            return await gateway.create_session(charge)
+        case "fetch_payment":
             return await gateway.fetch_payment(question(charge, ref))
         case "look_up_by_reference":
             return await gateway.fetch_payment(question(charge))
-        case "confirm":
+        case "capture":
             return await confirming(gateway).capture(confirmation(charge, ref))
         case _:
             return await refunding(gateway).refund(refund_of(charge, ref))
@@ -236,8 +236,8 @@ async def outcome(gateway: Gateway, operation: str, charge: ChargeRequest) -> ob
         return error
 
 
-def assert_shows(held: Held, charge: ChargeRequest, *holdings: Holding) -> None:
+def assert_shows(held: GatewayPayment, charge: ChargeRequest, *statuses: GatewayStatus) -> None:
     """The look-up shows this charge, whole, in one of these states."""
-    assert held.holding in holdings
+    assert held.status in statuses
     assert held.reference == charge.reference
     assert held.amount == charge.amount

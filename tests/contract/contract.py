@@ -19,7 +19,7 @@ from app.gateways.port import (
     Capturing,
     ChargeRequest,
     Gateway,
-    Holding,
+    GatewayStatus,
     Refunding,
     Refusal,
     Voiding,
@@ -68,7 +68,7 @@ class GatewayContract(FaultContract):
     async def test_starting_tells_the_browser_what_to_do_and_moves_no_money(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await gateway.start(charge)
+        opened = await gateway.create_session(charge)
         assert isinstance(opened.next_action["type"], str)
         assert json.loads(encode_action(opened.next_action)).keys() == opened.next_action.keys()
         await self.browser_opens(hands, opened)
@@ -79,16 +79,16 @@ class GatewayContract(FaultContract):
     async def test_starting_twice_moves_no_money_and_loses_no_payment(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await gateway.start(charge)
+        opened = await gateway.create_session(charge)
         if Capability.REOPEN in gateway.capabilities:
-            await gateway.start(charge)
+            await gateway.create_session(charge)
         else:
             with pytest.raises(GatewayRefused):
-                await gateway.start(charge)
+                await gateway.create_session(charge)
         assert all(row["captures"] == 0 for row in await hands.journal(charge.reference))
         browser = await self.buyer_pays(hands, charge)
         held = await gateway.fetch_payment(question(charge, self.known_ref(opened)))
-        assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
+        assert_shows(held, charge, self.unconfirmed, GatewayStatus.CAPTURED)
         assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
 
     async def test_a_charge_in_a_foreign_currency_is_refused_before_any_call(
@@ -108,24 +108,24 @@ class GatewayContract(FaultContract):
     # -- look up
 
     async def test_what_nobody_opened_is_absent(self, gateway: Gateway, charge: ChargeRequest) -> None:
-        assert (await gateway.fetch_payment(question(charge))).holding is Holding.ABSENT
-        assert (await gateway.fetch_payment(question(charge, "never/heard+of=="))).holding is Holding.ABSENT
+        assert (await gateway.fetch_payment(question(charge))).status is GatewayStatus.ABSENT
+        assert (await gateway.fetch_payment(question(charge, "never/heard+of=="))).status is GatewayStatus.ABSENT
 
     async def test_a_payment_that_the_buyer_has_not_finished_is_open(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await gateway.start(charge)
+        opened = await gateway.create_session(charge)
         await self.browser_opens(hands, opened)
-        assert_shows(await gateway.fetch_payment(question(charge, self.known_ref(opened))), charge, Holding.OPEN)
+        assert_shows(await gateway.fetch_payment(question(charge, self.known_ref(opened))), charge, GatewayStatus.PENDING)
 
     async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        asked = question(charge, self.known_ref(await gateway.start(charge)))
+        asked = question(charge, self.known_ref(await gateway.create_session(charge)))
         await self.buyer_pays(hands, charge, "abandoned")
-        assert (await gateway.fetch_payment(asked)).holding is Holding.OPEN
+        assert (await gateway.fetch_payment(asked)).status is GatewayStatus.PENDING
         await self.buyer_pays(hands, charge)
-        assert (await gateway.fetch_payment(asked)).holding in {self.unconfirmed, Holding.CAPTURED}
+        assert (await gateway.fetch_payment(asked)).status in {self.unconfirmed, GatewayStatus.CAPTURED}
 
     async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -134,7 +134,7 @@ class GatewayContract(FaultContract):
         if not self.looks_up_by_reference:
             pytest.skip(f"{gateway.name} is asked by its own reference only")
         by_reference = await gateway.fetch_payment(question(charge))
-        assert_shows(by_reference, charge, self.unconfirmed, Holding.CAPTURED)
+        assert_shows(by_reference, charge, self.unconfirmed, GatewayStatus.CAPTURED)
         assert await gateway.fetch_payment(question(charge, ref)) == by_reference
         assert by_reference.gateway_ref == ref
 
@@ -153,12 +153,12 @@ class GatewayContract(FaultContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "unknown_status")
         for asked in [question(charge, ref)] + [question(charge)] * self.looks_up_by_reference:
-            assert (await gateway.fetch_payment(asked)).holding is self.unknown_status
+            assert (await gateway.fetch_payment(asked)).status is self.unknown_status
 
     async def test_a_sparse_look_up_is_enough(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "sparse")
         held = await gateway.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, self.unconfirmed, Holding.CAPTURED)
+        assert_shows(held, charge, self.unconfirmed, GatewayStatus.CAPTURED)
 
     async def test_looking_changes_nothing(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
@@ -179,18 +179,18 @@ class GatewayContract(FaultContract):
             await hands.plan(scenario, call="lookup")
             with pytest.raises(GatewayTimeout):
                 await impatient.fetch_payment(asked)
-        assert_shows(await patient.fetch_payment(asked), charge, self.unconfirmed, Holding.CAPTURED)
+        assert_shows(await patient.fetch_payment(asked), charge, self.unconfirmed, GatewayStatus.CAPTURED)
 
     async def test_a_refused_card_is_a_failure_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         if Capability.CAPTURE in gateway.capabilities:
             pytest.skip("the buyer's part moves no money there; see the declined confirm")
-        opened = await gateway.start(charge)
+        opened = await gateway.create_session(charge)
         browser = await self.buyer_pays(hands, charge, "declined")
         ref = gateway.read_callback(browser).gateway_ref or self.known_ref(opened)
         held = await gateway.fetch_payment(question(charge, ref))
-        assert held.holding is Holding.FAILED
+        assert held.status is GatewayStatus.FAILED
         assert held.failure is not None
         assert held.failure.code == "declined"
         assert sum(row["captures"] for row in await hands.journal(charge.reference)) == 0
@@ -201,9 +201,9 @@ class GatewayContract(FaultContract):
         if Capability.CAPTURE in gateway.capabilities:
             pytest.skip("nothing is approved there without our confirm")
         asked = question(charge, await self.finished(gateway, hands, charge, "late_approval"))
-        assert (await gateway.fetch_payment(asked)).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(asked)).status is GatewayStatus.FAILED
         await hands.advance(60)
-        assert_shows(await gateway.fetch_payment(asked), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(asked), charge, GatewayStatus.CAPTURED)
 
     async def test_a_test_channel_is_told_from_a_live_one(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -223,7 +223,7 @@ class GatewayContract(FaultContract):
         assert answer.failure is None
         truth = await hands.truth(charge.reference)
         assert (truth["captures"], truth["confirms"]) == (1, 1)
-        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, GatewayStatus.CAPTURED)
 
     async def test_a_decline_is_a_value_and_no_money_moves(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -234,7 +234,7 @@ class GatewayContract(FaultContract):
         assert answer.failure.code == "declined"
         assert answer.failure.raw_code
         assert (await hands.truth(charge.reference))["captures"] == 0
-        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, ref))).status is GatewayStatus.FAILED
 
     async def test_confirming_what_nobody_knows_is_an_explicit_no(
         self, gateway: Gateway, charge: ChargeRequest
@@ -250,7 +250,7 @@ class GatewayContract(FaultContract):
         with pytest.raises(GatewayTimeout):
             await confirming(make(deadline_s=IMPATIENT_S)).capture(self.confirmation(charge, ref))
         assert (await hands.truth(charge.reference))["captures"] == 1
-        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, GatewayStatus.CAPTURED)
 
     async def test_a_server_error_of_confirm_leaves_it_open_whether_money_moved(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -258,7 +258,7 @@ class GatewayContract(FaultContract):
         ref = await self.finished(gateway, hands, charge, "error_500")
         with pytest.raises(GatewayTimeout):
             await confirming(gateway).capture(self.confirmation(charge, ref))
-        assert (await gateway.fetch_payment(question(charge, ref))).holding is self.unconfirmed
+        assert (await gateway.fetch_payment(question(charge, ref))).status is self.unconfirmed
 
     # -- refund
 
@@ -296,11 +296,11 @@ class GatewayContract(FaultContract):
         is_async = Capability.ASYNC_REFUND in gateway.capabilities
         assert answer.is_done is not is_async
         if is_async:
-            under_way = Holding.CANCELING if self.tells_canceling else Holding.CAPTURED
+            under_way = GatewayStatus.REFUND_PENDING if self.tells_canceling else GatewayStatus.CAPTURED
             assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, under_way)
             assert (await hands.truth(charge.reference))["refunded"] == 0
             await hands.advance(self.refund_batch_s)
-        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CANCELED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, GatewayStatus.CANCELED)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
 
@@ -334,7 +334,7 @@ class GatewayContract(FaultContract):
         if not self.tells_canceling:
             await hands.advance(self.refund_batch_s)
         held = await patient.fetch_payment(question(charge, ref))
-        assert held.holding in {Holding.CANCELING, Holding.CANCELED}
+        assert held.status in {GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED}
 
     async def test_the_same_refund_sent_again_gives_nothing_back_twice(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -366,7 +366,7 @@ class GatewayContract(FaultContract):
             await impatient.refund(asked)
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (charge.amount.minor, 1)
-        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, Holding.CANCELED)
+        assert_shows(await patient.fetch_payment(question(charge, ref)), charge, GatewayStatus.CANCELED)
 
     async def test_two_refunds_are_listed_one_by_one_and_oldest_first(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -403,7 +403,7 @@ class GatewayContract(FaultContract):
         await refunding(gateway).refund(refund_of(charge, ref))
         await hands.advance(self.refund_batch_s)
         held = await gateway.fetch_payment(question(charge, ref))
-        assert (held.holding, held.refunded) == (Holding.CANCELED, charge.amount)
+        assert (held.status, held.refunded) == (GatewayStatus.CANCELED, charge.amount)
 
     # -- close what is open
 
@@ -415,7 +415,7 @@ class GatewayContract(FaultContract):
         for pause_s in (0, 0, self.refund_batch_s):
             await hands.advance(pause_s)
             assert await closing.void(asked) is None
-        assert (await gateway.fetch_payment(asked)).holding is Holding.CANCELED
+        assert (await gateway.fetch_payment(asked)).status is GatewayStatus.CANCELED
         truth = await hands.truth(charge.reference)
         assert (truth["captures"], truth["refunded"]) == (0, 0)
 
@@ -453,5 +453,5 @@ class GatewayContract(FaultContract):
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (2 * part, 2)
         held = await gateway.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert held.refunded == Money(2 * part, charge.amount.currency)

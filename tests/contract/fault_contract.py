@@ -19,8 +19,8 @@ from tests.unit.captured_logs import capture_logs
 LEEWAY_S = 1.0
 """How much later than its deadline a call may end on a busy machine."""
 
-OPERATIONS = ("start", "look_up", "look_up_by_reference", "confirm", "refund")
-MOVING = ("confirm", "refund")
+OPERATIONS = ("create_session", "fetch_payment", "look_up_by_reference", "capture", "refund")
+MOVING = ("capture", "refund")
 
 MAY_HAVE_ARRIVED: tuple[Behaviour, ...] = (
     faults.hangs,
@@ -75,7 +75,7 @@ class FaultContract(Bench):
                 await perform(gateway, operation, charge)
             assert time.monotonic() - started < IMPATIENT_S + LEEWAY_S, "the deadline counts from call to last byte"
             # The HTTP client itself asks once more when a connection breaks, but only what it knows to be a question.
-            assert len(server.arrived) == 1 or (operation.startswith("look_up") and len(server.arrived) == 2)
+            assert len(server.arrived) == 1 or (operation.startswith("fetch_payment") and len(server.arrived) == 2)
 
     @pytest.mark.parametrize("fault", [faults.closes, faults.resets], ids=lambda fault: fault.__name__)
     @pytest.mark.parametrize("operation", MOVING)
@@ -85,7 +85,7 @@ class FaultContract(Bench):
         """HTTP clients repeat a request whose kept-open connection breaks. For these calls that would charge twice."""
         async with self.breaking(answers(404, self.unknown_payment)) as server:
             gateway = make(server.url)
-            await outcome(gateway, "look_up", charge)  # now there is an idle connection to break
+            await outcome(gateway, "fetch_payment", charge)  # now there is an idle connection to break
             before = len(server.arrived)
             server.behave = fault
             with pytest.raises(GatewayTimeout):
@@ -98,7 +98,7 @@ class FaultContract(Bench):
         async with self.breaking(answers(404, self.unknown_payment)) as server:
             gateway = make(server.url)
             for _ in range(3):
-                assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
+                assert not isinstance(await outcome(gateway, "fetch_payment", charge), GatewayError)
                 server.drop_connections()
                 await asyncio.sleep(0.01)
 
@@ -156,18 +156,18 @@ class FaultContract(Bench):
     async def test_a_caller_who_leaves_gives_the_connection_back(self, make: Make, charge: ChargeRequest) -> None:
         async with self.breaking(faults.hangs) as server:
             gateway = make(server.url, connections=1)
-            leaving = asyncio.create_task(outcome(gateway, "look_up", charge))
+            leaving = asyncio.create_task(outcome(gateway, "fetch_payment", charge))
             await server.has_got(1)
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await leaving
             server.behave = answers(404, self.unknown_payment)
-            assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
+            assert not isinstance(await outcome(gateway, "fetch_payment", charge), GatewayError)
 
     async def test_calls_under_way_when_it_closes_end_as_lost(self, make: Make, charge: ChargeRequest) -> None:
         async with self.breaking(faults.hangs) as server:
             gateway = make(server.url)
-            under_way = asyncio.create_task(outcome(gateway, "look_up", charge))
+            under_way = asyncio.create_task(outcome(gateway, "fetch_payment", charge))
             await server.has_got(1)
             await gateway.close()
             assert isinstance(await asyncio.wait_for(under_way, LEEWAY_S), GatewayTimeout)
@@ -181,24 +181,24 @@ class FaultContract(Bench):
         log = get_logger("test.transcript")
         with capture_logs("debug") as captured:
             gateway = make()
-            opened = await gateway.start(charge)
+            opened = await gateway.create_session(charge)
             browser = await hands.pay(charge.reference)
             ref = gateway.read_callback(browser).gateway_ref
             assert ref is not None
             hidden += self.secrets(browser, [opened.next_action])
             log.info("what_a_careless_line_would_say", opened=opened, browser=browser, headers={"Authorization": "x"})
             for operation in OPERATIONS:
-                is_refused = operation == "start" and Capability.REOPEN not in gateway.capabilities
+                is_refused = operation == "create_session" and Capability.REOPEN not in gateway.capabilities
                 if can(gateway, operation) and not is_refused:
                     await perform(gateway, operation, charge, ref)
             everything = [*MAY_HAVE_ARRIVED, *(answers(status, b"no") for status in (302, 400, 401, 429, 500))]
             for fault in everything:
                 async with self.breaking(fault) as server:
                     broken = make(server.url, deadline_s=0.03)
-                    for operation in ("start", "look_up", "confirm"):
+                    for operation in ("create_session", "fetch_payment", "capture"):
                         await log_outcome(broken, operation, charge, ref)
             for address in (faults.refused_url(), "http://no-such-host.invalid"):
-                await log_outcome(make(address), "look_up", charge, ref)
+                await log_outcome(make(address), "fetch_payment", charge, ref)
         assert len(captured.lines()) > 50, "a transcript that logged nothing proves nothing"
         assert {"gateway_call", "it_failed"} <= {line["event"] for line in captured.lines()}
         for value in hidden:

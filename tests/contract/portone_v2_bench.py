@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, Holding, Opened
+from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewayStatus, Opened
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.manual import PortOneV2Manual, portone_v2
 from app.settings import PortOneV2Settings
@@ -129,7 +129,7 @@ class PortOneV2ManualBench(PortOneV2Bench):
     """Builds the adapter for a channel under manual approval. The token that the browser brought is kept for confirm."""
 
     approval = "manual"
-    unconfirmed = Holding.OPEN
+    unconfirmed = GatewayStatus.PENDING
 
     @pytest.fixture
     async def hands(self, running: Simulator) -> AsyncIterator[Hands]:

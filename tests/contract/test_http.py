@@ -35,7 +35,7 @@ def captured() -> Iterator[CapturedLogs]:
 
 
 async def get(http: GatewayHttp, path: str = "/status") -> HttpAnswer:
-    return await http.request("look_up", "GET", path, headers=HEADERS)
+    return await http.request("fetch_payment", "GET", path, headers=HEADERS)
 
 
 async def test_an_answer_is_its_status_and_its_bytes(http: GatewayHttp, server: FaultyServer) -> None:
@@ -124,7 +124,7 @@ async def test_after_a_fault_the_next_call_works(http: GatewayHttp, server: Faul
 
 async def test_a_secret_with_a_line_break_in_it_reaches_nobody(http: GatewayHttp, server: FaultyServer) -> None:
     with pytest.raises(GatewayError):
-        await http.request("look_up", "GET", "/", headers={"Authorization": "Basic two\r\nlines"})
+        await http.request("fetch_payment", "GET", "/", headers={"Authorization": "Basic two\r\nlines"})
     assert server.arrived == []
 
 
@@ -146,7 +146,7 @@ async def test_each_call_is_one_line_that_tells_how_it_went(
     with pytest.raises(GatewayTimeout):
         await get(http, "/api/payments/sig12345")
     good, bad = captured.lines()
-    assert (good["event"], good["gateway"], good["operation"]) == ("gateway_call", "acmepay", "look_up")
+    assert (good["event"], good["gateway"], good["operation"]) == ("gateway_call", "acmepay", "fetch_payment")
     assert (good["outcome"], bad["outcome"]) == (200, "ServerDisconnectedError")
     assert good["took_ms"] >= 0
     for hidden in ("sig12345", "minji", "s3cret-value"):

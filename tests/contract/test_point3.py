@@ -12,7 +12,7 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Customer, Tax
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import Capability, ChargeRequest, Gateway, Holding, PageSources
+from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayStatus, PageSources
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
@@ -28,7 +28,7 @@ class TestPoint3(Point3Bench, GatewayContract):
     async def test_the_widgets_address_carries_the_token_encoded(
         self, point3: Point3, make: Make, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await make(widget_origin=hands.connection["base_url"]).start(charge)
+        opened = await make(widget_origin=hands.connection["base_url"]).create_session(charge)
         assert opened.gateway_ref is None
         action = opened.next_action
         assert action == {
@@ -53,7 +53,7 @@ class TestPoint3(Point3Bench, GatewayContract):
             "client_business_num": "0987654321",
             "client_nickname": "다른 이름",
         }
-        await wired.start(replace(charge, options=options, tax=Tax(vat=2000)))
+        await wired.create_session(replace(charge, options=options, tax=Tax(vat=2000)))
         (sent,) = wire.arrived
         assert (sent.method, sent.target) == ("POST", "/purchase/token")
         assert sent.headers["authorization"] == f"Basic {hands.connection['secret']}", "verbatim, never base64 again"
@@ -76,13 +76,13 @@ class TestPoint3(Point3Bench, GatewayContract):
     ) -> None:
         sample = json.loads((FIXTURES / "token_accepted.json").read_text("utf-8"))
         wire.behave = answers(sample["status"], sample["body"])
-        assert (await wired.start(charge)).next_action["url"] == "https://widget.example/?d=%E2%80%A6"
+        assert (await wired.create_session(charge)).next_action["url"] == "https://widget.example/?d=%E2%80%A6"
 
     async def test_without_options_the_settings_fill_in_and_a_guest_is_unique_by_reference(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope({"token": "tok"}))
-        await wired.start(replace(charge, customer=Customer()))
+        await wired.create_session(replace(charge, customer=Customer()))
         sent = wire.arrived[0].json
         assert sent["clientGeneratedUserId"] == f"guest{charge.reference}"
         assert (sent["cultureExpenseType"], sent["cashReceiptType"]) == ("a", "a")
@@ -97,7 +97,7 @@ class TestPoint3(Point3Bench, GatewayContract):
     ) -> None:
         wire.behave = answers(200, envelope(result))
         with pytest.raises(GatewayTimeout):
-            await wired.start(charge)
+            await wired.create_session(charge)
 
     @pytest.mark.parametrize("status", [400, 404, 409, 422])
     async def test_a_charge_that_point3_itself_refuses_is_told_with_its_code(
@@ -106,7 +106,7 @@ class TestPoint3(Point3Bench, GatewayContract):
         for body in ({"statusCode": status, "message": "Bad Request"}, b"Bad Request", {"statusCode": 200}):
             wire.behave = answers(status, body)
             with pytest.raises(GatewayRefused) as refused:
-                await wired.start(charge)
+                await wired.create_session(charge)
             assert refused.value.details == {"gateway": "point3", "raw_code": str(status)}
 
     # -- local rules, before any call
@@ -189,7 +189,7 @@ class TestPoint3(Point3Bench, GatewayContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, amount: int
     ) -> None:
         """The simulator checks the contract's rules on its own: both must agree about every amount."""
-        await gateway.start(replace(charge, amount=Money(amount, "KRW")))
+        await gateway.create_session(replace(charge, amount=Money(amount, "KRW")))
         assert (await hands.truth(charge.reference))["amount"] == amount
 
     @pytest.mark.parametrize(("look_up", "shows"), [("before", True), ("after", False)])
@@ -202,9 +202,9 @@ class TestPoint3(Point3Bench, GatewayContract):
         point3 = make(look_up="after")
         ref = await self.finished(point3, hands, charge, "no_lookup_before_confirm")
         for asked in (question(charge), question(charge, ref)):
-            assert (await point3.fetch_payment(asked)).holding is Holding.ABSENT
-        await perform(point3, "confirm", charge, ref)
-        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
+            assert (await point3.fetch_payment(asked)).status is GatewayStatus.ABSENT
+        await perform(point3, "capture", charge, ref)
+        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, GatewayStatus.CAPTURED)
 
     def test_it_cannot_refund_a_part_or_send_webhooks(self, gateway: Gateway) -> None:
         assert Capability.PARTIAL_REFUND not in gateway.capabilities
@@ -224,6 +224,6 @@ class TestPoint3(Point3Bench, GatewayContract):
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, {"statusCode": 503, "message": "maintenance"})
-        for operation in ("start", "look_up"):
+        for operation in ("create_session", "fetch_payment"):
             with pytest.raises(GatewayUnavailable):
                 await perform(wired, operation, charge)

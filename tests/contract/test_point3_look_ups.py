@@ -9,7 +9,7 @@ import pytest
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import ChargeRequest, Gateway, Holding
+from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
@@ -56,7 +56,7 @@ class TestPoint3LookUps(Point3Bench):
         ref = await self.finished(gateway, hands, charge, "duplicate_order_id")
         assert len(await hands.journal(charge.reference)) == 2
         held = await gateway.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.AUTHORIZED)
+        assert_shows(held, charge, GatewayStatus.AUTHORIZED)
         assert held.gateway_ref == ref
 
     @pytest.mark.parametrize(
@@ -95,14 +95,14 @@ class TestPoint3LookUps(Point3Bench):
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope([row(charge, orderIdFromClient="another", status="CONFIRMED")]))
-        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).status is GatewayStatus.ABSENT
 
     async def test_a_payment_that_hides_its_order_id_is_reported_and_not_taken_for_none(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope([row(charge, orderIdFromClient=None, status="CONFIRMED")]))
         held = await wired.fetch_payment(question(charge))
-        assert (held.holding, held.reference) == (Holding.CAPTURED, None)
+        assert (held.status, held.reference) == (GatewayStatus.CAPTURED, None)
 
     async def test_of_several_payments_under_one_signature_the_one_with_that_signature_is_meant(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
@@ -111,7 +111,7 @@ class TestPoint3LookUps(Point3Bench):
             200, envelope([row(charge, signature="other", status="CONFIRMED"), row(charge, signature="mine")])
         )
         held = await wired.fetch_payment(question(charge, "mine"))
-        assert (held.gateway_ref, held.holding) == ("mine", Holding.AUTHORIZED)
+        assert (held.gateway_ref, held.status) == ("mine", GatewayStatus.AUTHORIZED)
 
     @pytest.mark.parametrize("missing", ["signature", "orderIdFromClient", "totalCharge", "status"])
     async def test_a_field_that_is_not_told_is_unknown_and_no_error(
@@ -123,7 +123,7 @@ class TestPoint3LookUps(Point3Bench):
             "signature": held.gateway_ref,
             "orderIdFromClient": held.reference,
             "totalCharge": held.amount,
-            "status": None if held.holding is Holding.UNSTATED else held.holding,
+            "status": None if held.status is GatewayStatus.STATUS_MISSING else held.status,
         }
         assert [name for name, value in told.items() if value is None] == [missing]
 
@@ -132,7 +132,7 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         shown = row(charge, status="CONFIRMED") | {"cancels": [], "items": [{"name": "Mug"}]}
         wire.behave = answers(200, envelope(shown))
-        assert_shows(await wired.fetch_payment(question(charge, "sig/1+==")), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, "sig/1+==")), charge, GatewayStatus.CAPTURED)
 
     @pytest.mark.parametrize("body", [{"statusCode": 404, "message": "not found"}, b"Not Found", b"", {}])
     @pytest.mark.parametrize("status", [404, 200])
@@ -141,7 +141,7 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         wire.behave = answers(status, body)
         if status == 404 or body == {"statusCode": 404, "message": "not found"}:
-            assert (await wired.fetch_payment(question(charge, "sig"))).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(question(charge, "sig"))).status is GatewayStatus.ABSENT
         else:
             with pytest.raises(GatewayTimeout):
                 await wired.fetch_payment(question(charge, "sig"))
@@ -184,8 +184,8 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         wire.behave = answers(200, envelope(row(charge, status="Approved")))
         plain, taught = make(wire.url), make(wire.url, status_aliases={"approved": "CONFIRMED"})
-        assert (await plain.fetch_payment(question(charge, "sig"))).holding is Holding.UNRECOGNIZED
-        assert (await taught.fetch_payment(question(charge, "sig"))).holding is Holding.CAPTURED
+        assert (await plain.fetch_payment(question(charge, "sig"))).status is GatewayStatus.UNRECOGNIZED
+        assert (await taught.fetch_payment(question(charge, "sig"))).status is GatewayStatus.CAPTURED
 
     def test_an_alias_that_means_nothing_stops_the_start(self, make: Make) -> None:
         with pytest.raises(ValueError, match="ONETILL_POINT3__STATUS_ALIASES: 'CONFIRMD' is no meaning"):
@@ -196,7 +196,7 @@ class TestPoint3LookUps(Point3Bench):
     ) -> None:
         charges = [replace(charge, reference=f"{charge.reference}x{number}") for number in range(3)]
         for each in charges:
-            await point3.start(each)
+            await point3.create_session(each)
         references = [each.reference for each in charges]
         of_user = await point3.payments_of_user("buyer-7f3a")
         assert [held.reference for held in of_user] == references
@@ -204,7 +204,7 @@ class TestPoint3LookUps(Point3Bench):
         since = utc_now() - timedelta(minutes=1)
         pages = [await point3.payments_between(since, None, page, count=2) for page in (1, 2, 3)]
         assert [[held.reference for held in page] for page in pages] == [references[:2], references[2:], []]
-        assert all(held.holding is Holding.OPEN for page in pages for held in page)
+        assert all(held.status is GatewayStatus.PENDING for page in pages for held in page)
         assert await point3.payments_between(since - timedelta(hours=2), since, page=1) == []
 
     async def test_page_zero_is_refused_by_point3(self, point3: Point3) -> None:

@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import CaptureRequest, ChargeRequest, Holding, RefundAccount, RefundRequest, Refusal
+from app.gateways.port import CaptureRequest, ChargeRequest, GatewayStatus, RefundAccount, RefundRequest, Refusal
 from tests.contract.bench import Make, assert_shows, confirming, perform, question
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
@@ -181,7 +181,7 @@ class TestPoint3Money(Point3Bench):
     ) -> None:
         ref = await self.finished(point3, hands, charge)
         assert await point3.void(question(charge, ref)) is None
-        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, Holding.CANCELING)
+        assert_shows(await point3.fetch_payment(question(charge, ref)), charge, GatewayStatus.REFUND_PENDING)
         assert (await confirming(point3).capture(self.confirmation(charge, ref))).failure is not None
         assert (await hands.truth(charge.reference))["captures"] == 0
 
@@ -215,11 +215,11 @@ class TestPoint3Money(Point3Bench):
     ) -> None:
         fresh = await point3.refresh_secret()
         assert fresh != hands.connection["secret"]
-        for operation in ("start", "look_up", "confirm", "refund"):
+        for operation in ("create_session", "fetch_payment", "capture", "refund"):
             with pytest.raises(GatewayRefused) as refused:
                 await perform(point3, operation, charge)
             assert refused.value.details["raw_code"] == "401"
-        assert isinstance(await perform(make(secret=fresh), "start", charge), object)
+        assert isinstance(await perform(make(secret=fresh), "create_session", charge), object)
         assert len(await hands.journal()) == 1
 
     @pytest.mark.parametrize(

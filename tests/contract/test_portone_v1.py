@@ -33,7 +33,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
         self, wired: PortOneV1, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope(registered(charge)))
-        opened = await wired.start(charge)
+        opened = await wired.create_session(charge)
         (sent,) = wire.arrived
         assert (sent.method, sent.target) == ("POST", "/payments/prepare")
         assert sent.headers["content-type"] == "application/json"
@@ -65,7 +65,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
     ) -> None:
         for pg in ("paymentwall", "other"):
             asked = replace(charge, reference=f"{charge.reference}{pg}", order_name="도자기 머그컵과 컵받침 " * 9)
-            action = json.loads(encode_action((await make(pg=pg).start(asked)).next_action))
+            action = json.loads(encode_action((await make(pg=pg).create_session(asked)).next_action))
             for amount, opens in ((23_900, False), (24_000, True)):
                 call = action | {"params": action["params"] | {"amount": amount}}
                 async with httpx.AsyncClient(base_url=hands.connection["base_url"], verify=TLS) as buyer:
@@ -74,13 +74,13 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
 
     async def test_an_agencys_tier_goes_along(self, make: Make, wire: FaultyServer, charge: ChargeRequest) -> None:
         wire.behave = answers(200, envelope())
-        assert (await make(wire.url, tier="001").start(charge)).next_action["tier"] == "001"
+        assert (await make(wire.url, tier="001").create_session(charge)).next_action["tier"] == "001"
 
     async def test_cents_are_json_numbers_of_dollars(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope())
-        opened = await wired.start(replace(charge, amount=Money(1999, "USD")))
+        opened = await wired.create_session(replace(charge, amount=Money(1999, "USD")))
         assert b'"amount":19.99,' in wire.arrived[0].body
         assert b'"amount":19.99,' in encode_action(opened.next_action)
 
@@ -88,7 +88,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
         """The simulator checks the contract's rules on its own: both must agree about every amount."""
         for at, amount in enumerate((Money(1, "KRW"), Money(10**12, "KRW"), Money(1, "USD"), Money(50_000, "USD"))):
             each = replace(charge, reference=f"{charge.reference}x{at}", amount=amount)
-            await gateway.start(each)
+            await gateway.create_session(each)
             truth = await hands.truth(each.reference)
             assert Money(truth["amount"], truth["currency"]) == amount
 
@@ -100,7 +100,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
         for shown in (registered(charge), registered(charge, amount=24_000.0), registered(charge, currency=None)):
             wire.arrived.clear()
             wire.behave = in_turn(answers(200, ALREADY), answers(200, envelope(shown)))
-            assert (await wired.start(charge)).next_action["type"] == "portone_v1_sdk"
+            assert (await wired.create_session(charge)).next_action["type"] == "portone_v1_sdk"
             assert [(sent.method, sent.target) for sent in wire.arrived] == [
                 ("POST", "/payments/prepare"),
                 ("GET", f"/payments/prepare/{charge.reference}"),
@@ -112,15 +112,15 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
     ) -> None:
         wire.behave = in_turn(answers(200, ALREADY), answers(200, envelope(registered(charge, **changes))))
         with pytest.raises(GatewayRefused) as refused:
-            await wired.start(charge)
+            await wired.create_session(charge)
         assert refused.value.details == {"gateway": "portone_v1", "raw_code": "1"}
 
     async def test_another_amount_at_the_gateway_opens_nothing_and_stays(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         with pytest.raises(GatewayRefused):
-            await gateway.start(replace(charge, amount=Money(23_900, "KRW")))
+            await gateway.create_session(replace(charge, amount=Money(23_900, "KRW")))
         assert (await hands.truth(charge.reference))["amount"] == charge.amount.minor
 
     async def test_a_yes_that_repeats_another_amount_is_none(
@@ -128,7 +128,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
     ) -> None:
         wire.behave = answers(200, envelope(registered(charge, amount=100)))
         with pytest.raises(GatewayRefused):
-            await wired.start(charge)
+            await wired.create_session(charge)
 
     async def test_a_refusal_for_another_reason_keeps_its_code(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
@@ -137,7 +137,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
         for status, body, raw_code in ((200, no("실패", 3), "3"), (400, no("파라미터 오류", -1), "-1")):
             wire.behave = in_turn(answers(status, body), absent)
             with pytest.raises(GatewayRefused) as refused:
-                await wired.start(charge)
+                await wired.create_session(charge)
             assert refused.value.details["raw_code"] == raw_code
 
     async def test_the_second_question_may_fail_as_any_other(
@@ -150,7 +150,7 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
         ):
             wire.behave = in_turn(answers(200, ALREADY), said)
             with pytest.raises(raised):
-                await wired.start(charge)
+                await wired.create_session(charge)
 
     # -- local rules, before any call; the rest of them in tests/unit/test_portone_v1_order.py
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
-from app.gateways.port import ChargeRequest, Gateway, Holding
+from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from tests.contract import faulty_server as faults
 from tests.contract.bench import IMPATIENT_S, Make, outcome, perform, question
 from tests.contract.fault_contract import LEEWAY_S
@@ -16,7 +16,7 @@ from tests.contract.faulty_server import Behaviour, FaultyServer, answers, in_tu
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import Desk, PortOneV1Bench, access, envelope, no, payment
 
-OPERATIONS = ("start", "look_up", "look_up_by_reference", "refund")
+OPERATIONS = ("create_session", "fetch_payment", "look_up_by_reference", "refund")
 ABSENT = answers(404, no("존재하지 않는 결제정보입니다.", -1))
 REFUSED = answers(401, no("Unauthorized", -1))
 REF = "imp_448280090638"
@@ -38,7 +38,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
             held = await asyncio.gather(*(gateway.fetch_payment(question(charge, REF)) for _ in range(20)))
-            assert {each.holding for each in held} == {Holding.CAPTURED}
+            assert {each.status for each in held} == {GatewayStatus.CAPTURED}
             assert [sent.headers["authorization"] for sent in server.arrived] == ["Bearer tok1"] * 20
         assert len(desk.asked) == 1
 
@@ -65,7 +65,7 @@ class TestPortOneV1Login(PortOneV1Bench):
             leaving.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await leaving
-            assert (await staying).holding is Holding.CAPTURED
+            assert (await staying).status is GatewayStatus.CAPTURED
         assert len(desk.asked) == 1
 
     async def test_a_login_under_way_when_it_closes_was_no_call(self, make: Make, charge: ChargeRequest) -> None:
@@ -114,7 +114,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         async with FaultyServer(answers(200, envelope(payment(charge))), desk) as server:
             gateway = make(server.url)
             for _ in range(2):
-                assert (await gateway.fetch_payment(question(charge, REF))).holding is Holding.CAPTURED
+                assert (await gateway.fetch_payment(question(charge, REF))).status is GatewayStatus.CAPTURED
         assert len(desk.asked) == 2
 
     # -- a token that is refused
@@ -125,7 +125,7 @@ class TestPortOneV1Login(PortOneV1Bench):
     ) -> None:
         """Also a cancel: a call that is refused with 401 was not executed."""
         desk = Desk(access("old"), access("new"))
-        said = {"start": envelope(), "refund": envelope()}.get(operation, envelope(payment(charge)))
+        said = {"create_session": envelope(), "refund": envelope()}.get(operation, envelope(payment(charge)))
         if operation == "look_up_by_reference":
             said = envelope({"list": [payment(charge)]})
         async with FaultyServer(in_turn(REFUSED, answers(200, said)), desk) as server:
@@ -150,7 +150,7 @@ class TestPortOneV1Login(PortOneV1Bench):
             await gateway.fetch_payment(question(charge, REF))
             server.behave = in_turn(*[slowly(REFUSED)] * 5, answers(200, envelope(payment(charge))))
             held = await asyncio.gather(*(gateway.fetch_payment(question(charge, REF)) for _ in range(5)))
-            assert {each.holding for each in held} == {Holding.CAPTURED}
+            assert {each.status for each in held} == {GatewayStatus.CAPTURED}
         assert len(desk.asked) == 2
 
     async def test_a_late_refusal_of_an_old_token_keeps_the_new_one(self, make: Make, charge: ChargeRequest) -> None:
@@ -171,7 +171,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         for call in ("prepare", "lookup", "cancel"):
             await hands.plan("token_expired", call=call)
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.CAPTURED
+        assert (await gateway.fetch_payment(question(charge, ref))).status is GatewayStatus.CAPTURED
         assert not isinstance(await perform(gateway, "refund", charge, ref), GatewayError)
         await hands.advance(self.refund_batch_s)
         assert (await hands.truth(charge.reference))["refunded"] == charge.amount.minor
@@ -181,9 +181,9 @@ class TestPortOneV1Login(PortOneV1Bench):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         """The gateway's clock jumps; ours does not, and its 401 alone tells."""
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         await hands.advance(1900)
-        assert (await gateway.fetch_payment(question(charge))).holding is Holding.OPEN
+        assert (await gateway.fetch_payment(question(charge))).status is GatewayStatus.PENDING
 
     # -- no token to be had
 
@@ -238,15 +238,15 @@ class TestPortOneV1Login(PortOneV1Bench):
     async def test_wrong_keys_at_the_gateway_itself(self, make: Make, hands: Hands, charge: ChargeRequest) -> None:
         for wrong in ({"imp_key": "other"}, {"imp_secret": "other"}):
             with pytest.raises(GatewayRefused) as refused:
-                await make(**wrong).start(charge)
+                await make(**wrong).create_session(charge)
             assert refused.value.details["raw_code"] == "401"
         assert await hands.journal() == []
 
     async def test_a_login_that_fails_is_tried_again_by_the_next_call(self, make: Make, charge: ChargeRequest) -> None:
         async with FaultyServer(ABSENT, Desk(answers(500, b""), access())) as server:
             gateway = make(server.url)
-            assert isinstance(await outcome(gateway, "look_up", charge), GatewayUnavailable)
-            assert not isinstance(await outcome(gateway, "look_up", charge), GatewayError)
+            assert isinstance(await outcome(gateway, "fetch_payment", charge), GatewayUnavailable)
+            assert not isinstance(await outcome(gateway, "fetch_payment", charge), GatewayError)
 
     # -- one deadline for all of it
 

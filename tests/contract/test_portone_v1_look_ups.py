@@ -8,7 +8,7 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, DepositAccount, Failure, Gateway, Holding
+from app.gateways.port import ChargeRequest, DepositAccount, Failure, Gateway, GatewayStatus
 from app.gateways.portone_v1.adapter import PortOneV1
 from tests.contract.bench import Make, assert_shows, question, refund_of, refunding
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
@@ -26,7 +26,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = answers(200, envelope(payment(charge)))
-        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, GatewayStatus.CAPTURED)
         (sent,) = wire.arrived
         assert (sent.method, sent.target, sent.body) == ("GET", f"/payments/{REF}?include_sandbox=true", b"")
 
@@ -60,14 +60,14 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         left = payment(charge, status=status, paid_at=0)
         wire.behave = in_turn(answers(200, envelope(left)), answers(200, page(left, payment(charge, imp_uid="imp_2"))))
         held = await wired.fetch_payment(question(charge, REF))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert held.gateway_ref == "imp_2"
 
     async def test_an_unknown_imp_uid_does_not_hide_a_paid_one(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
         wire.behave = in_turn(ABSENT, answers(200, page(payment(charge))))
-        assert_shows(await wired.fetch_payment(question(charge, "imp_999")), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, "imp_999")), charge, GatewayStatus.CAPTURED)
 
     @pytest.mark.parametrize("status", ["paid", "cancelled"])
     async def test_one_that_took_money_speaks_at_once(
@@ -124,19 +124,19 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         """Should the list hide test channels: the single look-up has shown the payment."""
         for said in (ABSENT, answers(200, page())):
             wire.behave = in_turn(answers(200, envelope(payment(charge, status="failed", paid_at=0))), said)
-            assert (await wired.fetch_payment(question(charge, REF))).holding is Holding.FAILED
+            assert (await wired.fetch_payment(question(charge, REF))).status is GatewayStatus.FAILED
 
     async def test_a_card_that_was_refused_first_and_taken_then(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         first = gateway.read_callback(await self.buyer_pays(hands, charge, "declined")).gateway_ref
-        assert (await gateway.fetch_payment(question(charge, first))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, first))).status is GatewayStatus.FAILED
         second = gateway.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
         assert first != second
         for asked in (question(charge, first), question(charge, second), question(charge)):
             held = await gateway.fetch_payment(asked)
-            assert_shows(held, charge, Holding.CAPTURED)
+            assert_shows(held, charge, GatewayStatus.CAPTURED)
             assert held.gateway_ref == second
 
     # -- an order that nobody has begun to pay
@@ -147,7 +147,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         registered = {"merchant_uid": charge.reference, "amount": 24_000, "currency": "KRW"}
         wire.behave = in_turn(answers(200, page()), answers(200, envelope(registered)))
         held = await wired.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.OPEN)
+        assert_shows(held, charge, GatewayStatus.PENDING)
         assert held.gateway_ref is None
 
     @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest, status: int, body: object
     ) -> None:
         wire.behave = in_turn(ABSENT, answers(status, body))
-        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).status is GatewayStatus.ABSENT
 
     async def test_a_registration_without_currency_states_no_amount(
         self, wired: PortOneV1, wire: FaultyServer, charge: ChargeRequest
@@ -171,7 +171,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         registered = {"merchant_uid": charge.reference, "amount": 24_000, "currency": None}
         wire.behave = in_turn(ABSENT, answers(200, envelope(registered)))
         held = await wired.fetch_payment(question(charge))
-        assert (held.holding, held.amount) == (Holding.OPEN, None)
+        assert (held.status, held.amount) == (GatewayStatus.PENDING, None)
 
     # -- what is absent, and what is no answer
 
@@ -233,7 +233,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         strange = {"pg_tid": 5, "pay_method": ["card"], "pg_provider": None, "cancel_history": "?", "new": {"a": 1.5}}
         wire.behave = answers(200, envelope(payment(charge) | strange))
-        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, Holding.CAPTURED)
+        assert_shows(await wired.fetch_payment(question(charge, REF)), charge, GatewayStatus.CAPTURED)
 
     @pytest.mark.parametrize("missing", ["imp_uid", "merchant_uid", "status", "amount", "currency", "sandbox"])
     async def test_a_field_that_is_not_told_is_unknown_and_never_assumed(
@@ -244,7 +244,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         told = {
             "imp_uid": held.gateway_ref,
             "merchant_uid": held.reference,
-            "status": None if held.holding is Holding.UNSTATED else held.holding,
+            "status": None if held.status is GatewayStatus.STATUS_MISSING else held.status,
             "amount": held.amount,
             "currency": held.amount,
             "sandbox": held.is_live,
@@ -293,31 +293,31 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         dollars = replace(charge, amount=Money(1999, "USD"))
         ref = await self.finished(gateway, hands, dollars)
-        assert_shows(await gateway.fetch_payment(question(dollars, ref)), dollars, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(dollars, ref)), dollars, GatewayStatus.CAPTURED)
         assert (await hands.truth(charge.reference))["amount"] == 1999
         refund = refund_of(dollars, ref, 910, 1999)
         assert (await refunding(gateway).refund(refund)).failure is None
         held = await gateway.fetch_payment(question(dollars, ref))
-        assert (held.holding, held.refunded) == (Holding.CAPTURED, Money(910, "USD"))
+        assert (held.status, held.refunded) == (GatewayStatus.CAPTURED, Money(910, "USD"))
 
     # -- states
 
     @pytest.mark.parametrize(
-        ("shown", "holding", "refunded"),
+        ("shown", "status", "refunded"),
         [
-            ({"status": "paid"}, Holding.CAPTURED, None),
-            ({"status": "paid", "cancel_amount": None}, Holding.CAPTURED, None),
-            ({"status": "paid", "cancel_amount": 4000}, Holding.CAPTURED, 4000),
-            ({"status": "paid", "cancel_amount": 24_000}, Holding.CANCELING, 24_000),
-            ({"status": "cancelled", "cancel_amount": 24_000}, Holding.CANCELED, 24_000),
-            ({"status": "cancelled"}, Holding.CANCELED, None),
-            ({"status": "ready", "paid_at": 0}, Holding.OPEN, None),
-            ({"status": "ready", "paid_at": None, "vbank_num": ""}, Holding.OPEN, None),
-            ({"status": "failed", "paid_at": 0}, Holding.FAILED, None),
-            ({"status": "PAID"}, Holding.UNRECOGNIZED, None),
-            ({"status": ""}, Holding.UNRECOGNIZED, None),
-            ({"status": "partially_cancelled"}, Holding.UNRECOGNIZED, None),
-            ({"status": None}, Holding.UNSTATED, None),
+            ({"status": "paid"}, GatewayStatus.CAPTURED, None),
+            ({"status": "paid", "cancel_amount": None}, GatewayStatus.CAPTURED, None),
+            ({"status": "paid", "cancel_amount": 4000}, GatewayStatus.CAPTURED, 4000),
+            ({"status": "paid", "cancel_amount": 24_000}, GatewayStatus.REFUND_PENDING, 24_000),
+            ({"status": "cancelled", "cancel_amount": 24_000}, GatewayStatus.CANCELED, 24_000),
+            ({"status": "cancelled"}, GatewayStatus.CANCELED, None),
+            ({"status": "ready", "paid_at": 0}, GatewayStatus.PENDING, None),
+            ({"status": "ready", "paid_at": None, "vbank_num": ""}, GatewayStatus.PENDING, None),
+            ({"status": "failed", "paid_at": 0}, GatewayStatus.FAILED, None),
+            ({"status": "PAID"}, GatewayStatus.UNRECOGNIZED, None),
+            ({"status": ""}, GatewayStatus.UNRECOGNIZED, None),
+            ({"status": "partially_cancelled"}, GatewayStatus.UNRECOGNIZED, None),
+            ({"status": None}, GatewayStatus.STATUS_MISSING, None),
         ],
     )
     async def test_the_status_is_read_together_with_what_was_given_back(
@@ -326,12 +326,12 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         wire: FaultyServer,
         charge: ChargeRequest,
         shown: dict[str, object],
-        holding: Holding,
+        status: GatewayStatus,
         refunded: int | None,
     ) -> None:
         wire.behave = answers(200, page(payment(charge, **shown)))
         held = await wired.fetch_payment(question(charge))
-        assert (held.holding, held.doubt) == (holding, None)
+        assert (held.status, held.doubt) == (status, None)
         assert held.refunded == (None if refunded is None else Money(refunded, "KRW"))
 
     @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
             shown = payment(charge, status="ready", paid_at=0, **(account | changes))
             wire.behave = answers(200, page(shown))
             held = await wired.fetch_payment(question(charge))
-            assert_shows(held, charge, Holding.AWAITING_DEPOSIT)
+            assert_shows(held, charge, GatewayStatus.AWAITING_DEPOSIT)
             assert held.deposit == DepositAccount("우리은행", "1002-1", "온틸", until)
             assert "1002-1" not in str(held.evidence)
 
@@ -376,10 +376,10 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         portone = make(pg="other")
         ref = await self.finished(portone, hands, charge, "underpaid_deposit")
-        assert_shows(await portone.fetch_payment(question(charge, ref)), charge, Holding.AWAITING_DEPOSIT)
+        assert_shows(await portone.fetch_payment(question(charge, ref)), charge, GatewayStatus.AWAITING_DEPOSIT)
         await self.buyer_pays(hands, charge)
         held = await portone.fetch_payment(question(charge, ref))
-        assert held.holding is Holding.CAPTURED
+        assert held.status is GatewayStatus.CAPTURED
         assert held.amount == Money((await hands.truth(charge.reference))["amount"], "KRW")
         assert held.amount != charge.amount
 
@@ -422,7 +422,7 @@ class TestPortOneV1LookUps(PortOneV1Bench):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "test_channel")
         held = await gateway.fetch_payment(question(charge, ref if by_ref else None))
-        assert (held.holding, held.is_live) == (Holding.CAPTURED, False)
+        assert (held.status, held.is_live) == (GatewayStatus.CAPTURED, False)
 
     async def test_a_live_channel_is_told_too(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "live_channel")
@@ -435,13 +435,13 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str
     ) -> None:
         ref = await self.finished(gateway, hands, charge, scenario)
-        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, Holding.CAPTURED)
+        assert_shows(await gateway.fetch_payment(question(charge, ref)), charge, GatewayStatus.CAPTURED)
 
     async def test_a_cancel_in_the_console_is_seen(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
         await self.buyer_pays(hands, charge, "console_cancel")
         held = await gateway.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, Holding.CANCELED)
+        assert_shows(held, charge, GatewayStatus.CANCELED)
         assert held.refunded == charge.amount
 
     # -- evidence

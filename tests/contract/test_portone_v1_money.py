@@ -12,7 +12,7 @@ from app.gateways.port import (
     Capability,
     ChargeRequest,
     Gateway,
-    Holding,
+    GatewayStatus,
     RefundAccount,
     RefundRequest,
     RefundTerms,
@@ -279,7 +279,7 @@ class TestPortOneV1Money(PortOneV1Bench):
             assert (answer.is_done, answer.failure) == (True, None)
             assert answer.refund_ref
         held = await portone.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, Holding.CANCELED)
+        assert_shows(held, charge, GatewayStatus.CANCELED)
         assert held.refunded == charge.amount
         truth = await hands.truth(charge.reference)
         assert (truth["refunded"], truth["cancels"]) == (24_000, 2)
@@ -304,10 +304,10 @@ class TestPortOneV1Money(PortOneV1Bench):
         ref = await self.captured(gateway, hands, charge)
         assert not (await refunding(gateway).refund(refund_of(charge, ref, 4000))).is_done
         before = await gateway.fetch_payment(question(charge, ref))
-        assert (before.holding, before.refunded) == (Holding.CAPTURED, None)
+        assert (before.status, before.refunded) == (GatewayStatus.CAPTURED, None)
         await hands.advance(self.refund_batch_s)
         after = await gateway.fetch_payment(question(charge, ref))
-        assert (after.holding, after.refunded) == (Holding.CAPTURED, Money(4000, "KRW"))
+        assert (after.status, after.refunded) == (GatewayStatus.CAPTURED, Money(4000, "KRW"))
 
     async def test_a_part_that_paymentwall_cannot_give_back_is_refused_and_the_whole_is_not(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest

@@ -41,7 +41,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
             method="virtual_account",
             options=options,
         )
-        opened = await wired.start(whole)
+        opened = await wired.create_session(whole)
         assert opened.gateway_ref is None
         assert opened.next_action == {
             "type": "portone_v2_sdk",
@@ -87,14 +87,14 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         whole = replace(charge, tax=Tax(vat=2000, tax_free=2000), items=(Item("머그컵", 1, 24_000),), method="CARD")
-        await self.browser_opens(hands, await portone.start(whole))
+        await self.browser_opens(hands, await portone.create_session(whole))
         shown = await hands.truth(charge.reference)
         assert (shown["status"], shown["amount"]) == ("READY", 24_000)
 
     async def test_another_amount_than_ours_opens_no_window(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await portone.start(charge)
+        opened = await portone.create_session(charge)
         for wrong in ({"totalAmount": 100}, {"currency": "USD"}, {"taxFreeAmount": 1}):
             with pytest.raises(AssertionError, match="AmountNotEqualToPredefined"):
                 await self.browser_opens(hands, opened, **wrong)
@@ -104,7 +104,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest, currency: str
     ) -> None:
         foreign = replace(charge, amount=Money(12_345, currency))
-        opened = await portone.start(foreign)
+        opened = await portone.create_session(foreign)
         params = opened.next_action["params"]
         assert isinstance(params, dict)
         assert (params["totalAmount"], params["currency"]) == (12_345, currency)
@@ -115,7 +115,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge)
-        opened = await portone.start(charge)
+        opened = await portone.create_session(charge)
         with pytest.raises(AssertionError, match="PaymentAlreadyPaid"):
             await self.browser_opens(hands, opened)
         assert (await hands.truth(charge.reference))["captures"] == 1
@@ -137,7 +137,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(GatewayRefused) as refused:
-            await wired.start(charge)
+            await wired.create_session(charge)
         assert refused.value.details == {"gateway": "portone_v2", "raw_code": raw_code}
 
     # -- local rules, before any call
@@ -257,7 +257,7 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         for body in (no("UNKNOWN"), b"<h1>Bad gateway</h1>"):
             wire.behave = answers(502, body)
             for _ in range(FAILURES):
-                await outcome(wired, "look_up", charge)
+                await outcome(wired, "fetch_payment", charge)
         assert not wired.is_available
 
     async def test_a_look_up_waits_less_long_than_what_moves_money(

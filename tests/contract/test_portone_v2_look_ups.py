@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Failure, Held, Holding
+from app.gateways.port import ChargeRequest, Failure, GatewayPayment, GatewayStatus
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question
 from tests.contract.faulty_server import FaultyServer, answers
@@ -19,7 +19,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, wired: PortOneV2, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
         for asked in (question(charge), question(charge, "tx/of+somebody")):
-            assert (await wired.fetch_payment(asked)).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(asked)).status is GatewayStatus.ABSENT
         for sent in wire.arrived:
             assert (sent.method, sent.target) == ("GET", f"/payments/{charge.reference}?storeId={STORE}")
             assert sent.headers["authorization"] == f"PortOne {hands.connection['api_secret']}"
@@ -29,7 +29,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     async def test_a_paid_payment_is_told_whole(self, portone: PortOneV2, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(portone, hands, charge, "live_channel")
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.is_live) == (ref, True, True)
         assert (held.refunded, held.doubt, held.deposit, held.failure) == (None, None, None, None)
         assert held.evidence.items() >= {
@@ -43,7 +43,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     async def test_nothing_of_the_buyer_is_evidence(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
-        await self.browser_opens(hands, await portone.start(charge))
+        await self.browser_opens(hands, await portone.create_session(charge))
         for scenario in ("virtual_account", "paid"):
             await hands.pay(charge.reference, scenario)
             told = repr((await portone.fetch_payment(question(charge))).evidence)
@@ -58,16 +58,16 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "pay_pending")
-        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.OPEN)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.PENDING)
         await hands.advance(61)
-        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CAPTURED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.CAPTURED)
 
     async def test_a_discount_does_not_change_what_was_ordered(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "discount")
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert held.doubt is None
         assert (held.evidence["discount"], held.evidence["paid"]) == (100, 23_900)
 
@@ -76,7 +76,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     ) -> None:
         await self.finished(portone, hands, charge, "virtual_account")
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.AWAITING_DEPOSIT)
+        assert_shows(held, charge, GatewayStatus.AWAITING_DEPOSIT)
         assert held.deposit is not None
         assert (held.deposit.bank, held.deposit.holder) == ("SHINHAN", "온틸 상점")
         assert held.deposit.number.isdigit()
@@ -84,7 +84,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         assert held.deposit.number not in repr(held.evidence)
         await hands.pay(charge.reference)
         paid = await portone.fetch_payment(question(charge))
-        assert_shows(paid, charge, Holding.CAPTURED)
+        assert_shows(paid, charge, GatewayStatus.CAPTURED)
         assert (paid.deposit, paid.doubt) == (None, None)
 
     async def test_a_deposit_that_is_too_small_is_for_a_person(
@@ -113,7 +113,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         assert first != second
         assert await portone.fetch_payment(question(charge, second)) == await portone.fetch_payment(question(charge))
         by_first = await portone.fetch_payment(question(charge, first))
-        assert_shows(by_first, charge, Holding.CAPTURED)
+        assert_shows(by_first, charge, GatewayStatus.CAPTURED)
         assert (by_first.gateway_ref, by_first.doubt) == (second, None)
         assert by_first.evidence["asked_for_another_transaction"] is True
 
@@ -123,7 +123,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await self.finished(portone, hands, charge)
         await hands.pay(charge.reference, "console_cancel")
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CANCELED)
+        assert_shows(held, charge, GatewayStatus.CANCELED)
         assert held.refunded == charge.amount
 
     # -- shapes
@@ -145,9 +145,9 @@ class TestPortOneV2LookUps(PortOneV2Bench):
             ({"id": "another"}, {"reference": "another"}),
             ({"id": None}, {"reference": None}),
             ({"transactionId": ""}, {"gateway_ref": None}),
-            ({"status": None}, {"holding": Holding.UNSTATED}),
-            ({"status": "HELD"}, {"holding": Holding.UNRECOGNIZED}),
-            ({"newField": [1.5], "pgTxId": 5, "cancelledAt": {}}, {"holding": Holding.CAPTURED}),
+            ({"status": None}, {"status": GatewayStatus.STATUS_MISSING}),
+            ({"status": "HELD"}, {"status": GatewayStatus.UNRECOGNIZED}),
+            ({"newField": [1.5], "pgTxId": 5, "cancelledAt": {}}, {"status": GatewayStatus.CAPTURED}),
         ],
     )
     async def test_what_is_missing_or_new_changes_nothing_else(
@@ -163,7 +163,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
     ) -> None:
         wire.behave = answers(200, shown(charge, status="FAILED", paidAt=None, amount=amount(24_000, paid=0)))
         held = await wired.fetch_payment(question(charge))
-        assert (held.holding, held.failure) == (Holding.FAILED, Failure("declined"))
+        assert (held.status, held.failure) == (GatewayStatus.FAILED, Failure("declined"))
 
     @pytest.mark.parametrize(
         "changes",
@@ -217,4 +217,4 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         with pytest.raises(raised):
             await wired.fetch_payment(question(charge))
         wire.behave = answers(404, ABSENT)
-        assert await wired.fetch_payment(question(charge, TX)) == Held(Holding.ABSENT)
+        assert await wired.fetch_payment(question(charge, TX)) == GatewayPayment(GatewayStatus.ABSENT)

@@ -27,7 +27,7 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
         assert Capability.LOOKUP_BEFORE_CAPTURE not in gateway.capabilities
 
     async def test_the_window_brings_a_token(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         brought = gateway.read_callback(await self.buyer_pays(hands, charge))
         assert brought.reference == charge.reference
         assert brought.token == self._tokens[charge.reference]
@@ -174,4 +174,4 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(GatewayTimeout):
-            await perform(make(wire.url), "confirm", charge)
+            await perform(make(wire.url), "capture", charge)

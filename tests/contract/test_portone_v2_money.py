@@ -8,7 +8,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import CancelState, ChargeRequest, Holding, RefundAccount, Refusal
+from app.gateways.port import CancelState, ChargeRequest, GatewayStatus, RefundAccount, Refusal
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
@@ -172,7 +172,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (answer.failure.code, answer.failure.raw_code) == (Refusal.DECLINED, "FAILED")
         assert (await hands.truth(charge.reference))["refunded"] == 0
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.refunded, [each.state for each in held.cancels]) == (None, [CancelState.FAILED])
 
     async def test_an_accepted_cancel_is_done_when_the_look_up_says_so(
@@ -185,10 +185,10 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert answer.refund_ref
         assert await portone.refund(asked) == answer
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CANCELING)
+        assert_shows(held, charge, GatewayStatus.REFUND_PENDING)
         assert [(each.state, each.ref) for each in held.cancels] == [(CancelState.GOING, answer.refund_ref)]
         await hands.advance(300)
-        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CANCELED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.CANCELED)
         assert (await hands.truth(charge.reference))["cancels"] == 1
 
     async def test_an_accepted_part_leaves_the_payment_captured(
@@ -197,7 +197,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         ref = await self.finished(portone, hands, charge, "async_cancel")
         assert (await portone.refund(refund_of(charge, ref, 6000, 24_000))).is_done is False
         held = await portone.fetch_payment(question(charge))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.refunded, held.doubt) == (None, None)
         await hands.advance(300)
         assert (await portone.fetch_payment(question(charge))).refunded == Money(6000, "KRW")
@@ -255,7 +255,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         await self.finished(portone, hands, charge, "virtual_account")
         for _ in range(2):
             assert await portone.void(question(charge)) is None
-        assert (await portone.fetch_payment(question(charge))).holding is Holding.CANCELED
+        assert (await portone.fetch_payment(question(charge))).status is GatewayStatus.CANCELED
         truth = await hands.truth(charge.reference)
         assert (truth["status"], truth["captures"]) == ("CANCELLED", 0)
 
@@ -267,7 +267,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         failure = await portone.void(question(charge))
         assert failure is not None
         assert (failure.code, failure.raw_code) == ("declined", "PAYMENT_NOT_WAITING_FOR_DEPOSIT")
-        assert_shows(await portone.fetch_payment(question(charge)), charge, Holding.CAPTURED)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.CAPTURED)
 
     async def test_closing_names_our_store_in_the_query(
         self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest

@@ -12,7 +12,7 @@ from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import Capability, ChargeRequest, Gateway, Held, Holding, PageSources
+from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayPayment, GatewayStatus, PageSources
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
 from tests.contract.bench import Make, assert_shows, question
@@ -38,7 +38,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
     async def test_the_buyer_is_sent_to_the_start_page_that_shows_the_order(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        opened = await gateway.start(charge)
+        opened = await gateway.create_session(charge)
         assert opened.next_action == {"type": "redirect", "url": opened.next_action["url"]}
         url = str(opened.next_action["url"])
         assert parse_qs(urlsplit(url).query)["transactionId"] == [opened.gateway_ref]
@@ -51,14 +51,14 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, minor: int
     ) -> None:
         """The simulator checks the contract's rules on its own: both must agree about every amount."""
-        await gateway.start(replace(charge, amount=Money(minor, "USD")))
+        await gateway.create_session(replace(charge, amount=Money(minor, "USD")))
         assert (await hands.truth(charge.reference))["amount"] == minor
 
     async def test_the_lines_of_the_order_make_the_amount_there(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         items = (Item("머그컵", 3, 1999), Item("Sticker", 1, 3), Item("Free gift", 1, 0))
-        await gateway.start(replace(charge, amount=Money(6000, "USD"), items=items))
+        await gateway.create_session(replace(charge, amount=Money(6000, "USD"), items=items))
         assert (await hands.truth(charge.reference))["amount"] == 6000
 
     @pytest.mark.parametrize("minor", [0, -1, 99_999_901])
@@ -91,9 +91,9 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
 
     async def test_a_call_by_either_id_is_understood(self, make: Make, hands: Hands, charge: ChargeRequest) -> None:
         """The twin signs with the API key; the app's id in its place is another message, and is refused."""
-        await make(sign_with="api_key").start(charge)
+        await make(sign_with="api_key").create_session(charge)
         with pytest.raises(GatewayRefused) as refused:
-            await make(sign_with="app_id").start(replace(charge, reference=f"{charge.reference}b"))
+            await make(sign_with="app_id").create_session(replace(charge, reference=f"{charge.reference}b"))
         assert refused.value.details["raw_code"] == "401"
 
     @pytest.mark.parametrize("wrong", [{"app_secret": "another"}, {"api_key": "another"}, {"app_id": "another"}])
@@ -101,7 +101,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         self, make: Make, hands: Hands, charge: ChargeRequest, wrong: dict[str, str]
     ) -> None:
         with pytest.raises(GatewayRefused) as refused:
-            await make(**wrong).start(charge)
+            await make(**wrong).create_session(charge)
         assert refused.value.details["raw_code"] in {"401", "403"}
         assert await hands.journal(charge.reference) == []
 
@@ -111,10 +111,10 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         clock = MovableClock()
         gateway = make(now=clock)
         clock.advance(290)
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         clock.advance(20)
         with pytest.raises(GatewayRefused) as refused:
-            await gateway.start(replace(charge, reference=f"{charge.reference}b"))
+            await gateway.create_session(replace(charge, reference=f"{charge.reference}b"))
         assert refused.value.details["raw_code"] == "401"
 
     # -- look up
@@ -122,15 +122,15 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
     async def test_without_their_id_there_is_nothing_to_ask(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         await self.buyer_pays(hands, charge)
-        assert await gateway.fetch_payment(question(charge)) == Held(Holding.ABSENT)
+        assert await gateway.fetch_payment(question(charge)) == GatewayPayment(GatewayStatus.ABSENT)
         assert await hands.calls("lookup") == []
 
     async def test_a_paid_order_is_shown_whole(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge)
         held = await gateway.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.doubt, held.failure) == (ref, True, None, None)
         assert (await hands.truth(charge.reference))["captures"] == 1
 
@@ -139,7 +139,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "discount")
         held = await gateway.fetch_payment(question(charge, ref))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert held.doubt is None
         assert held.evidence["discountAmount"] not in {None, "0", "0.00"}
 
@@ -165,7 +165,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "returns_confirmed_but_failed")
-        assert (await gateway.fetch_payment(question(charge, ref))).holding is Holding.FAILED
+        assert (await gateway.fetch_payment(question(charge, ref))).status is GatewayStatus.FAILED
         assert (await hands.truth(charge.reference))["captures"] == 0
 
     # -- its calls to us

@@ -10,7 +10,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import ChargeRequest, Gateway, Holding
+from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from app.gateways.unifi_pay.signing import sign
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.faulty_server import Arrived, FaultyServer, answers
@@ -31,7 +31,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         self, wired: Gateway, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
         items = (Item("머그컵", 2, 617), Item("컵받침", 1, 1))
-        opened = await wired.start(
+        opened = await wired.create_session(
             replace(charge, amount=Money(1235, "USD"), items=items, customer=Customer(country="TH"))
         )
         assert (opened.next_action, opened.gateway_ref) == ({"type": "redirect", "url": PAGE}, REF)
@@ -56,7 +56,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         self, make: Make, wire: FaultyServer, hands: Hands, charge: ChargeRequest, signed_id: str
     ) -> None:
         gateway = make(wire.url, sign_with=signed_id)
-        await gateway.start(charge)
+        await gateway.create_session(charge)
         wire.behave = answers(200, shown(charge))
         await gateway.fetch_payment(question(charge, REF))
         assert [(sent.method, sent.target) for sent in wire.arrived] == [
@@ -73,7 +73,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     async def test_an_address_with_a_path_is_signed_with_it(
         self, make: Make, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
-        await make(f"{wire.url}/unifi/").start(charge)
+        await make(f"{wire.url}/unifi/").create_session(charge)
         (sent,) = wire.arrived
         assert sent.target == "/unifi/api/v1/payment"
         assert sent.headers["x-authorization-hmac"] == signature_of(sent, hands, "api_key")
@@ -91,7 +91,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     async def test_without_their_id_no_call_is_made(
         self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
-        assert (await wired.fetch_payment(question(charge))).holding is Holding.ABSENT
+        assert (await wired.fetch_payment(question(charge))).status is GatewayStatus.ABSENT
         assert wire.arrived == []
 
     # -- what comes back from start
@@ -102,7 +102,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         wire.behave = answers(200, CREATED | {"startPageUrl": url})
         with pytest.raises(GatewayTimeout):
-            await wired.start(charge)
+            await wired.create_session(charge)
 
     @pytest.mark.parametrize(
         "body",
@@ -124,7 +124,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(GatewayTimeout):
-            await wired.start(charge)
+            await wired.create_session(charge)
 
     @pytest.mark.parametrize(
         ("status", "body", "raw_code"),
@@ -145,7 +145,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     ) -> None:
         wire.behave = answers(status, body)
         with pytest.raises(GatewayRefused) as refused:
-            await wired.start(charge)
+            await wired.create_session(charge)
         assert refused.value.details == {"gateway": "unifi_pay", "raw_code": raw_code}
 
     # -- what comes back from a look-up
@@ -156,7 +156,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         body = json.dumps(shown(charge)).replace('"payAmount": 24000', '"payAmount": 23999.99')
         wire.behave = answers(200, body.replace('"discountAmount": 0', '"discountAmount": 0.01').encode())
         held = await wired.fetch_payment(question(charge, REF))
-        assert_shows(held, charge, Holding.CAPTURED)
+        assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert held.doubt is None
         assert (held.evidence["payAmount"], held.evidence["discountAmount"]) == ("23999.99", "0.01")
 
@@ -176,7 +176,7 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
         """A wrong host's or a proxy's page says nothing about the payment."""
         wire.behave = answers(404, body)
         if is_absent:
-            assert (await wired.fetch_payment(question(charge, REF))).holding is Holding.ABSENT
+            assert (await wired.fetch_payment(question(charge, REF))).status is GatewayStatus.ABSENT
             return
         with pytest.raises(GatewayRefused) as refused:
             await wired.fetch_payment(question(charge, REF))

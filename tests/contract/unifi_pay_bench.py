@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.gateways.port import ChargeRequest, Gateway, Holding
+from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from app.gateways.unifi_pay.adapter import UnifiPay
 from app.settings import UnifiPaySettings
 from tests.contract.bench import Bench, Make
@@ -41,7 +41,7 @@ class UnifiPayBench(Bench):
     currency = "USD"
     other_currency = "KRW"
     looks_up_by_reference = False
-    unknown_status = Holding.OPEN
+    unknown_status = GatewayStatus.PENDING
 
     @pytest.fixture(autouse=True)
     def leaves_out_what_makes_no_call(self, request: pytest.FixtureRequest) -> None:

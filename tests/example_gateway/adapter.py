@@ -15,14 +15,14 @@ from app.gateways.port import (
     Capability,
     ChargeRequest,
     Failure,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Opened,
     PageSources,
     PaymentQuery,
 )
 
-HOLDING = {"open": Holding.OPEN, "paid": Holding.CAPTURED, "declined": Holding.FAILED}
+STATUSES = {"open": GatewayStatus.PENDING, "paid": GatewayStatus.CAPTURED, "declined": GatewayStatus.FAILED}
 
 
 class AcmePaySettings(BaseModel):
@@ -80,20 +80,20 @@ class AcmePay:
             raise GatewayTimeout(gateway=self.name)
         return Opened({"type": "redirect", "url": charge.page}, charge.id)
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What AcmePay holds, by its id or by our reference."""
         key = quote(question.gateway_ref or question.reference, safe="")
         answer = await self._call("fetch_payment", "GET", f"/charges/{key}")
         if answer.status == 404:
-            return Held(Holding.ABSENT)
+            return GatewayPayment(GatewayStatus.ABSENT)
         charge = self._read(answer)
-        holding = HOLDING.get(charge.status, Holding.UNRECOGNIZED)
-        return Held(
-            holding=holding,
+        status = STATUSES.get(charge.status, GatewayStatus.UNRECOGNIZED)
+        return GatewayPayment(
+            status=status,
             reference=charge.reference,
             gateway_ref=charge.id,
             amount=Money(charge.amount, charge.currency),
-            failure=Failure("declined", raw_code=charge.status) if holding is Holding.FAILED else None,
+            failure=Failure("declined", raw_code=charge.status) if status is GatewayStatus.FAILED else None,
             evidence={"id": charge.id, "status": charge.status, "amount": charge.amount},
         )
 

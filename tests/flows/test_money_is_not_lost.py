@@ -22,8 +22,8 @@ from app.gateways.port import (
     CaptureRequest,
     ChargeRequest,
     Failure,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Opened,
     PageSources,
     PaymentQuery,
@@ -46,7 +46,7 @@ from app.settings import Settings
 from app.verification.gateway_log import Exchanges
 from tests.support import MovableClock
 
-A, P, H, R = AttemptStatus, PaymentStatus, Holding, RefundStatus
+A, P, H, R = AttemptStatus, PaymentStatus, GatewayStatus, RefundStatus
 WRONG = Money(9_999, "KRW")
 DAY_S = 86_400
 
@@ -65,9 +65,9 @@ class MemoryGateway:
         self.capabilities = (
             Capability.REOPEN | Capability.CAPTURE | Capability.REFUND | Capability.ASYNC_REFUND | before
         )
-        self.held = Held(H.ABSENT)
+        self.held = GatewayPayment(H.ABSENT)
         self.confirms = self.refunds = 0
-        self.on_look: Callable[[], Awaitable[Held]] | None = None
+        self.on_look: Callable[[], Awaitable[GatewayPayment]] | None = None
         self.on_confirm: Callable[[], Awaitable[CaptureAnswer]] | None = None
         self.on_refund: Callable[[], Awaitable[RefundAnswer]] | None = None
 
@@ -77,19 +77,19 @@ class MemoryGateway:
     async def start(self, request: ChargeRequest) -> Opened:
         return Opened({"type": "redirect", "url": "https://gateway.example"})
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         if self.on_look:
             return await self.on_look()
         is_asked = question.gateway_ref == "sig" or (
             question.gateway_ref is None and self.held.reference == question.reference
         )
-        return self.held if is_asked else Held(H.ABSENT)
+        return self.held if is_asked else GatewayPayment(H.ABSENT)
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         self.confirms += 1
         if self.on_confirm:
             return await self.on_confirm()
-        self.held = replace(self.held, holding=H.CAPTURED)
+        self.held = replace(self.held, status=H.CAPTURED)
         return CaptureAnswer(None, {})
 
     def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
@@ -103,7 +103,7 @@ class MemoryGateway:
         self.refunds += 1
         if self.on_refund:
             return await self.on_refund()
-        self.held = replace(self.held, holding=H.CANCELING)
+        self.held = replace(self.held, status=H.CANCELING)
         return RefundAnswer(is_done=False, failure=None, evidence={})
 
     def read_callback(self, fields: Any) -> Brought:
@@ -132,7 +132,7 @@ class House:
             clock,
         )
 
-    async def create(self, holding: Holding, *, expires_in_s: int = 1800, **shown: Any) -> Payment:
+    async def create(self, status: GatewayStatus, *, expires_in_s: int = 1800, **shown: Any) -> Payment:
         """A payment whose buyer has finished: the gateway holds it as told."""
         made: list[Payment] = []
 
@@ -145,7 +145,7 @@ class House:
         )
         await self.service.create("main", request, Intent("tests", "key", bytes(32)), render)
         fields = {"reference": made[-1].attempts[0].reference, "gateway_ref": "sig", "amount": Money(1000, "KRW")}
-        self.gateway.held = Held(holding, **fields | shown)  # type: ignore[arg-type]
+        self.gateway.held = GatewayPayment(status, **fields | shown)  # type: ignore[arg-type]
         self.payment_id = made[-1].id
         return made[-1]
 
@@ -216,7 +216,7 @@ async def test_a_lost_confirm_of_a_wrong_amount_is_not_forgotten_before_it_lands
     payment, attempt = await after.now()
     assert attempt.status is A.UNKNOWN
     assert payment.attention
-    after.gateway.held = replace(after.gateway.held, holding=H.CAPTURED)
+    after.gateway.held = replace(after.gateway.held, status=H.CAPTURED)
     await after.sweep(days=1)
     assert money_back((await after.now())[0]) is R.PENDING
 
@@ -237,7 +237,7 @@ async def test_money_that_must_go_back_and_is_not_shown_calls_a_person(after: Ho
     after.gateway.on_confirm, after.gateway.on_refund = says_yes, is_away
     await after.complete()
     after.gateway.on_refund = None
-    after.gateway.held = replace(after.gateway.held, holding=H.UNRECOGNIZED)
+    after.gateway.held = replace(after.gateway.held, status=H.UNRECOGNIZED)
     await after.sweep(days=1)
     payment, _ = await after.now()
     assert (money_back(payment), after.gateway.refunds) == (R.CREATED, 1), "what does not show is not asked for"
@@ -250,7 +250,7 @@ async def test_a_person_who_was_called_stays_called_until_the_money_is_back(afte
     async def refuses() -> RefundAnswer:
         return RefundAnswer(is_done=False, failure=Failure("declined"), evidence={})
 
-    async def is_away() -> Held:
+    async def is_away() -> GatewayPayment:
         raise GatewayUnavailable(gateway="memory")
 
     after.gateway.on_confirm, after.gateway.on_refund = says_yes, refuses
@@ -259,7 +259,7 @@ async def test_a_person_who_was_called_stays_called_until_the_money_is_back(afte
     await after.sweep(days=1)
     assert (await after.now())[0].attention
     after.gateway.on_look = None
-    after.gateway.held = replace(after.gateway.held, holding=H.CANCELED)
+    after.gateway.held = replace(after.gateway.held, status=H.CANCELED)
     await after.sweep(days=1)
     payment, _ = await after.now()
     assert (money_back(payment), payment.attention) == (R.SUCCEEDED, None)
@@ -311,7 +311,7 @@ async def test_a_confirm_that_lands_after_expiry_is_found(before: House) -> None
     await before.complete()
     await before.sweep(seconds=6)
     assert (await before.now())[0].status is P.EXPIRED
-    before.gateway.held = replace(before.gateway.held, holding=H.CAPTURED)
+    before.gateway.held = replace(before.gateway.held, status=H.CAPTURED)
     await before.sweep(days=1)
     assert (await before.now())[0].status is P.PAID
 
@@ -325,7 +325,7 @@ async def test_a_decline_that_was_an_approval_is_found_within_hours_and_not_at_e
     before.gateway.on_confirm = declines
     await before.complete()
     assert (await before.now())[1].status is A.FAILED
-    before.gateway.held = replace(before.gateway.held, holding=H.CAPTURED)
+    before.gateway.held = replace(before.gateway.held, status=H.CAPTURED)
     await before.sweep(seconds=3601)
     assert (await before.now())[0].status is P.PAID
 
@@ -335,7 +335,7 @@ async def test_a_silence_of_hours_calls_a_person(before: House) -> None:
     before.gateway.on_confirm = is_lost
     await before.complete()
 
-    async def refuses() -> Held:
+    async def refuses() -> GatewayPayment:
         raise GatewayRefused(gateway="memory", raw_code="401")
 
     before.gateway.on_look = refuses
@@ -359,7 +359,7 @@ async def test_an_ended_attempt_that_cannot_be_read_does_not_keep_its_payment_op
     await before.create(H.AUTHORIZED, amount=WRONG)
     await before.complete()
     assert (await before.now())[1].status is A.REJECTED
-    before.gateway.held = replace(before.gateway.held, holding=H.UNRECOGNIZED)
+    before.gateway.held = replace(before.gateway.held, status=H.UNRECOGNIZED)
     await before.sweep(days=1)
     payment, _ = await before.now()
     assert payment.status is P.EXPIRED

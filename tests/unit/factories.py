@@ -8,7 +8,7 @@ from app.domain import ids
 from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Held, Holding
+from app.gateways.port import GatewayPayment, GatewayStatus
 from app.ledger.model import BY_SHOP, Attempt, Payment, Refund
 
 CREATED_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
@@ -73,12 +73,12 @@ def refund(
     return Refund(**fields | changes)
 
 
-def held(holding: Holding, *, of: int = 1, **changes: Any) -> Held:
+def held(status: GatewayStatus, *, of: int = 1, **changes: Any) -> GatewayPayment:
     """What the gateway shows of attempt number `of`: its reference, its amount, nothing that would be refused."""
     fields: dict[str, Any] = {
-        "holding": holding,
+        "holding": status,
         "reference": ids.reference(PAYMENT_ID, of),
         "gateway_ref": "sig/1+=",
         "amount": AMOUNT,
     }
-    return Held(**fields | changes)
+    return GatewayPayment(**fields | changes)

@@ -16,14 +16,14 @@ from app.domain.states import (
     AttemptStatus,
     PaymentStatus,
 )
-from app.gateways.port import Failure, Held, Holding
+from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
 from app.verification.matching import CAPTURE_GRACE, Capture, Decide, NotOurs, Verdict, Wait, applies, judge
 from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
-P, A, H = PaymentStatus, AttemptStatus, Holding
+P, A, H = PaymentStatus, AttemptStatus, GatewayStatus
 
 GRACE_ENDS = EXPIRES_AT + CAPTURE_GRACE
 JUST_BEFORE = timedelta(microseconds=1)
@@ -33,7 +33,7 @@ CLOSED = (P.CANCELED, P.REVIEW)
 
 
 def verdict(
-    stored: Payment, shown: Held, *, now: datetime = NOW, shows_unconfirmed: bool = True, of: int = 0
+    stored: Payment, shown: GatewayPayment, *, now: datetime = NOW, shows_unconfirmed: bool = True, of: int = 0
 ) -> Verdict:
     return judge(stored, stored.attempts[of], shown, now=now, shows_unconfirmed=shows_unconfirmed)
 
@@ -46,8 +46,8 @@ class TestIsItOurs:
     """The first questions: is there an answer, and is it about this attempt."""
 
     @pytest.mark.parametrize("holding", [H.OPEN, H.CAPTURED, H.FAILED, H.CANCELED])
-    def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(self, holding: Holding) -> None:
-        judged = verdict(payment(), held(holding, doubt="paid and discount are not the whole"))
+    def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(self, status: GatewayStatus) -> None:
+        judged = verdict(payment(), held(status, doubt="paid and discount are not the whole"))
         assert judged == Wait("contradictory_look_up", attention="paid and discount are not the whole")
 
     def test_money_of_another_store_goes_back(self) -> None:
@@ -76,8 +76,8 @@ class TestIsItOurs:
         assert isinstance(verdict(payment(), shown), Wait)
 
     @pytest.mark.parametrize("holding", sorted(set(H) - {H.ABSENT, H.UNRECOGNIZED}))
-    def test_another_orders_payment_changes_nothing_of_ours(self, holding: Holding) -> None:
-        assert verdict(payment(), held(holding, reference="another")) == NotOurs("order_id")
+    def test_another_orders_payment_changes_nothing_of_ours(self, status: GatewayStatus) -> None:
+        assert verdict(payment(), held(status, reference="another")) == NotOurs("order_id")
 
     def test_another_attempt_of_the_same_payment_is_not_this_attempt(self) -> None:
         stored = payment(attempt(), attempt(no=2))
@@ -86,17 +86,17 @@ class TestIsItOurs:
     @pytest.mark.parametrize("holding", WITH_MONEY)
     @pytest.mark.parametrize("shown", [{"reference": None}, {"amount": None}, {"reference": None, "amount": None}])
     def test_money_whose_order_or_amount_is_not_shown_waits_for_a_person(
-        self, holding: Holding, shown: dict[str, Any]
+        self, status: GatewayStatus, shown: dict[str, Any]
     ) -> None:
-        judged = verdict(payment(), held(holding, **shown))
+        judged = verdict(payment(), held(status, **shown))
         assert isinstance(judged, Wait)
         assert judged.reason == "incomplete_look_up"
         assert judged.attention
 
     @pytest.mark.parametrize("holding", [H.OPEN, H.FAILED, H.CANCELED, H.CANCELING])
-    def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, holding: Holding) -> None:
-        shown = held(holding, reference=None, amount=None, gateway_ref=None)
-        assert verdict(payment(), shown) == verdict(payment(), held(holding))
+    def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, status: GatewayStatus) -> None:
+        shown = held(status, reference=None, amount=None, gateway_ref=None)
+        assert verdict(payment(), shown) == verdict(payment(), held(status))
 
 
 class TestIsItTheRightMoney:
@@ -114,10 +114,10 @@ class TestIsItTheRightMoney:
     )
     @pytest.mark.parametrize("holding", PAYABLE)
     def test_money_that_differs_is_rejected_and_goes_back_if_it_moved(
-        self, holding: Holding, amount: Money, reason: str
+        self, status: GatewayStatus, amount: Money, reason: str
     ) -> None:
-        judged = verdict(payment(), held(holding, amount=amount))
-        assert judged == Decide(A.REJECTED, reason, Failure(reason), gives_back=holding is H.CAPTURED)
+        judged = verdict(payment(), held(status, amount=amount))
+        assert judged == Decide(A.REJECTED, reason, Failure(reason), gives_back=status is H.CAPTURED)
 
     @pytest.mark.parametrize("status", P)
     def test_a_wrong_amount_is_named_before_anything_about_the_payment(self, status: PaymentStatus) -> None:
@@ -129,9 +129,9 @@ class TestIsItTheRightMoney:
         assert verdict(payment(), shown) == NotOurs("order_id")
 
     @pytest.mark.parametrize("holding", PAYABLE)
-    def test_test_money_never_pays_a_live_payment(self, holding: Holding) -> None:
-        judged = verdict(payment(mode="live"), held(holding, is_live=False))
-        assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=holding is H.CAPTURED)
+    def test_test_money_never_pays_a_live_payment(self, status: GatewayStatus) -> None:
+        judged = verdict(payment(mode="live"), held(status, is_live=False))
+        assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=status is H.CAPTURED)
 
     @pytest.mark.parametrize(("mode", "is_live"), [("live", True), ("live", None), ("test", False), ("test", None)])
     def test_the_right_channel_or_one_that_is_not_told_is_no_mismatch(self, mode: str, is_live: bool | None) -> None:
@@ -188,15 +188,15 @@ class TestMayMoneyBeTaken:
     @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
     @pytest.mark.parametrize("payment_status", sorted(set(P) - PAYMENT_UNPAID))
     def test_nothing_is_confirmed_for_a_payment_that_is_over(
-        self, payment_status: PaymentStatus, holding: Holding
+        self, payment_status: PaymentStatus, status: GatewayStatus
     ) -> None:
-        judged = verdict(in_status(payment_status, attempt()), held(holding))
+        judged = verdict(in_status(payment_status, attempt()), held(status))
         assert judged == Decide(A.CANCELED, "payment_closed")
 
     @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
     @pytest.mark.parametrize("now", [NOW, GRACE_ENDS])
-    def test_after_an_accepted_confirm_it_is_never_confirmed_again(self, holding: Holding, now: datetime) -> None:
-        judged = verdict(payment(attempt(A.UNKNOWN, capture_accepted_at=NOW)), held(holding), now=now)
+    def test_after_an_accepted_confirm_it_is_never_confirmed_again(self, status: GatewayStatus, now: datetime) -> None:
+        judged = verdict(payment(attempt(A.UNKNOWN, capture_accepted_at=NOW)), held(status), now=now)
         assert isinstance(judged, Wait)
         assert judged.reason == "confirmed_but_not_shown"
         assert judged.attention
@@ -209,9 +209,9 @@ class TestMayMoneyBeTaken:
         assert again.attention
 
     @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
-    def test_while_another_attempt_is_unknown_no_money_is_taken(self, holding: Holding) -> None:
+    def test_while_another_attempt_is_unknown_no_money_is_taken(self, status: GatewayStatus) -> None:
         stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
-        assert verdict(stored, held(holding, of=2), of=1) == Wait("another_attempt_is_unknown")
+        assert verdict(stored, held(status, of=2), of=1) == Wait("another_attempt_is_unknown")
 
     @pytest.mark.parametrize("other", sorted(set(A) - {A.UNKNOWN}))
     def test_an_attempt_that_is_not_unknown_does_not_stand_in_the_way(self, other: AttemptStatus) -> None:
@@ -357,13 +357,13 @@ def any_payment(draw: st.DrawFn) -> Payment:
 @thorough
 @given(stored=any_payment(), shown=any_held, now=st.sampled_from(MOMENTS), shows_unconfirmed=st.booleans())
 def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matches(
-    stored: Payment, shown: Held, now: datetime, shows_unconfirmed: bool
+    stored: Payment, shown: GatewayPayment, now: datetime, shows_unconfirmed: bool
 ) -> None:
     one = stored.attempts[0]
     judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
     matches = shown.reference == one.reference and shown.amount == stored.amount
     if isinstance(judged, Decide) and judged.status is A.CAPTURED:
-        assert shown.holding is H.CAPTURED
+        assert shown.status is H.CAPTURED
         assert matches
         assert not (stored.mode == "live" and shown.is_live is False)
         assert stored.status in PAYMENT_UNPAID | {P.EXPIRED}
@@ -373,15 +373,15 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
         assert now < stored.expires_at + CAPTURE_GRACE
         assert one.capture_accepted_at is None
         assert all(other.status is not A.UNKNOWN for other in stored.attempts[1:])
-        if shown.holding is H.ABSENT:
+        if shown.status is H.ABSENT:
             assert not shows_unconfirmed
             assert one.gateway_ref is not None
         else:
-            assert shown.holding in {H.AUTHORIZED, H.UNSTATED}
+            assert shown.status in {H.AUTHORIZED, H.UNSTATED}
             assert matches
-            assert shown.holding is H.AUTHORIZED or one.status is not A.UNKNOWN
+            assert shown.status is H.AUTHORIZED or one.status is not A.UNKNOWN
     if isinstance(judged, Decide) and judged.gives_back:
-        assert shown.holding is H.CAPTURED or one.capture_accepted_at is not None
+        assert shown.status is H.CAPTURED or one.capture_accepted_at is not None
         assert shown.reference == one.reference
         assert judged.status is A.REJECTED
         assert judged.failure == Failure(judged.reason)
@@ -390,7 +390,7 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
 @thorough
 @given(stored=any_payment(), shown=any_held, now=st.sampled_from(MOMENTS), shows_unconfirmed=st.booleans())
 def test_every_verdict_that_applies_can_be_written_down(
-    stored: Payment, shown: Held, now: datetime, shows_unconfirmed: bool
+    stored: Payment, shown: GatewayPayment, now: datetime, shows_unconfirmed: bool
 ) -> None:
     """A look-up's truth that the transition tables refused would be lost, and its row looked at again for ever."""
     one = stored.attempts[0]
@@ -412,9 +412,9 @@ def test_whatever_is_shown_there_is_a_verdict_with_a_reason(shows_unconfirmed: b
             assert isinstance(judged, (Capture, NotOurs))
 
 
-def _everything() -> Iterator[tuple[Payment, Held, datetime]]:
+def _everything() -> Iterator[tuple[Payment, GatewayPayment, datetime]]:
     for payment_status in P:
         for status in A:
-            for holding in H:
+            for status in H:
                 for now in (NOW, GRACE_ENDS):
-                    yield in_status(payment_status, attempt(status)), held(holding), now
+                    yield in_status(payment_status, attempt(status)), held(status), now

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.point3.codes import DECLINES, HOLDING, REFUSALS, aliases, holding_of, refusal_of
-from app.gateways.point3.wire import held_of, rows_of, split_vat
-from app.gateways.port import ChargeRequest, Holding, Refusal
+from app.gateways.point3.codes import DECLINES, STATUSES, REFUSALS, aliases, status_of, refusal_of
+from app.gateways.point3.wire import gateway_payment_of, rows_of, split_vat
+from app.gateways.port import ChargeRequest, GatewayStatus, Refusal
 from tests.unit.properties import thorough
 
 ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}
@@ -87,39 +87,39 @@ class TestStatuses:
     @pytest.mark.parametrize(
         ("word", "holding"),
         [
-            ("TOKEN_ISSUED", Holding.OPEN),
-            ("ABANDONED", Holding.OPEN),
-            ("WIDGET_DONE", Holding.AUTHORIZED),
-            ("CONFIRMED", Holding.CAPTURED),
-            ("CANCEL_REQUESTED", Holding.CANCELING),
-            ("CANCELLED", Holding.CANCELED),
-            ("CANCELED", Holding.CANCELED),
-            ("FAILED", Holding.FAILED),
-            (" confirmed ", Holding.CAPTURED),
-            (None, Holding.UNSTATED),
-            ("", Holding.UNRECOGNIZED),
-            ("PAID", Holding.UNRECOGNIZED),
-            ("CONFIRMED_", Holding.UNRECOGNIZED),
-            ("UNCONFIRMED", Holding.UNRECOGNIZED),
-            (200, Holding.UNRECOGNIZED),
-            (True, Holding.UNRECOGNIZED),
-            (["CONFIRMED"], Holding.UNRECOGNIZED),
-            ({"status": "CONFIRMED"}, Holding.UNRECOGNIZED),
+            ("TOKEN_ISSUED", GatewayStatus.PENDING),
+            ("ABANDONED", GatewayStatus.PENDING),
+            ("WIDGET_DONE", GatewayStatus.AUTHORIZED),
+            ("CONFIRMED", GatewayStatus.CAPTURED),
+            ("CANCEL_REQUESTED", GatewayStatus.REFUND_PENDING),
+            ("CANCELLED", GatewayStatus.CANCELED),
+            ("CANCELED", GatewayStatus.CANCELED),
+            ("FAILED", GatewayStatus.FAILED),
+            (" confirmed ", GatewayStatus.CAPTURED),
+            (None, GatewayStatus.STATUS_MISSING),
+            ("", GatewayStatus.UNRECOGNIZED),
+            ("PAID", GatewayStatus.UNRECOGNIZED),
+            ("CONFIRMED_", GatewayStatus.UNRECOGNIZED),
+            ("UNCONFIRMED", GatewayStatus.UNRECOGNIZED),
+            (200, GatewayStatus.UNRECOGNIZED),
+            (True, GatewayStatus.UNRECOGNIZED),
+            (["CONFIRMED"], GatewayStatus.UNRECOGNIZED),
+            ({"status": "CONFIRMED"}, GatewayStatus.UNRECOGNIZED),
         ],
     )
-    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(self, word: object, holding: Holding) -> None:
-        assert holding_of(word, {}) is holding
+    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(self, word: object, status: GatewayStatus) -> None:
+        assert status_of(word, {}) is status
 
     def test_only_one_word_says_that_the_money_moved(self) -> None:
-        assert [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED] == ["CONFIRMED"]
+        assert [word for word, status in STATUSES.items() if status is GatewayStatus.CAPTURED] == ["CONFIRMED"]
 
     def test_an_alias_teaches_a_word_in_any_case(self) -> None:
         known = aliases({"Done": "confirmed", "WAIT": "WIDGET_DONE"})
-        assert holding_of("DONE", known) is Holding.CAPTURED
-        assert holding_of("done", known) is Holding.CAPTURED
-        assert holding_of("wait", known) is Holding.AUTHORIZED
-        assert holding_of("CONFIRMED", known) is Holding.CAPTURED
-        assert holding_of("other", known) is Holding.UNRECOGNIZED
+        assert status_of("DONE", known) is GatewayStatus.CAPTURED
+        assert status_of("done", known) is GatewayStatus.CAPTURED
+        assert status_of("wait", known) is GatewayStatus.AUTHORIZED
+        assert status_of("CONFIRMED", known) is GatewayStatus.CAPTURED
+        assert status_of("other", known) is GatewayStatus.UNRECOGNIZED
 
     @pytest.mark.parametrize("meaning", ["CONFIRMD", "captured", "PAID", ""])
     def test_an_alias_for_a_meaning_that_is_none_is_refused_at_the_start(self, meaning: str) -> None:
@@ -168,21 +168,21 @@ class TestRows:
 
 class TestOneRow:
     def test_a_whole_row_is_read(self) -> None:
-        found = held_of(ROW, Holding.CAPTURED)
+        found = gateway_payment_of(ROW, GatewayStatus.CAPTURED)
         assert (found.reference, found.gateway_ref) == ("order1", "sig")
         assert found.amount == Money(12_000, "KRW")
         assert found.is_live is None
         assert found.evidence == {"status": "CONFIRMED", "orderIdFromClient": "order1", "totalCharge": 12_000}
 
-    @pytest.mark.parametrize("holding", Holding)
-    def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, holding: Holding) -> None:
-        found = held_of(ROW, holding)
-        assert found.refunded == (Money(12_000, "KRW") if holding is Holding.CANCELED else None)
+    @pytest.mark.parametrize("holding", GatewayStatus)
+    def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, status: GatewayStatus) -> None:
+        found = gateway_payment_of(ROW, status)
+        assert found.refunded == (Money(12_000, "KRW") if status is GatewayStatus.CANCELED else None)
         assert (found.cancels, found.is_deposit) == ((), None)
-        assert held_of(ROW | {"totalCharge": "?"}, holding).refunded is None
+        assert gateway_payment_of(ROW | {"totalCharge": "?"}, status).refunded is None
 
     def test_what_is_missing_stays_unknown(self) -> None:
-        found = held_of({}, Holding.UNSTATED)
+        found = gateway_payment_of({}, GatewayStatus.STATUS_MISSING)
         assert (found.reference, found.gateway_ref, found.amount) == (None, None, None)
 
     @pytest.mark.parametrize(
@@ -208,9 +208,9 @@ class TestOneRow:
         ],
     )
     def test_an_amount_is_whole_won_or_unknown(self, told: object, won: int | None) -> None:
-        amount = held_of(ROW | {"totalCharge": told}, Holding.CAPTURED).amount
+        amount = gateway_payment_of(ROW | {"totalCharge": told}, GatewayStatus.CAPTURED).amount
         assert amount == (None if won is None else Money(won, "KRW"))
 
     @pytest.mark.parametrize(("told", "reference"), [(12, "12"), ("", ""), (0, "0"), (None, None)])
     def test_an_order_id_is_compared_as_the_text_it_was_sent_as(self, told: object, reference: str | None) -> None:
-        assert held_of(ROW | {"orderIdFromClient": told}, Holding.OPEN).reference == reference
+        assert gateway_payment_of(ROW | {"orderIdFromClient": told}, GatewayStatus.PENDING).reference == reference

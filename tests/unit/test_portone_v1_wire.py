@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import Cancel, CancelState, Failure, Held, Holding, Refusal
+from app.gateways.port import Cancel, CancelState, Failure, GatewayPayment, GatewayStatus, Refusal
 from app.gateways.portone_v1.answer import Answer, short
-from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, HOLDING, RANK, REFUSALS, holding_of, refusal_of
-from app.gateways.portone_v1.wire import Payment, Prepared, held_of, major, money_of
+from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, STATUSES, RANK, REFUSALS, status_of, refusal_of
+from app.gateways.portone_v1.wire import Payment, Prepared, gateway_payment_of, major, money_of
 from tests.unit.properties import thorough
 
 CURRENCIES = ["KRW", "JPY", "USD", "EUR", "KWD"]
@@ -114,21 +114,21 @@ class TestAnswers:
 
 class TestWords:
     def test_only_one_word_says_that_the_money_moved(self) -> None:
-        assert [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED] == ["paid"]
+        assert [word for word, status in STATUSES.items() if status is GatewayStatus.CAPTURED] == ["paid"]
 
     @pytest.mark.parametrize("word", ["", "PAID", " paid", "canceled", "pending", "null"])
     def test_a_word_that_is_not_in_the_table_is_unrecognized(self, word: str) -> None:
-        assert holding_of(word) is Holding.UNRECOGNIZED
+        assert status_of(word) is GatewayStatus.UNRECOGNIZED
 
     def test_no_word_at_all_is_unstated(self) -> None:
-        assert holding_of(None) is Holding.UNSTATED
+        assert status_of(None) is GatewayStatus.STATUS_MISSING
 
     def test_where_money_moved_speaks_before_everything_else_and_a_failure_last(self) -> None:
         assert set(RANK[: len(CONCLUSIVE)]) == CONCLUSIVE
-        assert Holding.FAILED not in RANK
-        assert {*HOLDING.values(), Holding.AWAITING_DEPOSIT, Holding.UNRECOGNIZED, Holding.UNSTATED} <= {
+        assert GatewayStatus.FAILED not in RANK
+        assert {*STATUSES.values(), GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.UNRECOGNIZED, GatewayStatus.STATUS_MISSING} <= {
             *RANK,
-            Holding.FAILED,
+            GatewayStatus.FAILED,
         }
 
 
@@ -174,10 +174,10 @@ def entry(amount: object, at: object = 1_795_000_000, ref: object = "can1", **mo
     return {"amount": amount, "cancelled_at": at, "cancellation_id": ref, "pg_tid": "pg1", "reason": "sold out"} | more
 
 
-def read(**changes: object) -> Held:
+def read(**changes: object) -> GatewayPayment:
     """A payment of 120.50 USD with these members changed."""
     shown = {"imp_uid": "imp_1", "status": "paid", "amount": 120.5, "cancel_amount": 0, "currency": "USD"} | changes
-    return held_of(msgspec.json.decode(json.dumps(shown), type=Payment), is_live=None)
+    return gateway_payment_of(msgspec.json.decode(json.dumps(shown), type=Payment), is_live=None)
 
 
 class TestCancels:
@@ -227,7 +227,7 @@ class TestCancels:
     )
     def test_a_history_that_cannot_be_read_whole_is_left_out_and_the_payment_is_not(self, history: object) -> None:
         held = read(cancel_history=history, cancel_amount=10)
-        assert (held.holding, held.refunded, held.cancels) == (Holding.CAPTURED, Money(1000, "USD"), ())
+        assert (held.status, held.refunded, held.cancels) == (GatewayStatus.CAPTURED, Money(1000, "USD"), ())
 
     def test_without_a_currency_there_are_no_amounts(self) -> None:
         assert read(cancel_history=[entry(10)], currency=None).cancels == ()
@@ -252,7 +252,7 @@ class TestCancels:
 
 
 def test_an_empty_payment_states_nothing() -> None:
-    held = held_of(Payment(), is_live=None)
-    assert held.holding is Holding.UNSTATED
+    held = gateway_payment_of(Payment(), is_live=None)
+    assert held.status is GatewayStatus.STATUS_MISSING
     assert (held.reference, held.gateway_ref, held.amount, held.refunded, held.doubt) == (None, None, None, None, None)
     assert held.evidence == {}

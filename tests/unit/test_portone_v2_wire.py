@@ -13,10 +13,10 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Refusal
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Refusal
 from app.gateways.portone_v2.answer import Answer, is_ill
-from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, HOLDING, REFUSALS, holding_of, refusal_of
-from app.gateways.portone_v2.wire import Payment, currency_of, held_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, STATUSES, REFUSALS, status_of, refusal_of
+from app.gateways.portone_v2.wire import Payment, currency_of, gateway_payment_of
 from tests.unit.properties import thorough
 
 PAID: dict[str, Any] = {
@@ -33,13 +33,13 @@ PAID: dict[str, Any] = {
 }
 
 
-def read(**changes: Any) -> Held:
+def read(**changes: Any) -> GatewayPayment:
     """PAID with these members changed; None leaves one out, and `amount` changes its parts."""
     told = PAID | changes
     if isinstance(changes.get("amount"), dict):
         told["amount"] = PAID["amount"] | changes["amount"]
     told = {name: value for name, value in told.items() if value is not None}
-    return held_of(msgspec.json.decode(json.dumps(told), type=Payment), "store-1")
+    return gateway_payment_of(msgspec.json.decode(json.dumps(told), type=Payment), "store-1")
 
 
 def cancels(*rows: tuple[str, int]) -> list[dict[str, Any]]:
@@ -50,29 +50,29 @@ class TestStatuses:
     @pytest.mark.parametrize(
         ("word", "holding"),
         [
-            ("READY", Holding.OPEN),
-            ("PAY_PENDING", Holding.OPEN),
-            ("PENDING", Holding.OPEN),
-            ("VIRTUAL_ACCOUNT_ISSUED", Holding.AWAITING_DEPOSIT),
-            ("PAID", Holding.CAPTURED),
-            ("PARTIAL_CANCELLED", Holding.CAPTURED),
-            ("CANCELLED", Holding.CANCELED),
-            ("FAILED", Holding.FAILED),
-            (None, Holding.UNSTATED),
-            ("", Holding.UNRECOGNIZED),
-            ("paid", Holding.UNRECOGNIZED),
-            ("PAID ", Holding.UNRECOGNIZED),
-            ("CANCELED", Holding.UNRECOGNIZED),
-            ("REFUNDED", Holding.UNRECOGNIZED),
+            ("READY", GatewayStatus.PENDING),
+            ("PAY_PENDING", GatewayStatus.PENDING),
+            ("PENDING", GatewayStatus.PENDING),
+            ("VIRTUAL_ACCOUNT_ISSUED", GatewayStatus.AWAITING_DEPOSIT),
+            ("PAID", GatewayStatus.CAPTURED),
+            ("PARTIAL_CANCELLED", GatewayStatus.CAPTURED),
+            ("CANCELLED", GatewayStatus.CANCELED),
+            ("FAILED", GatewayStatus.FAILED),
+            (None, GatewayStatus.STATUS_MISSING),
+            ("", GatewayStatus.UNRECOGNIZED),
+            ("paid", GatewayStatus.UNRECOGNIZED),
+            ("PAID ", GatewayStatus.UNRECOGNIZED),
+            ("CANCELED", GatewayStatus.UNRECOGNIZED),
+            ("REFUNDED", GatewayStatus.UNRECOGNIZED),
         ],
     )
     def test_a_word_means_what_the_table_says_and_nothing_else_is_success(
-        self, word: str | None, holding: Holding
+        self, word: str | None, status: GatewayStatus
     ) -> None:
-        assert holding_of(word) is holding
+        assert status_of(word) is status
 
     def test_only_these_words_say_that_we_hold_money(self) -> None:
-        captured = {word for word, holding in HOLDING.items() if holding is Holding.CAPTURED}
+        captured = {word for word, status in STATUSES.items() if status is GatewayStatus.CAPTURED}
         assert captured == {"PAID", "PARTIAL_CANCELLED"}
 
     @pytest.mark.parametrize("word", ["KRW", "CURRENCY_KRW"])
@@ -84,7 +84,7 @@ class TestStatuses:
 class TestPayments:
     def test_a_whole_payment_is_read(self) -> None:
         held = read()
-        assert (held.holding, held.reference, held.gateway_ref) == (Holding.CAPTURED, "ref1a1", "tx-1")
+        assert (held.status, held.reference, held.gateway_ref) == (GatewayStatus.CAPTURED, "ref1a1", "tx-1")
         assert (held.amount, held.refunded) == (Money(24_000, "KRW"), None)
         assert (held.is_live, held.is_own_store, held.doubt) == (True, True, None)
         assert held.evidence == {
@@ -104,8 +104,8 @@ class TestPayments:
         }
 
     def test_of_an_empty_object_nothing_is_known_and_nothing_assumed(self) -> None:
-        held = held_of(Payment(), "store-1")
-        assert held == Held(Holding.UNSTATED)
+        held = gateway_payment_of(Payment(), "store-1")
+        assert held == GatewayPayment(GatewayStatus.STATUS_MISSING)
 
     @pytest.mark.parametrize(("currency", "minor"), [("USD", 1234), ("JPY", 1234), ("KWD", 1234), ("KRW", 10**15)])
     def test_minor_units_are_taken_as_they_are(self, currency: str, minor: int) -> None:
@@ -165,25 +165,25 @@ class TestCancels:
     @pytest.mark.parametrize(
         ("status", "rows", "holding"),
         [
-            ("PAID", [("REQUESTED", 24_000)], Holding.CANCELING),
-            ("PAID", [("REQUESTED", 6000)], Holding.CAPTURED),
-            ("PAID", [("FAILED", 24_000)], Holding.CAPTURED),
-            ("PAID", [("FAILED", 24_000), ("REQUESTED", 24_000)], Holding.CANCELING),
-            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000)], Holding.CAPTURED),
-            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 6000)], Holding.CAPTURED),
-            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 18_000)], Holding.CANCELING),
-            ("CANCELLED", [("SUCCEEDED", 24_000)], Holding.CANCELED),
-            ("CANCELLED", [("REQUESTED", 24_000)], Holding.CANCELING),
-            ("CANCELLED", [], Holding.CANCELED),
-            ("PAID", [("NEW_WORD", 24_000)], Holding.CAPTURED),
+            ("PAID", [("REQUESTED", 24_000)], GatewayStatus.REFUND_PENDING),
+            ("PAID", [("REQUESTED", 6000)], GatewayStatus.CAPTURED),
+            ("PAID", [("FAILED", 24_000)], GatewayStatus.CAPTURED),
+            ("PAID", [("FAILED", 24_000), ("REQUESTED", 24_000)], GatewayStatus.REFUND_PENDING),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000)], GatewayStatus.CAPTURED),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 6000)], GatewayStatus.CAPTURED),
+            ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 18_000)], GatewayStatus.REFUND_PENDING),
+            ("CANCELLED", [("SUCCEEDED", 24_000)], GatewayStatus.CANCELED),
+            ("CANCELLED", [("REQUESTED", 24_000)], GatewayStatus.REFUND_PENDING),
+            ("CANCELLED", [], GatewayStatus.CANCELED),
+            ("PAID", [("NEW_WORD", 24_000)], GatewayStatus.CAPTURED),
         ],
     )
     def test_a_cancel_of_everything_that_is_not_done_is_under_way(
-        self, status: str, rows: list[tuple[str, int]], holding: Holding
+        self, status: str, rows: list[tuple[str, int]], status: GatewayStatus
     ) -> None:
         done = sum(total for word, total in rows if word == "SUCCEEDED")
         held = read(status=status, cancellations=cancels(*rows), amount={"cancelled": done})
-        assert (held.holding, held.doubt) == (holding, None)
+        assert (held.status, held.doubt) == (status, None)
         assert held.refunded == (Money(done, "KRW") if done else None)
 
     def test_evidence_lists_the_newest_of_many_cancels(self) -> None:
@@ -195,7 +195,7 @@ class TestCancels:
 
     def test_a_cancel_without_its_fields_breaks_nothing(self) -> None:
         held = read(cancellations=[{}])
-        assert (held.holding, held.cancels) == (Holding.CAPTURED, ())
+        assert (held.status, held.cancels) == (GatewayStatus.CAPTURED, ())
 
     def test_a_whole_cancellation_is_told(self) -> None:
         told = {
@@ -348,7 +348,7 @@ class TestAnswers:
     def test_no_body_breaks_the_reading(self, status: int, body: bytes) -> None:
         answer = Answer.of(HttpAnswer(status, body))
         try:
-            held_of(answer.accepted(Payment), "store-1")
+            gateway_payment_of(answer.accepted(Payment), "store-1")
         except (GatewayTimeout, GatewayUnavailable, GatewayRefused):
             return
         assert status == 200

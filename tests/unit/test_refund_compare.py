@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Cancel, CancelState, Held, Holding
+from app.gateways.port import Cancel, CancelState, GatewayPayment, GatewayStatus
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
 from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
 from tests.unit.factories import NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
-A, H, R = AttemptStatus, Holding, RefundStatus
+A, H, R = AttemptStatus, GatewayStatus, RefundStatus
 GOING, DONE, FAILED = CancelState.GOING, CancelState.DONE, CancelState.FAILED
 WHOLE = 1000
 
@@ -67,26 +67,26 @@ def rejected(*refunds: Refund) -> Payment:
     return payment(attempt(A.REJECTED, gateway_ref="sig/1+="), amount=won(WHOLE), refunds=refunds)
 
 
-def shown(*cancels: Cancel, holding: Holding | None = None, refunded: int | None = -1) -> Held:
+def shown(*cancels: Cancel, status: GatewayStatus | None = None, refunded: int | None = -1) -> GatewayPayment:
     """What a gateway shows that lists its refunds. `refunded` -1: what the list adds up to."""
     done = sum(each.amount.minor for each in cancels if each.state is DONE)
     back = done if refunded == -1 else refunded
     told = won(back) if back else None
     return held(
-        holding or (H.CANCELED if done == WHOLE else H.CAPTURED), amount=won(WHOLE), refunded=told, cancels=cancels
+        status or (H.CANCELED if done == WHOLE else H.CAPTURED), amount=won(WHOLE), refunded=told, cancels=cancels
     )
 
 
-def summed(refunded: int, holding: Holding = H.CAPTURED) -> Held:
+def summed(refunded: int, status: GatewayStatus = H.CAPTURED) -> GatewayPayment:
     """What a gateway shows that tells the sum only."""
-    return held(holding, amount=won(WHOLE), refunded=won(refunded) if refunded else None)
+    return held(status, amount=won(WHOLE), refunded=won(refunded) if refunded else None)
 
 
 def cancel(amount: int, state: CancelState = DONE, ref: str | None = "c1", **changes: object) -> Cancel:
     return Cancel(won(amount), state, ref, **changes)  # type: ignore[arg-type]  # fields of several types
 
 
-def difference(stored: Payment, look: Held) -> Difference | None:
+def difference(stored: Payment, look: GatewayPayment) -> Difference | None:
     return compare(stored, stored.attempts[0], look)
 
 
@@ -244,12 +244,12 @@ class TestRoom:
     def test_a_list_of_more_than_was_captured_changes_nothing(self) -> None:
         """With what is under way it is too much: whatever were stored of it, something of it would be wrong."""
         late = refund(1, 100, R.FAILED, is_lost=True)
-        look = shown(cancel(100, GOING, None), cancel(WHOLE), holding=H.CANCELED)
+        look = shown(cancel(100, GOING, None), cancel(WHOLE), status=H.CANCELED)
         assert isinstance(difference(kept(late), look), Doubt)
 
     def test_more_than_was_captured_cannot_be(self) -> None:
         known = refund(1, 400, R.SUCCEEDED, gateway_ref="c1")
-        look = shown(cancel(400), cancel(700, ref="c2"), holding=H.CANCELED, refunded=1100)
+        look = shown(cancel(400), cancel(700, ref="c2"), status=H.CANCELED, refunded=1100)
         assert isinstance(difference(kept(known), look), Doubt)
 
 
@@ -285,7 +285,7 @@ class TestRejected:
 
     def test_under_way_and_done(self) -> None:
         known = refund(1, WHOLE, R.UNKNOWN)
-        move = difference(rejected(known), shown(cancel(WHOLE, GOING), holding=H.CANCELING))
+        move = difference(rejected(known), shown(cancel(WHOLE, GOING), status=H.CANCELING))
         assert isinstance(move, Move)
         assert move.to is R.PENDING
         assert difference(rejected(known), summed(0)) is None
@@ -335,18 +335,18 @@ class World:
             self.owners[ref] = owner
         return ref
 
-    def look(self) -> Held:
+    def look(self) -> GatewayPayment:
         back = self.back()
         going = sum(each.amount.minor for each in self.cancels if each.state is GOING)
-        holding = H.CANCELED if back == WHOLE else H.CANCELING if going and back + going == WHOLE else H.CAPTURED
+        status = H.CANCELED if back == WHOLE else H.CANCELING if going and back + going == WHOLE else H.CAPTURED
         listed = {
             "all": self.cancels,
             "done": [each for each in self.cancels if each.state is DONE],
             "sum": [],
         }[self.tells]
-        if self.tells != "all" and holding is H.CANCELING:
-            holding = H.CAPTURED
-        return held(holding, amount=won(WHOLE), refunded=won(back) if back else None, cancels=tuple(listed))
+        if self.tells != "all" and status is H.CANCELING:
+            status = H.CAPTURED
+        return held(status, amount=won(WHOLE), refunded=won(back) if back else None, cancels=tuple(listed))
 
     def compare(self) -> None:
         """Store every difference, one by one; it must come to an end."""
@@ -504,7 +504,7 @@ def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
     world.cancels = [
         Cancel(won(amount), state, f"c{no}" if named else None) for no, (amount, state, named) in enumerate(theirs)
     ]
-    look = replace(world.look(), holding=H.CAPTURED)
+    look = replace(world.look(), status=H.CAPTURED)
     for _ in range(3 * (len(refunds) + len(theirs)) + 3):
         found = difference(world.payment, look)
         if found is None or isinstance(found, Doubt):

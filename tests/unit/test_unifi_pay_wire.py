@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import ChargeRequest, Held, Holding
-from app.gateways.unifi_pay.codes import HOLDING, holding_of
+from app.gateways.port import ChargeRequest, GatewayPayment, GatewayStatus
+from app.gateways.unifi_pay.codes import STATUSES, status_of
 from app.gateways.unifi_pay.countries import ALPHA_3
-from app.gateways.unifi_pay.held import held_of
+from app.gateways.unifi_pay.held import gateway_payment_of
 from app.gateways.unifi_pay.wire import (
     MAX_MINOR,
     Unreadable,
@@ -59,10 +59,10 @@ def sent(request: ChargeRequest) -> dict[str, Any]:
     return decoded
 
 
-def held(body: bytes | None = None, **changes: Any) -> Held:
+def held(body: bytes | None = None, **changes: Any) -> GatewayPayment:
     """What is read from the paid payment with these members changed; one that is None is left out."""
     members = {name: value for name, value in (PAID | changes).items() if value is not None}
-    return held_of(read_shown(body or json.dumps(members).encode()), "t1", "store_1")
+    return gateway_payment_of(read_shown(body or json.dumps(members).encode()), "t1", "store_1")
 
 
 def raw(**members: str) -> bytes:
@@ -207,27 +207,27 @@ class TestStatuses:
     @pytest.mark.parametrize(
         ("word", "holding"),
         [
-            ("CONFIRMED", Holding.CAPTURED),
-            ("PAYMENT_CONFIRMED", Holding.CAPTURED),
-            (" confirmed ", Holding.CAPTURED),
-            ("FAILED", Holding.FAILED),
-            ("CANCELED", Holding.CANCELED),
-            ("CANCELLED", Holding.CANCELED),
-            ("CREATED", Holding.OPEN),
-            ("PENDING", Holding.OPEN),
-            ("PAYMENT_REQUESTED", Holding.OPEN),
-            ("PAID", Holding.OPEN),
-            ("REFUNDED", Holding.OPEN),
-            ("UNCONFIRMED", Holding.OPEN),
-            ("CONFIRMED_", Holding.OPEN),
-            ("", Holding.OPEN),
+            ("CONFIRMED", GatewayStatus.CAPTURED),
+            ("PAYMENT_CONFIRMED", GatewayStatus.CAPTURED),
+            (" confirmed ", GatewayStatus.CAPTURED),
+            ("FAILED", GatewayStatus.FAILED),
+            ("CANCELED", GatewayStatus.CANCELED),
+            ("CANCELLED", GatewayStatus.CANCELED),
+            ("CREATED", GatewayStatus.PENDING),
+            ("PENDING", GatewayStatus.PENDING),
+            ("PAYMENT_REQUESTED", GatewayStatus.PENDING),
+            ("PAID", GatewayStatus.PENDING),
+            ("REFUNDED", GatewayStatus.PENDING),
+            ("UNCONFIRMED", GatewayStatus.PENDING),
+            ("CONFIRMED_", GatewayStatus.PENDING),
+            ("", GatewayStatus.PENDING),
         ],
     )
-    def test_a_word_means_what_the_table_says_and_every_other_is_open(self, word: str, holding: Holding) -> None:
-        assert holding_of(word) is holding
+    def test_a_word_means_what_the_table_says_and_every_other_is_open(self, word: str, status: GatewayStatus) -> None:
+        assert status_of(word) is status
 
     def test_two_words_say_that_the_money_moved(self) -> None:
-        paid = [word for word, holding in HOLDING.items() if holding is Holding.CAPTURED]
+        paid = [word for word, status in STATUSES.items() if status is GatewayStatus.CAPTURED]
         assert paid == ["CONFIRMED", "PAYMENT_CONFIRMED"]
 
     def test_a_failure_says_their_word(self) -> None:
@@ -240,8 +240,8 @@ class TestStatuses:
 class TestHeld:
     def test_a_whole_answer_is_read(self) -> None:
         found = held()
-        assert found == Held(
-            Holding.CAPTURED,
+        assert found == GatewayPayment(
+            GatewayStatus.CAPTURED,
             reference="order1",
             gateway_ref="t1",
             amount=Money(1234, "USD"),
@@ -391,7 +391,7 @@ class TestHeld:
     ) -> None:
         """The same word is said of an order that was canceled before anybody paid."""
         found = held(status=status, **changes)
-        assert (found.holding, found.refunded) == (Holding.CANCELED, Money(1234, "USD") if is_back else None)
+        assert (found.status, found.refunded) == (GatewayStatus.CANCELED, Money(1234, "USD") if is_back else None)
 
     @pytest.mark.parametrize("status", ["CONFIRMED", "FAILED", "CREATED", "REFUNDED"])
     def test_nothing_else_says_that_it_went_back(self, status: str) -> None:

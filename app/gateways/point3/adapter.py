@@ -14,8 +14,8 @@ from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.point3 import cancel
-from app.gateways.point3.codes import DECLINES, aliases, holding_of, refusal_of
-from app.gateways.point3.wire import CURRENCY, TokenRequest, held_of, rows_of, split_vat
+from app.gateways.point3.codes import DECLINES, aliases, status_of, refusal_of
+from app.gateways.point3.wire import CURRENCY, TokenRequest, gateway_payment_of, rows_of, split_vat
 from app.gateways.port import (
     Brought,
     Capability,
@@ -23,8 +23,8 @@ from app.gateways.port import (
     CaptureRequest,
     ChargeRequest,
     Failure,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Opened,
     PageSources,
     PaymentQuery,
@@ -38,16 +38,16 @@ from app.settings import Point3Settings
 KST = timezone(timedelta(hours=9))
 OPTIONS = frozenset({"culture_expense_type", "cash_receipt_type", "client_business_num", "client_nickname"})
 _RANK = (
-    Holding.CAPTURED,
-    Holding.CANCELING,
-    Holding.CANCELED,
-    Holding.AUTHORIZED,
-    Holding.UNRECOGNIZED,
-    Holding.UNSTATED,
-    Holding.OPEN,
+    GatewayStatus.CAPTURED,
+    GatewayStatus.REFUND_PENDING,
+    GatewayStatus.CANCELED,
+    GatewayStatus.AUTHORIZED,
+    GatewayStatus.UNRECOGNIZED,
+    GatewayStatus.STATUS_MISSING,
+    GatewayStatus.PENDING,
 )
 """Which of several payments of one order id speaks for it: first where money moved or may have, last the explicit no."""
-_CLOSED = frozenset({Holding.CANCELING, Holding.CANCELED, Holding.FAILED})
+_CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
 
@@ -97,7 +97,7 @@ class Point3:
         origin = self._settings.widget_origin
         return Opened({"type": "point3_widget", "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.
 
         Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
@@ -109,7 +109,7 @@ class Point3:
         else:
             rows = await self._rows(f"/api/payments/orderid/{quote(question.reference, safe='')}")
             ours = [row for row in rows if row.reference in {None, question.reference}]
-        return min(ours, key=lambda row: _rank(row, question.expected), default=Held(Holding.ABSENT))
+        return min(ours, key=lambda row: _rank(row, question.expected), default=GatewayPayment(GatewayStatus.ABSENT))
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money for this signature. Never blindly repeated: a lost answer is for the next look-up to settle."""
@@ -144,15 +144,15 @@ class Point3:
         if question.gateway_ref is None:
             return None
         failure = await self._cancel(question.gateway_ref)
-        if failure is not None and (await self.fetch_payment(question)).holding in _CLOSED:
+        if failure is not None and (await self.fetch_payment(question)).status in _CLOSED:
             return None
         return failure
 
-    async def payments_of_user(self, user_id: str) -> list[Held]:
+    async def payments_of_user(self, user_id: str) -> list[GatewayPayment]:
         """All payments of one `clientGeneratedUserId` (the path says `userId`, camel case: contract §9 trap 12)."""
         return await self._rows(f"/api/payments/userId/{quote(user_id, safe='')}")
 
-    async def payments_between(self, start: datetime, end: datetime | None, page: int, count: int = 30) -> list[Held]:
+    async def payments_between(self, start: datetime, end: datetime | None, page: int, count: int = 30) -> list[GatewayPayment]:
         """One page of the payments of a period; pages start at 1. Times go out as 24-hour KST (contract §9 trap 5)."""
         until = _kst(end) if end else ""
         query = f"?startDate={_kst(start)}&endDate={until}&page={page}&count={count}"
@@ -188,7 +188,7 @@ class Point3:
         path = f"/api/payments/{quote(signature, safe='')}/cancel"
         return self._explicit(await self._request("cancel", "POST", path))
 
-    async def _rows(self, path: str) -> list[Held]:
+    async def _rows(self, path: str) -> list[GatewayPayment]:
         status, answer = await self._request("fetch_payment", "GET", path)
         if status == 404 or _code(status, answer) == 404:
             return []
@@ -196,7 +196,7 @@ class Point3:
             rows = rows_of(self._accepted((status, answer)))
         except ValueError as error:
             raise GatewayTimeout(gateway=self.name) from error
-        return [held_of(row, holding_of(row.get("status"), self._aliases)) for row in rows]
+        return [gateway_payment_of(row, status_of(row.get("status"), self._aliases)) for row in rows]
 
     async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
         """One call. Returns the status and the decoded body; None for a body that is not JSON.
@@ -282,8 +282,8 @@ class Point3:
         return options
 
 
-def _rank(row: Held, expected: Money) -> tuple[int, bool]:
-    return (_RANK.index(row.holding) if row.holding in _RANK else len(_RANK), row.amount != expected)
+def _rank(row: GatewayPayment, expected: Money) -> tuple[int, bool]:
+    return (_RANK.index(row.status) if row.status in _RANK else len(_RANK), row.amount != expected)
 
 
 def _code(status: int, body: Any) -> int:

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 
-from app.gateways.port import Holding, Refusal
+from app.gateways.port import GatewayStatus, Refusal
 
-HOLDING: dict[str, Holding] = {
-    "TOKEN_ISSUED": Holding.OPEN,
-    "WIDGET_DONE": Holding.AUTHORIZED,
-    "CONFIRMED": Holding.CAPTURED,
-    "CANCEL_REQUESTED": Holding.CANCELING,
-    "CANCELLED": Holding.CANCELED,
-    "CANCELED": Holding.CANCELED,
-    "FAILED": Holding.FAILED,
-    "ABANDONED": Holding.OPEN,  # who left may come back with the same token; only an explicit decline is a failure
+STATUSES: dict[str, GatewayStatus] = {
+    "TOKEN_ISSUED": GatewayStatus.PENDING,
+    "WIDGET_DONE": GatewayStatus.AUTHORIZED,
+    "CONFIRMED": GatewayStatus.CAPTURED,
+    "CANCEL_REQUESTED": GatewayStatus.REFUND_PENDING,
+    "CANCELLED": GatewayStatus.CANCELED,
+    "CANCELED": GatewayStatus.CANCELED,
+    "FAILED": GatewayStatus.FAILED,
+    "ABANDONED": GatewayStatus.PENDING,  # who left may come back with the same token; only an explicit decline is a failure
 }
 """Inferred: no readable copy of the vendor's documents lists the values (contract §5), hence the setting
 `status_aliases`. A word that is neither here nor there is `UNRECOGNIZED` and never success."""
@@ -28,12 +28,12 @@ documented besides 404, may stand for a repeated cancel as well as for a wrong o
 
 
 def aliases(words: Mapping[str, str]) -> dict[str, str]:
-    """The setting `status_aliases`, ready for `holding_of`.
+    """The setting `status_aliases`, ready for `status_of`.
 
     Raises ValueError for a meaning that is none of ours: it would read as unrecognized, for every payment, in production.
     """
-    if unknown := sorted(meaning for meaning in words.values() if meaning.upper() not in HOLDING):
-        known = ", ".join(HOLDING)
+    if unknown := sorted(meaning for meaning in words.values() if meaning.upper() not in STATUSES):
+        known = ", ".join(STATUSES)
         raise ValueError(f"ONETILL_POINT3__STATUS_ALIASES: {unknown[0]!r} is no meaning; those are {known}")
     return {word.upper(): meaning.upper() for word, meaning in words.items()}
 
@@ -43,9 +43,9 @@ def refusal_of(raw_code: str | None) -> Refusal:
     return REFUSALS.get(raw_code or "", Refusal.DECLINED)
 
 
-def holding_of(status: object, known_as: Mapping[str, str]) -> Holding:
-    """What the gateway's status word means. A missing word is `UNSTATED`."""
+def status_of(status: object, known_as: Mapping[str, str]) -> GatewayStatus:
+    """What the gateway's status word means. A missing word is `STATUS_MISSING`."""
     if status is None:
-        return Holding.UNSTATED
+        return GatewayStatus.STATUS_MISSING
     word = str(status).strip().upper()
-    return HOLDING.get(known_as.get(word, word), Holding.UNRECOGNIZED)
+    return STATUSES.get(known_as.get(word, word), GatewayStatus.UNRECOGNIZED)

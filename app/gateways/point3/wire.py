@@ -7,7 +7,7 @@ import msgspec
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Held, Holding
+from app.gateways.port import ChargeRequest, GatewayPayment, GatewayStatus
 
 CURRENCY = "KRW"
 
@@ -70,7 +70,7 @@ def rows_of(result: object) -> list[Mapping[str, Any]]:
     raise ValueError("a look-up's result is neither a payment nor a list of payments")
 
 
-def held_of(row: Mapping[str, Any], holding: Holding) -> Held:
+def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> GatewayPayment:
     """One look-up row in our words. Fields that are missing or malformed become None.
 
     What is canceled went back whole (inferred: there is no other cancel, contract §4.4). The word is the same for a payment
@@ -78,12 +78,12 @@ def held_of(row: Mapping[str, Any], holding: Holding) -> Held:
     """
     signature, reference = row.get("signature"), row.get("orderIdFromClient")
     amount = _won(row.get("totalCharge"))
-    return Held(
-        holding=holding,
+    return GatewayPayment(
+        status=status,
         reference=str(reference) if reference is not None else None,
         gateway_ref=str(signature) if signature else None,
         amount=amount,
-        refunded=amount if holding is Holding.CANCELED else None,
+        refunded=amount if status is GatewayStatus.CANCELED else None,
         evidence={"status": row.get("status"), "orderIdFromClient": reference, "totalCharge": row.get("totalCharge")},
     )
 

@@ -15,8 +15,8 @@ from app.gateways.port import (
     Brought,
     Capability,
     ChargeRequest,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Json,
     Opened,
     PageSources,
@@ -35,7 +35,7 @@ from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
 from app.gateways.portone_v1.terms import check_refund, refund_terms
 from app.gateways.portone_v1.webhook import read_webhook
-from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, held_of
+from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, gateway_payment_of
 from app.settings import PortOneV1Settings
 
 T = TypeVar("T")
@@ -109,7 +109,7 @@ class PortOneV1:
         }
         return Opened(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, by imp_uid, or by our reference when none is known yet.
 
         Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
@@ -118,7 +118,7 @@ class PortOneV1:
         """
         talk = self._api.talk()
         hinted = await self._payment(talk, question.gateway_ref) if question.gateway_ref else None
-        if hinted and (hinted.reference != question.reference or hinted.holding in CONCLUSIVE):
+        if hinted and (hinted.reference != question.reference or hinted.status in CONCLUSIVE):
             return hinted
         found = await self._payments_of(talk, question.reference)
         if hinted and all(each.gateway_ref != hinted.gateway_ref for each in found):
@@ -126,7 +126,7 @@ class PortOneV1:
         if found:
             return min(found, key=lambda each: _rank(each, question.expected))
         prepared = await self._prepared(talk, question.reference)
-        return held_before_paying(prepared) if prepared else Held(Holding.ABSENT)
+        return held_before_paying(prepared) if prepared else GatewayPayment(GatewayStatus.ABSENT)
 
     def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
         """The rules of the PG behind the channel: see `terms.refund_terms`."""
@@ -161,13 +161,13 @@ class PortOneV1:
         """Close the connection pool."""
         await self._api.close()
 
-    async def _payment(self, talk: Talk, imp_uid: str) -> Held | None:
+    async def _payment(self, talk: Talk, imp_uid: str) -> GatewayPayment | None:
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
         path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
         answer = await talk.call("fetch_payment", "GET", path)
         return None if answer.is_unknown else self._held(_read(answer.accepted(), Payment))
 
-    async def _payments_of(self, talk: Talk, reference: str) -> list[Held]:
+    async def _payments_of(self, talk: Talk, reference: str) -> list[GatewayPayment]:
         """The payments of one merchant_uid.
 
         Whether test channels show here is not documented; the parameter is the one of the single look-up (inferred).
@@ -186,9 +186,9 @@ class PortOneV1:
             return None
         return _registered(answer)
 
-    def _held(self, payment: Payment) -> Held:
+    def _held(self, payment: Payment) -> GatewayPayment:
         channels = {True: False, False: self._live_channel, None: None}
-        return held_of(payment, is_live=channels[payment.sandbox])
+        return gateway_payment_of(payment, is_live=channels[payment.sandbox])
 
 
 def _read(response: msgspec.Raw, shape: type[T]) -> T:
@@ -204,8 +204,8 @@ def _registered(answer: Answer) -> Prepared | None:
     return None if bytes(response) == b"null" else _read(response, Prepared)
 
 
-def _rank(held: Held, expected: Money) -> tuple[int, bool]:
-    return (RANK.index(held.holding) if held.holding in RANK else len(RANK), held.amount != expected)
+def _rank(held: GatewayPayment, expected: Money) -> tuple[int, bool]:
+    return (RANK.index(held.status) if held.status in RANK else len(RANK), held.amount != expected)
 
 
 def _origin(url: str) -> str:

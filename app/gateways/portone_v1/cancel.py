@@ -2,10 +2,10 @@
 
 import msgspec
 
-from app.gateways.port import CancelState, Held, Holding, Json, RefundAnswer, RefundRequest
+from app.gateways.port import CancelState, GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest
 from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.order import taxes
-from app.gateways.portone_v1.wire import Payment, held_of, major
+from app.gateways.portone_v1.wire import Payment, gateway_payment_of, major
 
 
 def cancel_of(request: RefundRequest, *, pg: str) -> Json:
@@ -40,7 +40,7 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
         payment = msgspec.json.decode(answer.accepted(), type=Payment)
     except (ValueError, RecursionError):
         payment = Payment()
-    after = held_of(payment, is_live=None)
+    after = gateway_payment_of(payment, is_live=None)
     if not _shows(after, request):
         return RefundAnswer(
             is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
@@ -51,12 +51,12 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
     return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)
 
 
-def _shows(after: Held, request: RefundRequest) -> bool:
+def _shows(after: GatewayPayment, request: RefundRequest) -> bool:
     """Whether a payment shows this refund as done: what is left is what we expected, and nothing left means cancelled."""
     if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt:
         return False
     left = request.refundable.minor - request.amount.minor
     if left == 0:
-        return after.holding is Holding.CANCELED
+        return after.status is GatewayStatus.CANCELED
     given = after.refunded.minor if after.refunded else 0
-    return after.holding is Holding.CAPTURED and after.amount.minor - given == left
+    return after.status is GatewayStatus.CAPTURED and after.amount.minor - given == left

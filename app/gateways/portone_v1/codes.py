@@ -1,29 +1,29 @@
 """PortOne V1's status words and refusals, in ours."""
 
-from app.gateways.port import Holding, Refusal
+from app.gateways.port import GatewayStatus, Refusal
 
 NAME = "portone_v1"
 
-HOLDING: dict[str, Holding] = {
-    "ready": Holding.OPEN,  # the window is open or was left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)
-    "paid": Holding.CAPTURED,
-    "failed": Holding.FAILED,
-    "cancelled": Holding.CANCELED,
+STATUSES: dict[str, GatewayStatus] = {
+    "ready": GatewayStatus.PENDING,  # the window is open or was left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)
+    "paid": GatewayStatus.CAPTURED,
+    "failed": GatewayStatus.FAILED,
+    "cancelled": GatewayStatus.CANCELED,
 }
 """All that the contract's §3 lists. Any other word is `UNRECOGNIZED`: values may be added at any time (§1)."""
 
 RANK = (
-    Holding.CAPTURED,
-    Holding.CANCELING,
-    Holding.CANCELED,
-    Holding.AWAITING_DEPOSIT,
-    Holding.UNRECOGNIZED,
-    Holding.UNSTATED,
-    Holding.OPEN,
+    GatewayStatus.CAPTURED,
+    GatewayStatus.REFUND_PENDING,
+    GatewayStatus.CANCELED,
+    GatewayStatus.AWAITING_DEPOSIT,
+    GatewayStatus.UNRECOGNIZED,
+    GatewayStatus.STATUS_MISSING,
+    GatewayStatus.PENDING,
 )
 """Which of several windows of one order speaks for it: first where money moved or may have, last the explicit no."""
 
-CONCLUSIVE = frozenset({Holding.CAPTURED, Holding.CANCELING, Holding.CANCELED})
+CONCLUSIVE = frozenset({GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED})
 """An order is paid once at most, so where one of its windows took money, the others are not asked about."""
 
 DECLINES = frozenset({400, 402, 404, 405, 410, 422})
@@ -40,6 +40,6 @@ def refusal_of(status: int) -> Refusal:
     return REFUSALS.get(status, Refusal.DECLINED)
 
 
-def holding_of(status: str | None) -> Holding:
-    """What the status word means. A missing one is `UNSTATED`."""
-    return Holding.UNSTATED if status is None else HOLDING.get(status, Holding.UNRECOGNIZED)
+def status_of(status: str | None) -> GatewayStatus:
+    """What the status word means. A missing one is `STATUS_MISSING`."""
+    return GatewayStatus.STATUS_MISSING if status is None else STATUSES.get(status, GatewayStatus.UNRECOGNIZED)

@@ -13,9 +13,9 @@ import msgspec
 
 from app.domain.clock import rfc3339
 from app.domain.money import Money
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Json
 from app.gateways.portone_v1.answer import NULL, short
-from app.gateways.portone_v1.codes import holding_of
+from app.gateways.portone_v1.codes import status_of
 
 LONGEST_NUMBER = 60
 LARGEST_POWER = 30
@@ -81,20 +81,20 @@ class Prepared(msgspec.Struct, frozen=True):
         return money_of(self.amount, self.currency or amount.currency) == amount
 
 
-def held_of(payment: Payment, *, is_live: bool | None) -> Held:
+def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPayment:
     """One payment in our words."""
     amount = money_of(payment.amount, payment.currency)
     refunded = money_of(payment.cancel_amount, payment.currency)
-    holding = holding_of(payment.status)
+    status = status_of(payment.status)
     deposit = None
-    if holding is Holding.OPEN and payment.vbank_num:
-        holding = Holding.AWAITING_DEPOSIT
+    if status is GatewayStatus.PENDING and payment.vbank_num:
+        status = GatewayStatus.AWAITING_DEPOSIT
         until = _moment(payment.vbank_date)
         deposit = DepositAccount(payment.vbank_name or "", payment.vbank_num, payment.vbank_holder, until)
-    if holding is Holding.CAPTURED and amount and amount == refunded:
-        holding = Holding.CANCELING  # inferred: all of it is cancelled, and the status waits for the PG's word (§6)
-    return Held(
-        holding=holding,
+    if status is GatewayStatus.CAPTURED and amount and amount == refunded:
+        status = GatewayStatus.REFUND_PENDING  # inferred: all of it is cancelled, and the status waits for the PG's word (§6)
+    return GatewayPayment(
+        status=status,
         reference=payment.merchant_uid,
         gateway_ref=payment.imp_uid or None,
         amount=amount,
@@ -102,17 +102,17 @@ def held_of(payment: Payment, *, is_live: bool | None) -> Held:
         cancels=_cancels(payment, refunded),
         is_deposit=_is_deposit(payment),
         is_live=is_live,
-        doubt=_doubt(payment, holding, amount, refunded),
+        doubt=_doubt(payment, status, amount, refunded),
         deposit=deposit,
-        failure=Failure("declined", message=short(payment.fail_reason)) if holding is Holding.FAILED else None,
+        failure=Failure("declined", message=short(payment.fail_reason)) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment),
     )
 
 
-def held_before_paying(prepared: Prepared) -> Held:
+def held_before_paying(prepared: Prepared) -> GatewayPayment:
     """A registered amount as an order that nobody has begun to pay."""
-    return Held(
-        Holding.OPEN,
+    return GatewayPayment(
+        GatewayStatus.PENDING,
         reference=prepared.merchant_uid,
         amount=money_of(prepared.amount, prepared.currency),
         evidence={"status": "prepared", "amount": _text_of(prepared.amount), "currency": prepared.currency},
@@ -172,13 +172,13 @@ def _is_deposit(payment: Payment) -> bool | None:
     return None if payment.pay_method is None else payment.pay_method == "vbank"
 
 
-def _doubt(payment: Payment, holding: Holding, amount: Money | None, refunded: Money | None) -> str | None:
+def _doubt(payment: Payment, status: GatewayStatus, amount: Money | None, refunded: Money | None) -> str | None:
     """What in this payment cannot be true together."""
     if refunded is not None and (refunded.minor < 0 or (amount is not None and refunded.minor > amount.minor)):
         return "the look-up says that more was given back than was paid"
-    if holding in {Holding.OPEN, Holding.AWAITING_DEPOSIT, Holding.FAILED} and payment.paid_at:
+    if status in {GatewayStatus.PENDING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED} and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if holding is Holding.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
+    if status is GatewayStatus.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
         return "the look-up says cancelled and shows a part as given back"
     return None
 

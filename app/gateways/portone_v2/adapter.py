@@ -14,8 +14,8 @@ from app.gateways.port import (
     Capability,
     ChargeRequest,
     Failure,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Json,
     Opened,
     PageSources,
@@ -33,10 +33,10 @@ from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_M
 from app.gateways.portone_v2.notice import read_webhook
 from app.gateways.portone_v2.order import request_payment
 from app.gateways.portone_v2.webhook import key_of
-from app.gateways.portone_v2.wire import Payment, held_of
+from app.gateways.portone_v2.wire import Payment, gateway_payment_of
 from app.settings import PortOneV2Settings
 
-_CLOSED = frozenset({Holding.CANCELED, Holding.FAILED})
+_CLOSED = frozenset({GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """What a closed account leaves behind (inferred: `CANCELLED`), and one that has ended by itself."""
 
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
@@ -105,7 +105,7 @@ class PortOneV2:
             answer.accepted(Registered)
         return Opened({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.
 
         One reference may have several transactions, of which one at most is paid; PortOne shows that one, or the newest
@@ -114,8 +114,8 @@ class PortOneV2:
         """
         answer = await self._api.ask("fetch_payment", question.reference, deadline_s=self._look_up_s)
         if answer.is_unknown:
-            return Held(Holding.ABSENT)
-        held = held_of(answer.accepted(Payment), self._settings.store_id)
+            return GatewayPayment(GatewayStatus.ABSENT)
+        held = gateway_payment_of(answer.accepted(Payment), self._settings.store_id)
         if question.gateway_ref in {None, held.gateway_ref}:
             return held
         return replace(held, evidence=held.evidence | {"asked_for_another_transaction": True})
@@ -148,7 +148,7 @@ class PortOneV2:
         if not answer.is_explicit_no:
             answer.accepted(Closed)
             return None
-        if answer.reason == NOT_WAITING and (await self.fetch_payment(question)).holding in _CLOSED:
+        if answer.reason == NOT_WAITING and (await self.fetch_payment(question)).status in _CLOSED:
             return None
         return answer.failure()
 

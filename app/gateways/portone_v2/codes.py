@@ -3,19 +3,19 @@
 Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser SDK schema 0.1.11 (the rest).
 """
 
-from app.gateways.port import CancelState, Holding, Refusal
+from app.gateways.port import CancelState, GatewayStatus, Refusal
 
 NAME = "portone_v2"
 
-HOLDING: dict[str, Holding] = {
-    "READY": Holding.OPEN,  # the window is open, was left, or waits for our confirm
-    "PAY_PENDING": Holding.OPEN,  # the approval takes time (PayPal)
-    "PENDING": Holding.OPEN,  # the same in the list filter's spelling (contract §2)
-    "VIRTUAL_ACCOUNT_ISSUED": Holding.AWAITING_DEPOSIT,
-    "PAID": Holding.CAPTURED,
-    "FAILED": Holding.FAILED,
-    "PARTIAL_CANCELLED": Holding.CAPTURED,
-    "CANCELLED": Holding.CANCELED,
+STATUSES: dict[str, GatewayStatus] = {
+    "READY": GatewayStatus.PENDING,  # the window is open, was left, or waits for our confirm
+    "PAY_PENDING": GatewayStatus.PENDING,  # the approval takes time (PayPal)
+    "PENDING": GatewayStatus.PENDING,  # the same in the list filter's spelling (contract §2)
+    "VIRTUAL_ACCOUNT_ISSUED": GatewayStatus.AWAITING_DEPOSIT,
+    "PAID": GatewayStatus.CAPTURED,
+    "FAILED": GatewayStatus.FAILED,
+    "PARTIAL_CANCELLED": GatewayStatus.CAPTURED,
+    "CANCELLED": GatewayStatus.CANCELED,
 }
 """All that the contract's §2 lists. Any other word is `UNRECOGNIZED`: values may be added without notice (§1)."""
 
@@ -108,6 +108,6 @@ def refusal_of(reason: str | None) -> Refusal:
     return REFUSALS.get(reason or "", Refusal.DECLINED)
 
 
-def holding_of(status: str | None) -> Holding:
-    """What the status word means. A missing one is `UNSTATED`."""
-    return Holding.UNSTATED if status is None else HOLDING.get(status, Holding.UNRECOGNIZED)
+def status_of(status: str | None) -> GatewayStatus:
+    """What the status word means. A missing one is `STATUS_MISSING`."""
+    return GatewayStatus.STATUS_MISSING if status is None else STATUSES.get(status, GatewayStatus.UNRECOGNIZED)

@@ -11,9 +11,9 @@ import msgspec
 
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, Held, Holding, Json
+from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Json
 from app.gateways.portone_v2.answer import short
-from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, holding_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, status_of
 
 ACCOUNT = "PaymentMethodVirtualAccount"
 MOST_CANCELLATIONS = 20
@@ -88,24 +88,24 @@ class Payment(msgspec.Struct, rename="camel", frozen=True):
     pg_tx_id: Any = None
 
 
-def held_of(payment: Payment, store_id: str) -> Held:
+def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     """One payment in our words. `store_id` is ours."""
     amount = payment.amount or Amount()
-    holding = _holding(payment, amount)
-    deposit = _deposit(payment.method) if holding is Holding.AWAITING_DEPOSIT else None
-    return Held(
-        holding=holding,
+    status = _status(payment, amount)
+    deposit = _deposit(payment.method) if status is GatewayStatus.AWAITING_DEPOSIT else None
+    return GatewayPayment(
+        status=status,
         reference=payment.id,
         gateway_ref=payment.transaction_id or None,
         amount=_money(amount.total, payment.currency),
         refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
         cancels=_cancels(payment.cancellations or [], payment.currency),
-        is_deposit=_is_deposit(payment.method, holding),
+        is_deposit=_is_deposit(payment.method, status),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
-        doubt=_doubt(payment, amount, holding),
+        doubt=_doubt(payment, amount, status),
         deposit=deposit,
-        failure=_failure(payment.failure or Refusal()) if holding is Holding.FAILED else None,
+        failure=_failure(payment.failure or Refusal()) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment, amount),
     )
 
@@ -115,17 +115,17 @@ def currency_of(word: str | None) -> str | None:
     return word.removeprefix("CURRENCY_") if word is not None else None
 
 
-def _holding(payment: Payment, amount: Amount) -> Holding:
+def _status(payment: Payment, amount: Amount) -> GatewayStatus:
     """The status word's meaning; a cancel of everything that is accepted and not done yet has no word of its own."""
-    holding = holding_of(payment.status)
+    status = status_of(payment.status)
     cancellations = payment.cancellations or []
     if not any(each.status == "REQUESTED" for each in cancellations):
-        return holding
-    if holding is Holding.CANCELED:
-        return Holding.CANCELING
+        return status
+    if status is GatewayStatus.CANCELED:
+        return GatewayStatus.REFUND_PENDING
     going = sum(each.total_amount or 0 for each in cancellations if each.status in {"REQUESTED", "SUCCEEDED"})
     is_whole = amount.total is not None and going >= amount.total
-    return Holding.CANCELING if holding is Holding.CAPTURED and is_whole else holding
+    return GatewayStatus.REFUND_PENDING if status is GatewayStatus.CAPTURED and is_whole else status
 
 
 def _cancels(cancellations: list[Cancellation], currency: str | None) -> tuple[Cancel, ...]:
@@ -158,7 +158,7 @@ def _tax(cancellation: Cancellation) -> Tax | None:
     return Tax(vat, tax_free) if type(vat) is int and type(tax_free) is int else None
 
 
-def _doubt(payment: Payment, amount: Amount, holding: Holding) -> str | None:
+def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | None:
     """What in this payment cannot be true together."""
     numbers = (amount.total, amount.paid, amount.discount, amount.cancelled)
     if any(number is not None and number < 0 for number in numbers):
@@ -166,9 +166,9 @@ def _doubt(payment: Payment, amount: Amount, holding: Holding) -> str | None:
     total, paid, cancelled = amount.total, amount.paid, amount.cancelled or 0
     if total is not None and cancelled > total:
         return "the look-up says that more was given back than was ordered"
-    if holding in {Holding.OPEN, Holding.AWAITING_DEPOSIT, Holding.FAILED} and payment.paid_at:
+    if status in {GatewayStatus.PENDING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED} and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if holding is Holding.CANCELED and paid is not None and 0 < cancelled < paid:
+    if status is GatewayStatus.CANCELED and paid is not None and 0 < cancelled < paid:
         return "the look-up says CANCELLED and shows a part as given back"
     if payment.status == "PAID" and total is not None and paid is not None and not cancelled:
         arrived = paid + (amount.discount or 0)
@@ -185,8 +185,8 @@ def _deposit(method: Method | None) -> DepositAccount | None:
     )
 
 
-def _is_deposit(method: Method | None, holding: Holding) -> bool | None:
-    if holding is Holding.AWAITING_DEPOSIT:
+def _is_deposit(method: Method | None, status: GatewayStatus) -> bool | None:
+    if status is GatewayStatus.AWAITING_DEPOSIT:
         return True
     return None if method is None or method.type is None else method.type == ACCOUNT
 

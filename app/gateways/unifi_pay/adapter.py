@@ -13,8 +13,8 @@ from app.gateways.port import (
     Brought,
     Capability,
     ChargeRequest,
-    Held,
-    Holding,
+    GatewayPayment,
+    GatewayStatus,
     Opened,
     PageSources,
     PaymentQuery,
@@ -22,7 +22,7 @@ from app.gateways.port import (
     WebhookRequest,
 )
 from app.gateways.unifi_pay.countries import ALPHA_3
-from app.gateways.unifi_pay.held import held_of
+from app.gateways.unifi_pay.held import gateway_payment_of
 from app.gateways.unifi_pay.signing import headers
 from app.gateways.unifi_pay.webhook import read_webhook
 from app.gateways.unifi_pay.wire import (
@@ -91,7 +91,7 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name)
         return Opened({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
 
-    async def fetch_payment(self, question: PaymentQuery) -> Held:
+    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.
 
         Without that id the answer is `ABSENT`, and no call is made: the id comes together with the start page, so whoever
@@ -99,12 +99,12 @@ class UnifiPay:
         """
         ref = question.gateway_ref
         if ref is None:
-            return Held(Holding.ABSENT)
+            return GatewayPayment(GatewayStatus.ABSENT)
         answer = await self._request("fetch_payment", "GET", f"{PAYMENT}/{quote(ref, safe='')}")
         if answer.status == 404 and is_object(answer.body):
-            return Held(Holding.ABSENT)
+            return GatewayPayment(GatewayStatus.ABSENT)
         try:
-            return held_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
+            return gateway_payment_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
 

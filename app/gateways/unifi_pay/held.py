@@ -3,36 +3,36 @@
 from decimal import Decimal
 
 from app.domain.money import Money
-from app.gateways.port import Failure, Held, Holding
-from app.gateways.unifi_pay.codes import holding_of
+from app.gateways.port import Failure, GatewayPayment, GatewayStatus
+from app.gateways.unifi_pay.codes import status_of
 from app.gateways.unifi_pay.wire import Shown, Unreadable
 
 LARGEST_EXPONENT = 30
 """No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""
 
 
-def held_of(shown: Shown, asked: str, own_store_id: str) -> Held:
+def gateway_payment_of(shown: Shown, asked: str, own_store_id: str) -> GatewayPayment:
     """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number.
 
     Inferred: what is canceled after it was paid went back whole, and still shows what was paid. Canceled before, it shows
     that nothing was.
     """
-    holding = holding_of(shown.status)
+    status = status_of(shown.status)
     order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
     amount, doubt = _amount(order, shown.order_currency_code)
-    if holding is Holding.CAPTURED:
+    if status is GatewayStatus.CAPTURED:
         doubt = doubt or _doubt_about_paid(amount, pay, discount, shown)
     if shown.transaction_id not in {None, asked}:
         doubt = "the look-up shows another transaction than the one that it was asked for"
-    return Held(
-        holding=holding,
+    return GatewayPayment(
+        status=status,
         reference=shown.order_id,
         gateway_ref=shown.transaction_id,
         amount=amount,
-        refunded=amount if holding is Holding.CANCELED and _was_paid(amount, pay, shown.pay_currency_code) else None,
+        refunded=amount if status is GatewayStatus.CANCELED and _was_paid(amount, pay, shown.pay_currency_code) else None,
         is_own_store=None if shown.store_id is None else shown.store_id == own_store_id,
         doubt=doubt,
-        failure=Failure("declined", raw_code=shown.status) if holding is Holding.FAILED else None,
+        failure=Failure("declined", raw_code=shown.status) if status is GatewayStatus.FAILED else None,
         evidence={
             "status": shown.status,
             "transactionId": shown.transaction_id,
