@@ -23,7 +23,7 @@ class Capability(Flag):
     """What a gateway can do. Services read these and never a gateway's name."""
 
     REOPEN = auto()
-    """`start` may be repeated with the same reference; without it, a lost answer needs an attempt of its own."""
+    """`create_session` may be repeated with the same reference; without it, a lost answer needs an attempt of its own."""
     CAPTURE = auto()
     """Money moves only when our server confirms; the gateway also satisfies `Capturing`."""
     LOOKUP_BEFORE_CAPTURE = auto()
@@ -75,10 +75,10 @@ class ChargeRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class Session:
     """The buyer may pay now: `next_action` is what the browser or app does next. A Decimal in it is a JSON number.
 
-    It names the buyer where a gateway's window wants that, so it is kept out of whatever prints an `Opened`.
+    It names the buyer where a gateway's window wants that, so it is kept out of whatever prints an `Session`.
     """
 
     next_action: Json = field(repr=False)
@@ -361,14 +361,14 @@ class Gateway(Protocol):
     def check(self, request: ChargeRequest) -> None:
         """Refuse before any call what this gateway cannot take. Raises InvalidRequest that names the field."""
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Open the charge; no money moves. Safe to repeat with the same reference under `Capability.REOPEN`.
 
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
-        """Return what the gateway holds. Safe to repeat. Raises as `start` does."""
+        """Return what the gateway holds. Safe to repeat. Raises as `create_session` does."""
 
     def read_callback(self, fields: Mapping[str, str]) -> Brought:
         """What a browser brought back, from a widget's result or a redirect's query. Hints, never proof."""
@@ -382,7 +382,7 @@ class Capturing(Protocol):
     """A gateway with `CAPTURE`."""
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
-        """Take the money. Not safe to repeat: after a lost answer, look up first. Raises as `start` does."""
+        """Take the money. Not safe to repeat: after a lost answer, look up first. Raises as `create_session` does."""
 
 
 @runtime_checkable
@@ -396,7 +396,7 @@ class Refunding(Gateway, Protocol):
         """Refuse before any call what `refund` would refuse locally. Raises InvalidRequest that names the field."""
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Give money back. After a lost answer, look up first; see `RefundTerms.again_after_s`. Raises as `start` does.
+        """Give money back. After a lost answer, look up first; see `RefundTerms.again_after_s`. Raises as `create_session` does.
 
         Raises InvalidRequest for what the gateway cannot give back so: a part, or an account that it does not know.
         """
@@ -410,7 +410,7 @@ class Voiding(Gateway, Protocol):
         """Close what stands open there without money: an account that waits for a deposit, a finished widget that was not
         confirmed. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
 
-        Raises as `start` does.
+        Raises as `create_session` does.
         """
 
 

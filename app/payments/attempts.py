@@ -97,7 +97,9 @@ class Opener:
         """
         attempt = payment.last_attempt
         try:
-            opened = await gateway.create_session(charge(payment, attempt.reference, gateway.name, self._settings.public_url))
+            opened = await gateway.create_session(
+                charge(payment, attempt.reference, gateway.name, self._settings.public_url)
+            )
         except GatewayError as error:
             await self._store_failure(payment, attempt, error, cause, released)
             raise type(error)(**error.details | {"payment_id": payment.public_id}) from error

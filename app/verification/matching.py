@@ -52,7 +52,9 @@ class Decide:
 Verdict = Wait | Capture | NotOurs | Decide
 
 
-def judge(payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime, shows_unconfirmed: bool) -> Verdict:
+def judge(
+    payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime, shows_unconfirmed: bool
+) -> Verdict:
     """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
     if held.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=UNKNOWN_STATUS)

@@ -300,7 +300,9 @@ class Verifier:
         return await self._recorder.conclude(reading, verdict, held, inquiry)
 
 
-_SHOWS_MONEY = frozenset({GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.STATUS_MISSING})
+_SHOWS_MONEY = frozenset(
+    {GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.STATUS_MISSING}
+)
 
 
 def _doubt_about(payment: Payment, attempt: Attempt, held: GatewayPayment) -> str | None:

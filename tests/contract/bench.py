@@ -19,11 +19,11 @@ from app.gateways.port import (
     Gateway,
     GatewayPayment,
     GatewayStatus,
-    Opened,
     PaymentQuery,
     Refunding,
     RefundRequest,
     Sale,
+    Session,
     Voiding,
 )
 from app.simulator.server import Simulator
@@ -137,7 +137,7 @@ class Bench:
         assert await hands.calls() == []
         return errors
 
-    def known_ref(self, opened: Opened) -> str | None:
+    def known_ref(self, opened: Session) -> str | None:
         """The gateway's reference as it is known right after the start."""
         return opened.gateway_ref
 
@@ -145,7 +145,7 @@ class Bench:
         """What confirms this charge, with the token that the browser brought where there is one."""
         return confirmation(charge, ref)
 
-    async def browser_opens(self, hands: Hands, opened: Opened) -> object:
+    async def browser_opens(self, hands: Hands, opened: Session) -> object:
         """What the page does with `next_action` before the buyer acts, where the gateway knows no payment until then."""
 
     async def buyer_pays(self, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> dict[str, str]:

@@ -116,7 +116,9 @@ class GatewayContract(FaultContract):
     ) -> None:
         opened = await gateway.create_session(charge)
         await self.browser_opens(hands, opened)
-        assert_shows(await gateway.fetch_payment(question(charge, self.known_ref(opened))), charge, GatewayStatus.PENDING)
+        assert_shows(
+            await gateway.fetch_payment(question(charge, self.known_ref(opened))), charge, GatewayStatus.PENDING
+        )
 
     async def test_a_buyer_who_left_may_come_back_so_it_is_not_a_failure(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewayStatus, Opened
+from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewayStatus, Session
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.manual import PortOneV2Manual, portone_v2
 from app.settings import PortOneV2Settings
@@ -83,7 +83,7 @@ class PortOneV2Bench(Bench):
         assert all(action["params"]["customer"]["email"] for action in opened)
         return [browser["paymentToken"]] if "paymentToken" in browser else []
 
-    async def browser_opens(self, hands: Hands, opened: Opened, **changes: object) -> dict[str, Any]:
+    async def browser_opens(self, hands: Hands, opened: Session, **changes: object) -> dict[str, Any]:
         """What PortOne's script does with `next_action`: open the window. Before that PortOne shows no payment."""
         params = opened.next_action["params"]
         assert isinstance(params, dict)

@@ -17,9 +17,9 @@ from app.gateways.port import (
     Failure,
     GatewayPayment,
     GatewayStatus,
-    Opened,
     PageSources,
     PaymentQuery,
+    Session,
 )
 
 STATUSES = {"open": GatewayStatus.PENDING, "paid": GatewayStatus.CAPTURED, "declined": GatewayStatus.FAILED}
@@ -66,7 +66,7 @@ class AcmePay:
         if request.amount.currency != "EUR":
             raise InvalidRequest(("currency", f"AcmePay takes EUR only, got {request.amount.currency}"))
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Open a page. The same reference again is the same charge: harmless."""
         self.check(request)
         order = {
@@ -78,7 +78,7 @@ class AcmePay:
         charge = self._read(await self._call("start", "POST", "/charges", msgspec.json.encode(order)))
         if charge.page is None:
             raise GatewayTimeout(gateway=self.name)
-        return Opened({"type": "redirect", "url": charge.page}, charge.id)
+        return Session({"type": "redirect", "url": charge.page}, charge.id)
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What AcmePay holds, by its id or by our reference."""

@@ -24,7 +24,6 @@ from app.gateways.port import (
     Failure,
     GatewayPayment,
     GatewayStatus,
-    Opened,
     PageSources,
     PaymentQuery,
     RefundAnswer,
@@ -32,6 +31,7 @@ from app.gateways.port import (
     RefundTerms,
     Refusal,
     Sale,
+    Session,
 )
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent
@@ -74,8 +74,8 @@ class MemoryGateway:
     def check(self, request: ChargeRequest) -> None:
         pass
 
-    async def start(self, request: ChargeRequest) -> Opened:
-        return Opened({"type": "redirect", "url": "https://gateway.example"})
+    async def create_session(self, request: ChargeRequest) -> Session:
+        return Session({"type": "redirect", "url": "https://gateway.example"})
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         if self.on_look:

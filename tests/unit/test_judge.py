@@ -46,7 +46,9 @@ class TestIsItOurs:
     """The first questions: is there an answer, and is it about this attempt."""
 
     @pytest.mark.parametrize("holding", [H.OPEN, H.CAPTURED, H.FAILED, H.CANCELED])
-    def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(self, status: GatewayStatus) -> None:
+    def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(
+        self, status: GatewayStatus
+    ) -> None:
         judged = verdict(payment(), held(status, doubt="paid and discount are not the whole"))
         assert judged == Wait("contradictory_look_up", attention="paid and discount are not the whole")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.point3.codes import DECLINES, STATUSES, REFUSALS, aliases, status_of, refusal_of
+from app.gateways.point3.codes import DECLINES, REFUSALS, STATUSES, aliases, refusal_of, status_of
 from app.gateways.point3.wire import gateway_payment_of, rows_of, split_vat
 from app.gateways.port import ChargeRequest, GatewayStatus, Refusal
 from tests.unit.properties import thorough
@@ -107,7 +107,9 @@ class TestStatuses:
             ({"status": "CONFIRMED"}, GatewayStatus.UNRECOGNIZED),
         ],
     )
-    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(self, word: object, status: GatewayStatus) -> None:
+    def test_a_word_means_what_the_table_says_and_nothing_else_is_success(
+        self, word: object, status: GatewayStatus
+    ) -> None:
         assert status_of(word, {}) is status
 
     def test_only_one_word_says_that_the_money_moved(self) -> None:

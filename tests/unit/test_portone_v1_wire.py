@@ -11,7 +11,7 @@ from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, Gate
 from app.domain.money import Money
 from app.gateways.port import Cancel, CancelState, Failure, GatewayPayment, GatewayStatus, Refusal
 from app.gateways.portone_v1.answer import Answer, short
-from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, STATUSES, RANK, REFUSALS, status_of, refusal_of
+from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.wire import Payment, Prepared, gateway_payment_of, major, money_of
 from tests.unit.properties import thorough
 
@@ -126,7 +126,12 @@ class TestWords:
     def test_where_money_moved_speaks_before_everything_else_and_a_failure_last(self) -> None:
         assert set(RANK[: len(CONCLUSIVE)]) == CONCLUSIVE
         assert GatewayStatus.FAILED not in RANK
-        assert {*STATUSES.values(), GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.UNRECOGNIZED, GatewayStatus.STATUS_MISSING} <= {
+        assert {
+            *STATUSES.values(),
+            GatewayStatus.AWAITING_DEPOSIT,
+            GatewayStatus.UNRECOGNIZED,
+            GatewayStatus.STATUS_MISSING,
+        } <= {
             *RANK,
             GatewayStatus.FAILED,
         }

@@ -15,7 +15,7 @@ from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
 from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Refusal
 from app.gateways.portone_v2.answer import Answer, is_ill
-from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, STATUSES, REFUSALS, status_of, refusal_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v2.wire import Payment, currency_of, gateway_payment_of
 from tests.unit.properties import thorough
 

@@ -14,7 +14,7 @@ from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.point3 import cancel
-from app.gateways.point3.codes import DECLINES, aliases, status_of, refusal_of
+from app.gateways.point3.codes import DECLINES, aliases, refusal_of, status_of
 from app.gateways.point3.wire import CURRENCY, TokenRequest, gateway_payment_of, rows_of, split_vat
 from app.gateways.port import (
     Brought,
@@ -25,13 +25,13 @@ from app.gateways.port import (
     Failure,
     GatewayPayment,
     GatewayStatus,
-    Opened,
     PageSources,
     PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
     Sale,
+    Session,
 )
 from app.settings import Point3Settings
 
@@ -87,7 +87,7 @@ class Point3:
         """Refuse locally what the contract's §4 rules out; the message names the field of our API."""
         self._token_request(request)
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Get a widget token for this attempt. Repeating it is harmless: a token alone charges nobody."""
         body = msgspec.json.encode(self._token_request(request))
         result = self._accepted(await self._request("token", "POST", "/purchase/token", body))
@@ -95,7 +95,7 @@ class Point3:
         if not isinstance(token, str) or not token:
             raise GatewayTimeout(gateway=self.name)
         origin = self._settings.widget_origin
-        return Opened({"type": "point3_widget", "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
+        return Session({"type": "point3_widget", "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.
@@ -152,7 +152,9 @@ class Point3:
         """All payments of one `clientGeneratedUserId` (the path says `userId`, camel case: contract §9 trap 12)."""
         return await self._rows(f"/api/payments/userId/{quote(user_id, safe='')}")
 
-    async def payments_between(self, start: datetime, end: datetime | None, page: int, count: int = 30) -> list[GatewayPayment]:
+    async def payments_between(
+        self, start: datetime, end: datetime | None, page: int, count: int = 30
+    ) -> list[GatewayPayment]:
         """One page of the payments of a period; pages start at 1. Times go out as 24-hour KST (contract §9 trap 5)."""
         until = _kst(end) if end else ""
         query = f"?startDate={_kst(start)}&endDate={until}&page={page}&count={count}"

@@ -18,13 +18,13 @@ from app.gateways.port import (
     GatewayPayment,
     GatewayStatus,
     Json,
-    Opened,
     PageSources,
     PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
     Sale,
+    Session,
     WebhookNote,
     WebhookRequest,
 )
@@ -35,7 +35,7 @@ from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
 from app.gateways.portone_v1.terms import check_refund, refund_terms
 from app.gateways.portone_v1.webhook import read_webhook
-from app.gateways.portone_v1.wire import Page, Payment, Prepared, held_before_paying, gateway_payment_of
+from app.gateways.portone_v1.wire import Page, Payment, Prepared, gateway_payment_of, held_before_paying
 from app.settings import PortOneV1Settings
 
 T = TypeVar("T")
@@ -83,7 +83,7 @@ class PortOneV1:
         """Refuse locally what the contract rules out; the message names the field of our API."""
         request_pay(request, self._settings)
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Register amount and currency, so that the window refuses any other, and tell the browser how to open it.
 
         Registering an order again is refused with code 1 (seen in public integrations, not documented). That is as good as
@@ -107,14 +107,14 @@ class PortOneV1:
             "user_code": self._settings.user_code,
             "params": params,
         }
-        return Opened(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
+        return Session(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, by imp_uid, or by our reference when none is known yet.
 
         Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
         not speak for the order: of all of them the one where money moved does. An imp_uid of another order is reported as
-        it is. Without any, the amount that `start` registered shows that the order is known.
+        it is. Without any, the amount that `create_session` registered shows that the order is known.
         """
         talk = self._api.talk()
         hinted = await self._payment(talk, question.gateway_ref) if question.gateway_ref else None

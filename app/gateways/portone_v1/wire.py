@@ -92,7 +92,9 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         until = _moment(payment.vbank_date)
         deposit = DepositAccount(payment.vbank_name or "", payment.vbank_num, payment.vbank_holder, until)
     if status is GatewayStatus.CAPTURED and amount and amount == refunded:
-        status = GatewayStatus.REFUND_PENDING  # inferred: all of it is cancelled, and the status waits for the PG's word (§6)
+        status = (
+            GatewayStatus.REFUND_PENDING
+        )  # inferred: all of it is cancelled, and the status waits for the PG's word (§6)
     return GatewayPayment(
         status=status,
         reference=payment.merchant_uid,

@@ -17,13 +17,13 @@ from app.gateways.port import (
     GatewayPayment,
     GatewayStatus,
     Json,
-    Opened,
     PageSources,
     PaymentQuery,
     RefundAnswer,
     RefundRequest,
     RefundTerms,
     Sale,
+    Session,
     WebhookNote,
     WebhookRequest,
 )
@@ -87,7 +87,7 @@ class PortOneV2:
         """Refuse locally what the contract's §5 rules out; the message names the field of our API."""
         request_payment(request, self._settings)
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Register amount and currency, so that the window refuses any other, and tell the browser how to open it.
 
         May be repeated. Of what is paid already nothing is registered, and nothing can be paid twice: the window says so
@@ -103,7 +103,7 @@ class PortOneV2:
         answer = await self._api.post("pre_register", request.reference, "pre-register", amount)
         if answer.reason != ALREADY_PAID:
             answer.accepted(Registered)
-        return Opened({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
+        return Session({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.

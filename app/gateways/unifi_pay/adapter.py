@@ -15,9 +15,9 @@ from app.gateways.port import (
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
-    Opened,
     PageSources,
     PaymentQuery,
+    Session,
     WebhookNote,
     WebhookRequest,
 )
@@ -77,7 +77,7 @@ class UnifiPay:
         """Refuse locally what the contract's §3 and §6 rule out; the message names the field of our API."""
         self._creation(request)
 
-    async def start(self, request: ChargeRequest) -> Opened:
+    async def create_session(self, request: ChargeRequest) -> Session:
         """Open a payment and get the page to send the buyer to. Not to be repeated with the same reference.
 
         After a lost answer a payment may exist there, but nobody was ever given its page, so nobody can pay it.
@@ -89,7 +89,7 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name) from error
         if not is_page(created.start_page_url, must_encrypt=self._must_encrypt):
             raise GatewayTimeout(gateway=self.name)
-        return Opened({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
+        return Session({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.

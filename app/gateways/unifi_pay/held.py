@@ -29,7 +29,9 @@ def gateway_payment_of(shown: Shown, asked: str, own_store_id: str) -> GatewayPa
         reference=shown.order_id,
         gateway_ref=shown.transaction_id,
         amount=amount,
-        refunded=amount if status is GatewayStatus.CANCELED and _was_paid(amount, pay, shown.pay_currency_code) else None,
+        refunded=amount
+        if status is GatewayStatus.CANCELED and _was_paid(amount, pay, shown.pay_currency_code)
+        else None,
         is_own_store=None if shown.store_id is None else shown.store_id == own_store_id,
         doubt=doubt,
         failure=Failure("declined", raw_code=shown.status) if status is GatewayStatus.FAILED else None,
