@@ -125,21 +125,21 @@ class DepositAccount:
     expires_at: datetime | None = None
 
 
-class CancelState(StrEnum):
+class RefundState(StrEnum):
     """How far a refund is that a gateway lists."""
 
-    GOING = "going"
+    PENDING = "pending"
     """Accepted, and not done yet."""
-    DONE = "done"
+    SUCCEEDED = "succeeded"
     FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
-class Cancel:
+class GatewayRefund:
     """One refund as a gateway lists it, whoever asked for it: we, somebody in its console, or a bank."""
 
     amount: Money
-    state: CancelState
+    state: RefundState
     ref: str | None = None
     """The gateway's own name of it."""
     reason: str | None = field(default=None, repr=False)
@@ -159,7 +159,7 @@ class GatewayPayment:
     """What was ordered there, before discounts that the gateway pays for and before refunds."""
     refunded: Money | None = None
     """All that went back so far; None where it is not told, and where nothing did."""
-    cancels: tuple[Cancel, ...] = ()
+    refunds: tuple[GatewayRefund, ...] = ()
     """The single refunds, oldest first, where the gateway lists them."""
     is_deposit: bool | None = None
     """Whether it is paid by a transfer to an account, so that it goes back only to one that somebody names."""

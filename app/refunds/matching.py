@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Cancel, CancelState, Failure, GatewayPayment, GatewayStatus, Refusal
+from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState, Refusal
 from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus
@@ -59,7 +59,7 @@ Difference = Move | Found | Owed | Doubt
 def compare(payment: Payment, attempt: Attempt, held: GatewayPayment) -> Difference | None:
     """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
     refunds = payment.refunds_of(attempt.id)
-    listed = sum(each.amount.minor for each in held.cancels if each.state is not CancelState.FAILED)
+    listed = sum(each.amount.minor for each in held.refunds if each.state is not RefundState.FAILED)
     shown = max(listed, held.refunded.minor if held.refunded else 0)
     if held.amount is not None and shown > held.amount.minor:
         return Doubt(MORE_THAN_ALL)
@@ -74,23 +74,23 @@ def compare(payment: Payment, attempt: Attempt, held: GatewayPayment) -> Differe
 def _listed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | None:
     """By the gateway's own list of refunds."""
     named = {refund.gateway_ref: refund for refund in refunds if refund.gateway_ref}
-    for cancel in held.cancels:
+    for cancel in held.refunds:
         refund = named.get(cancel.ref) if cancel.ref else None
         if refund is not None and (move := _follows(refund, cancel)):
             return move
     done = total(refund for refund in refunds if refund.status is R.SUCCEEDED)
-    for cancel in held.cancels:
-        if cancel.ref in named or cancel.state is CancelState.FAILED:
+    for cancel in held.refunds:
+        if cancel.ref in named or cancel.state is RefundState.FAILED:
             continue
         refund = _meant(refunds, cancel.amount)
         if refund is not None:
-            to = R.SUCCEEDED if cancel.state is CancelState.DONE else R.PENDING
+            to = R.SUCCEEDED if cancel.state is RefundState.SUCCEEDED else R.PENDING
             if refund.status in {to, R.SUCCEEDED} and cancel.ref is None:
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
         is_counted = held.refunded is None or done + cancel.amount.minor <= held.refunded.minor
-        if cancel.state is CancelState.DONE and cancel.ref and is_counted:
+        if cancel.state is RefundState.SUCCEEDED and cancel.ref and is_counted:
             reason = "chargeback" if cancel.is_chargeback else cancel.reason or "refunded at the gateway"
             return Found(cancel.amount, reason, cancel.ref, cancel.tax)
     return None
@@ -126,7 +126,7 @@ def _of_rejected(refunds: Sequence[Refund], held: GatewayPayment) -> Difference 
         return Owed(left) if left and left.minor > 0 and _is_short(refunds, held, back) else None
     if held.status is GatewayStatus.REFUND_PENDING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
-    for cancel in held.cancels:
+    for cancel in held.refunds:
         is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
         if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
             return move
@@ -135,7 +135,7 @@ def _of_rejected(refunds: Sequence[Refund], held: GatewayPayment) -> Difference 
         return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED) if is_other else None
     # Only what is said to have gone back counts: an amount that has become smaller by itself gave nothing to anybody.
     news = back - total(each for each in refunds if each.status is R.SUCCEEDED)
-    is_ours = held.refunded is not None and held.refunded.currency == live.amount.currency and not held.cancels
+    is_ours = held.refunded is not None and held.refunded.currency == live.amount.currency and not held.refunds
     return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.amount.minor else None
 
 
@@ -151,14 +151,14 @@ def _is_short(refunds: Sequence[Refund], held: GatewayPayment, back: int) -> boo
     return back > 0 and back == total(each for each in refunds if each.status is R.SUCCEEDED)
 
 
-def _follows(refund: Refund, cancel: Cancel) -> Move | None:
+def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
     """What a listed cancel makes of the refund that it is known to be."""
     match cancel.state:
-        case CancelState.DONE if refund.status is not R.SUCCEEDED:
+        case RefundState.SUCCEEDED if refund.status is not R.SUCCEEDED:
             return Move(refund, R.SUCCEEDED, "refund_done", gateway_ref=cancel.ref)
-        case CancelState.GOING if refund.status is R.UNKNOWN:
+        case RefundState.PENDING if refund.status is R.UNKNOWN:
             return Move(refund, R.PENDING, "refund_under_way", gateway_ref=cancel.ref)
-        case CancelState.FAILED if refund.status is R.PENDING:
+        case RefundState.FAILED if refund.status is R.PENDING:
             return Move(refund, R.FAILED, "refund_failed_later", failure=Failure(Refusal.DECLINED))
     return None
 

@@ -138,7 +138,7 @@ class Recorder:
             return await self._not_ours(reading, NotOurs("order_id"), inquiry)
         DECISIONS.labels(attempt.gateway, verdict.status).inc()
         settled = decided.after
-        if verdict.gives_back or (verdict.status is AttemptStatus.CAPTURED and (held.refunded or held.cancels)):
+        if verdict.gives_back or (verdict.status is AttemptStatus.CAPTURED and (held.refunded or held.refunds)):
             followed = await self._money_back.follow(reading.gateway, settled, decided.attempt, held, inquiry.cause)
             settled = followed or settled
         return outcome_of(settled, attempt.id)

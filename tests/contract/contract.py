@@ -14,13 +14,13 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
 from app.gateways.port import (
     Announcing,
-    CancelState,
     Capability,
     Capturing,
     ChargeRequest,
     Gateway,
     GatewayStatus,
     Refunding,
+    RefundState,
     Refusal,
     Voiding,
 )
@@ -376,7 +376,7 @@ class GatewayContract(FaultContract):
         if Capability.PARTIAL_REFUND not in gateway.capabilities:
             pytest.skip(f"{gateway.name} gives back once, and whole")
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.fetch_payment(question(charge, ref))).cancels == ()
+        assert (await gateway.fetch_payment(question(charge, ref))).refunds == ()
         left = charge.amount.minor
         told: list[str | None] = []
         for part in (6000, 4000):
@@ -386,13 +386,13 @@ class GatewayContract(FaultContract):
             told.append(answer.refund_ref)
             await hands.advance(self.refund_batch_s or 1)
         held = await gateway.fetch_payment(question(charge, ref))
-        assert [(each.amount.minor, each.state) for each in held.cancels] == [
-            (6000, CancelState.DONE),
-            (4000, CancelState.DONE),
+        assert [(each.amount.minor, each.state) for each in held.refunds] == [
+            (6000, RefundState.SUCCEEDED),
+            (4000, RefundState.SUCCEEDED),
         ]
-        assert all(each.amount.currency == charge.amount.currency for each in held.cancels)
-        assert all(each.reason == "rejected" for each in held.cancels)
-        refs = [each.ref for each in held.cancels]
+        assert all(each.amount.currency == charge.amount.currency for each in held.refunds)
+        assert all(each.reason == "rejected" for each in held.refunds)
+        refs = [each.ref for each in held.refunds]
         assert len(set(refs) - {None}) == 2
         if None not in told:
             assert refs == told, "by these names the refunds that we asked for are known again"

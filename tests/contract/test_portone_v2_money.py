@@ -8,7 +8,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import CancelState, ChargeRequest, GatewayStatus, RefundAccount, Refusal
+from app.gateways.port import ChargeRequest, GatewayStatus, RefundAccount, RefundState, Refusal
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
@@ -173,7 +173,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (await hands.truth(charge.reference))["refunded"] == 0
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.CAPTURED)
-        assert (held.refunded, [each.state for each in held.cancels]) == (None, [CancelState.FAILED])
+        assert (held.refunded, [each.state for each in held.refunds]) == (None, [RefundState.FAILED])
 
     async def test_an_accepted_cancel_is_done_when_the_look_up_says_so(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
@@ -186,7 +186,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert await portone.refund(asked) == answer
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.REFUND_PENDING)
-        assert [(each.state, each.ref) for each in held.cancels] == [(CancelState.GOING, answer.refund_ref)]
+        assert [(each.state, each.ref) for each in held.refunds] == [(RefundState.PENDING, answer.refund_ref)]
         await hands.advance(300)
         assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.CANCELED)
         assert (await hands.truth(charge.reference))["cancels"] == 1

@@ -180,7 +180,7 @@ class TestOneRow:
     def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, status: GatewayStatus) -> None:
         found = gateway_payment_of(ROW, status)
         assert found.refunded == (Money(12_000, "KRW") if status is GatewayStatus.CANCELED else None)
-        assert (found.cancels, found.is_deposit) == ((), None)
+        assert (found.refunds, found.is_deposit) == ((), None)
         assert gateway_payment_of(ROW | {"totalCharge": "?"}, status).refunded is None
 
     def test_what_is_missing_stays_unknown(self) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import Cancel, CancelState, Failure, GatewayPayment, GatewayStatus, Refusal
+from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState, Refusal
 from app.gateways.portone_v1.answer import Answer, short
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.wire import Payment, Prepared, gateway_payment_of, major, money_of
@@ -188,29 +188,29 @@ def read(**changes: object) -> GatewayPayment:
 class TestCancels:
     def test_the_history_is_told_oldest_first_in_minor_units(self) -> None:
         history = [entry(10, 1_795_000_600, "can2"), entry(20.5, 1_795_000_000, None, reason=None)]
-        assert read(cancel_history=history, cancel_amount=30.5).cancels == (
-            Cancel(Money(2050, "USD"), CancelState.DONE, ref="pg1"),
-            Cancel(Money(1000, "USD"), CancelState.DONE, ref="can2", reason="sold out"),
+        assert read(cancel_history=history, cancel_amount=30.5).refunds == (
+            GatewayRefund(Money(2050, "USD"), RefundState.SUCCEEDED, ref="pg1"),
+            GatewayRefund(Money(1000, "USD"), RefundState.SUCCEEDED, ref="can2", reason="sold out"),
         )
 
     @pytest.mark.parametrize(
         ("at", "cancel_amount", "states"),
         [
-            (0, 0, [CancelState.DONE, CancelState.GOING]),
-            (None, 10, [CancelState.DONE, CancelState.GOING]),
-            (0, 29.99, [CancelState.DONE, CancelState.GOING]),
-            (0, None, [CancelState.DONE, CancelState.GOING]),
-            (0, 30, [CancelState.DONE, CancelState.DONE]),
-            (1_795_000_900, 10, [CancelState.DONE, CancelState.DONE]),
+            (0, 0, [RefundState.SUCCEEDED, RefundState.PENDING]),
+            (None, 10, [RefundState.SUCCEEDED, RefundState.PENDING]),
+            (0, 29.99, [RefundState.SUCCEEDED, RefundState.PENDING]),
+            (0, None, [RefundState.SUCCEEDED, RefundState.PENDING]),
+            (0, 30, [RefundState.SUCCEEDED, RefundState.SUCCEEDED]),
+            (1_795_000_900, 10, [RefundState.SUCCEEDED, RefundState.SUCCEEDED]),
         ],
     )
     def test_one_without_its_time_is_under_way_until_the_sum_shows_it(
-        self, at: object, cancel_amount: object, states: list[CancelState]
+        self, at: object, cancel_amount: object, states: list[RefundState]
     ) -> None:
         history = [entry(20, at, "new"), entry(10, 1_795_000_000, "old")]
-        cancels = read(cancel_history=history, cancel_amount=cancel_amount).cancels
-        assert [each.ref for each in cancels] == ["old", "new"]
-        assert [each.state for each in cancels] == states
+        refunds = read(cancel_history=history, cancel_amount=cancel_amount).refunds
+        assert [each.ref for each in refunds] == ["old", "new"]
+        assert [each.state for each in refunds] == states
 
     @pytest.mark.parametrize(
         "history",
@@ -232,14 +232,14 @@ class TestCancels:
     )
     def test_a_history_that_cannot_be_read_whole_is_left_out_and_the_payment_is_not(self, history: object) -> None:
         held = read(cancel_history=history, cancel_amount=10)
-        assert (held.status, held.refunded, held.cancels) == (GatewayStatus.CAPTURED, Money(1000, "USD"), ())
+        assert (held.status, held.refunded, held.refunds) == (GatewayStatus.CAPTURED, Money(1000, "USD"), ())
 
     def test_without_a_currency_there_are_no_amounts(self) -> None:
-        assert read(cancel_history=[entry(10)], currency=None).cancels == ()
+        assert read(cancel_history=[entry(10)], currency=None).refunds == ()
 
     def test_a_reason_is_cut_and_never_evidence(self) -> None:
         held = read(cancel_history=[entry(10, reason="김민지 " * 500)], cancel_amount=10)
-        assert held.cancels[0].reason == ("김민지 " * 500)[:300]
+        assert held.refunds[0].reason == ("김민지 " * 500)[:300]
         assert "김민지" not in repr(held.evidence)
 
     @pytest.mark.parametrize(

@@ -13,7 +13,15 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Refusal
+from app.gateways.port import (
+    DepositAccount,
+    Failure,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayStatus,
+    RefundState,
+    Refusal,
+)
 from app.gateways.portone_v2.answer import Answer, is_ill
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v2.wire import Payment, currency_of, gateway_payment_of
@@ -42,7 +50,7 @@ def read(**changes: Any) -> GatewayPayment:
     return gateway_payment_of(msgspec.json.decode(json.dumps(told), type=Payment), "store-1")
 
 
-def cancels(*rows: tuple[str, int]) -> list[dict[str, Any]]:
+def refunds(*rows: tuple[str, int]) -> list[dict[str, Any]]:
     return [{"id": f"c-{n}", "status": status, "totalAmount": total} for n, (status, total) in enumerate(rows)]
 
 
@@ -179,15 +187,15 @@ class TestCancels:
         ],
     )
     def test_a_cancel_of_everything_that_is_not_done_is_under_way(
-        self, status: str, rows: list[tuple[str, int]], status: GatewayStatus
+        self, status: str, rows: list[tuple[str, int]], expected: GatewayStatus
     ) -> None:
         done = sum(total for word, total in rows if word == "SUCCEEDED")
-        held = read(status=status, cancellations=cancels(*rows), amount={"cancelled": done})
+        held = read(status=status, cancellations=refunds(*rows), amount={"cancelled": done})
         assert (held.status, held.doubt) == (status, None)
         assert held.refunded == (Money(done, "KRW") if done else None)
 
     def test_evidence_lists_the_newest_of_many_cancels(self) -> None:
-        rows = cancels(*[("SUCCEEDED", 1)] * 30)
+        rows = refunds(*[("SUCCEEDED", 1)] * 30)
         told = read(status="PARTIAL_CANCELLED", cancellations=rows, amount={"cancelled": 30}).evidence["cancellations"]
         assert isinstance(told, list)
         assert [each["id"] for each in told] == [f"c-{n}" for n in range(10, 30)]
@@ -195,7 +203,7 @@ class TestCancels:
 
     def test_a_cancel_without_its_fields_breaks_nothing(self) -> None:
         held = read(cancellations=[{}])
-        assert (held.status, held.cancels) == (GatewayStatus.CAPTURED, ())
+        assert (held.status, held.refunds) == (GatewayStatus.CAPTURED, ())
 
     def test_a_whole_cancellation_is_told(self) -> None:
         told = {
@@ -209,13 +217,15 @@ class TestCancels:
             "trigger": "CONSOLE",
         }
         held = read(status="PARTIAL_CANCELLED", cancellations=[told], amount={"cancelled": 6000})
-        done = Cancel(Money(6000, "KRW"), CancelState.DONE, ref="c-1", reason="sold out", tax=Tax(364, 2000))
-        assert held.cancels == (done,)
+        done = GatewayRefund(
+            Money(6000, "KRW"), RefundState.SUCCEEDED, ref="c-1", reason="sold out", tax=Tax(364, 2000)
+        )
+        assert held.refunds == (done,)
 
     def test_every_status_of_the_contract_has_its_meaning_and_a_new_one_is_under_way(self) -> None:
         words = ["SUCCEEDED", "REQUESTED", "FAILED", "STOPPED"]
-        states = [each.state for each in read(cancellations=cancels(*[(word, 100) for word in words])).cancels]
-        assert states == [CancelState.DONE, CancelState.GOING, CancelState.FAILED, CancelState.GOING]
+        states = [each.state for each in read(cancellations=refunds(*[(word, 100) for word in words])).refunds]
+        assert states == [RefundState.SUCCEEDED, RefundState.PENDING, RefundState.FAILED, RefundState.PENDING]
         assert set(CANCEL_STATES) == set(words[:3])
 
     @pytest.mark.parametrize(
@@ -230,20 +240,20 @@ class TestCancels:
         ],
     )
     def test_what_a_bank_forced_is_a_chargeback(self, trigger: object, is_chargeback: bool) -> None:
-        (cancel,) = read(cancellations=[cancels(("SUCCEEDED", 100))[0] | {"trigger": trigger}]).cancels
+        (cancel,) = read(cancellations=[refunds(("SUCCEEDED", 100))[0] | {"trigger": trigger}]).refunds
         assert cancel.is_chargeback is is_chargeback
 
     def test_they_are_told_oldest_first_however_they_are_listed(self) -> None:
         times = ["2026-11-21T09:00:00Z", "2026-11-21T17:30:00+09:00", None, "2026-11-21T08:45:00.5Z", "soon", 7]
-        rows = [row | {"requestedAt": at} for row, at in zip(cancels(*[("SUCCEEDED", 1)] * 6), times, strict=True)]
-        told = [each.ref for each in read(cancellations=rows).cancels]
+        rows = [row | {"requestedAt": at} for row, at in zip(refunds(*[("SUCCEEDED", 1)] * 6), times, strict=True)]
+        told = [each.ref for each in read(cancellations=rows).refunds]
         assert told == ["c-1", "c-3", "c-0", "c-2", "c-4", "c-5"]
 
     @pytest.mark.parametrize("total", [None, 0, -1])
     def test_a_list_with_a_cancel_of_no_amount_is_left_out_whole(self, total: int | None) -> None:
-        rows = [*cancels(("SUCCEEDED", 100)), {"id": "c-9", "status": "SUCCEEDED", "totalAmount": total}]
-        assert read(cancellations=rows).cancels == ()
-        assert read(cancellations=rows[:1], currency=None).cancels == ()
+        rows = [*refunds(("SUCCEEDED", 100)), {"id": "c-9", "status": "SUCCEEDED", "totalAmount": total}]
+        assert read(cancellations=rows).refunds == ()
+        assert read(cancellations=rows[:1], currency=None).refunds == ()
 
     @pytest.mark.parametrize(
         ("vat", "tax_free", "tax"),
@@ -258,13 +268,13 @@ class TestCancels:
         ],
     )
     def test_taxes_are_told_by_both_numbers_or_not_at_all(self, vat: object, tax_free: object, tax: Tax | None) -> None:
-        row = cancels(("SUCCEEDED", 100))[0] | {"vatAmount": vat, "taxFreeAmount": tax_free}
-        assert read(cancellations=[row]).cancels[0].tax == tax
+        row = refunds(("SUCCEEDED", 100))[0] | {"vatAmount": vat, "taxFreeAmount": tax_free}
+        assert read(cancellations=[row]).refunds[0].tax == tax
 
     def test_a_reason_is_cut_and_never_evidence(self) -> None:
         for reason, told in (("김민지 " * 500, ("김민지 " * 500)[:300]), (["김민지"], None), (None, None)):
-            held = read(cancellations=[cancels(("SUCCEEDED", 100))[0] | {"reason": reason}])
-            assert held.cancels[0].reason == told
+            held = read(cancellations=[refunds(("SUCCEEDED", 100))[0] | {"reason": reason}])
+            assert held.refunds[0].reason == told
             assert "김민지" not in repr(held.evidence)
 
     @pytest.mark.parametrize(

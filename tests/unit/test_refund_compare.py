@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import Parts
-from app.gateways.port import Cancel, CancelState, GatewayPayment, GatewayStatus
+from app.gateways.port import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
 from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
@@ -20,7 +20,7 @@ from tests.unit.factories import NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
 A, H, R = AttemptStatus, GatewayStatus, RefundStatus
-GOING, DONE, FAILED = CancelState.GOING, CancelState.DONE, CancelState.FAILED
+GOING, DONE, FAILED = RefundState.PENDING, RefundState.SUCCEEDED, RefundState.FAILED
 WHOLE = 1000
 
 
@@ -67,13 +67,13 @@ def rejected(*refunds: Refund) -> Payment:
     return payment(attempt(A.REJECTED, gateway_ref="sig/1+="), amount=won(WHOLE), refunds=refunds)
 
 
-def shown(*cancels: Cancel, status: GatewayStatus | None = None, refunded: int | None = -1) -> GatewayPayment:
+def shown(*refunds: GatewayRefund, status: GatewayStatus | None = None, refunded: int | None = -1) -> GatewayPayment:
     """What a gateway shows that lists its refunds. `refunded` -1: what the list adds up to."""
-    done = sum(each.amount.minor for each in cancels if each.state is DONE)
+    done = sum(each.amount.minor for each in refunds if each.state is DONE)
     back = done if refunded == -1 else refunded
     told = won(back) if back else None
     return held(
-        status or (H.CANCELED if done == WHOLE else H.CAPTURED), amount=won(WHOLE), refunded=told, cancels=cancels
+        status or (H.CANCELED if done == WHOLE else H.CAPTURED), amount=won(WHOLE), refunded=told, refunds=refunds
     )
 
 
@@ -82,8 +82,8 @@ def summed(refunded: int, status: GatewayStatus = H.CAPTURED) -> GatewayPayment:
     return held(status, amount=won(WHOLE), refunded=won(refunded) if refunded else None)
 
 
-def cancel(amount: int, state: CancelState = DONE, ref: str | None = "c1", **changes: object) -> Cancel:
-    return Cancel(won(amount), state, ref, **changes)  # type: ignore[arg-type]  # fields of several types
+def cancel(amount: int, state: RefundState = DONE, ref: str | None = "c1", **changes: object) -> GatewayRefund:
+    return GatewayRefund(won(amount), state, ref, **changes)  # type: ignore[arg-type]  # fields of several types
 
 
 def difference(stored: Payment, look: GatewayPayment) -> Difference | None:
@@ -92,7 +92,7 @@ def difference(stored: Payment, look: GatewayPayment) -> Difference | None:
 
 class TestListed:
     @pytest.mark.parametrize(
-        ("known", "cancels", "to", "reason"),
+        ("known", "refunds", "to", "reason"),
         [
             (refund(1, 100, R.UNKNOWN), [cancel(100)], R.SUCCEEDED, "refund_shown"),
             (refund(1, 100, R.UNKNOWN), [cancel(100, GOING)], R.PENDING, "refund_shown"),
@@ -105,15 +105,15 @@ class TestListed:
         ],
     )
     def test_a_refund_of_ours_goes_where_the_gateway_shows_it(
-        self, known: Refund, cancels: list[Cancel], to: RefundStatus, reason: str
+        self, known: Refund, refunds: list[GatewayRefund], to: RefundStatus, reason: str
     ) -> None:
-        move = difference(kept(known), shown(*cancels))
+        move = difference(kept(known), shown(*refunds))
         assert isinstance(move, Move)
         assert (move.refund, move.to, move.reason) == (known, to, reason)
         assert (move.gateway_ref or known.gateway_ref) == "c1"
 
     @pytest.mark.parametrize(
-        ("known", "cancels"),
+        ("known", "refunds"),
         [
             (refund(1, 100, R.CREATED), []),
             (refund(1, 100, R.UNKNOWN), []),
@@ -124,8 +124,8 @@ class TestListed:
             (refund(1, 100, R.FAILED, gateway_ref="c1"), [cancel(100, FAILED)]),
         ],
     )
-    def test_where_nothing_differs_nothing_happens(self, known: Refund, cancels: list[Cancel]) -> None:
-        assert difference(kept(known), shown(*cancels)) is None
+    def test_where_nothing_differs_nothing_happens(self, known: Refund, refunds: list[GatewayRefund]) -> None:
+        assert difference(kept(known), shown(*refunds)) is None
 
     def test_one_that_is_done_learns_its_name(self) -> None:
         known = refund(1, 100, R.SUCCEEDED)
@@ -190,9 +190,9 @@ class TestSummed:
 
     def test_the_whole_is_under_way(self) -> None:
         known = refund(1, WHOLE, R.UNKNOWN)
-        assert difference(kept(known), summed(0, H.CANCELING)) == Move(known, R.PENDING, "refund_under_way")
-        assert difference(kept(refund(1, WHOLE, R.PENDING)), summed(0, H.CANCELING)) is None
-        assert difference(kept(), summed(0, H.CANCELING)) is None
+        assert difference(kept(known), summed(0, H.REFUND_PENDING)) == Move(known, R.PENDING, "refund_under_way")
+        assert difference(kept(refund(1, WHOLE, R.PENDING)), summed(0, H.REFUND_PENDING)) is None
+        assert difference(kept(), summed(0, H.REFUND_PENDING)) is None
 
     def test_less_than_before_cannot_be(self) -> None:
         known = refund(1, 100, R.SUCCEEDED, gateway_ref="c1")
@@ -226,7 +226,7 @@ class TestRoom:
     @pytest.mark.parametrize("ref", [None, "c1"])
     @pytest.mark.parametrize("state", [DONE, GOING])
     def test_one_that_had_failed_and_is_done_after_all_overtakes_what_was_promised_since(
-        self, ref: str | None, state: CancelState
+        self, ref: str | None, state: RefundState
     ) -> None:
         late = refund(1, 700, R.FAILED, is_lost=True, gateway_ref=ref)
         stored = kept(late, refund(2, 200, R.CREATED), refund(3, 700, R.CREATED))
@@ -285,7 +285,7 @@ class TestRejected:
 
     def test_under_way_and_done(self) -> None:
         known = refund(1, WHOLE, R.UNKNOWN)
-        move = difference(rejected(known), shown(cancel(WHOLE, GOING), status=H.CANCELING))
+        move = difference(rejected(known), shown(cancel(WHOLE, GOING), status=H.REFUND_PENDING))
         assert isinstance(move, Move)
         assert move.to is R.PENDING
         assert difference(rejected(known), summed(0)) is None
@@ -315,7 +315,7 @@ class World:
 
     tells: str
     payment: Payment = field(default_factory=kept)
-    cancels: list[Cancel] = field(default_factory=list)
+    refunds: list[GatewayRefund] = field(default_factory=list)
     late: list[tuple[int, int, int]] = field(default_factory=list)
     """Calls that are still on their way: of which refund, how much, and the balance that they name."""
     owners: dict[str, int] = field(default_factory=dict)
@@ -323,34 +323,34 @@ class World:
     numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def left(self) -> int:
-        return WHOLE - sum(each.amount.minor for each in self.cancels if each.state is not FAILED)
+        return WHOLE - sum(each.amount.minor for each in self.refunds if each.state is not FAILED)
 
     def back(self) -> int:
-        return sum(each.amount.minor for each in self.cancels if each.state is DONE)
+        return sum(each.amount.minor for each in self.refunds if each.state is DONE)
 
-    def give(self, amount: int, state: CancelState, owner: int | None = None) -> str:
+    def give(self, amount: int, state: RefundState, owner: int | None = None) -> str:
         ref = f"c{next(self.numbers)}"
-        self.cancels.append(Cancel(won(amount), state, ref))
+        self.refunds.append(GatewayRefund(won(amount), state, ref))
         if owner is not None:
             self.owners[ref] = owner
         return ref
 
     def look(self) -> GatewayPayment:
         back = self.back()
-        going = sum(each.amount.minor for each in self.cancels if each.state is GOING)
-        status = H.CANCELED if back == WHOLE else H.CANCELING if going and back + going == WHOLE else H.CAPTURED
+        going = sum(each.amount.minor for each in self.refunds if each.state is GOING)
+        status = H.CANCELED if back == WHOLE else H.REFUND_PENDING if going and back + going == WHOLE else H.CAPTURED
         listed = {
-            "all": self.cancels,
-            "done": [each for each in self.cancels if each.state is DONE],
+            "all": self.refunds,
+            "done": [each for each in self.refunds if each.state is DONE],
             "sum": [],
         }[self.tells]
-        if self.tells != "all" and status is H.CANCELING:
+        if self.tells != "all" and status is H.REFUND_PENDING:
             status = H.CAPTURED
-        return held(status, amount=won(WHOLE), refunded=won(back) if back else None, cancels=tuple(listed))
+        return held(status, amount=won(WHOLE), refunded=won(back) if back else None, refunds=tuple(listed))
 
     def compare(self) -> None:
         """Store every difference, one by one; it must come to an end."""
-        for _ in range(3 * (len(self.payment.refunds) + len(self.cancels)) + 3):
+        for _ in range(3 * (len(self.payment.refunds) + len(self.refunds)) + 3):
             found = difference(self.payment, self.look())
             if found is None:
                 return
@@ -404,11 +404,11 @@ class World:
             if balance == self.left():
                 self.give(amount, DONE, owner=no)
 
-    def settle(self, state: CancelState) -> None:
+    def settle(self, state: RefundState) -> None:
         """The oldest cancel that was under way ends."""
-        for at, each in enumerate(self.cancels):
+        for at, each in enumerate(self.refunds):
             if each.state is GOING:
-                self.cancels[at] = replace(each, state=state)
+                self.refunds[at] = replace(each, state=state)
                 return
 
     def now(self, known: Refund) -> Refund:
@@ -452,10 +452,10 @@ def happens(world: World, event: Sequence[object]) -> None:
             world.reserve(amount, is_bound=is_bound)
         case ("ask", str(how)):
             world.ask(how)
-        case ("console", int(amount), CancelState() as state):
+        case ("console", int(amount), RefundState() as state):
             if amount <= world.left():
                 world.give(amount, state)
-        case ("settle", CancelState() as state):
+        case ("settle", RefundState() as state):
             world.settle(state)
         case ("tells", str(tells)):
             world.tells = tells
@@ -473,9 +473,9 @@ def test_whatever_happens_the_sums_become_the_gateways_and_no_refund_is_done_twi
     world = World(tells)
     for event in story:
         happens(world, event)
-        done_for = [world.owners[each.ref] for each in world.cancels if each.state is DONE and each.ref in world.owners]
+        done_for = [world.owners[each.ref] for each in world.refunds if each.state is DONE and each.ref in world.owners]
         assert len(done_for) == len(set(done_for)), "money went back twice for one refund"
-    while any(each.state is GOING for each in world.cancels) or world.late:
+    while any(each.state is GOING for each in world.refunds) or world.late:
         world.settle(DONE)
         world.arrive()
     world.compare()
@@ -488,10 +488,10 @@ def test_whatever_happens_the_sums_become_the_gateways_and_no_refund_is_done_twi
     st.lists(
         st.tuples(amounts, st.sampled_from([R.CREATED, R.UNKNOWN, R.PENDING, R.FAILED]), st.booleans()), max_size=5
     ),
-    st.lists(st.tuples(amounts, st.sampled_from(list(CancelState)), st.booleans()), max_size=6),
+    st.lists(st.tuples(amounts, st.sampled_from(list(RefundState)), st.booleans()), max_size=6),
 )
 def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
-    ours: list[tuple[int, RefundStatus, bool]], theirs: list[tuple[int, CancelState, bool]]
+    ours: list[tuple[int, RefundStatus, bool]], theirs: list[tuple[int, RefundState, bool]]
 ) -> None:
     """Also lists that no gateway should show: beyond what was captured, a person is called and nothing is stored."""
     refunds: list[Refund] = []
@@ -501,8 +501,9 @@ def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
         if not is_second and (status is R.FAILED or live + amount <= WHOLE):
             refunds.append(refund(len(refunds) + 1, amount, status, is_lost=is_lost and status is R.FAILED))
     world = World("all", kept(*refunds))
-    world.cancels = [
-        Cancel(won(amount), state, f"c{no}" if named else None) for no, (amount, state, named) in enumerate(theirs)
+    world.refunds = [
+        GatewayRefund(won(amount), state, f"c{no}" if named else None)
+        for no, (amount, state, named) in enumerate(theirs)
     ]
     look = replace(world.look(), status=H.CAPTURED)
     for _ in range(3 * (len(refunds) + len(theirs)) + 3):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from app.gateways.port import CancelState, GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest
+from app.gateways.port import GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest, RefundState
 from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.order import taxes
 from app.gateways.portone_v1.wire import Payment, gateway_payment_of, major
@@ -45,7 +45,7 @@ def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
         return RefundAnswer(
             is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
         )
-    same = [each.ref for each in after.cancels if each.amount == request.amount and each.state is CancelState.DONE]
+    same = [each.ref for each in after.refunds if each.amount == request.amount and each.state is RefundState.SUCCEEDED]
     ref = same[-1] if same else None
     evidence = told | {"cancel": "done", "status": payment.status, "cancellation_id": ref}
     return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)

@@ -13,7 +13,7 @@ import msgspec
 
 from app.domain.clock import rfc3339
 from app.domain.money import Money
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Json
+from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, Json, RefundState
 from app.gateways.portone_v1.answer import NULL, short
 from app.gateways.portone_v1.codes import status_of
 
@@ -101,7 +101,7 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         gateway_ref=payment.imp_uid or None,
         amount=amount,
         refunded=refunded if refunded and refunded.minor > 0 else None,
-        cancels=_cancels(payment, refunded),
+        refunds=_refunds(payment, refunded),
         is_deposit=_is_deposit(payment),
         is_live=is_live,
         doubt=_doubt(payment, status, amount, refunded),
@@ -141,7 +141,7 @@ def major(amount: Money) -> Decimal:
     return Decimal(amount.to_major())
 
 
-def _cancels(payment: Payment, refunded: Money | None) -> tuple[Cancel, ...]:
+def _refunds(payment: Payment, refunded: Money | None) -> tuple[GatewayRefund, ...]:
     """The history, oldest first; nothing at all when one entry cannot be read, since half a list would mislead.
 
     An entry that names no time is under way while `cancel_amount` is less than the whole history (inferred: no document
@@ -158,9 +158,9 @@ def _cancels(payment: Payment, refunded: Money | None) -> tuple[Cancel, ...]:
         return ()
     is_back = refunded is not None and refunded.minor >= sum(amount.minor for amount in known)
     return tuple(
-        Cancel(
+        GatewayRefund(
             amount=amount,
-            state=CancelState.DONE if each.cancelled_at or is_back else CancelState.GOING,
+            state=RefundState.SUCCEEDED if each.cancelled_at or is_back else RefundState.PENDING,
             ref=each.cancellation_id or each.pg_tid or None,
             reason=short(each.reason),
         )

@@ -3,7 +3,7 @@
 Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser SDK schema 0.1.11 (the rest).
 """
 
-from app.gateways.port import CancelState, GatewayStatus, Refusal
+from app.gateways.port import GatewayStatus, RefundState, Refusal
 
 NAME = "portone_v2"
 
@@ -19,10 +19,10 @@ STATUSES: dict[str, GatewayStatus] = {
 }
 """All that the contract's §2 lists. Any other word is `UNRECOGNIZED`: values may be added without notice (§1)."""
 
-CANCEL_STATES: dict[str, CancelState] = {
-    "SUCCEEDED": CancelState.DONE,
-    "REQUESTED": CancelState.GOING,
-    "FAILED": CancelState.FAILED,
+CANCEL_STATES: dict[str, RefundState] = {
+    "SUCCEEDED": RefundState.SUCCEEDED,
+    "REQUESTED": RefundState.PENDING,
+    "FAILED": RefundState.FAILED,
 }
 CHARGEBACK = "CHARGEBACK"
 """The `trigger` of a cancellation that a bank forced."""

@@ -11,7 +11,7 @@ import msgspec
 
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import Cancel, CancelState, DepositAccount, Failure, GatewayPayment, GatewayStatus, Json
+from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, Json, RefundState
 from app.gateways.portone_v2.answer import short
 from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, status_of
 
@@ -99,7 +99,7 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
         gateway_ref=payment.transaction_id or None,
         amount=_money(amount.total, payment.currency),
         refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
-        cancels=_cancels(payment.cancellations or [], payment.currency),
+        refunds=_refunds(payment.cancellations or [], payment.currency),
         is_deposit=_is_deposit(payment.method, status),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
@@ -128,7 +128,7 @@ def _status(payment: Payment, amount: Amount) -> GatewayStatus:
     return GatewayStatus.REFUND_PENDING if status is GatewayStatus.CAPTURED and is_whole else status
 
 
-def _cancels(cancellations: list[Cancellation], currency: str | None) -> tuple[Cancel, ...]:
+def _refunds(cancellations: list[Cancellation], currency: str | None) -> tuple[GatewayRefund, ...]:
     """The cancellations, oldest first; one that does not tell when it was asked for counts as the newest.
 
     Nothing at all when one of them does not tell its amount, since half a list would mislead. A status word that we do not
@@ -140,9 +140,9 @@ def _cancels(cancellations: list[Cancellation], currency: str | None) -> tuple[C
     if len(known) < len(ordered):
         return ()
     return tuple(
-        Cancel(
+        GatewayRefund(
             amount=amount,
-            state=CANCEL_STATES.get(each.status or "", CancelState.GOING),
+            state=CANCEL_STATES.get(each.status or "", RefundState.PENDING),
             ref=each.id or None,
             reason=short(each.reason),
             tax=_tax(each),
