@@ -26,7 +26,7 @@ from app.gateways.port import PageSources
 from app.logs import get_logger
 from app.payments.service import PaymentService
 from app.settings import Settings
-from app.verification.recorder import Outcome
+from app.verification.recorder import VerificationResult
 
 LONGEST_FIELD = 2000
 MOST_FIELDS = 40
@@ -49,18 +49,18 @@ def return_routes(
         gateway = str(request.path_params["gateway"]).replace("-", "_")
         language = pick_language(request.headers.get("accept-language"))
         fence = Fence(settings, language, secrets.token_urlsafe(18))
-        outcome = await _asked(service, gateway, fields)
-        if outcome is None:
+        result = await _asked(service, gateway, fields)
+        if result is None:
             if "text/html" not in request.headers.get("accept", ""):
                 return problem(request, "not_found", {})
             return fence.page(unknown.render(lang=language, texts=TEXTS[language]), 404, PageSources())
-        payment = outcome.payment
+        payment = result.payment
         token, link = token_of(request, payment, tokens), safe_link(payment.return_url)
-        if link and (payment.status is PaymentStatus.PAID or (token is None and outcome.is_decided)):
+        if link and (payment.status is PaymentStatus.PAID or (token is None and result.is_decided)):
             return _go(link)
         if token is not None:
             return _go(f"/checkout/{token}#returned")
-        state = _state(outcome)
+        state = _state(result)
         html = page.render(
             lang=language,
             texts=TEXTS[language],
@@ -76,7 +76,7 @@ def return_routes(
     return [Route("/checkout/return/{gateway}", come_back, methods=["GET"], include_in_schema=False)]
 
 
-async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str]) -> Outcome | None:
+async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str]) -> VerificationResult | None:
     """What the gateway says of the payment that these fields name; None when they name none of ours."""
     payment_id = await service.find(gateway, fields) if len(fields) <= MOST_FIELDS else None
     if payment_id is None:
@@ -87,15 +87,15 @@ async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str
         return None  # well formed, and nobody's
     except GatewayUnavailable:
         log.warning("return_to_a_gateway_that_is_gone", gateway=gateway)
-        return Outcome(await service.get(payment_id, None), is_decided=False)
+        return VerificationResult(await service.get(payment_id, None), is_decided=False)
 
 
-def _state(outcome: Outcome) -> str:
+def _state(result: VerificationResult) -> str:
     """What the page says, in the words of the checkout page's states."""
-    status = outcome.payment.status
-    if outcome.mismatch is not None:
+    status = result.payment.status
+    if result.mismatch is not None:
         return "mismatch"
-    if status is PaymentStatus.PROCESSING or (status is PaymentStatus.OPEN and not outcome.is_decided):
+    if status is PaymentStatus.PROCESSING or (status is PaymentStatus.OPEN and not result.is_decided):
         return "confirming"
     return "declined" if status is PaymentStatus.OPEN else str(status)
 

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.api.pagination import cursor, position
-from app.api.reading import read_moment
+from app.api.snapshot import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
 from app.domain.states import PaymentStatus, RefundStatus
@@ -27,7 +27,7 @@ from app.payments.schemas import (
 )
 from app.payments.service import Created, PaymentService
 from app.payments.views import Views
-from app.verification.recorder import Outcome
+from app.verification.recorder import VerificationResult
 
 RETRY_AFTER_S = "2"
 ANY = Auth.SERVER | Auth.CLIENT
@@ -129,11 +129,11 @@ class PaymentsApi:
         payment = await self._service.cancel(_own_payment(call), call.caller.store)
         return Answer(200, self._render(call)(payment))
 
-    def _proven(self, call: Call, outcome: Outcome) -> Answer:
-        if outcome.mismatch is not None:
-            raise _mismatch(outcome)
-        body = self._render(call)(outcome.payment)
-        return Answer(200, body) if outcome.is_decided else Answer(202, body, {"Retry-After": RETRY_AFTER_S})
+    def _proven(self, call: Call, result: VerificationResult) -> Answer:
+        if result.mismatch is not None:
+            raise _mismatch(result)
+        body = self._render(call)(result.payment)
+        return Answer(200, body) if result.is_decided else Answer(202, body, {"Retry-After": RETRY_AFTER_S})
 
     def _render(self, call: Call) -> "_Render":
         return _Render(self._views, for_client=call.caller.is_client)
@@ -358,12 +358,10 @@ _GIVEN_BACK = {
 }
 
 
-def _mismatch(outcome: Outcome) -> ResultMismatch:
+def _mismatch(result: VerificationResult) -> ResultMismatch:
     """The 409 that says what differed and what was done about it."""
-    given_back = next(
-        (_GIVEN_BACK[r.status] for r in reversed(outcome.payment.refunds) if r.cause == BY_MISMATCH), None
-    )
-    must_review = given_back == "owed" and outcome.payment.status is PaymentStatus.REVIEW
+    given_back = next((_GIVEN_BACK[r.status] for r in reversed(result.payment.refunds) if r.cause == BY_MISMATCH), None)
+    must_review = given_back == "owed" and result.payment.status is PaymentStatus.REVIEW
     action, action_ko = {
         "review": ("A person at the shop will give the money back.", "상점 담당자가 결제된 금액을 돌려드립니다."),
         None: ("Nothing was charged for it.", "이 건으로 청구된 금액은 없습니다."),
@@ -371,13 +369,13 @@ def _mismatch(outcome: Outcome) -> ResultMismatch:
         "asked": ("The refund was requested from the gateway.", "결제사에 환불을 요청했습니다."),
         "done": ("The money was given back.", "결제된 금액을 돌려드렸습니다."),
     }["review" if must_review else given_back]
-    what, what_ko = _DIFFERENCES.get(str(outcome.mismatch), (str(outcome.mismatch), str(outcome.mismatch)))
+    what, what_ko = _DIFFERENCES.get(str(result.mismatch), (str(result.mismatch), str(result.mismatch)))
     return ResultMismatch(
         what=what,
         what_ko=what_ko,
-        payment_id=outcome.payment.public_id,
-        payment_status=str(outcome.payment.status),
-        mismatch=outcome.mismatch,
+        payment_id=result.payment.public_id,
+        payment_status=str(result.payment.status),
+        mismatch=result.mismatch,
         action=action,
         action_ko=action_ko,
         given_back=given_back,

@@ -28,7 +28,7 @@ from app.payments.refunding import MoneyBack
 from app.payments.schemas import CreatePayment
 from app.settings import Settings
 from app.verification.gateway_log import Exchanges
-from app.verification.recorder import POSTPONE_S, Announced, Outcome
+from app.verification.recorder import POSTPONE_S, Announced, VerificationResult
 from app.verification.verify import Verifier
 
 STORY_PAGE = 1000
@@ -106,8 +106,8 @@ class PaymentService:
         payment = await self._repository.load(holder) if holder else None
         if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
             return payment is None
-        outcome = await self.verify(payment.id, cause="api")
-        return outcome.payment.status is PaymentStatus.EXPIRED
+        result = await self.verify(payment.id, cause="api")
+        return result.payment.status is PaymentStatus.EXPIRED
 
     async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
         holder = await self._repository.holder_of_order(store, order_id)
@@ -167,11 +167,11 @@ class PaymentService:
         store: str | None = None,
         attempt_id: UUID | None = None,
         brought: Mapping[str, str] | None = None,
-    ) -> Outcome:
+    ) -> VerificationResult:
         """Ask the gateway now; see `Verifier.verify`."""
         return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
 
-    async def sync(self, payment_id: UUID, store: str | None) -> Outcome:
+    async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
         """Ask the gateway now, also about money that we keep: somebody may have given it back past us. Raises as `verify`."""
         payment = await self.get(payment_id, store)
         kept = payment.captured_attempt
@@ -228,7 +228,7 @@ class PaymentService:
         """About how many payments there are, as the planner knows it."""
         return await self._repository.about_how_many()
 
-    async def look_into(self, payment_id: UUID, announced: Announced) -> Outcome:
+    async def look_into(self, payment_id: UUID, announced: Announced) -> VerificationResult:
         """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""
         return await self._verifier.verify(payment_id, cause="webhook", announced=announced)
 

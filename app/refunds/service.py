@@ -270,8 +270,8 @@ class RefundService:
         stood_at, in_vain = -1, 0
         while True:
             try:
-                outcome = await self._payments.verify(payment_id, cause="api", attempt_id=refund.attempt_id)
-                is_answered = outcome.is_answered
+                result = await self._payments.verify(payment_id, cause="api", attempt_id=refund.attempt_id)
+                is_answered = result.is_answered
             except GatewayUnavailable:
                 is_answered = False
             payment = await self._payments.get(payment_id, None)

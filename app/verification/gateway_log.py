@@ -55,7 +55,7 @@ class Exchanges:
 
     async def _keep(self, payment_id: UUID, heard: Sequence[Exchange]) -> None:
         columns = zip(
-            *((ids.uuid7(), e.at, e.gateway, e.operation, e.outcome, e.took_ms, e.sent, e.received) for e in heard),
+            *((ids.uuid7(), e.at, e.gateway, e.operation, e.result, e.took_ms, e.sent, e.received) for e in heard),
             strict=True,
         )
         try:

@@ -38,7 +38,7 @@ from app.payments.refunding import MoneyBack
 from app.settings import Settings
 from app.verification.gateway_log import Exchanges
 from app.verification.matching import UNKNOWN_STATUS, Capture, Decide, NotOurs, Wait, judge
-from app.verification.recorder import Announced, Inquiry, Outcome, Reading, Recorder
+from app.verification.recorder import Announced, Recorder, Snapshot, VerificationContext, VerificationResult
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
@@ -67,7 +67,7 @@ class Verifier:
         self._now = now
         self._money_back = money_back
         self._recorder = Recorder(repository, money_back, settings, now)
-        self._running: dict[object, asyncio.Task[Outcome]] = {}
+        self._running: dict[object, asyncio.Task[VerificationResult]] = {}
 
     async def verify(
         self,
@@ -78,7 +78,7 @@ class Verifier:
         attempt_id: UUID | None = None,
         brought: Mapping[str, str] | None = None,
         announced: Announced | None = None,
-    ) -> Outcome:
+    ) -> VerificationResult:
         """Ask the gateway about an attempt and store what it says. Safe to repeat.
 
         `brought` are the fields that a browser came back with, `announced` is what a webhook points at: hints, believed
@@ -92,121 +92,130 @@ class Verifier:
         task = self._running.get(question)
         if task is None:
             task = asyncio.create_task(
-                self._overheard(payment_id, Inquiry(cause, store, attempt_id, brought, announced))
+                self._overheard(payment_id, VerificationContext(cause, store, attempt_id, brought, announced))
             )
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
 
-    async def _overheard(self, payment_id: UUID, inquiry: Inquiry) -> Outcome:
+    async def _overheard(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         with overheard() as heard:
             try:
-                return await self._verify(payment_id, inquiry)
+                return await self._verify(payment_id, context)
             finally:
                 self._exchanges.keep(payment_id, heard)
 
-    async def _verify(self, payment_id: UUID, inquiry: Inquiry) -> Outcome:
+    async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         patience = monotonic() + self._settings.confirm_wait_s
         rounds = 0
         while True:
-            payment = await self._repository.load(payment_id, inquiry.store)
+            payment = await self._repository.load(payment_id, context.store)
             if payment is None:
                 raise NotFound()
-            hints = self._hints(payment, inquiry)
-            attempt = _pick(payment, inquiry.attempt_id, hints)
+            hints = self._hints(payment, context)
+            attempt = _pick(payment, context.attempt_id, hints)
             if attempt is None:
-                return Outcome(payment, is_decided=True)
-            if attempt.is_busy(self._now()) and attempt.busy_until != inquiry.lease:
+                return VerificationResult(payment, is_decided=True)
+            if attempt.is_busy(self._now()) and attempt.busy_until != context.lease:
                 if monotonic() > patience:
-                    return Outcome(payment, is_decided=False, is_answered=False)
+                    return VerificationResult(payment, is_decided=False, is_answered=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
-            outcome = await self._round(payment, attempt, hints.get(attempt.gateway, Brought()), inquiry)
+            result = await self._round(payment, attempt, hints.get(attempt.gateway, Brought()), context)
             rounds += 1
-            if outcome is not None:
-                return outcome
+            if result is not None:
+                return result
             if rounds == MAX_ROUNDS:
-                return Outcome(payment, is_decided=False, is_answered=False)
+                return VerificationResult(payment, is_decided=False, is_answered=False)
 
-    async def _round(self, payment: Payment, attempt: Attempt, hint: Brought, inquiry: Inquiry) -> Outcome | None:
+    async def _round(
+        self, payment: Payment, attempt: Attempt, hint: Brought, context: VerificationContext
+    ) -> VerificationResult | None:
         """One look and what follows from it. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
             await self._recorder.postpone(payment, attempt)
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
-        reading = Reading(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
-        if reading.ref is not None and self._captures_blindly(reading):
-            return await self._capture(reading, reading.ref, GatewayPayment(GatewayStatus.STATUS_MISSING), inquiry)
+        snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
+        if snapshot.ref is not None and self._captures_blindly(snapshot):
+            return await self._capture(snapshot, snapshot.ref, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
-            LOOK_UPS.labels(gateway.name, inquiry.cause).inc()
-            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, reading.ref))
-            if held.status is GatewayStatus.ABSENT and reading.is_hinted:
+            LOOK_UPS.labels(gateway.name, context.cause).inc()
+            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, snapshot.ref))
+            if held.status is GatewayStatus.ABSENT and snapshot.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
-                reading = replace(reading, ref=None)
+                snapshot = replace(snapshot, ref=None)
                 held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount))
         except GatewayError as error:
-            await self._money_back.unanswered(payment, attempt, inquiry.cause, error.code)
-            noted = await self._recorder.undecided(reading, error.code, inquiry, is_asked=reading.ref is not None)
+            await self._money_back.unanswered(payment, attempt, context.cause, error.code)
+            noted = await self._recorder.undecided(snapshot, error.code, context, is_asked=snapshot.ref is not None)
             return noted and replace(noted, is_answered=False)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
         found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
-        reading = replace(reading, attempt=found)
+        snapshot = replace(snapshot, attempt=found)
         if found.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
-            return await self._moved(reading, held, inquiry)
+            return await self._moved(snapshot, held, context)
         verdict = judge(payment, found, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if (
             isinstance(verdict, Wait | Decide)
             and isinstance(gateway, Voiding)
             and _stands_open(payment, found, held, verdict)
         ):
-            return await self._void(reading, gateway, held, verdict, inquiry)
-        if isinstance(verdict, Capture) and not _can_capture(reading):
+            return await self._void(snapshot, gateway, held, verdict, context)
+        if isinstance(verdict, Capture) and not _can_capture(snapshot):
             verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
         if not isinstance(verdict, Capture):
-            return await self._recorder.conclude(reading, verdict, held, inquiry)
-        ref = held.gateway_ref or reading.ref
+            return await self._recorder.conclude(snapshot, verdict, held, context)
+        ref = held.gateway_ref or snapshot.ref
         is_too_soon = found.status is AttemptStatus.UNKNOWN and not self._may_repeat(found)
         if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
-            return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=ref is not None)
-        return await self._capture(reading, ref, held, inquiry)
+            return await self._recorder.undecided(snapshot, "not_confirmed_yet", context, is_asked=ref is not None)
+        return await self._capture(snapshot, ref, held, context)
 
-    async def _moved(self, reading: Reading, held: GatewayPayment, inquiry: Inquiry) -> Outcome | None:
+    async def _moved(
+        self, snapshot: Snapshot, held: GatewayPayment, context: VerificationContext
+    ) -> VerificationResult | None:
         """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
-        attempt = reading.attempt
-        doubt = _doubt_about(reading.payment, attempt, held)
+        attempt = snapshot.attempt
+        doubt = _doubt_about(snapshot.payment, attempt, held)
         if doubt is not None:
-            await self._money_back.unanswered(reading.payment, attempt, inquiry.cause, "in_doubt")
-            return await self._recorder.rest(reading, inquiry, attention=doubt)
-        followed = await self._money_back.follow(reading.gateway, reading.payment, attempt, held, inquiry.cause)
+            await self._money_back.unanswered(snapshot.payment, attempt, context.cause, "in_doubt")
+            return await self._recorder.rest(snapshot, context, attention=doubt)
+        followed = await self._money_back.follow(snapshot.gateway, snapshot.payment, attempt, held, context.cause)
         if followed is None:
             return None
         attempt = next(a for a in followed.attempts if a.id == attempt.id)
-        return await self._recorder.rest(replace(reading, payment=followed, attempt=attempt), inquiry)
+        return await self._recorder.rest(replace(snapshot, payment=followed, attempt=attempt), context)
 
     async def _void(
-        self, reading: Reading, gateway: Voiding, held: GatewayPayment, verdict: Wait | Decide, inquiry: Inquiry
-    ) -> Outcome | None:
+        self,
+        snapshot: Snapshot,
+        gateway: Voiding,
+        held: GatewayPayment,
+        verdict: Wait | Decide,
+        context: VerificationContext,
+    ) -> VerificationResult | None:
         """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
 
         What waits for our confirm can move no money without us, so a verdict on wrong money stands whatever the gateway says
         to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is
         the payment.
         """
-        question = PaymentQuery(reading.attempt.reference, reading.payment.amount, held.gateway_ref or reading.ref)
+        question = PaymentQuery(snapshot.attempt.reference, snapshot.payment.amount, held.gateway_ref or snapshot.ref)
         try:
             said = "refused" if await gateway.void(question) else "accepted"
             if held.status is not GatewayStatus.AUTHORIZED:
                 held = await gateway.fetch_payment(question)
-                judged = judge(reading.payment, reading.attempt, held, now=self._now(), shows_unconfirmed=True)
+                judged = judge(snapshot.payment, snapshot.attempt, held, now=self._now(), shows_unconfirmed=True)
                 verdict = Wait("void_not_shown") if isinstance(judged, Capture | NotOurs) else judged
         except GatewayError as error:
             said = error.code
             if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
-                noted = await self._recorder.undecided(reading, said, inquiry, is_asked=True)
+                noted = await self._recorder.undecided(snapshot, said, context, is_asked=True)
                 return noted and replace(noted, is_answered=False)
         held = replace(held, evidence=held.evidence | {"void": said})
-        return await self._recorder.conclude(reading, verdict, held, inquiry)
+        return await self._recorder.conclude(snapshot, verdict, held, context)
 
     def _may_repeat(self, attempt: Attempt) -> bool:
         """Whether confirm may be sent again: at the second due look or later, at least 20 s after a lost answer.
@@ -216,78 +225,82 @@ class Verifier:
         """
         return attempt.is_due(self._now()) and attempt.checks >= 1
 
-    def _hints(self, payment: Payment, inquiry: Inquiry) -> dict[str, Brought]:
+    def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, Brought]:
         """What a browser brought or a webhook points at, as each gateway reads it that this payment was tried at."""
-        if inquiry.announced is not None:
-            return {inquiry.announced.gateway: Brought(inquiry.announced.gateway_ref, inquiry.announced.reference)}
+        if context.announced is not None:
+            return {context.announced.gateway: Brought(context.announced.gateway_ref, context.announced.reference)}
         gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
         return {
-            gateway.name: gateway.read_callback(inquiry.brought) for gateway in gateways if gateway and inquiry.brought
+            gateway.name: gateway.read_callback(context.brought) for gateway in gateways if gateway and context.brought
         }
 
-    def _captures_blindly(self, reading: Reading) -> bool:
+    def _captures_blindly(self, snapshot: Snapshot) -> bool:
         """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.
 
         With a one-time token the gateway knows a repeated confirm for what it is; elsewhere it is sent once.
         """
-        payment, attempt = reading.payment, reading.attempt
-        needs_token = Capability.CAPTURE_BY_TOKEN in reading.gateway.capabilities
+        payment, attempt = snapshot.payment, snapshot.attempt
+        needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
         others = [a for a in payment.attempts if a.id != attempt.id]
         return (
-            Capability.CAPTURE in reading.gateway.capabilities
-            and not _shows_unconfirmed(reading.gateway)
-            and (not needs_token or reading.token is not None)
+            Capability.CAPTURE in snapshot.gateway.capabilities
+            and not _shows_unconfirmed(snapshot.gateway)
+            and (not needs_token or snapshot.token is not None)
             and (attempt.status is AttemptStatus.PENDING or (needs_token and attempt.status is AttemptStatus.UNKNOWN))
             and payment.status in PAYMENT_UNPAID
             and all(a.status is not AttemptStatus.UNKNOWN for a in others)
             and self._now() < payment.expires_at
         )
 
-    async def _capture(self, reading: Reading, ref: str, held: GatewayPayment, inquiry: Inquiry) -> Outcome | None:
+    async def _capture(
+        self, snapshot: Snapshot, ref: str, held: GatewayPayment, context: VerificationContext
+    ) -> VerificationResult | None:
         """Commit the intent, take the money, record the answer. Only the holder of the lease calls the gateway."""
-        gateway, attempt = reading.gateway, reading.attempt
+        gateway, attempt = snapshot.gateway, snapshot.attempt
         assert isinstance(gateway, Capturing)
         now = self._now()
-        inquiry.lease = now + timedelta(seconds=self._settings.lease_s(2 * reading.gateway.deadline_s))
+        context.lease = now + timedelta(seconds=self._settings.lease_s(2 * snapshot.gateway.deadline_s))
         intent = step(
-            reading.payment,
+            snapshot.payment,
             attempt,
             AttemptStatus.UNKNOWN,
             at=now,
-            cause=inquiry.cause,
+            cause=context.cause,
             reason="confirm_repeated" if attempt.status is AttemptStatus.UNKNOWN else "confirm_requested",
             evidence={"gateway": held.evidence},
             gateway_ref=ref,
             checks=0,
-            busy_until=inquiry.lease,
-            next_check_at=inquiry.lease,
+            busy_until=context.lease,
+            next_check_at=context.lease,
         )
         try:
             if not await self._repository.apply(intent):
                 return None
         except RefAlreadyClaimed:
-            log.warning("foreign_reference", payment_id=reading.payment.public_id)
-            return Outcome(reading.payment, is_decided=False, mismatch="order_id")
-        reading = replace(reading, payment=intent.after, attempt=intent.attempt, ref=ref)
+            log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
+            return VerificationResult(snapshot.payment, is_decided=False, mismatch="order_id")
+        snapshot = replace(snapshot, payment=intent.after, attempt=intent.attempt, ref=ref)
         try:
-            answer = await gateway.capture(_capture_request(reading, ref))
+            answer = await gateway.capture(_capture_request(snapshot, ref))
         except GatewayError as error:
-            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
+            return await self._recorder.undecided(snapshot, error.code, context, is_asked=True)
         if answer.failure is None:
-            reading = replace(reading, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
-            if _shows_unconfirmed(reading.gateway):
+            snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
+            if _shows_unconfirmed(snapshot.gateway):
                 proof = replace(held, evidence=held.evidence | answer.evidence)
                 verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
-                return await self._recorder.conclude(reading, verdict, proof, inquiry)
-        return await self._after_capture(reading, answer.failure, inquiry)
+                return await self._recorder.conclude(snapshot, verdict, proof, context)
+        return await self._after_capture(snapshot, answer.failure, context)
 
-    async def _after_capture(self, reading: Reading, failure: Failure | None, inquiry: Inquiry) -> Outcome | None:
+    async def _after_capture(
+        self, snapshot: Snapshot, failure: Failure | None, context: VerificationContext
+    ) -> VerificationResult | None:
         """Look once more: after a blind yes to compare, after a no because an earlier confirm may have gone through."""
-        gateway, payment, attempt = reading.gateway, reading.payment, reading.attempt
+        gateway, payment, attempt = snapshot.gateway, snapshot.payment, snapshot.attempt
         try:
-            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, reading.ref))
+            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, snapshot.ref))
         except GatewayError as error:
-            return await self._recorder.undecided(reading, error.code, inquiry, is_asked=True)
+            return await self._recorder.undecided(snapshot, error.code, context, is_asked=True)
         verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
         if isinstance(verdict, NotOurs):
             took_money = held.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
@@ -296,8 +309,8 @@ class Verifier:
         elif failure is not None and held.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
-            return await self._recorder.undecided(reading, "not_confirmed_yet", inquiry, is_asked=True)
-        return await self._recorder.conclude(reading, verdict, held, inquiry)
+            return await self._recorder.undecided(snapshot, "not_confirmed_yet", context, is_asked=True)
+        return await self._recorder.conclude(snapshot, verdict, held, context)
 
 
 _SHOWS_MONEY = frozenset(
@@ -330,21 +343,21 @@ def _stands_open(payment: Payment, attempt: Attempt, held: GatewayPayment, verdi
     return held.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
 
 
-def _capture_request(reading: Reading, ref: str) -> CaptureRequest:
-    payment = reading.payment
+def _capture_request(snapshot: Snapshot, ref: str) -> CaptureRequest:
+    payment = snapshot.payment
     return CaptureRequest(
-        reference=reading.attempt.reference,
+        reference=snapshot.attempt.reference,
         gateway_ref=ref,
         amount=payment.amount,
         tax=tax_of(payment),
         is_live=payment.mode == "live",
-        token=reading.token,
+        token=snapshot.token,
     )
 
 
-def _can_capture(reading: Reading) -> bool:
-    needs_token = Capability.CAPTURE_BY_TOKEN in reading.gateway.capabilities
-    return isinstance(reading.gateway, Capturing) and (reading.token is not None or not needs_token)
+def _can_capture(snapshot: Snapshot) -> bool:
+    needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
+    return isinstance(snapshot.gateway, Capturing) and (snapshot.token is not None or not needs_token)
 
 
 def _shows_unconfirmed(gateway: Gateway) -> bool:

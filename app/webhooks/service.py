@@ -113,16 +113,16 @@ class WebhookService:
         alike = [each for each in together.values() if _announced(each) == announced]
         looked_at = self._now()
         try:
-            outcome = await self._payments.look_into(payment_id, announced)
+            result = await self._payments.look_into(payment_id, announced)
         except NotFound:
             return await self._try_later(alike, UNKNOWN_AGAIN, "no payment of ours has this reference")
         except GatewayUnavailable:
             return await self._try_later(alike, UNANSWERED_AGAIN, "its gateway is not configured here")
-        if not outcome.is_answered:
+        if not result.is_answered:
             return await self._try_later(alike, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
         now = self._now()
         # What pointed at somebody else's money may be forged: it does not speak for the others.
-        answered = alike if outcome.mismatch else list(together.values())
+        answered = alike if result.mismatch else list(together.values())
         await self._inbox.applied([each.id for each in answered], payment_id, now, looked_at)
         for each in answered:
             VERIFICATION_LAG.labels(each.gateway).observe((now - each.last_received_at).total_seconds())

@@ -79,8 +79,8 @@ class TestAnswers:
             (500, {"code": 1}, (GatewayTimeout, None)),
         ],
     )
-    def test_where_money_moves_only_yes_and_no_are_answers(self, status: int, body: object, outcome: object) -> None:
-        assert said(answer(status, body).explicit) == outcome
+    def test_where_money_moves_only_yes_and_no_are_answers(self, status: int, body: object, result: object) -> None:
+        assert said(answer(status, body).explicit) == result
 
     @pytest.mark.parametrize("code", [200, 401, 403, 408, 409, 425, 429, 500, 502, 503, 504])
     def test_only_an_explicit_no_is_a_decline(self, code: int) -> None:
