@@ -261,7 +261,7 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sale:
+class CapturedPayment:
     """A captured charge, as far as giving it back depends on it."""
 
     amount: Money
@@ -272,7 +272,7 @@ class Sale:
 
 
 @dataclass(frozen=True, slots=True)
-class RefundTerms:
+class RefundPolicy:
     """What a gateway's rules say of giving a sale back, before anybody asks. A code where something is not possible."""
 
     whole: str | None = None
@@ -389,7 +389,7 @@ class Capturing(Protocol):
 class Refunding(Gateway, Protocol):
     """A gateway with `Capability.REFUND`."""
 
-    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
+    def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
         """What this gateway's rules say of giving this sale back. Pure."""
 
     def check_refund(self, request: RefundRequest) -> None:

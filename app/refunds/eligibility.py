@@ -5,7 +5,7 @@ from datetime import datetime
 
 from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, refusal
 from app.domain.states import PAYMENT_COLLECTED, PaymentStatus, RefundStatus
-from app.gateways.port import Gateway, Refunding, RefundTerms, Sale
+from app.gateways.port import CapturedPayment, Gateway, Refunding, RefundPolicy
 from app.ledger.model import Attempt, Payment
 from app.ledger.order_details import details_of
 
@@ -16,13 +16,13 @@ class Options:
 
     whole: RefundRefused | None
     part: RefundRefused | None
-    terms: RefundTerms
+    policy: RefundPolicy
     notes: tuple[str, ...] = ()
 
 
-def sale_of(payment: Payment, attempt: Attempt) -> Sale:
+def captured_payment_of(payment: Payment, attempt: Attempt) -> CapturedPayment:
     """A captured attempt, as far as giving its money back depends on it."""
-    return Sale(
+    return CapturedPayment(
         amount=payment.amount,
         captured_at=payment.paid_at or attempt.created_at,
         is_deposit=attempt.is_deposit,
@@ -39,17 +39,17 @@ def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Opti
         return _none(PaymentNotRefundable(**about, status=str(status)))
     if not isinstance(gateway, Refunding):
         return _none(RefundNotSupported(**about))
-    terms = gateway.refund_terms(sale_of(payment, attempt), now)
+    policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
     if payment.refundable_minor == 0:
-        return _none(AlreadyRefunded(**about), terms)
+        return _none(AlreadyRefunded(**about), policy)
     is_touched = payment.refundable_minor != payment.captured_minor
-    part = refusal(terms.part, **about) if terms.part else None
-    whole = refusal(terms.whole, **about) if terms.whole else None
-    return Options(whole or (part if is_touched else None), part, terms, (*terms.notes, *_notes(payment, attempt)))
+    part = refusal(policy.part, **about) if policy.part else None
+    whole = refusal(policy.whole, **about) if policy.whole else None
+    return Options(whole or (part if is_touched else None), part, policy, (*policy.notes, *_notes(payment, attempt)))
 
 
-def _none(why: RefundRefused, terms: RefundTerms | None = None) -> Options:
-    return Options(why, why, terms or RefundTerms())
+def _none(why: RefundRefused, policy: RefundPolicy | None = None) -> Options:
+    return Options(why, why, policy or RefundPolicy())
 
 
 def _notes(payment: Payment, attempt: Attempt) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from app.gateways.port import (
     PaymentQuery,
     RefundAnswer,
     Refunding,
-    RefundTerms,
+    RefundPolicy,
 )
 from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.order_details import parts_of
@@ -32,7 +32,7 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import LATE_MONEY, Cause, Step, refund_step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.eligibility import sale_of
+from app.refunds.eligibility import captured_payment_of
 from app.refunds.matching import Difference, Doubt, Found, Move, compare
 from app.refunds.requests import balance_of, is_there, new_refund, request_of, told_parts
 from app.settings import Settings
@@ -84,7 +84,7 @@ class Pursuit:
                 return await self._next(gateway, payment, attempt, held, cause)
             if isinstance(difference, Doubt):
                 return await self._note(payment, attempt, cause, difference.attention)
-            moved = self._step_of(payment, attempt, difference, held, cause, self._terms(gateway, payment, attempt))
+            moved = self._step_of(payment, attempt, difference, held, cause, self._policy(gateway, payment, attempt))
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
@@ -119,20 +119,20 @@ class Pursuit:
         if not isinstance(gateway, Refunding):
             attention = "the gateway gives nothing back by itself: it must be done by hand"
             return await self._wait(payment, refund, cause, "refund_not_supported", None, attention)
-        terms = gateway.refund_terms(sale_of(payment, attempt), now)
+        policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
         if refund.status is R.PENDING:
             attention = "a refund was accepted a day ago and is not done" if refund.checks >= OVERDUE else None
-            return await self._wait(payment, refund, cause, "refund_under_way", terms, attention)
+            return await self._wait(payment, refund, cause, "refund_under_way", policy, attention)
         if refund.is_held:
             attention = "rejected money is held: release it with `onetill payments give-back`"
             return await self._wait(payment, refund, cause, "held", None, attention)
-        if refund.status is R.UNKNOWN and not self._may_ask_again(refund, terms):
+        if refund.status is R.UNKNOWN and not self._may_ask_again(refund, policy):
             attention = "for over an hour the gateway has not shown whether it gave money back"
             called = attention if refund.checks >= SILENT else None
             return await self._wait(payment, refund, cause, "refund_not_shown", None, called)
         if refund.asks and not refund.is_due(now):
             return payment  # it is asked again at its time, however often somebody looks
-        if terms.needs_account and refund.account is None:
+        if policy.needs_account and refund.account is None:
             attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
             return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
         ref = held.gateway_ref or attempt.gateway_ref
@@ -241,8 +241,8 @@ class Pursuit:
         if to in {R.PENDING, R.SUCCEEDED}:
             fields["accepted_at"] = now
         attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
-        terms = self._terms(gateway, payment, attempt) if gateway and to is R.PENDING else None
-        fields["next_check_at"] = self._look_at(refund, terms, 0 if to is R.PENDING else None)
+        policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
+        fields["next_check_at"] = self._look_at(refund, policy, 0 if to is R.PENDING else None)
         if attention is None and refund.checks >= SILENT and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
@@ -279,7 +279,7 @@ class Pursuit:
         refund: Refund,
         cause: Cause,
         reason: str,
-        terms: RefundTerms | None,
+        policy: RefundPolicy | None,
         attention: str | None = None,
     ) -> Payment | None:
         """Look again later. A step only when there is news for a person."""
@@ -295,12 +295,12 @@ class Pursuit:
                 evidence={"attention": attention},
                 attention=attention,
                 checks=refund.checks + 1,
-                next_check_at=self._look_at(refund, terms),
+                next_check_at=self._look_at(refund, policy),
             )
             return noted.after if await self._repository.apply(noted) else None
         if refund.is_due(now):
             log.info("refund_waits", payment_id=payment.public_id, reason=reason)
-            look_at = self._look_at(refund, terms)
+            look_at = self._look_at(refund, policy)
             await self._repository.reschedule_refund(payment.id, refund, refund.checks + 1, look_at)
         return payment
 
@@ -330,7 +330,7 @@ class Pursuit:
         difference: Difference,
         held: GatewayPayment,
         cause: Cause,
-        terms: RefundTerms | None,
+        policy: RefundPolicy | None,
     ) -> Step:
         """What a difference makes of the stored refunds."""
         now, evidence = self._now(), {"gateway": held.evidence}
@@ -340,7 +340,7 @@ class Pursuit:
             if difference.failure is not None:
                 fields["failure"] = msgspec.json.encode(difference.failure).decode()
             if difference.to is R.PENDING:
-                fields |= {"accepted_at": now, "checks": 0, "next_check_at": self._look_at(refund, terms, 0)}
+                fields |= {"accepted_at": now, "checks": 0, "next_check_at": self._look_at(refund, policy, 0)}
             return refund_step(
                 payment,
                 refund,
@@ -369,24 +369,28 @@ class Pursuit:
         fresh = new_refund(payment, attempt, amount, parts, cause=BY_MISMATCH, reason=reason, at=self._now())
         return replace(fresh, is_held=self._settings.rejected_money == "hold")
 
-    def _terms(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundTerms | None:
-        return gateway.refund_terms(sale_of(payment, attempt), self._now()) if isinstance(gateway, Refunding) else None
+    def _policy(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundPolicy | None:
+        return (
+            gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
+            if isinstance(gateway, Refunding)
+            else None
+        )
 
-    def _may_ask_again(self, refund: Refund, terms: RefundTerms) -> bool:
+    def _may_ask_again(self, refund: Refund, policy: RefundPolicy) -> bool:
         """Whether a refund whose answer was lost, and that is not shown, may be asked for once more."""
-        if terms.again_after_s is None or refund.asked_at is None:
+        if policy.again_after_s is None or refund.asked_at is None:
             return False
-        wait = timedelta(seconds=self._settings.seconds(terms.again_after_s))
+        wait = timedelta(seconds=self._settings.seconds(policy.again_after_s))
         return refund.is_due(self._now()) and self._now() >= refund.asked_at + wait
 
-    def _look_at(self, refund: Refund, terms: RefundTerms | None, checks: int | None = None) -> datetime:
+    def _look_at(self, refund: Refund, policy: RefundPolicy | None, checks: int | None = None) -> datetime:
         """When a refund is looked at next; one that was accepted for a certain time, from that time on."""
         now = self._now()
         checks = refund.checks if checks is None else checks
         look_at = next_look(now, checks, returned=True, time_scale=self._settings.time_scale)
-        if terms is not None and terms.done_after_s:
+        if policy is not None and policy.done_after_s:
             since = refund.accepted_at or now
-            look_at = max(look_at, since + timedelta(seconds=self._settings.seconds(terms.done_after_s)))
+            look_at = max(look_at, since + timedelta(seconds=self._settings.seconds(policy.done_after_s)))
         return look_at
 
     @staticmethod

@@ -229,7 +229,7 @@ class RefundService:
         if wanted.expected_refundable not in {None, payment.refundable_minor}:
             raise RefundableMismatch(payment_id=payment.public_id, refundable=payment.refundable_minor)
         amount = self._amount(payment, wanted.amount)
-        if options.terms.needs_account and wanted.refund_account is None:
+        if options.policy.needs_account and wanted.refund_account is None:
             raise InvalidRequest(
                 ("refund_account", "is required: the buyer paid by transfer, name the account to send it back to")
             )

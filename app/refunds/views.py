@@ -72,8 +72,8 @@ def options_view(payment: Payment, options: Options, language: Language) -> Opti
         refundable_amount=payment.refundable_minor,
         whole=_option(options.whole, language),
         part=_option(options.part, language),
-        needs_account=options.terms.needs_account,
-        done_after_s=options.terms.done_after_s,
+        needs_account=options.policy.needs_account,
+        done_after_s=options.policy.done_after_s,
         notes=[NoteView(code, NOTES[code][language == "ko"]) for code in options.notes],
     )
 

@@ -13,6 +13,7 @@ from app.domain.money import Money
 from app.domain.order import Customer
 from app.gateways.port import (
     Capability,
+    CapturedPayment,
     CaptureRequest,
     Capturing,
     ChargeRequest,
@@ -22,7 +23,6 @@ from app.gateways.port import (
     PaymentQuery,
     Refunding,
     RefundRequest,
-    Sale,
     Session,
     Voiding,
 )
@@ -182,9 +182,9 @@ def refund_of(charge: ChargeRequest, ref: str, minor: int | None = None, left: i
     return RefundRequest(f"refund-{next(_refunds)}", charge.reference, ref, amount, refundable, "rejected")
 
 
-def sale_of(charge: ChargeRequest) -> Sale:
+def captured_payment_of(charge: ChargeRequest) -> CapturedPayment:
     """The charge as one that was captured just now, by a card that is not saved."""
-    return Sale(charge.amount, utc_now())
+    return CapturedPayment(charge.amount, utc_now())
 
 
 def confirming(gateway: Gateway) -> Capturing:

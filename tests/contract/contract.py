@@ -30,12 +30,12 @@ from tests.contract.bench import (
     IMPATIENT_S,
     Make,
     assert_shows,
+    captured_payment_of,
     confirmation,
     confirming,
     question,
     refund_of,
     refunding,
-    sale_of,
     voiding,
 )
 from tests.contract.fault_contract import FaultContract
@@ -267,12 +267,12 @@ class GatewayContract(FaultContract):
     async def test_what_it_says_of_a_refund_before_is_what_it_can_do(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        sale = sale_of(charge)
-        terms = refunding(gateway).refund_terms(sale, sale.captured_at)
-        assert terms.whole is None
-        assert not terms.needs_account
-        assert (terms.part is None) == (Capability.PARTIAL_REFUND in gateway.capabilities)
-        assert (terms.done_after_s != 0) == (Capability.ASYNC_REFUND in gateway.capabilities)
+        captured = captured_payment_of(charge)
+        policy = refunding(gateway).refund_policy(captured, captured.captured_at)
+        assert policy.whole is None
+        assert not policy.needs_account
+        assert (policy.part is None) == (Capability.PARTIAL_REFUND in gateway.capabilities)
+        assert (policy.done_after_s != 0) == (Capability.ASYNC_REFUND in gateway.capabilities)
         assert await hands.calls() == []
 
     async def test_a_refund_that_it_cannot_ask_for_is_refused_by_its_field_before_any_call(
@@ -354,8 +354,8 @@ class GatewayContract(FaultContract):
     ) -> None:
         """Asked again as soon as the terms allow it, and the look-up shows it once."""
         patient, impatient = make(), refunding(make(deadline_s=IMPATIENT_S))
-        sale = sale_of(charge)
-        pause_s = impatient.refund_terms(sale, sale.captured_at).again_after_s
+        captured = captured_payment_of(charge)
+        pause_s = impatient.refund_policy(captured, captured.captured_at).again_after_s
         if pause_s is None:
             pytest.skip(f"{patient.name} is never asked again by itself")
         ref = await self.captured(patient, hands, charge)

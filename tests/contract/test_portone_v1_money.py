@@ -14,12 +14,12 @@ from app.gateways.port import (
     Gateway,
     GatewayStatus,
     RefundAccount,
+    RefundPolicy,
     RefundRequest,
-    RefundTerms,
     Refusal,
 )
 from app.gateways.portone_v1.adapter import PortOneV1
-from tests.contract.bench import IMPATIENT_S, Make, assert_shows, question, refund_of, refunding, sale_of
+from tests.contract.bench import IMPATIENT_S, Make, assert_shows, captured_payment_of, question, refund_of, refunding
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import PortOneV1Bench, envelope, no
@@ -273,7 +273,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         assert Capability.ASYNC_REFUND not in portone.capabilities
         ref = await self.finished(portone, hands, charge)
         part = charge.amount.minor // 3
-        assert refunding(portone).refund_terms(sale_of(charge), utc_now()) == RefundTerms()
+        assert refunding(portone).refund_policy(captured_payment_of(charge), utc_now()) == RefundPolicy()
         for left, amount in ((24_000, part), (24_000 - part, 24_000 - part)):
             answer = await refunding(portone).refund(refund_of(charge, ref, amount, left))
             assert (answer.is_done, answer.failure) == (True, None)

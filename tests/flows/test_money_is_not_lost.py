@@ -19,6 +19,7 @@ from app.gateways.port import (
     Brought,
     Capability,
     CaptureAnswer,
+    CapturedPayment,
     CaptureRequest,
     ChargeRequest,
     Failure,
@@ -27,10 +28,9 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    RefundPolicy,
     RefundRequest,
-    RefundTerms,
     Refusal,
-    Sale,
     Session,
 )
 from app.gateways.registry import Registry
@@ -92,8 +92,8 @@ class MemoryGateway:
         self.held = replace(self.held, status=H.CAPTURED)
         return CaptureAnswer(None, {})
 
-    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
-        return RefundTerms(part=Refusal.PART_REFUSED, done_after_s=300, again_after_s=600)
+    def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
+        return RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=300, again_after_s=600)
 
     def check_refund(self, request: RefundRequest) -> None:
         pass

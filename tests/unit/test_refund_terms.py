@@ -8,37 +8,37 @@ import pytest
 
 from app.domain.money import Money
 from app.gateways.point3.cancel import AGAIN_S, BATCH_S, TERMS
-from app.gateways.port import RefundTerms, Sale
-from app.gateways.portone_v1 import terms as portone_v1
+from app.gateways.port import CapturedPayment, RefundPolicy
+from app.gateways.portone_v1 import policy as portone_v1
 from app.gateways.portone_v2 import cancel as portone_v2
 from app.settings import PortOneV1Settings, PortOneV2Settings
 
 NOON = datetime(2026, 11, 21, 3, tzinfo=UTC)
 """Noon in Korea."""
-SALE = Sale(Money(24_000, "KRW"), captured_at=NOON)
+SALE = CapturedPayment(Money(24_000, "KRW"), captured_at=NOON)
 DOLLARS = replace(SALE, amount=Money(1234, "USD"))
 V1 = {"imp_key": "k", "imp_secret": "s", "user_code": "imp1", "channel_key": "channel"}
 V2 = {"api_secret": "s", "store_id": "store", "channel_key": "channel"}
 
 
-def v1(sale: Sale, now: datetime = NOON, **settings: Any) -> RefundTerms:
-    return portone_v1.refund_terms(sale, now, PortOneV1Settings.model_validate(V1 | settings))
+def v1(captured: CapturedPayment, now: datetime = NOON, **settings: Any) -> RefundPolicy:
+    return portone_v1.refund_policy(captured, now, PortOneV1Settings.model_validate(V1 | settings))
 
 
-def v2(sale: Sale, settlement_currency: str | None = None) -> RefundTerms:
+def v2(captured: CapturedPayment, settlement_currency: str | None = None) -> RefundPolicy:
     made = PortOneV2Settings.model_validate(V2 | {"settlement_currency": settlement_currency})
-    return portone_v2.refund_terms(sale, made.settlement_currency)
+    return portone_v2.refund_policy(captured, made.settlement_currency)
 
 
 class TestPoint3:
     def test_it_gives_back_the_whole_with_the_next_batch_and_is_asked_again_after_two(self) -> None:
-        assert RefundTerms(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == TERMS
+        assert RefundPolicy(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == TERMS
         assert (BATCH_S, AGAIN_S) == (300, 600)
 
 
 class TestPaymentwall:
     def test_it_gives_back_a_part_or_all_at_a_time_that_nobody_names(self) -> None:
-        assert v1(SALE) == RefundTerms(done_after_s=None, again_after_s=None, notes=("fee_from_tomorrow",))
+        assert v1(SALE) == RefundPolicy(done_after_s=None, again_after_s=None, notes=("fee_from_tomorrow",))
 
     @pytest.mark.parametrize(
         ("captured_at", "now", "note"),
@@ -52,13 +52,13 @@ class TestPaymentwall:
         ],
     )
     def test_it_is_free_until_the_sales_day_ends_in_korea(self, captured_at: str, now: str, note: str) -> None:
-        sale = replace(SALE, captured_at=datetime.fromisoformat(captured_at))
-        assert v1(sale, datetime.fromisoformat(now)).notes == (note,)
+        captured = replace(SALE, captured_at=datetime.fromisoformat(captured_at))
+        assert v1(captured, datetime.fromisoformat(now)).notes == (note,)
 
     def test_the_payment_with_which_a_card_was_saved_cannot_go_back_at_all(self) -> None:
-        terms = v1(replace(DOLLARS, is_first_of_saved_card=True), settlement_currency="KRW")
-        assert (terms.whole, terms.part, terms.notes) == (*["first_payment_of_saved_card"] * 2, ())
-        assert terms.again_after_s is None
+        policy = v1(replace(DOLLARS, is_first_of_saved_card=True), settlement_currency="KRW")
+        assert (policy.whole, policy.part, policy.notes) == (*["first_payment_of_saved_card"] * 2, ())
+        assert policy.again_after_s is None
 
     @pytest.mark.parametrize(
         ("settled", "part"),
@@ -67,21 +67,21 @@ class TestPaymentwall:
     def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
         self, settled: str | None, part: str | None
     ) -> None:
-        terms = v1(DOLLARS, settlement_currency=settled)
-        assert (terms.whole, terms.part) == (None, part)
+        policy = v1(DOLLARS, settlement_currency=settled)
+        assert (policy.whole, policy.part) == (None, part)
 
 
 class TestAnotherPgOfPortOneV1:
     @pytest.mark.parametrize("is_deposit", [False, True])
     def test_it_gives_back_at_once_and_a_deposit_to_an_account_only(self, is_deposit: bool) -> None:
-        sale = replace(DOLLARS, is_deposit=is_deposit, is_first_of_saved_card=True)
-        assert v1(sale, pg="other", settlement_currency="KRW") == RefundTerms(needs_account=is_deposit)
+        captured = replace(DOLLARS, is_deposit=is_deposit, is_first_of_saved_card=True)
+        assert v1(captured, pg="other", settlement_currency="KRW") == RefundPolicy(needs_account=is_deposit)
 
 
 class TestPortOneV2:
     @pytest.mark.parametrize("is_deposit", [False, True])
     def test_it_gives_back_at_once_and_a_deposit_to_an_account_only(self, is_deposit: bool) -> None:
-        assert v2(replace(SALE, is_deposit=is_deposit)) == RefundTerms(needs_account=is_deposit)
+        assert v2(replace(SALE, is_deposit=is_deposit)) == RefundPolicy(needs_account=is_deposit)
 
     @pytest.mark.parametrize(
         ("settled", "part"),
@@ -90,7 +90,7 @@ class TestPortOneV2:
     def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
         self, settled: str | None, part: str | None
     ) -> None:
-        assert v2(DOLLARS, settled) == RefundTerms(part=part)
+        assert v2(DOLLARS, settled) == RefundPolicy(part=part)
 
 
 @pytest.mark.parametrize("currency", ["krw", "WON", "KR", "XXX", "", "KRW "])

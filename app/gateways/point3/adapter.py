@@ -20,6 +20,7 @@ from app.gateways.port import (
     Brought,
     Capability,
     CaptureAnswer,
+    CapturedPayment,
     CaptureRequest,
     ChargeRequest,
     Failure,
@@ -28,9 +29,8 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    RefundPolicy,
     RefundRequest,
-    RefundTerms,
-    Sale,
     Session,
 )
 from app.settings import Point3Settings
@@ -117,7 +117,7 @@ class Point3:
         failure = self._explicit(await self._request("confirm", "POST", "/purchase/confirm", body))
         return CaptureAnswer(failure, {"confirm": "declined" if failure else "accepted"})
 
-    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:  # noqa: ARG002  every gateway's signature
+    def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:  # noqa: ARG002  every gateway's signature
         """Whole only, and done with a batch: see `cancel.TERMS`."""
         return cancel.TERMS
 

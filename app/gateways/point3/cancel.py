@@ -1,14 +1,14 @@
 """Point3's cancel: always of the whole payment, and done with the next batch (contract §4.4)."""
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import RefundRequest, RefundTerms, Refusal
+from app.gateways.port import RefundPolicy, RefundRequest, Refusal
 
 BATCH_S = 300.0
 """Cancels are worked through every five minutes (contract §4.4, §6): an accepted one is done by then."""
 AGAIN_S = 2 * BATCH_S
 """A cancel that arrived shows from its batch on. Inferred: a batch later still, one that does not show never arrived."""
 
-TERMS = RefundTerms(part=Refusal.PART_REFUSED, done_after_s=BATCH_S, again_after_s=AGAIN_S)
+TERMS = RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=BATCH_S, again_after_s=AGAIN_S)
 """The same for every sale."""
 
 

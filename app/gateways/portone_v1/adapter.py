@@ -14,6 +14,7 @@ from app.gateways.breaker import Breaker
 from app.gateways.port import (
     Brought,
     Capability,
+    CapturedPayment,
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
@@ -21,9 +22,8 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    RefundPolicy,
     RefundRequest,
-    RefundTerms,
-    Sale,
     Session,
     WebhookNote,
     WebhookRequest,
@@ -33,7 +33,7 @@ from app.gateways.portone_v1.api import Api, Talk
 from app.gateways.portone_v1.cancel import answer_of, cancel_of
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
-from app.gateways.portone_v1.terms import check_refund, refund_terms
+from app.gateways.portone_v1.policy import check_refund, refund_policy
 from app.gateways.portone_v1.webhook import read_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, gateway_payment_of, held_before_paying
 from app.settings import PortOneV1Settings
@@ -128,9 +128,9 @@ class PortOneV1:
         prepared = await self._prepared(talk, question.reference)
         return held_before_paying(prepared) if prepared else GatewayPayment(GatewayStatus.ABSENT)
 
-    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:
+    def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
         """The rules of the PG behind the channel: see `terms.refund_terms`."""
-        return refund_terms(sale, now, self._settings)
+        return refund_policy(captured, now, self._settings)
 
     def check_refund(self, request: RefundRequest) -> None:
         """Refuse an amount that would mean everything, and an account that nobody reads: see `terms.check_refund`."""

@@ -12,6 +12,7 @@ from app.gateways.breaker import Breaker
 from app.gateways.port import (
     Brought,
     Capability,
+    CapturedPayment,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -20,15 +21,14 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    RefundPolicy,
     RefundRequest,
-    RefundTerms,
-    Sale,
     Session,
     WebhookNote,
     WebhookRequest,
 )
 from app.gateways.portone_v2.api import Api
-from app.gateways.portone_v2.cancel import answer_of, cancel_key, cancel_of, check_refund, refund_terms
+from app.gateways.portone_v2.cancel import answer_of, cancel_key, cancel_of, check_refund, refund_policy
 from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
 from app.gateways.portone_v2.notice import read_webhook
 from app.gateways.portone_v2.order import request_payment
@@ -120,9 +120,9 @@ class PortOneV2:
             return held
         return replace(held, evidence=held.evidence | {"asked_for_another_transaction": True})
 
-    def refund_terms(self, sale: Sale, now: datetime) -> RefundTerms:  # noqa: ARG002  every gateway's signature
+    def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:  # noqa: ARG002  every gateway's signature
         """A part or all, at once, and again without harm: see `cancel.refund_terms`."""
-        return refund_terms(sale, self._settings.settlement_currency)
+        return refund_policy(captured, self._settings.settlement_currency)
 
     def check_refund(self, request: RefundRequest) -> None:
         """Refuse an amount that is none, and a bank that PortOne does not list: see `cancel.check_refund`."""

@@ -5,7 +5,16 @@ from dataclasses import replace
 import msgspec
 
 from app.domain.errors import GatewayTimeout, InvalidRequest
-from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest, RefundTerms, Refusal, Sale
+from app.gateways.port import (
+    CapturedPayment,
+    Failure,
+    Json,
+    RefundAccount,
+    RefundAnswer,
+    RefundPolicy,
+    RefundRequest,
+    Refusal,
+)
 from app.gateways.portone_v2.answer import Answer
 from app.gateways.portone_v2.api import idempotency_key
 from app.gateways.portone_v2.codes import BANKS, NAME, refusal_of
@@ -18,15 +27,15 @@ class Canceled(msgspec.Struct, frozen=True):
     cancellation: Cancellation
 
 
-def refund_terms(sale: Sale, settlement_currency: str | None) -> RefundTerms:
+def refund_policy(captured: CapturedPayment, settlement_currency: str | None) -> RefundPolicy:
     """What the rules say of giving this sale back.
 
     At once but for some payment companies, and each answer says which it is. What was asked may be asked again at once:
     the Idempotency-Key makes it the same cancel for 3 hours, and `currentCancellableAmount` keeps a second one from being
     done after that (contract §1, §3). Paymentwall gives back no part where it settles in another currency (V2 guide).
     """
-    is_foreign = settlement_currency not in {None, sale.amount.currency}
-    return RefundTerms(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=sale.is_deposit)
+    is_foreign = settlement_currency not in {None, captured.amount.currency}
+    return RefundPolicy(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=captured.is_deposit)
 
 
 def check_refund(request: RefundRequest) -> None:

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta, timezone
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import RefundRequest, RefundTerms, Refusal, Sale
+from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
 from app.settings import PortOneV1Settings
 
 KST = timezone(timedelta(hours=9))
@@ -12,7 +12,7 @@ FEE_FROM_TOMORROW, FEE = "fee_from_tomorrow", "fee"
 """Until 23:59 of the day of the sale a cancel is free; after that it is a refund with a fee (help centre)."""
 
 
-def refund_terms(sale: Sale, now: datetime, settings: PortOneV1Settings) -> RefundTerms:
+def refund_policy(captured: CapturedPayment, now: datetime, settings: PortOneV1Settings) -> RefundPolicy:
     """What the rules say of giving this sale back.
 
     Paymentwall carries a cancel out later, and when is not said. Nor is whether `checksum` counts one that is under way, so
@@ -21,17 +21,17 @@ def refund_terms(sale: Sale, now: datetime, settings: PortOneV1Settings) -> Refu
     day of the sale is a day in Korea. Other PGs do it at once, and `checksum` keeps a second one from being done.
     """
     if settings.pg != "paymentwall":
-        return RefundTerms(needs_account=sale.is_deposit)
-    if sale.is_first_of_saved_card:
-        return RefundTerms(
+        return RefundPolicy(needs_account=captured.is_deposit)
+    if captured.is_first_of_saved_card:
+        return RefundPolicy(
             whole=Refusal.FIRST_OF_SAVED_CARD, part=Refusal.FIRST_OF_SAVED_CARD, done_after_s=None, again_after_s=None
         )
-    is_foreign = settings.settlement_currency not in {None, sale.amount.currency}
-    return RefundTerms(
+    is_foreign = settings.settlement_currency not in {None, captured.amount.currency}
+    return RefundPolicy(
         part=Refusal.OTHER_CURRENCY if is_foreign else None,
         done_after_s=None,
         again_after_s=None,
-        notes=(FEE_FROM_TOMORROW if _day(now) <= _day(sale.captured_at) else FEE,),
+        notes=(FEE_FROM_TOMORROW if _day(now) <= _day(captured.captured_at) else FEE,),
     )
 
 
