@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class TaxBreakdown:
     """What an amount is made of, in minor units; together they are the amount.
 
     `vat` None: the shop left it to the gateway's usual share, so the VAT is within `taxed` and nobody splits it off.
@@ -32,7 +32,7 @@ class Parts:
         """What is left of these parts without those. Raises ValueError when a part has not so much."""
         vat = None if self.vat is None else self.vat - (other.vat or 0)
         taxed = self.taxed - other.taxed - ((other.vat or 0) if self.vat is None else 0)
-        return Parts(taxed, self.tax_free - other.tax_free, vat)
+        return TaxBreakdown(taxed, self.tax_free - other.tax_free, vat)
 
     def covers(self, other: "Parts") -> bool:
         """Whether there is enough of each part for those."""
@@ -55,7 +55,7 @@ class Parts:
             taken = min(short, left[at])
             left[at] -= taken
             short -= taken
-        return Parts(left[0], left[1], None if self.vat is None else left[2])
+        return TaxBreakdown(left[0], left[1], None if self.vat is None else left[2])
 
     def share(self, amount: int) -> "Parts":
         """`amount` of it, each part in proportion; the odd units go to the largest remainders.
@@ -73,4 +73,4 @@ class Parts:
         for at in by_remainder[: amount - sum(given)]:
             given[at] += 1
         taxed, tax_free, vat = given
-        return Parts(taxed, tax_free, None if self.vat is None else vat)
+        return TaxBreakdown(taxed, tax_free, None if self.vat is None else vat)

@@ -8,7 +8,7 @@ from uuid import UUID
 from app.domain import ids
 from app.domain.money import Money
 from app.domain.states import ATTEMPT_UNDECIDED, REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 
 BY_SHOP, BY_MISMATCH, BY_GATEWAY, BY_OPERATOR = "api", "rejected", "gateway", "operator"
 """Who wanted a refund: the shop; we, because the money must not be kept; somebody past us, found at the gateway; a person
@@ -60,7 +60,7 @@ class Refund:
     """Counts the refunds of the payment, from 1."""
     attempt_id: UUID
     amount: Money
-    parts: Parts
+    parts: TaxBreakdown
     """How the amount is made up for the tax office."""
     cause: str
     """`BY_SHOP`, `BY_MISMATCH`, `BY_GATEWAY` or `BY_OPERATOR`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.domain.order import Customer, Item, Tax
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.ledger.model import Payment
 
 
@@ -30,7 +30,7 @@ def tax_of(payment: Payment) -> Tax:
     return details_of(payment).tax
 
 
-def parts_of(payment: Payment) -> Parts:
+def parts_of(payment: Payment) -> TaxBreakdown:
     """How the payment's amount is made up for the tax office."""
     tax = tax_of(payment)
-    return Parts.of(payment.amount.minor, tax_free=tax.tax_free, vat=tax.vat)
+    return TaxBreakdown.of(payment.amount.minor, tax_free=tax.tax_free, vat=tax.vat)

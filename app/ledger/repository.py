@@ -15,7 +15,7 @@ import asyncpg
 from app.db.database import Database, Row
 from app.domain.money import Money
 from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.ledger.model import Attempt, Payment, Refund, Search
 from app.ledger.sql import (
     APPLY,
@@ -329,7 +329,7 @@ def _refund(row: Row) -> Refund:
     return Refund(
         **fields | {"status": RefundStatus(row["status"])},
         amount=Money(row["amount_minor"], row["currency"]),
-        parts=Parts(row["taxed_minor"], row["tax_free_minor"], row["vat_minor"]),
+        parts=TaxBreakdown(row["taxed_minor"], row["tax_free_minor"], row["vat_minor"]),
     )
 
 

@@ -15,7 +15,7 @@ from app.domain.clock import ASK_AGAIN, HOURS, Now, next_look
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
 from app.domain.money import Money
 from app.domain.states import RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.gateways.port import (
     Failure,
     Gateway,
@@ -365,7 +365,7 @@ class Pursuit:
 
     def _owed(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
         """A refund of rejected money, held back where the settings say so."""
-        parts = parts_of(payment) if amount == payment.amount else Parts(amount.minor)
+        parts = parts_of(payment) if amount == payment.amount else TaxBreakdown(amount.minor)
         fresh = new_refund(payment, attempt, amount, parts, cause=BY_MISMATCH, reason=reason, at=self._now())
         return replace(fresh, is_held=self._settings.rejected_money == "hold")
 

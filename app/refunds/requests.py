@@ -8,7 +8,7 @@ from app.domain import ids
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
 from app.ledger.model import Attempt, Payment, Refund, total
 from app.ledger.order_details import parts_of
@@ -17,7 +17,7 @@ R = RefundStatus
 
 
 def new_refund(
-    payment: Payment, attempt: Attempt, amount: Money, parts: Parts, *, cause: str, reason: str, at: datetime
+    payment: Payment, attempt: Attempt, amount: Money, parts: TaxBreakdown, *, cause: str, reason: str, at: datetime
 ) -> Refund:
     """The next refund of a payment, of that attempt's money, as it is about to be reserved: due at once."""
     return Refund(
@@ -69,16 +69,16 @@ def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> Refu
     )
 
 
-def told_parts(payment: Payment, minor: int, told: Tax | None) -> Parts:
+def told_parts(payment: Payment, minor: int, told: Tax | None) -> TaxBreakdown:
     """The parts as the gateway tells them, where they fit what is left; else our own share."""
     left = parts_left(payment)
     if told is None or (told.vat or 0) + told.tax_free > minor:
         return left.share(minor)
-    parts = Parts.of(minor, tax_free=told.tax_free, vat=told.vat if left.vat is not None else None)
+    parts = TaxBreakdown.of(minor, tax_free=told.tax_free, vat=told.vat if left.vat is not None else None)
     return parts if left.covers(parts) else left.share(minor)
 
 
-def parts_left(payment: Payment) -> Parts:
+def parts_left(payment: Payment) -> TaxBreakdown:
     """What is left of the payment's parts beside all refunds of its money that are done or reserved."""
     left = parts_of(payment)
     kept = payment.captured_attempt

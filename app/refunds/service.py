@@ -28,7 +28,7 @@ from app.domain.errors import (
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent, Replay
@@ -347,7 +347,7 @@ def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refun
     return found
 
 
-def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> Parts:
+def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
     """The refund's tax parts: as the shop names them, if they fit what is left, else its exact share."""
     left, tax = parts_left(payment), wanted.tax
     if tax is None:
@@ -356,7 +356,7 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> Parts:
         named = "names its vat, so the refund must name it too" if tax.vat is None else "names no vat, leave it out"
         raise InvalidRequest(("tax.vat", f"the payment {named}"))
     if tax.tax_free + (tax.vat or 0) <= amount:
-        parts = Parts.of(amount, tax_free=tax.tax_free, vat=tax.vat)
+        parts = TaxBreakdown.of(amount, tax_free=tax.tax_free, vat=tax.vat)
         if left.covers(parts):
             return parts
     vat = "" if left.vat is None else f", vat {left.vat}"

@@ -7,7 +7,7 @@ from uuid import UUID
 from app.domain import ids
 from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayStatus
 from app.ledger.model import BY_SHOP, Attempt, Payment, Refund
 
@@ -62,7 +62,7 @@ def refund(
         "no": no,
         "attempt_id": UUID(int=1),
         "amount": Money(minor, AMOUNT.currency),
-        "parts": Parts(minor),
+        "parts": TaxBreakdown(minor),
         "cause": BY_SHOP,
         "reason": "broken",
         "status": status,

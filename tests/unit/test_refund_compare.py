@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
-from app.domain.tax import Parts
+from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
@@ -35,7 +35,7 @@ def refund(no: int, amount: int, status: RefundStatus, **changes: object) -> Ref
         no=no,
         attempt_id=UUID(int=1),
         amount=won(amount),
-        parts=Parts(amount),
+        parts=TaxBreakdown(amount),
         reason="broken",
         status=status,
         created_at=NOW,
