@@ -207,7 +207,7 @@ def verify_history(
 def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
     """Show what was said with the gateways about a payment, masked, as long as it is kept."""
     wanted = _payment(payment_id)
-    heard = _with_parts(_settings(), lambda parts: parts.exchanges.of(wanted))
+    heard = _with_parts(_settings(), lambda parts: parts.gateway_log.of(wanted))
     rows = [
         {
             "at": each.at.isoformat(timespec="milliseconds"),

@@ -10,11 +10,11 @@ from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
 from app.ledger.repository import PaymentRepository
 from app.payments.service import PaymentService
-from app.refunds.processor import Pursuit
+from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.service import RefundService
 from app.settings import Settings
-from app.verification.gateway_log import Exchanges
+from app.verification.gateway_log import GatewayLog
 from app.webhooks.inbox import Inbox
 from app.webhooks.service import WebhookService
 
@@ -33,7 +33,7 @@ class Services:
     payments: PaymentService
     refunds: RefundService
     webhooks: WebhookService
-    exchanges: Exchanges
+    gateway_log: GatewayLog
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
@@ -42,7 +42,7 @@ class Services:
     async def close(self) -> None:
         """Give back connections."""
         await self.registry.close()
-        await self.exchanges.close()
+        await self.gateway_log.close()
         await self.database.close()
 
 
@@ -53,12 +53,12 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
     idempotency = Idempotency(database, lease_s=lease_s, now=now)
-    exchanges = Exchanges(database, now)
+    gateway_log = GatewayLog(database, now)
     repository = PaymentRepository(database)
-    pursuit = Pursuit(repository, settings, now)
-    payments = PaymentService(repository, gateways, idempotency, exchanges, pursuit, settings, now)
+    pursuit = RefundProcessor(repository, settings, now)
+    payments = PaymentService(repository, gateways, idempotency, gateway_log, pursuit, settings, now)
     reads = RefundRepository(database)
     refunds = RefundService(reads, repository, payments, gateways, idempotency, settings, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
     keys = ApiKeyService(database, settings.mode, now)
-    return Services(settings, database, gateways, idempotency, keys, payments, refunds, webhooks, exchanges)
+    return Services(settings, database, gateways, idempotency, keys, payments, refunds, webhooks, gateway_log)

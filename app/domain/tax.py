@@ -19,7 +19,7 @@ class TaxBreakdown:
             raise ValueError(f"a part of an amount is below 0: {self}")
 
     @classmethod
-    def of(cls, amount: int, *, tax_free: int = 0, vat: int | None = None) -> "Parts":
+    def of(cls, amount: int, *, tax_free: int = 0, vat: int | None = None) -> "TaxBreakdown":
         """The parts of an amount, of which the shop named some. Raises ValueError when they exceed it."""
         return cls(amount - tax_free - (vat or 0), tax_free, vat)
 
@@ -28,13 +28,13 @@ class TaxBreakdown:
         """All parts together."""
         return self.taxed + self.tax_free + (self.vat or 0)
 
-    def __sub__(self, other: "Parts") -> "Parts":
+    def __sub__(self, other: "TaxBreakdown") -> "TaxBreakdown":
         """What is left of these parts without those. Raises ValueError when a part has not so much."""
         vat = None if self.vat is None else self.vat - (other.vat or 0)
         taxed = self.taxed - other.taxed - ((other.vat or 0) if self.vat is None else 0)
         return TaxBreakdown(taxed, self.tax_free - other.tax_free, vat)
 
-    def covers(self, other: "Parts") -> bool:
+    def covers(self, other: "TaxBreakdown") -> bool:
         """Whether there is enough of each part for those."""
         try:
             self - other
@@ -42,7 +42,7 @@ class TaxBreakdown:
             return False
         return True
 
-    def less(self, other: "Parts") -> "Parts":
+    def less(self, other: "TaxBreakdown") -> "TaxBreakdown":
         """What is left without those, also where a part has not so much: the others make up for it.
 
         Needed where a refund that had failed turns out to be done, and its parts went to another one meanwhile.
@@ -57,7 +57,7 @@ class TaxBreakdown:
             short -= taken
         return TaxBreakdown(left[0], left[1], None if self.vat is None else left[2])
 
-    def share(self, amount: int) -> "Parts":
+    def share(self, amount: int) -> "TaxBreakdown":
         """`amount` of it, each part in proportion; the odd units go to the largest remainders.
 
         No part gets more than there is, so the parts of all refunds together are the parts of the whole, to the unit.

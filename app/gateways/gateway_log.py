@@ -28,7 +28,7 @@ _NEVER = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class GatewayCall:
     """One call: what it was for, how it went, and both bodies, masked."""
 
     at: datetime
@@ -43,25 +43,25 @@ class Exchange:
 _decode = msgspec.json.Decoder(float_hook=Decimal).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
-Listener = Callable[[Exchange], None]
-_listener: ContextVar[Listener | None] = ContextVar("exchange_listener", default=None)
+Listener = Callable[[GatewayCall], None]
+_listener: ContextVar[Listener | None] = ContextVar("gateway_call_listener", default=None)
 
 
 @contextmanager
-def overheard() -> Iterator[list[Exchange]]:
+def record_calls() -> Iterator[list[GatewayCall]]:
     """A block whose gateway calls, in this task, are collected in the list that it yields."""
-    heard: list[Exchange] = []
-    token = _listener.set(heard.append)
+    calls: list[GatewayCall] = []
+    token = _listener.set(calls.append)
     try:
-        yield heard
+        yield calls
     finally:
         _listener.reset(token)
 
 
-def tell(exchange: Callable[[], Exchange]) -> None:
-    """Pass an exchange on to whoever listens; it is made only then."""
+def record_call(call: Callable[[], GatewayCall]) -> None:
+    """Pass a call on to whoever listens; it is made only then."""
     if listener := _listener.get():
-        listener(exchange())
+        listener(call())
 
 
 def masked(body: bytes | None) -> str | None:

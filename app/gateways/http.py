@@ -15,7 +15,7 @@ from yarl import URL
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.gateways.breaker import Breaker
-from app.gateways.gateway_log import Exchange, masked, tell
+from app.gateways.gateway_log import GatewayCall, masked, record_call
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20
@@ -109,8 +109,8 @@ class GatewayHttp:
             self.breaker.release()
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)
-            tell(
-                lambda: Exchange(
+            record_call(
+                lambda: GatewayCall(
                     utc_now(), self.gateway, operation, str(outcome), took_ms, masked(body), masked(received)
                 )
             )

@@ -121,7 +121,7 @@ class Worker:
             forgotten = await self._parts.idempotency.forget_old()
             await self._queue.forget_old()
             await self._parts.webhooks.forget_old()
-            await self._parts.exchanges.forget_older(self._parts.settings.keep_exchanges_days)
+            await self._parts.gateway_log.forget_older(self._parts.settings.keep_exchanges_days)
             self._forget_at = monotonic() + self._parts.settings.seconds(FORGET_EVERY_S)
             if forgotten:
                 log.info("idempotency_keys_forgotten", count=forgotten)

@@ -32,7 +32,7 @@ MAX_ATTEMPTS = 50
 """A buyer's browser may open attempts; so many are enough for any buyer."""
 
 
-class Opener:
+class AttemptOpener:
     """Opens attempts, first ones and further ones."""
 
     def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:

@@ -14,7 +14,7 @@ from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.gateway_log import overheard
+from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
@@ -22,12 +22,12 @@ from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import LATE_MONEY, Cause, Event, step
-from app.payments.attempts import Opener
+from app.payments.attempts import AttemptOpener
 from app.payments.charge_request import charge, details_text
 from app.payments.refunding import MoneyBack
 from app.payments.schemas import CreatePayment
 from app.settings import Settings
-from app.verification.gateway_log import Exchanges
+from app.verification.gateway_log import GatewayLog
 from app.verification.recorder import POSTPONE_S, Announced, VerificationResult
 from app.verification.verify import Verifier
 
@@ -54,7 +54,7 @@ class PaymentService:
         repository: PaymentRepository,
         registry: Registry,
         idempotency: Idempotency,
-        exchanges: Exchanges,
+        gateway_log: GatewayLog,
         money_back: MoneyBack,
         settings: Settings,
         now: Now = utc_now,
@@ -64,9 +64,9 @@ class PaymentService:
         self._idempotency = idempotency
         self._settings = settings
         self._now = now
-        self._opener = Opener(repository, settings, now)
-        self._exchanges = exchanges
-        self._verifier = Verifier(repository, registry, exchanges, money_back, settings, now)
+        self._opener = AttemptOpener(repository, settings, now)
+        self._gateway_log = gateway_log
+        self._verifier = Verifier(repository, registry, gateway_log, money_back, settings, now)
 
     async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
         """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
@@ -311,11 +311,11 @@ class PaymentService:
             return replace(released, status=201, answer=render(opened)) if released else None
 
         released = _key_state(intent) if intent else None
-        with overheard() as heard:
+        with record_calls() as calls:
             try:
                 opened = await self._opener.open(payment, gateway, cause, answered, released)
             finally:
-                self._exchanges.keep(payment.id, heard)
+                self._gateway_log.keep(payment.id, calls)
         return Created(201, render(opened))
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:

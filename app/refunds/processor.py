@@ -53,7 +53,7 @@ OVERDUE = SILENT + HOURS
 log = get_logger("refunds")
 
 
-class Pursuit:
+class RefundProcessor:
     """What verification hands captured and rejected money over to. Every method is safe to repeat."""
 
     def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now
-from app.gateways.gateway_log import Exchange
+from app.gateways.gateway_log import GatewayCall
 from app.logs import get_logger
 
 KEEP = """
@@ -19,10 +19,10 @@ SELECT $1, * FROM unnest($2::uuid[], $3::timestamptz[], $4::text[], $5::text[], 
     $9::text[])
 """
 
-log = get_logger("exchanges")
+log = get_logger("gateway_log")
 
 
-class Exchanges:
+class GatewayLog:
     """Writes behind the caller's back: what a payment waits for does not wait for this."""
 
     def __init__(self, database: Database, now: Now) -> None:
@@ -30,20 +30,20 @@ class Exchanges:
         self._now = now
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def keep(self, payment_id: UUID, heard: Sequence[Exchange]) -> None:
+    def keep(self, payment_id: UUID, calls: Sequence[GatewayCall]) -> None:
         """Store them soon. Returns at once."""
-        if heard:
-            task = asyncio.create_task(self._keep(payment_id, heard))
+        if calls:
+            task = asyncio.create_task(self._keep(payment_id, calls))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def of(self, payment_id: UUID) -> list[Exchange]:
+    async def of(self, payment_id: UUID) -> list[GatewayCall]:
         """What is kept about a payment, oldest first."""
         sql = (
             "SELECT at, gateway, operation, outcome, took_ms, sent, received FROM gateway_exchanges "
             "WHERE payment_id = $1 ORDER BY at"
         )
-        return [Exchange(**dict(row)) for row in await self._database.rows(sql, payment_id)]
+        return [GatewayCall(**dict(row)) for row in await self._database.rows(sql, payment_id)]
 
     async def forget_older(self, days: int) -> None:
         """Delete what is older than so many days."""
@@ -53,12 +53,12 @@ class Exchanges:
         """Wait for what is being written."""
         await asyncio.gather(*self._under_way)
 
-    async def _keep(self, payment_id: UUID, heard: Sequence[Exchange]) -> None:
+    async def _keep(self, payment_id: UUID, calls: Sequence[GatewayCall]) -> None:
         columns = zip(
-            *((ids.uuid7(), e.at, e.gateway, e.operation, e.result, e.took_ms, e.sent, e.received) for e in heard),
+            *((ids.uuid7(), e.at, e.gateway, e.operation, e.outcome, e.took_ms, e.sent, e.received) for e in calls),
             strict=True,
         )
         try:
             await self._database.row(KEEP, payment_id, *map(list, columns))
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            log.warning("exchanges_not_kept", error=type(error).__name__)
+            log.warning("gateway_calls_not_kept", error=type(error).__name__)

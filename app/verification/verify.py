@@ -14,7 +14,7 @@ from uuid import UUID
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
-from app.gateways.gateway_log import overheard
+from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
     Brought,
     Capability,
@@ -36,7 +36,7 @@ from app.logs import get_logger
 from app.metrics import LOOK_UPS
 from app.payments.refunding import MoneyBack
 from app.settings import Settings
-from app.verification.gateway_log import Exchanges
+from app.verification.gateway_log import GatewayLog
 from app.verification.matching import UNKNOWN_STATUS, Capture, Decide, NotOurs, Wait, judge
 from app.verification.recorder import Announced, Recorder, Snapshot, VerificationContext, VerificationResult
 
@@ -55,14 +55,14 @@ class Verifier:
         self,
         repository: PaymentRepository,
         registry: Registry,
-        exchanges: Exchanges,
+        gateway_log: GatewayLog,
         money_back: MoneyBack,
         settings: Settings,
         now: Now,
     ) -> None:
         self._repository = repository
         self._registry = registry
-        self._exchanges = exchanges
+        self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
         self._money_back = money_back
@@ -92,18 +92,18 @@ class Verifier:
         task = self._running.get(question)
         if task is None:
             task = asyncio.create_task(
-                self._overheard(payment_id, VerificationContext(cause, store, attempt_id, brought, announced))
+                self._recorded(payment_id, VerificationContext(cause, store, attempt_id, brought, announced))
             )
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
         return await asyncio.shield(task)
 
-    async def _overheard(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
-        with overheard() as heard:
+    async def _recorded(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
+        with record_calls() as calls:
             try:
                 return await self._verify(payment_id, context)
             finally:
-                self._exchanges.keep(payment_id, heard)
+                self._gateway_log.keep(payment_id, calls)
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         patience = monotonic() + self._settings.confirm_wait_s

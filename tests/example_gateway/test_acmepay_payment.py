@@ -14,10 +14,10 @@ from app.ledger.model import Payment
 from app.ledger.repository import PaymentRepository
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
-from app.refunds.processor import Pursuit
+from app.refunds.processor import RefundProcessor
 from app.settings import Settings
 from app.simulator.server import Simulator
-from app.verification.gateway_log import Exchanges
+from app.verification.gateway_log import GatewayLog
 from tests.contract.hands import Hands
 from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 from tests.support import MovableClock
@@ -33,9 +33,9 @@ class House:
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
         repository = PaymentRepository(database)
-        pursuit = Pursuit(repository, settings, clock)
-        exchanges = Exchanges(database, clock)
-        self.service = PaymentService(repository, self.registry, idempotency, exchanges, pursuit, settings, clock)
+        pursuit = RefundProcessor(repository, settings, clock)
+        gateway_log = GatewayLog(database, clock)
+        self.service = PaymentService(repository, self.registry, idempotency, gateway_log, pursuit, settings, clock)
 
     async def create(self) -> Payment:
         """A payment of 12.34 EUR that waits for its buyer."""

@@ -40,10 +40,10 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import refund_step, step
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
-from app.refunds.processor import Pursuit
+from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.settings import Settings
-from app.verification.gateway_log import Exchanges
+from app.verification.gateway_log import GatewayLog
 from tests.support import MovableClock
 
 A, P, H, R = AttemptStatus, PaymentStatus, GatewayStatus, RefundStatus
@@ -126,8 +126,8 @@ class House:
             self.repository,
             Registry([gateway]),
             idempotency,
-            Exchanges(database, clock),
-            Pursuit(self.repository, settings, clock),
+            GatewayLog(database, clock),
+            RefundProcessor(self.repository, settings, clock),
             settings,
             clock,
         )

@@ -171,7 +171,7 @@ class TestPayments:
 
 class TestCancels:
     @pytest.mark.parametrize(
-        ("status", "rows", "holding"),
+        ("status", "rows", "expected"),
         [
             ("PAID", [("REQUESTED", 24_000)], GatewayStatus.REFUND_PENDING),
             ("PAID", [("REQUESTED", 6000)], GatewayStatus.CAPTURED),
@@ -191,7 +191,7 @@ class TestCancels:
     ) -> None:
         done = sum(total for word, total in rows if word == "SUCCEEDED")
         held = read(status=status, cancellations=refunds(*rows), amount={"cancelled": done})
-        assert (held.status, held.doubt) == (status, None)
+        assert (held.status, held.doubt) == (expected, None)
         assert held.refunded == (Money(done, "KRW") if done else None)
 
     def test_evidence_lists_the_newest_of_many_cancels(self) -> None:

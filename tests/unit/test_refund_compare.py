@@ -293,7 +293,7 @@ class TestRejected:
 
 
 def applied(stored: Payment, found: Difference, numbers: "count[int]") -> Payment:
-    """The payment once a difference is stored, as `Pursuit` stores it."""
+    """The payment once a difference is stored, as `RefundProcessor` stores it."""
     assert not isinstance(found, Doubt | Owed)
     if isinstance(found, Move):
         moved, to, ref = found.refund, found.to, found.gateway_ref or found.refund.gateway_ref

@@ -6,7 +6,7 @@ import asyncpg
 import httpx
 import pytest
 
-from app.gateways.gateway_log import Exchange
+from app.gateways.gateway_log import GatewayCall
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
@@ -36,9 +36,9 @@ async def test_what_was_said_is_kept_masked(shop: Shop, parts: Services) -> None
     await shop.complete(payment, **await shop.buyer_pays(payment))
     (payment_id,) = await parts.payments.every_id(None, 10)
     await shop.complete(payment)
-    kept: list[Exchange] = []
+    kept: list[GatewayCall] = []
     while len(kept) < 2:
-        kept = await parts.exchanges.of(payment_id)
+        kept = await parts.gateway_log.of(payment_id)
     assert [each.operation for each in kept][:2] == ["pre_register", "fetch_payment"]
     text = str(kept)
     assert '"status":"PAID"' in text
