@@ -252,10 +252,10 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
             "id": each.public_id,
             "status": str(each.status),
             "amount": str(each.amount),
-            "cause": each.cause,
+            "cause": each.initiator,
             "reason": each.reason,
             "gateway_ref": each.gateway_ref,
-            "asked": each.asks,
+            "asked": each.refund_attempts,
             "next_look": each.next_check_at.isoformat(timespec="seconds") if each.next_check_at else None,
         }
         for each in payment.refunds

@@ -82,7 +82,7 @@ async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str
     if payment_id is None:
         return None
     try:
-        return await service.verify(payment_id, cause="browser", brought=fields)
+        return await service.verify(payment_id, trigger="browser", brought=fields)
     except NotFound:
         return None  # well formed, and nobody's
     except GatewayUnavailable:

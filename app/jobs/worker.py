@@ -87,7 +87,7 @@ class Worker:
 
     async def _look(self, payment_id: UUID, attempt_id: UUID) -> None:
         await self._guarded(
-            lambda: self._parts.payments.verify(payment_id, cause="sweep", attempt_id=attempt_id),
+            lambda: self._parts.payments.verify(payment_id, trigger="sweep", attempt_id=attempt_id),
             lambda: self._postpone(payment_id, attempt_id),
             payment_id=str(payment_id),
         )

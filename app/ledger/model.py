@@ -20,7 +20,7 @@ class Attempt:
     """One try at one gateway. `next_check_at` is when an undecided one is looked at again."""
 
     id: UUID
-    no: int
+    number: int
     gateway: str
     reference: str
     status: AttemptStatus
@@ -32,7 +32,7 @@ class Attempt:
     """The buyer pays, or paid, by a transfer to an account: it goes back only to an account that somebody names."""
     capture_accepted_at: datetime | None = None
     """When the gateway said an explicit yes to confirm; after that, confirm is never sent again."""
-    checks: int = 0
+    lookup_attempts: int = 0
     next_check_at: datetime | None = None
     busy_until: datetime | None = None
     """Somebody is asking the gateway for or about this money until then; others wait."""
@@ -53,16 +53,16 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money of one attempt on its way back. The gateway is asked for one at a time, in the order of `no`."""
+    """Money of one attempt on its way back. The gateway is asked for one at a time, in the order of `number`."""
 
     id: UUID
-    no: int
+    number: int
     """Counts the refunds of the payment, from 1."""
     attempt_id: UUID
     amount: Money
     parts: TaxBreakdown
     """How the amount is made up for the tax office."""
-    cause: str
+    initiator: str
     """`BY_SHOP`, `BY_MISMATCH`, `BY_GATEWAY` or `BY_OPERATOR`."""
     reason: str
     status: RefundStatus
@@ -82,14 +82,14 @@ class Refund:
     """The last explicit no, as JSON text."""
     is_held: bool = False
     """Waits for a person who releases it; see the setting `rejected_money`."""
-    asks: int = 0
+    refund_attempts: int = 0
     """How often the gateway was asked."""
     asked_at: datetime | None = None
     is_lost: bool = False
     """An asking of it was never answered, so it may be carried out after all, whatever was said since."""
     accepted_at: datetime | None = None
     """When the gateway said an explicit yes; after that it is never asked again."""
-    checks: int = 0
+    lookup_attempts: int = 0
     next_check_at: datetime | None = None
 
     @property

@@ -52,7 +52,7 @@ _LOST_RACES = frozenset(
         "attempts_one_captured_idx",
         "refunds_one_unknown_idx",
         "refunds_gateway_ref_idx",
-        "refunds_payment_id_no_key",
+        "refunds_payment_id_number_key",
         "refunds_payment_id_request_key_key",
     }
 )
@@ -115,7 +115,7 @@ class PaymentRepository:
                 attempt.next_action,
                 attempt.next_check_at,
                 attempt.busy_until,
-                step.event.cause,
+                step.event.trigger,
                 step.event.reason,
                 step.event.evidence,
                 step.event.prev_hash,
@@ -154,7 +154,7 @@ class PaymentRepository:
                 payment.last_hash,
                 event.at,
                 attempt.id,
-                attempt.no,
+                attempt.number,
                 attempt.gateway,
                 attempt.reference,
                 attempt.gateway_ref,
@@ -162,11 +162,11 @@ class PaymentRepository:
                 attempt.next_action,
                 attempt.failure,
                 attempt.is_deposit,
-                attempt.checks,
+                attempt.lookup_attempts,
                 attempt.next_check_at,
                 attempt.busy_until,
                 attempt.created_at,
-                event.cause,
+                event.trigger,
                 event.reason,
                 event.payment_from,
                 event.attempt_from,
@@ -266,17 +266,26 @@ class PaymentRepository:
             payment_id,
             before.id,
             before.status,
-            before.checks,
+            before.lookup_attempts,
             before.busy_until,
-            after.checks,
+            after.lookup_attempts,
             after.next_check_at,
             after.busy_until,
         )
 
-    async def reschedule_refund(self, payment_id: UUID, refund: Refund, checks: int, look_at: datetime | None) -> None:
+    async def reschedule_refund(
+        self, payment_id: UUID, refund: Refund, lookup_attempts: int, look_at: datetime | None
+    ) -> None:
         """Note that a look decided nothing about a refund. No event: nothing happened."""
         await self._database.row(
-            RESCHEDULE_REFUND, payment_id, refund.id, refund.status, refund.checks, checks, look_at, refund.asks
+            RESCHEDULE_REFUND,
+            payment_id,
+            refund.id,
+            refund.status,
+            refund.lookup_attempts,
+            lookup_attempts,
+            look_at,
+            refund.refund_attempts,
         )
 
 
@@ -336,13 +345,13 @@ def _refund(row: Row) -> Refund:
 def _refund_columns(refund: Refund) -> tuple[Any, ...]:
     return (
         refund.id,
-        refund.no,
+        refund.number,
         refund.amount.minor,
         refund.amount.currency,
         refund.parts.taxed,
         refund.parts.tax_free,
         refund.parts.vat,
-        refund.cause,
+        refund.initiator,
         refund.reason,
         refund.status,
         refund.expected_minor,
@@ -352,11 +361,11 @@ def _refund_columns(refund: Refund) -> tuple[Any, ...]:
         refund.gateway_ref,
         refund.failure,
         refund.is_held,
-        refund.asks,
+        refund.refund_attempts,
         refund.asked_at,
         refund.is_lost,
         refund.accepted_at,
-        refund.checks,
+        refund.lookup_attempts,
         refund.next_check_at,
         refund.created_at,
     )

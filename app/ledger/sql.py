@@ -15,11 +15,11 @@ WITH key AS (
         customer_id, details, return_url, metadata, last_seq, last_hash, created_at, updated_at, expires_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1, $15, $16, $16, $17)
 ), attempt AS (
-    INSERT INTO attempts (payment_id, id, no, gateway, reference, gateway_ref, status, next_action, next_check_at,
+    INSERT INTO attempts (payment_id, id, number, gateway, reference, gateway_ref, status, next_action, next_check_at,
         busy_until, created_at, updated_at)
     VALUES ($1, $18, 1, $9, $19, $20, $21, $22, $23, $24, $16, $16)
 )
-INSERT INTO payment_events (payment_id, seq, at, cause, reason, payment_to, attempt_id, attempt_to, evidence,
+INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_to, attempt_id, attempt_to, evidence,
     prev_hash, hash)
 VALUES ($1, 1, $16, $25, $26, $8, $18, $21, $27, $28, $15)
 """
@@ -32,29 +32,29 @@ WITH payment AS (
     WHERE id = $1 AND last_seq = $2
     RETURNING id, store, order_id
 ), attempt AS (
-    INSERT INTO attempts (payment_id, id, no, gateway, reference, gateway_ref, status, next_action, failure, is_deposit,
-        confirmed_at, checks, next_check_at, busy_until, created_at, updated_at)
+    INSERT INTO attempts (payment_id, id, number, gateway, reference, gateway_ref, status, next_action, failure, is_deposit,
+        capture_accepted_at, lookup_attempts, next_check_at, busy_until, created_at, updated_at)
     SELECT id, $11::uuid, $12::int, $13::text, $14::text, $15::text, $16::text, $17::json, $18::json, $19::bool,
         $38::timestamptz, $20::int, $21::timestamptz, $22::timestamptz, $23::timestamptz, $10 FROM payment
     ON CONFLICT (payment_id, id) DO UPDATE SET gateway_ref = excluded.gateway_ref, status = excluded.status,
         next_action = excluded.next_action, failure = excluded.failure, is_deposit = excluded.is_deposit,
-        confirmed_at = excluded.confirmed_at, checks = excluded.checks, next_check_at = excluded.next_check_at,
+        capture_accepted_at = excluded.capture_accepted_at, lookup_attempts = excluded.lookup_attempts, next_check_at = excluded.next_check_at,
         busy_until = excluded.busy_until, updated_at = excluded.updated_at
 ), event AS (
-    INSERT INTO payment_events (payment_id, seq, at, cause, reason, payment_from, payment_to, attempt_id, attempt_from,
+    INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_from, payment_to, attempt_id, attempt_from,
         attempt_to, evidence, prev_hash, hash)
     SELECT id, $8, $10, $24::text, $25::text, $26::text, $3, $11, $27::text, $16, $28::json, $29::bytea, $9 FROM payment
 ), refund AS (
-    INSERT INTO refunds (payment_id, id, no, attempt_id, amount_minor, currency, taxed_minor, tax_free_minor, vat_minor,
-        cause, reason, status, expected_minor, request_key, request_print, account, gateway_ref, failure, is_held, asks,
-        asked_at, is_lost, accepted_at, checks, next_check_at, created_at, updated_at)
+    INSERT INTO refunds (payment_id, id, number, attempt_id, amount_minor, currency, taxed_minor, tax_free_minor, vat_minor,
+        initiator, reason, status, expected_minor, request_key, request_print, account, gateway_ref, failure, is_held, refund_attempts,
+        asked_at, is_lost, accepted_at, lookup_attempts, next_check_at, created_at, updated_at)
     SELECT id, $42::uuid, $43::int, $11, $44::bigint, $45::text, $46::bigint, $47::bigint, $48::bigint, $49::text,
         $50::text, $51::text, $52::bigint, $53::bytea, $54::bytea, $55::json, $56::text, $57::json, $58::bool, $59::int,
         $60::timestamptz, $61::bool, $62::timestamptz, $63::int, $64::timestamptz, $65::timestamptz, $10
     FROM payment WHERE $42::uuid IS NOT NULL
     ON CONFLICT (payment_id, id) DO UPDATE SET status = excluded.status, account = excluded.account,
-        gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held, asks = excluded.asks,
-        asked_at = excluded.asked_at, is_lost = excluded.is_lost, accepted_at = excluded.accepted_at, checks = excluded.checks,
+        gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held, refund_attempts = excluded.refund_attempts,
+        asked_at = excluded.asked_at, is_lost = excluded.is_lost, accepted_at = excluded.accepted_at, lookup_attempts = excluded.lookup_attempts,
         next_check_at = excluded.next_check_at, updated_at = excluded.updated_at
 ), bound AS (
     INSERT INTO gateway_refs (gateway, ref, payment_id, attempt_id) SELECT $13, $15, id, $11 FROM payment WHERE $30::bool
@@ -76,29 +76,29 @@ _COLUMNS = """
 SELECT p.id, p.store, p.mode, p.order_id, p.order_name, p.amount_minor, p.currency, p.status, p.captured_minor,
     p.refunded_minor, p.refunding_minor, p.refund_count, p.gateway, p.method, p.customer_id, p.details, p.return_url,
     p.metadata, p.attention, p.last_seq, p.last_hash, p.created_at, p.expires_at, p.paid_at,
-    a.id AS a_id, a.no AS a_no, a.gateway AS a_gateway, a.reference AS a_reference, a.gateway_ref AS a_gateway_ref,
+    a.id AS a_id, a.number AS a_number, a.gateway AS a_gateway, a.reference AS a_reference, a.gateway_ref AS a_gateway_ref,
     a.status AS a_status, a.next_action AS a_next_action, a.failure AS a_failure, a.is_deposit AS a_is_deposit,
-    a.confirmed_at AS a_confirmed_at, a.checks AS a_checks, a.next_check_at AS a_next_check_at,
+    a.capture_accepted_at AS a_capture_accepted_at, a.lookup_attempts AS a_lookup_attempts, a.next_check_at AS a_next_check_at,
     a.busy_until AS a_busy_until, a.created_at AS a_created_at
 """
 
-LOAD = f"{_COLUMNS} FROM payments p JOIN attempts a ON a.payment_id = p.id WHERE p.id = $1 ORDER BY a.no"
+LOAD = f"{_COLUMNS} FROM payments p JOIN attempts a ON a.payment_id = p.id WHERE p.id = $1 ORDER BY a.number"
 
 EVENTS = """
-SELECT payment_id, seq, at, cause, reason, payment_from, payment_to, attempt_id, attempt_from, attempt_to, evidence,
+SELECT payment_id, seq, at, trigger, reason, payment_from, payment_to, attempt_id, attempt_from, attempt_to, evidence,
     prev_hash, hash
 FROM payment_events WHERE payment_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """
 
 REFUND_COLUMNS = (
-    "id", "no", "attempt_id", "amount_minor", "currency", "taxed_minor", "tax_free_minor", "vat_minor", "cause", "reason",
-    "status", "expected_minor", "request_key", "request_print", "account", "gateway_ref", "failure", "is_held", "asks",
-    "asked_at", "is_lost", "accepted_at", "checks", "next_check_at", "created_at", "updated_at",
+    "id", "number", "attempt_id", "amount_minor", "currency", "taxed_minor", "tax_free_minor", "vat_minor", "initiator", "reason",
+    "status", "expected_minor", "request_key", "request_print", "account", "gateway_ref", "failure", "is_held", "refund_attempts",
+    "asked_at", "is_lost", "accepted_at", "lookup_attempts", "next_check_at", "created_at", "updated_at",
 )  # fmt: skip
 
 LOAD_REFUNDS = f"""
 SELECT {", ".join(f"r.{name}" for name in REFUND_COLUMNS)}, p.last_seq AS of_seq
-FROM payments p JOIN refunds r ON r.payment_id = p.id WHERE p.id = $1 ORDER BY r.no
+FROM payments p JOIN refunds r ON r.payment_id = p.id WHERE p.id = $1 ORDER BY r.number
 """  # noqa: S608  fixed fragments
 """With the version of the payment that they belong to."""
 
@@ -111,14 +111,14 @@ FROM attempts WHERE next_check_at IS NOT NULL
 """
 
 RESCHEDULE = """
-UPDATE attempts SET checks = $6, next_check_at = $7, busy_until = $8
-WHERE payment_id = $1 AND id = $2 AND status = $3 AND checks = $4 AND busy_until IS NOT DISTINCT FROM $5
+UPDATE attempts SET lookup_attempts = $6, next_check_at = $7, busy_until = $8
+WHERE payment_id = $1 AND id = $2 AND status = $3 AND lookup_attempts = $4 AND busy_until IS NOT DISTINCT FROM $5
 """
 """Only while the attempt is as it was read: a lease that somebody took meanwhile stays."""
 
 RESCHEDULE_REFUND = """
-UPDATE refunds SET checks = $5, next_check_at = $6
-WHERE payment_id = $1 AND id = $2 AND status = $3 AND checks = $4 AND asks = $7
+UPDATE refunds SET lookup_attempts = $5, next_check_at = $6
+WHERE payment_id = $1 AND id = $2 AND status = $3 AND lookup_attempts = $4 AND refund_attempts = $7
 """
 """Only while the refund is as it was read."""
 
@@ -152,7 +152,5 @@ def list_payments(search: Search) -> tuple[str, list[Any]]:
         where("(created_at, id) < ({}, {})", *search.after)
     where("true ORDER BY created_at DESC, id DESC LIMIT {}", search.limit)
     page = f"SELECT * FROM payments WHERE {' AND '.join(conditions)}"  # noqa: S608  fixed fragments, values apart
-    sql = (
-        f"{_COLUMNS} FROM ({page}) p JOIN attempts a ON a.payment_id = p.id ORDER BY p.created_at DESC, p.id DESC, a.no"
-    )
+    sql = f"{_COLUMNS} FROM ({page}) p JOIN attempts a ON a.payment_id = p.id ORDER BY p.created_at DESC, p.id DESC, a.number"
     return sql, values

@@ -52,7 +52,7 @@ def late_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
     return next((at for wait in LATE_LOOKS if (at := payment.expires_at + wait / scale) > now), None)
 
 
-Cause = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
+Trigger = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Event:
     payment_id: UUID
     seq: int
     at: datetime
-    cause: str
+    trigger: str
     reason: str
     payment_from: str | None
     payment_to: str
@@ -79,7 +79,7 @@ class Event:
             self.payment_id.hex,
             self.seq,
             round(self.at.timestamp() * 1_000_000),
-            self.cause,
+            self.trigger,
             self.reason,
             self.payment_from,
             self.payment_to,
@@ -125,7 +125,7 @@ def step(
     to: AttemptStatus,
     *,
     at: datetime,
-    cause: Cause,
+    trigger: Trigger,
     reason: str,
     evidence: dict[str, Any],
     payment_to: PaymentStatus | None = None,
@@ -166,7 +166,7 @@ def step(
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
     refunds = (*payment.refunds, refund) if refund else payment.refunds
-    event = _event(payment, target, moved, came_from, at=at, cause=cause, reason=reason, evidence=evidence)
+    event = _event(payment, target, moved, came_from, at=at, trigger=trigger, reason=reason, evidence=evidence)
     is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
     after = replace(
         payment,
@@ -190,7 +190,7 @@ def refund_step(
     to: RefundStatus,
     *,
     at: datetime,
-    cause: Cause,
+    trigger: Trigger,
     reason: str,
     evidence: dict[str, Any],
     attention: str | None = None,
@@ -213,7 +213,7 @@ def refund_step(
     is_lost = refund.is_lost or (refund.status is RefundStatus.UNKNOWN and not is_answered)
     moved = replace(refund, status=to, updated_at=at, is_lost=is_lost, **fields)
     if not moved.is_undecided:
-        is_open = is_lost and (to is RefundStatus.FAILED or refund.cause == BY_MISMATCH)
+        is_open = is_lost and (to is RefundStatus.FAILED or refund.initiator == BY_MISMATCH)
         moved = replace(moved, next_check_at=late_look_at if is_open else None, account=None)
     refunds = tuple(({each.id: each for each in payment.refunds} | {moved.id: moved}).values())
     attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
@@ -228,7 +228,7 @@ def refund_step(
         target = payment_after_review(payment.captured_minor, refunded)
     check_payment(payment.status, target)
     told = evidence | {"refund": _refund_evidence(known, moved)}
-    event = _event(payment, target, attempt, attempt.status, at=at, cause=cause, reason=reason, evidence=told)
+    event = _event(payment, target, attempt, attempt.status, at=at, trigger=trigger, reason=reason, evidence=told)
     is_over = to is RefundStatus.SUCCEEDED and is_settled and target is not PaymentStatus.REVIEW
     after = replace(
         payment,
@@ -252,7 +252,7 @@ def _event(
     attempt_from: AttemptStatus | None,
     *,
     at: datetime,
-    cause: Cause,
+    trigger: Trigger,
     reason: str,
     evidence: dict[str, Any],
 ) -> Event:
@@ -260,7 +260,7 @@ def _event(
         payment_id=payment.id,
         seq=payment.last_seq + 1,
         at=at,
-        cause=cause,
+        trigger=trigger,
         reason=reason,
         payment_from=payment.status if payment.last_seq else None,
         payment_to=payment_to,
@@ -286,4 +286,4 @@ def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
 
 def _owes(payment: Payment) -> bool:
     """Whether money that must not be kept is not back yet."""
-    return any(refund.cause == BY_MISMATCH and refund.is_undecided for refund in payment.refunds)
+    return any(refund.initiator == BY_MISMATCH and refund.is_undecided for refund in payment.refunds)

@@ -23,7 +23,7 @@ from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, Gateway
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import KeyState, PaymentRepository
-from app.ledger.transitions import Cause, Step, step
+from app.ledger.transitions import Step, Trigger, step
 from app.payments.charge_request import charge, encode_action
 from app.settings import Settings
 
@@ -40,11 +40,11 @@ class AttemptOpener:
         self._settings = settings
         self._now = now
 
-    def first_step(self, payment: Payment, gateway: Gateway, cause: Cause) -> Step:
+    def first_step(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Step:
         """The first row of a payment: created, with an attempt that is about to be opened."""
-        return self._begin(payment, gateway, 1, cause, "created")
+        return self._begin(payment, gateway, 1, trigger, "created")
 
-    async def further_attempt(self, payment: Payment, gateway: Gateway, cause: Cause) -> Payment:
+    async def further_attempt(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
         """Store a further attempt that is about to be opened.
 
         Raises PaymentNotOpen, or PaymentProcessing while an earlier attempt may still bring money any moment.
@@ -53,16 +53,16 @@ class AttemptOpener:
         if has_run_out or payment.status not in PAYMENT_UNPAID:
             status = PaymentStatus.EXPIRED if has_run_out else payment.status
             raise PaymentNotOpen(status=str(status), payment_id=payment.public_id)
-        if payment.last_attempt.no >= MAX_ATTEMPTS:
+        if payment.last_attempt.number >= MAX_ATTEMPTS:
             raise TooManyAttempts(payment_id=payment.public_id, limit=MAX_ATTEMPTS)
         if payment.status is PaymentStatus.PROCESSING:
             raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
-        begun = self._begin(payment, gateway, payment.last_attempt.no + 1, cause, "attempt_created")
+        begun = self._begin(payment, gateway, payment.last_attempt.number + 1, trigger, "attempt_created")
         if not await self._repository.apply(begun):
             raise IllegalTransition(source=str(payment.status), target="created")
         return begun.after
 
-    async def again(self, payment: Payment, gateway: Gateway, cause: Cause) -> Payment:
+    async def again(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
         """Take the lease on opening the last attempt once more, whose first opening left no answer."""
         now = self._now()
         lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
@@ -72,7 +72,7 @@ class AttemptOpener:
             attempt,
             attempt.status,
             at=now,
-            cause=cause,
+            trigger=trigger,
             reason="opening_again",
             evidence={},
             busy_until=lease,
@@ -86,7 +86,7 @@ class AttemptOpener:
         self,
         payment: Payment,
         gateway: Gateway,
-        cause: Cause,
+        trigger: Trigger,
         answered: Callable[[Payment], KeyState | None],
         released: KeyState | None,
     ) -> Payment:
@@ -101,7 +101,7 @@ class AttemptOpener:
                 charge(payment, attempt.reference, gateway.name, self._settings.public_url)
             )
         except GatewayError as error:
-            await self._store_failure(payment, attempt, error, cause, released)
+            await self._store_failure(payment, attempt, error, trigger, released)
             raise type(error)(**error.details | {"payment_id": payment.public_id}) from error
         now = self._now()
         done = step(
@@ -109,7 +109,7 @@ class AttemptOpener:
             attempt,
             AttemptStatus.PENDING,
             at=now,
-            cause=cause,
+            trigger=trigger,
             reason="opened",
             evidence={"next_action": opened.next_action.get("type")},
             gateway_ref=opened.gateway_ref,
@@ -124,7 +124,7 @@ class AttemptOpener:
         return done.after
 
     async def _store_failure(
-        self, payment: Payment, attempt: Attempt, error: GatewayError, cause: Cause, released: KeyState | None
+        self, payment: Payment, attempt: Attempt, error: GatewayError, trigger: Trigger, released: KeyState | None
     ) -> None:
         now = self._now()
         is_lost = isinstance(error, GatewayTimeout)
@@ -135,7 +135,7 @@ class AttemptOpener:
             attempt,
             AttemptStatus.UNKNOWN if is_lost else AttemptStatus.FAILED,
             at=now,
-            cause=cause,
+            trigger=trigger,
             reason=error.code,
             evidence={},
             failure=msgspec.json.encode(failure).decode(),
@@ -144,14 +144,14 @@ class AttemptOpener:
         )
         await self._repository.apply(failed, released)
 
-    def _begin(self, payment: Payment, gateway: Gateway, no: int, cause: Cause, reason: str) -> Step:
+    def _begin(self, payment: Payment, gateway: Gateway, number: int, trigger: Trigger, reason: str) -> Step:
         now = self._now() if payment.last_seq else payment.created_at
         lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
         attempt = Attempt(
             id=ids.uuid7(),
-            no=no,
+            number=number,
             gateway=gateway.name,
-            reference=ids.reference(payment.id, no),
+            reference=ids.reference(payment.id, number),
             status=AttemptStatus.CREATED,
             created_at=now,
             busy_until=lease,
@@ -162,7 +162,7 @@ class AttemptOpener:
             attempt,
             AttemptStatus.CREATED,
             at=now,
-            cause=cause,
+            trigger=trigger,
             reason=reason,
             evidence={"amount_minor": payment.amount.minor, "currency": payment.amount.currency},
         )

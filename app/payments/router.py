@@ -13,7 +13,7 @@ from app.domain.errors import InvalidRequest, ResultMismatch
 from app.domain.states import PaymentStatus, RefundStatus
 from app.idempotency.service import Intent, fingerprint, read_key
 from app.ledger.model import BY_MISMATCH, Payment, Search
-from app.ledger.transitions import Cause
+from app.ledger.transitions import Trigger
 from app.payments import examples
 from app.payments.schemas import (
     CompletePayment,
@@ -116,9 +116,9 @@ class PaymentsApi:
         """`POST /payments/complete`"""
         body: CompletePayment = call.body
         brought = {name: value for name, value in msgspec.to_builtins(body).items() if value and name != "payment_id"}
-        cause: Cause = "browser" if call.caller.is_client else "api"
+        trigger: Trigger = "browser" if call.caller.is_client else "api"
         payment_id, store = _completed_payment(call), call.caller.store
-        return self._proven(call, await self._service.verify(payment_id, cause=cause, store=store, brought=brought))
+        return self._proven(call, await self._service.verify(payment_id, trigger=trigger, store=store, brought=brought))
 
     async def sync(self, call: Call) -> Answer:
         """`POST /payments/{id}/sync`"""
@@ -360,7 +360,9 @@ _GIVEN_BACK = {
 
 def _mismatch(result: VerificationResult) -> ResultMismatch:
     """The 409 that says what differed and what was done about it."""
-    given_back = next((_GIVEN_BACK[r.status] for r in reversed(result.payment.refunds) if r.cause == BY_MISMATCH), None)
+    given_back = next(
+        (_GIVEN_BACK[r.status] for r in reversed(result.payment.refunds) if r.initiator == BY_MISMATCH), None
+    )
     must_review = given_back == "owed" and result.payment.status is PaymentStatus.REVIEW
     action, action_ko = {
         "review": ("A person at the shop will give the money back.", "상점 담당자가 결제된 금액을 돌려드립니다."),

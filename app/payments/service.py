@@ -21,7 +21,7 @@ from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
 from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
-from app.ledger.transitions import LATE_MONEY, Cause, Event, step
+from app.ledger.transitions import LATE_MONEY, Event, Trigger, step
 from app.payments.attempts import AttemptOpener
 from app.payments.charge_request import charge, details_text
 from app.payments.refunding import MoneyBack
@@ -106,7 +106,7 @@ class PaymentService:
         payment = await self._repository.load(holder) if holder else None
         if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
             return payment is None
-        result = await self.verify(payment.id, cause="api")
+        result = await self.verify(payment.id, trigger="api")
         return result.payment.status is PaymentStatus.EXPIRED
 
     async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
@@ -125,21 +125,21 @@ class PaymentService:
         gateway.check(self._charge(payment, gateway))
         if store is None and gateway.name != payment.gateway and gateway not in self.allowed_gateways(payment):
             raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
-        cause: Cause = "api" if store else "browser"
+        trigger: Trigger = "api" if store else "browser"
         if intent is not None:
             known = await self._idempotency.claim(intent, payment_id)
             if isinstance(known, Replay):
                 return Created(known.status, known.body, is_replay=True)
             stored_by_it = known.since is not None and payment.last_attempt.created_at >= known.since
             if stored_by_it and payment.status in PAYMENT_UNPAID:
-                return await self._go_on(payment_id, intent, cause, render)
+                return await self._go_on(payment_id, intent, trigger, render)
         try:
-            payment = await self._opener.further_attempt(payment, gateway, cause)
+            payment = await self._opener.further_attempt(payment, gateway, trigger)
         except OnetillError:
             if intent is not None:
                 await self._idempotency.release(intent)
             raise
-        return await self._open(payment, gateway, cause, intent, render)
+        return await self._open(payment, gateway, trigger, intent, render)
 
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
         """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""
@@ -163,19 +163,21 @@ class PaymentService:
         self,
         payment_id: UUID,
         *,
-        cause: Cause,
+        trigger: Trigger,
         store: str | None = None,
         attempt_id: UUID | None = None,
         brought: Mapping[str, str] | None = None,
     ) -> VerificationResult:
         """Ask the gateway now; see `Verifier.verify`."""
-        return await self._verifier.verify(payment_id, cause=cause, store=store, attempt_id=attempt_id, brought=brought)
+        return await self._verifier.verify(
+            payment_id, trigger=trigger, store=store, attempt_id=attempt_id, brought=brought
+        )
 
     async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
         """Ask the gateway now, also about money that we keep: somebody may have given it back past us. Raises as `verify`."""
         payment = await self.get(payment_id, store)
         kept = payment.captured_attempt
-        return await self.verify(payment_id, cause="api", store=store, attempt_id=kept.id if kept else None)
+        return await self.verify(payment_id, trigger="api", store=store, attempt_id=kept.id if kept else None)
 
     async def cancel(self, payment_id: UUID, store: str | None) -> Payment:
         """Close an unpaid payment. Attempts that may still bring money go on being looked at; what they bring goes back.
@@ -194,7 +196,7 @@ class PaymentService:
                 attempt,
                 attempt.status,
                 at=self._now(),
-                cause="api",
+                trigger="api",
                 reason="canceled_by_shop",
                 evidence={},
                 payment_to=PaymentStatus.CANCELED,
@@ -209,7 +211,7 @@ class PaymentService:
         for attempt in payment.attempts:
             gateway = self._registry.get(attempt.gateway)
             if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
-                payment = (await self.verify(payment.id, cause="api", attempt_id=attempt.id)).payment
+                payment = (await self.verify(payment.id, trigger="api", attempt_id=attempt.id)).payment
         return payment
 
     async def history_faults(self, payment_id: UUID) -> list[str]:
@@ -230,7 +232,7 @@ class PaymentService:
 
     async def look_into(self, payment_id: UUID, announced: Announced) -> VerificationResult:
         """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""
-        return await self._verifier.verify(payment_id, cause="webhook", announced=announced)
+        return await self._verifier.verify(payment_id, trigger="webhook", announced=announced)
 
     async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
         """The payment that a gateway's own reference is bound to."""
@@ -275,10 +277,10 @@ class PaymentService:
 
     def _charge(self, payment: Payment, gateway: Gateway) -> ChargeRequest:
         """The payment's next attempt, as this gateway would be asked for it."""
-        no = payment.last_attempt.no + 1 if payment.attempts else 1
-        return charge(payment, ids.reference(payment.id, no), gateway.name, self._settings.public_url)
+        number = payment.last_attempt.number + 1 if payment.attempts else 1
+        return charge(payment, ids.reference(payment.id, number), gateway.name, self._settings.public_url)
 
-    async def _go_on(self, payment_id: UUID, intent: Intent, cause: Cause, render: Render) -> Created:
+    async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Created:
         """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
@@ -293,19 +295,19 @@ class PaymentService:
             return Created(201, answer)
         if attempt.status is not AttemptStatus.FAILED and Capability.REOPEN not in gateway.capabilities:
             # This gateway takes a reference once. Nobody holds the key to what the lost call may have opened.
-            payment = (await self.verify(payment_id, cause=cause, attempt_id=attempt.id)).payment
+            payment = (await self.verify(payment_id, trigger=trigger, attempt_id=attempt.id)).payment
         try:
             if attempt.status is AttemptStatus.FAILED or Capability.REOPEN not in gateway.capabilities:
-                payment = await self._opener.further_attempt(payment, gateway, cause)
+                payment = await self._opener.further_attempt(payment, gateway, trigger)
             else:
-                payment = await self._opener.again(payment, gateway, cause)
+                payment = await self._opener.again(payment, gateway, trigger)
         except OnetillError:
             await self._idempotency.release(intent)
             raise
-        return await self._open(payment, gateway, cause, intent, render)
+        return await self._open(payment, gateway, trigger, intent, render)
 
     async def _open(
-        self, payment: Payment, gateway: Gateway, cause: Cause, intent: Intent | None, render: Render
+        self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Created:
         def answered(opened: Payment) -> KeyState | None:
             return replace(released, status=201, answer=render(opened)) if released else None
@@ -313,7 +315,7 @@ class PaymentService:
         released = _key_state(intent) if intent else None
         with record_calls() as calls:
             try:
-                opened = await self._opener.open(payment, gateway, cause, answered, released)
+                opened = await self._opener.open(payment, gateway, trigger, answered, released)
             finally:
                 self._gateway_log.keep(payment.id, calls)
         return Created(201, render(opened))

@@ -68,7 +68,7 @@ class Views:
         return EventView(
             seq=event.seq,
             at=rfc3339(event.at),
-            cause=event.cause,
+            cause=event.trigger,
             reason=event.reason,
             from_status=event.payment_from,
             to_status=event.payment_to,

@@ -29,7 +29,7 @@ from app.gateways.port import (
 from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.order_details import parts_of
 from app.ledger.repository import PaymentRepository
-from app.ledger.transitions import LATE_MONEY, Cause, Step, refund_step
+from app.ledger.transitions import LATE_MONEY, Step, Trigger, refund_step
 from app.logs import get_logger
 from app.metrics import REFUNDS
 from app.refunds.eligibility import captured_payment_of
@@ -72,7 +72,7 @@ class RefundProcessor:
         return self._owed(payment, attempt, left if left.minor > 0 else amount, reason)
 
     async def follow(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, cause: Cause
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
         """Store what a look-up shows of the attempt's refunds, and ask for the next one that waits.
 
@@ -81,33 +81,33 @@ class RefundProcessor:
         for _ in range(MOST_DIFFERENCES):
             difference = compare(payment, attempt, held)
             if difference is None:
-                return await self._next(gateway, payment, attempt, held, cause)
+                return await self._next(gateway, payment, attempt, held, trigger)
             if isinstance(difference, Doubt):
-                return await self._note(payment, attempt, cause, difference.attention)
-            moved = self._step_of(payment, attempt, difference, held, cause, self._policy(gateway, payment, attempt))
+                return await self._note(payment, attempt, trigger, difference.attention)
+            moved = self._step_of(payment, attempt, difference, held, trigger, self._policy(gateway, payment, attempt))
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
             payment = moved.after
         raise IllegalTransition(source="refunds", target="compared")
 
-    async def unanswered(self, payment: Payment, attempt: Attempt, cause: Cause, reason: str) -> None:
+    async def unanswered(self, payment: Payment, attempt: Attempt, trigger: Trigger, reason: str) -> None:
         """The gateway did not answer the look-up: its refunds that are due are looked at later."""
         for refund in payment.refunds_of(attempt.id):
             if refund.is_due(self._now()):
                 attention = "for over an hour the gateway has not answered about a refund"
-                is_silent = refund.is_undecided and refund.checks >= SILENT
-                await self._wait(payment, refund, cause, reason, None, attention if is_silent else None)
+                is_silent = refund.is_undecided and refund.lookup_attempts >= SILENT
+                await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
 
     async def _next(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, cause: Cause
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
         """Ask for the first refund that is not decided, if it may be asked for now."""
         now = self._now()
         own = payment.refunds_of(attempt.id)
         for each in own:
             if not each.is_undecided and each.is_due(now):
-                await self._repository.reschedule_refund(payment.id, each, each.checks + 1, None)
+                await self._repository.reschedule_refund(payment.id, each, each.lookup_attempts + 1, None)
         waiting = [each for each in own if each.is_undecided]
         if not waiting:
             return payment
@@ -115,32 +115,32 @@ class RefundProcessor:
         attention: str | None
         for each in others:
             if each.is_due(now):
-                await self._wait(payment, each, cause, "waits_for_another", None)
+                await self._wait(payment, each, trigger, "waits_for_another", None)
         if not isinstance(gateway, Refunding):
             attention = "the gateway gives nothing back by itself: it must be done by hand"
-            return await self._wait(payment, refund, cause, "refund_not_supported", None, attention)
+            return await self._wait(payment, refund, trigger, "refund_not_supported", None, attention)
         policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
         if refund.status is R.PENDING:
-            attention = "a refund was accepted a day ago and is not done" if refund.checks >= OVERDUE else None
-            return await self._wait(payment, refund, cause, "refund_under_way", policy, attention)
+            attention = "a refund was accepted a day ago and is not done" if refund.lookup_attempts >= OVERDUE else None
+            return await self._wait(payment, refund, trigger, "refund_under_way", policy, attention)
         if refund.is_held:
             attention = "rejected money is held: release it with `onetill payments give-back`"
-            return await self._wait(payment, refund, cause, "held", None, attention)
+            return await self._wait(payment, refund, trigger, "held", None, attention)
         if refund.status is R.UNKNOWN and not self._may_ask_again(refund, policy):
             attention = "for over an hour the gateway has not shown whether it gave money back"
-            called = attention if refund.checks >= SILENT else None
-            return await self._wait(payment, refund, cause, "refund_not_shown", None, called)
-        if refund.asks and not refund.is_due(now):
+            called = attention if refund.lookup_attempts >= SILENT else None
+            return await self._wait(payment, refund, trigger, "refund_not_shown", None, called)
+        if refund.refund_attempts and not refund.is_due(now):
             return payment  # it is asked again at its time, however often somebody looks
         if policy.needs_account and refund.account is None:
             attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
-            return await self._wait(payment, refund, cause, "refund_needs_a_person", None, attention)
+            return await self._wait(payment, refund, trigger, "refund_needs_a_person", None, attention)
         ref = held.gateway_ref or attempt.gateway_ref
         if ref is None or not is_there(attempt, held):
             is_going = held.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
             attention = None if is_going else "money must go back, and the look-up does not show it"
-            return await self._wait(payment, refund, cause, "refund_blocked", None, attention)
-        return await self._ask(gateway, payment, attempt, refund, ref, held, cause)
+            return await self._wait(payment, refund, trigger, "refund_blocked", None, attention)
+        return await self._ask(gateway, payment, attempt, refund, ref, held, trigger)
 
     async def _ask(
         self,
@@ -150,7 +150,7 @@ class RefundProcessor:
         refund: Refund,
         ref: str,
         held: GatewayPayment,
-        cause: Cause,
+        trigger: Trigger,
     ) -> Payment | None:
         """Commit the intent, call, record the answer."""
         assert isinstance(gateway, Refunding)
@@ -162,12 +162,12 @@ class RefundProcessor:
             refund,
             R.UNKNOWN,
             at=self._now(),
-            cause=cause,
-            reason="refund_asked_again" if refund.asks else "refund_asked",
+            trigger=trigger,
+            reason="refund_asked_again" if refund.refund_attempts else "refund_asked",
             evidence={"gateway": held.evidence, "balance_minor": balance},
             busy_until=lease,
             gateway_ref=refund.gateway_ref,
-            asks=refund.asks + 1,
+            refund_attempts=refund.refund_attempts + 1,
             asked_at=self._now(),
             next_check_at=lease,
         )
@@ -178,47 +178,53 @@ class RefundProcessor:
         try:
             answer = await gateway.refund(request_of(attempt, asked, ref, balance))
         except GatewayTimeout as error:
-            return await self._record(payment, asked, cause, error.code, R.UNKNOWN, is_answered=False)
+            return await self._record(payment, asked, trigger, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
             # Nothing was done there, this time. Whatever an earlier asking with a lost answer did is still open.
             was_lost = refund.status is R.UNKNOWN
-            return await self._record(payment, asked, cause, error.code, R.UNKNOWN if was_lost else R.CREATED)
+            return await self._record(payment, asked, trigger, error.code, R.UNKNOWN if was_lost else R.CREATED)
         except InvalidRequest as error:
             text = "; ".join(f"{field} {message}" for field, message in error.errors)
             answer = RefundAnswer(False, Failure("refund_invalid", message=text[:300]), {})
         if answer.failure is None:
             done = R.SUCCEEDED if answer.is_done else R.PENDING
             reason = "refund_done" if answer.is_done else "refund_accepted"
-            return await self._record(payment, asked, cause, reason, done, answer, gateway=gateway)
-        return await self._refused(gateway, payment, attempt, asked, answer, cause)
+            return await self._record(payment, asked, trigger, reason, done, answer, gateway=gateway)
+        return await self._refused(gateway, payment, attempt, asked, answer, trigger)
 
     async def _refused(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, refund: Refund, answer: RefundAnswer, cause: Cause
+        self,
+        gateway: Gateway,
+        payment: Payment,
+        attempt: Attempt,
+        refund: Refund,
+        answer: RefundAnswer,
+        trigger: Trigger,
     ) -> Payment | None:
         """An explicit no, and a look at why: an earlier asking was carried out after all, or somebody else was quicker."""
         try:
             held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, attempt.gateway_ref))
         except GatewayError:
-            return await self._decline(payment, refund, answer, cause)
+            return await self._decline(payment, refund, answer, trigger)
         difference = compare(payment, attempt, held)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
         if not (refund.is_lost and is_shown):
-            payment = await self._decline(payment, refund, answer, cause)
-        return await self.follow(gateway, payment, attempt, held, cause)
+            payment = await self._decline(payment, refund, answer, trigger)
+        return await self.follow(gateway, payment, attempt, held, trigger)
 
-    async def _decline(self, payment: Payment, refund: Refund, answer: RefundAnswer, cause: Cause) -> Payment:
+    async def _decline(self, payment: Payment, refund: Refund, answer: RefundAnswer, trigger: Trigger) -> Payment:
         assert answer.failure is not None
-        if refund.cause == BY_MISMATCH:
+        if refund.initiator == BY_MISMATCH:
             # This money must go back whatever the gateway says now: it is asked again, and a person knows.
             attention = f"the gateway refused to give rejected money back: {answer.failure.code}"
-            return await self._record(payment, refund, cause, "refund_refused", R.CREATED, answer, attention)
-        return await self._record(payment, refund, cause, "refund_refused", R.FAILED, answer)
+            return await self._record(payment, refund, trigger, "refund_refused", R.CREATED, answer, attention)
+        return await self._record(payment, refund, trigger, "refund_refused", R.FAILED, answer)
 
     async def _record(
         self,
         payment: Payment,
         refund: Refund,
-        cause: Cause,
+        trigger: Trigger,
         reason: str,
         to: RefundStatus,
         answer: RefundAnswer | None = None,
@@ -233,7 +239,7 @@ class RefundProcessor:
         """
         now = self._now()
         failure = answer.failure if answer else None
-        fields: dict[str, Any] = {"checks": 0 if to is R.PENDING else refund.checks + 1}
+        fields: dict[str, Any] = {"lookup_attempts": 0 if to is R.PENDING else refund.lookup_attempts + 1}
         if failure is not None:
             fields["failure"] = msgspec.json.encode(failure).decode()
         if answer is not None and answer.refund_ref is not None:
@@ -243,21 +249,21 @@ class RefundProcessor:
         attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
         policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
         fields["next_check_at"] = self._look_at(refund, policy, 0 if to is R.PENDING else None)
-        if attention is None and refund.checks >= SILENT and to in {R.CREATED, R.UNKNOWN}:
+        if attention is None and refund.lookup_attempts >= SILENT and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
             known = payment.refund(refund.id)
             assert known is not None
             if known.status is not R.UNKNOWN:
                 return payment  # a look-up was quicker, and it knows better than an answer
-            if known.asks != refund.asks and to not in {R.PENDING, R.SUCCEEDED}:
+            if known.refund_attempts != refund.refund_attempts and to not in {R.PENDING, R.SUCCEEDED}:
                 return payment  # it was asked again meanwhile: a no to the earlier asking says nothing about that one
             moved = refund_step(
                 payment,
                 known,
                 to,
                 at=now,
-                cause=cause,
+                trigger=trigger,
                 reason=reason,
                 evidence={"gateway": answer.evidence if answer else {}},
                 attention=attention,
@@ -277,7 +283,7 @@ class RefundProcessor:
         self,
         payment: Payment,
         refund: Refund,
-        cause: Cause,
+        trigger: Trigger,
         reason: str,
         policy: RefundPolicy | None,
         attention: str | None = None,
@@ -290,23 +296,23 @@ class RefundProcessor:
                 refund,
                 refund.status,
                 at=now,
-                cause=cause,
+                trigger=trigger,
                 reason=reason,
                 evidence={"attention": attention},
                 attention=attention,
-                checks=refund.checks + 1,
+                lookup_attempts=refund.lookup_attempts + 1,
                 next_check_at=self._look_at(refund, policy),
             )
             return noted.after if await self._repository.apply(noted) else None
         if refund.is_due(now):
             log.info("refund_waits", payment_id=payment.public_id, reason=reason)
             look_at = self._look_at(refund, policy)
-            await self._repository.reschedule_refund(payment.id, refund, refund.checks + 1, look_at)
+            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, look_at)
         return payment
 
-    async def _note(self, payment: Payment, attempt: Attempt, cause: Cause, attention: str) -> Payment | None:
+    async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:
         """A person must look at something that no refund of ours explains; the refunds are looked at later."""
-        await self.unanswered(payment, attempt, cause, "in_doubt")
+        await self.unanswered(payment, attempt, trigger, "in_doubt")
         known = payment.refunds_of(attempt.id)
         if payment.attention == attention or not known:
             return payment
@@ -316,7 +322,7 @@ class RefundProcessor:
             newest,
             newest.status,
             at=self._now(),
-            cause=cause,
+            trigger=trigger,
             reason="needs_attention",
             evidence={"attention": attention},
             attention=attention,
@@ -329,7 +335,7 @@ class RefundProcessor:
         attempt: Attempt,
         difference: Difference,
         held: GatewayPayment,
-        cause: Cause,
+        trigger: Trigger,
         policy: RefundPolicy | None,
     ) -> Step:
         """What a difference makes of the stored refunds."""
@@ -340,13 +346,13 @@ class RefundProcessor:
             if difference.failure is not None:
                 fields["failure"] = msgspec.json.encode(difference.failure).decode()
             if difference.to is R.PENDING:
-                fields |= {"accepted_at": now, "checks": 0, "next_check_at": self._look_at(refund, policy, 0)}
+                fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": self._look_at(refund, policy, 0)}
             return refund_step(
                 payment,
                 refund,
                 difference.to,
                 at=now,
-                cause=cause,
+                trigger=trigger,
                 reason=difference.reason,
                 evidence=evidence,
                 **fields,
@@ -355,18 +361,20 @@ class RefundProcessor:
         if not isinstance(difference, Found):
             rest = self._owed(payment, attempt, difference.amount, "rejected")
             return refund_step(
-                payment, rest, R.CREATED, at=now, cause=cause, reason="refund_reserved", evidence=evidence
+                payment, rest, R.CREATED, at=now, trigger=trigger, reason="refund_reserved", evidence=evidence
             )
         parts = told_parts(payment, difference.amount.minor, difference.tax)
         reason = difference.reason[:200]
-        fresh = new_refund(payment, attempt, difference.amount, parts, cause=BY_GATEWAY, reason=reason, at=now)
+        fresh = new_refund(payment, attempt, difference.amount, parts, initiator=BY_GATEWAY, reason=reason, at=now)
         found = replace(fresh, gateway_ref=difference.gateway_ref)
-        return refund_step(payment, found, R.SUCCEEDED, at=now, cause=cause, reason="refund_found", evidence=evidence)
+        return refund_step(
+            payment, found, R.SUCCEEDED, at=now, trigger=trigger, reason="refund_found", evidence=evidence
+        )
 
     def _owed(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
         """A refund of rejected money, held back where the settings say so."""
         parts = parts_of(payment) if amount == payment.amount else TaxBreakdown(amount.minor)
-        fresh = new_refund(payment, attempt, amount, parts, cause=BY_MISMATCH, reason=reason, at=self._now())
+        fresh = new_refund(payment, attempt, amount, parts, initiator=BY_MISMATCH, reason=reason, at=self._now())
         return replace(fresh, is_held=self._settings.rejected_money == "hold")
 
     def _policy(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundPolicy | None:
@@ -383,11 +391,11 @@ class RefundProcessor:
         wait = timedelta(seconds=self._settings.seconds(policy.again_after_s))
         return refund.is_due(self._now()) and self._now() >= refund.asked_at + wait
 
-    def _look_at(self, refund: Refund, policy: RefundPolicy | None, checks: int | None = None) -> datetime:
+    def _look_at(self, refund: Refund, policy: RefundPolicy | None, lookup_attempts: int | None = None) -> datetime:
         """When a refund is looked at next; one that was accepted for a certain time, from that time on."""
         now = self._now()
-        checks = refund.checks if checks is None else checks
-        look_at = next_look(now, checks, returned=True, time_scale=self._settings.time_scale)
+        lookup_attempts = refund.lookup_attempts if lookup_attempts is None else lookup_attempts
+        look_at = next_look(now, lookup_attempts, returned=True, time_scale=self._settings.time_scale)
         if policy is not None and policy.done_after_s:
             since = refund.accepted_at or now
             look_at = max(look_at, since + timedelta(seconds=self._settings.seconds(policy.done_after_s)))
@@ -396,4 +404,4 @@ class RefundProcessor:
     @staticmethod
     def _count(attempt: Attempt, moved: Step) -> None:
         if moved.refund is not None and not moved.refund.is_undecided:
-            REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.cause).inc()
+            REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.initiator).inc()

@@ -17,16 +17,16 @@ R = RefundStatus
 
 
 def new_refund(
-    payment: Payment, attempt: Attempt, amount: Money, parts: TaxBreakdown, *, cause: str, reason: str, at: datetime
+    payment: Payment, attempt: Attempt, amount: Money, parts: TaxBreakdown, *, initiator: str, reason: str, at: datetime
 ) -> Refund:
     """The next refund of a payment, of that attempt's money, as it is about to be reserved: due at once."""
     return Refund(
         id=ids.uuid7(),
-        no=len(payment.refunds) + 1,
+        number=len(payment.refunds) + 1,
         attempt_id=attempt.id,
         amount=amount,
         parts=parts,
-        cause=cause,
+        initiator=initiator,
         reason=reason,
         status=R.CREATED,
         created_at=at,

@@ -48,9 +48,9 @@ class RefundsApi:
         """`GET /payments/{id}/refunds`"""
         query: RefundsQuery = call.query
         payment = await self._service.payment(_payment(call), _store(call))
-        found = [refund for refund in payment.refunds if refund.no > query.cursor]
+        found = [refund for refund in payment.refunds if refund.number > query.cursor]
         page = found[: query.limit]
-        more = page[-1].no if len(found) > len(page) else None
+        more = page[-1].number if len(found) > len(page) else None
         return Answer(200, RefundPage([refund_view(payment, refund) for refund in page], more))
 
     async def options(self, call: Call) -> Answer:

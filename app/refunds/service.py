@@ -149,7 +149,7 @@ class RefundService:
             await self._move(
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
-            await self._payments.verify(payment_id, cause="operator", attempt_id=refund.attempt_id)
+            await self._payments.verify(payment_id, trigger="operator", attempt_id=refund.attempt_id)
         return await self._payments.get(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
@@ -173,7 +173,7 @@ class RefundService:
             raise IllegalTransition(source=str(refund.status), target="asked again")
         evidence = {"note": note}
         await self._move(payment.id, refund_id, R.CREATED, "refund_not_done", evidence, next_check_at=self._now())
-        await self._payments.verify(payment.id, cause="operator", attempt_id=refund.attempt_id)
+        await self._payments.verify(payment.id, trigger="operator", attempt_id=refund.attempt_id)
         return await self.get(refund_id, None)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
@@ -190,13 +190,13 @@ class RefundService:
             now = self._now()
             parts = parts_left(payment).share(minor)
             amount = Money(minor, payment.amount.currency)
-            refund = new_refund(payment, attempt, amount, parts, cause=BY_OPERATOR, reason=note, at=now)
+            refund = new_refund(payment, attempt, amount, parts, initiator=BY_OPERATOR, reason=note, at=now)
             return refund_step(
                 payment,
                 refund,
                 R.SUCCEEDED,
                 at=now,
-                cause="operator",
+                trigger="operator",
                 reason="refund_recorded",
                 evidence={"note": note},
             )
@@ -212,7 +212,7 @@ class RefundService:
             refund = replace(self._checked(payment, wanted), request_key=request_key, request_print=request_print)
             evidence = {"refundable_minor": payment.refundable_minor}
             return refund_step(
-                payment, refund, R.CREATED, at=self._now(), cause="api", reason="refund_reserved", evidence=evidence
+                payment, refund, R.CREATED, at=self._now(), trigger="api", reason="refund_reserved", evidence=evidence
             )
 
         return (await self._write(payment_id, make))[1]
@@ -235,7 +235,7 @@ class RefundService:
             )
         parts = _parts(payment, amount, wanted)
         wish = Money(amount, payment.amount.currency)
-        refund = new_refund(payment, attempt, wish, parts, cause=BY_SHOP, reason=wanted.reason, at=self._now())
+        refund = new_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now())
         account = wanted.refund_account
         gateway.check_refund(
             RefundRequest(
@@ -270,7 +270,7 @@ class RefundService:
         stood_at, in_vain = -1, 0
         while True:
             try:
-                result = await self._payments.verify(payment_id, cause="api", attempt_id=refund.attempt_id)
+                result = await self._payments.verify(payment_id, trigger="api", attempt_id=refund.attempt_id)
                 is_answered = result.is_answered
             except GatewayUnavailable:
                 is_answered = False
@@ -305,7 +305,7 @@ class RefundService:
             if any(a.id == refund.attempt_id and a.is_busy(self._now()) for a in payment.attempts):
                 raise IllegalTransition(source="being asked", target=str(to))
             return refund_step(
-                payment, refund, to, at=self._now(), cause="operator", reason=reason, evidence=evidence, **fields
+                payment, refund, to, at=self._now(), trigger="operator", reason=reason, evidence=evidence, **fields
             )
 
         return await self._write(payment_id, make)
@@ -330,10 +330,12 @@ def _may_be_answered(payment: Payment, refund: Refund, *, is_asking: bool, is_an
         return False
     if is_asking:
         return True
-    if refund.asks or not is_answered or refund.is_held:
+    if refund.refund_attempts or not is_answered or refund.is_held:
         return False
-    before = [each for each in payment.refunds_of(refund.attempt_id) if each.no < refund.no and each.is_undecided]
-    return all(each.status is R.CREATED and not each.asks for each in before)
+    before = [
+        each for each in payment.refunds_of(refund.attempt_id) if each.number < refund.number and each.is_undecided
+    ]
+    return all(each.status is R.CREATED and not each.refund_attempts for each in before)
 
 
 def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refund | None:

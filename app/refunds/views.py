@@ -46,7 +46,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         amount=refund.amount.minor,
         currency=refund.amount.currency,
         reason=refund.reason,
-        cause=refund.cause,
+        cause=refund.initiator,
         tax=TaxView(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
         gateway=attempt.gateway,
         gateway_ref=refund.gateway_ref,

@@ -13,7 +13,7 @@ from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, 
 from app.gateways.port import Capability, Failure, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.ledger.transitions import LATE_MONEY, Cause, kept_look, late_look, step
+from app.ledger.transitions import LATE_MONEY, Trigger, kept_look, late_look, step
 from app.logs import get_logger
 from app.metrics import DECISIONS
 from app.payments.refunding import MoneyBack
@@ -41,7 +41,7 @@ class Announced:
 class VerificationContext:
     """One verification under way: who asks, about what, what was brought or announced, and the lease that it took."""
 
-    cause: Cause
+    trigger: Trigger
     store: str | None = None
     attempt_id: UUID | None = None
     brought: Mapping[str, str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Recorder:
             attempt,
             verdict.status,
             at=self._now(),
-            cause=context.cause,
+            trigger=context.trigger,
             reason=verdict.reason,
             evidence={"gateway": held.evidence},
             payment_to=payment_to,
@@ -139,7 +139,7 @@ class Recorder:
         DECISIONS.labels(attempt.gateway, verdict.status).inc()
         settled = decided.after
         if verdict.gives_back or (verdict.status is AttemptStatus.CAPTURED and (held.refunded or held.refunds)):
-            followed = await self._money_back.follow(snapshot.gateway, settled, decided.attempt, held, context.cause)
+            followed = await self._money_back.follow(snapshot.gateway, settled, decided.attempt, held, context.trigger)
             settled = followed or settled
         return result_of(settled, attempt.id)
 
@@ -165,9 +165,9 @@ class Recorder:
         if attempt.busy_until == context.lease:
             fields["busy_until"] = None  # ours to give back; the lease of another process stays
         is_unknown = attempt.status is AttemptStatus.UNKNOWN
-        if is_unknown and attempt.checks >= ASKED_IN_VAIN:
+        if is_unknown and attempt.lookup_attempts >= ASKED_IN_VAIN:
             attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
-        in_vain = is_unknown and is_exhausted(attempt.checks) and payment.status in PAYMENT_UNPAID
+        in_vain = is_unknown and is_exhausted(attempt.lookup_attempts) and payment.status in PAYMENT_UNPAID
         is_news = in_vain or (attention is not None and attention != payment.attention)
         if is_news or stored.capture_accepted_at != attempt.capture_accepted_at:
             noted = step(
@@ -175,7 +175,7 @@ class Recorder:
                 attempt,
                 attempt.status,
                 at=self._now(),
-                cause=context.cause,
+                trigger=context.trigger,
                 reason=reason,
                 evidence={},
                 payment_to=PaymentStatus.REVIEW if in_vain else None,
@@ -223,22 +223,22 @@ class Recorder:
         if verdict.status is AttemptStatus.CAPTURED:
             fields["next_check_at"] = kept_look(snapshot.payment, now, self._settings.time_scale)
         elif verdict.status in ATTEMPT_UNDECIDED:
-            fields |= {"checks": 0, "next_check_at": self._next_look(snapshot.payment, 0, is_asked=False)}
+            fields |= {"lookup_attempts": 0, "next_check_at": self._next_look(snapshot.payment, 0, is_asked=False)}
         return fields
 
     def _schedule(self, payment: Payment, attempt: Attempt, *, is_asked: bool) -> dict[str, Any]:
         if attempt.is_due(self._now()):
-            look_at = self._next_look(payment, attempt.checks, is_asked=is_asked)
-            return {"checks": attempt.checks + 1, "next_check_at": look_at}
+            look_at = self._next_look(payment, attempt.lookup_attempts, is_asked=is_asked)
+            return {"lookup_attempts": attempt.lookup_attempts + 1, "next_check_at": look_at}
         sooner = self._next_look(payment, 0, is_asked=is_asked)
         if is_asked and attempt.next_check_at is not None and sooner < attempt.next_check_at:
-            return {"checks": 0, "next_check_at": sooner}
+            return {"lookup_attempts": 0, "next_check_at": sooner}
         return {}
 
-    def _next_look(self, payment: Payment, checks: int, *, is_asked: bool) -> datetime:
+    def _next_look(self, payment: Payment, lookup_attempts: int, *, is_asked: bool) -> datetime:
         """The schedule's next time; for a payment that can still expire, no later than its expiry."""
         now = self._now()
-        look_at = next_look(now, checks, returned=is_asked, time_scale=self._settings.time_scale)
+        look_at = next_look(now, lookup_attempts, returned=is_asked, time_scale=self._settings.time_scale)
         return min(look_at, payment.expires_at) if payment.expires_at > now else look_at
 
     async def rest(
@@ -253,7 +253,7 @@ class Recorder:
                 attempt,
                 attempt.status,
                 at=self._now(),
-                cause=context.cause,
+                trigger=context.trigger,
                 reason="expired",
                 evidence={},
                 payment_to=PaymentStatus.EXPIRED,
@@ -269,7 +269,7 @@ class Recorder:
                 attempt,
                 attempt.status,
                 at=self._now(),
-                cause=context.cause,
+                trigger=context.trigger,
                 reason="needs_attention",
                 evidence={"attention": attention},
                 attention=attention,

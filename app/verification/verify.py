@@ -31,7 +31,7 @@ from app.gateways.registry import Registry
 from app.ledger.model import Attempt, Payment
 from app.ledger.order_details import tax_of
 from app.ledger.repository import PaymentRepository, RefAlreadyClaimed
-from app.ledger.transitions import Cause, step
+from app.ledger.transitions import Trigger, step
 from app.logs import get_logger
 from app.metrics import LOOK_UPS
 from app.payments.refunding import MoneyBack
@@ -73,7 +73,7 @@ class Verifier:
         self,
         payment_id: UUID,
         *,
-        cause: Cause,
+        trigger: Trigger,
         store: str | None = None,
         attempt_id: UUID | None = None,
         brought: Mapping[str, str] | None = None,
@@ -92,7 +92,7 @@ class Verifier:
         task = self._running.get(question)
         if task is None:
             task = asyncio.create_task(
-                self._recorded(payment_id, VerificationContext(cause, store, attempt_id, brought, announced))
+                self._recorded(payment_id, VerificationContext(trigger, store, attempt_id, brought, announced))
             )
             self._running[question] = task
             task.add_done_callback(lambda _: self._running.pop(question, None))
@@ -141,14 +141,14 @@ class Verifier:
         if snapshot.ref is not None and self._captures_blindly(snapshot):
             return await self._capture(snapshot, snapshot.ref, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
-            LOOK_UPS.labels(gateway.name, context.cause).inc()
+            LOOK_UPS.labels(gateway.name, context.trigger).inc()
             held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, snapshot.ref))
             if held.status is GatewayStatus.ABSENT and snapshot.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
                 snapshot = replace(snapshot, ref=None)
                 held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount))
         except GatewayError as error:
-            await self._money_back.unanswered(payment, attempt, context.cause, error.code)
+            await self._money_back.unanswered(payment, attempt, context.trigger, error.code)
             noted = await self._recorder.undecided(snapshot, error.code, context, is_asked=snapshot.ref is not None)
             return noted and replace(noted, is_answered=False)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
@@ -180,9 +180,9 @@ class Verifier:
         attempt = snapshot.attempt
         doubt = _doubt_about(snapshot.payment, attempt, held)
         if doubt is not None:
-            await self._money_back.unanswered(snapshot.payment, attempt, context.cause, "in_doubt")
+            await self._money_back.unanswered(snapshot.payment, attempt, context.trigger, "in_doubt")
             return await self._recorder.rest(snapshot, context, attention=doubt)
-        followed = await self._money_back.follow(snapshot.gateway, snapshot.payment, attempt, held, context.cause)
+        followed = await self._money_back.follow(snapshot.gateway, snapshot.payment, attempt, held, context.trigger)
         if followed is None:
             return None
         attempt = next(a for a in followed.attempts if a.id == attempt.id)
@@ -223,7 +223,7 @@ class Verifier:
         A gateway that is merely slow has taken the money by then, and the look-up says so. Inferred: nobody documents how
         long a call may still be carried out after its connection has gone.
         """
-        return attempt.is_due(self._now()) and attempt.checks >= 1
+        return attempt.is_due(self._now()) and attempt.lookup_attempts >= 1
 
     def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, Brought]:
         """What a browser brought or a webhook points at, as each gateway reads it that this payment was tried at."""
@@ -265,11 +265,11 @@ class Verifier:
             attempt,
             AttemptStatus.UNKNOWN,
             at=now,
-            cause=context.cause,
+            trigger=context.trigger,
             reason="confirm_repeated" if attempt.status is AttemptStatus.UNKNOWN else "confirm_requested",
             evidence={"gateway": held.evidence},
             gateway_ref=ref,
-            checks=0,
+            lookup_attempts=0,
             busy_until=context.lease,
             next_check_at=context.lease,
         )

@@ -19,7 +19,7 @@ WITH kept AS (
         times_received = webhook_inbox.times_received + 1,
         last_received_at = excluded.last_received_at,
         next_try_at = coalesce(webhook_inbox.next_try_at, excluded.next_try_at),
-        tries = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.tries END,
+        apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
         applied_at = excluded.applied_at,
         parked_at = NULL
     RETURNING id, next_try_at
@@ -31,7 +31,7 @@ SELECT id FROM kept
 """
 """A repeated webhook is counted, and asks for another look at the next sweep: whatever brought it may be news again."""
 
-_COLUMNS = """id, gateway, payment_id, reference, gateway_ref, received_at, last_received_at, tries,
+_COLUMNS = """id, gateway, payment_id, reference, gateway_ref, received_at, last_received_at, apply_attempts,
     next_try_at IS NOT NULL AS is_waiting"""
 
 APPLIED = """
@@ -40,11 +40,11 @@ WHERE id = ANY($1) AND next_try_at IS NOT NULL AND last_received_at <= $4
 """
 
 PUT_OFF = """
-UPDATE webhook_inbox SET tries = tries + 1, next_try_at = $2, note = $3 WHERE id = $1 AND next_try_at IS NOT NULL
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, note = $3 WHERE id = $1 AND next_try_at IS NOT NULL
 """
 
 PARK = """
-UPDATE webhook_inbox SET tries = tries + 1, parked_at = $2, next_try_at = NULL, note = $3
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $2, next_try_at = NULL, note = $3
 WHERE id = $1 AND next_try_at IS NOT NULL
 """
 

@@ -16,7 +16,7 @@ class Webhook:
     gateway_ref: str | None
     received_at: datetime
     last_received_at: datetime
-    tries: int
+    apply_attempts: int
     is_waiting: bool
     """Neither applied nor parked yet."""
 

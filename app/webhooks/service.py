@@ -102,7 +102,7 @@ class WebhookService:
         turn = self._turns.setdefault(payment_id, asyncio.Lock())
         async with turn:
             again = await self._inbox.get(webhook_id)
-            if again is not None and again.is_waiting and again.tries == webhook.tries:
+            if again is not None and again.is_waiting and again.apply_attempts == webhook.apply_attempts:
                 await self._look_into(again, payment_id)
         return None
 
@@ -153,12 +153,12 @@ class WebhookService:
     async def _try_later(self, webhooks: Iterable[Webhook], waits: tuple[int, ...], note: str) -> None:
         now = self._now()
         for webhook in webhooks:
-            if webhook.tries >= len(waits):
+            if webhook.apply_attempts >= len(waits):
                 log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
                 await self._inbox.park(webhook.id, now, note)
                 WEBHOOKS_PARKED.labels(webhook.gateway).inc()
                 continue
-            wait_s = waits[webhook.tries] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
+            wait_s = waits[webhook.apply_attempts] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
             await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
 
 

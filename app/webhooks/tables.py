@@ -22,7 +22,7 @@ webhook_inbox = Table(
     Column("received_at", MOMENT, nullable=False),
     Column("last_received_at", MOMENT, nullable=False),
     Column("times_received", Integer, nullable=False, server_default=text("1")),
-    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("apply_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", MOMENT),
     Column("applied_at", MOMENT),
     Column("parked_at", MOMENT),

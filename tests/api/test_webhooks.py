@@ -118,7 +118,7 @@ class TestKept:
         for _ in range(3):
             assert (await sent(gateways, v1(REFERENCE, "imp_1"))).status_code == 200
         row = await only_row(database)
-        assert (row["times_received"], row["tries"]) == (3, 0)
+        assert (row["times_received"], row["apply_attempts"]) == (3, 0)
         jobs = await database.rows("SELECT entrypoint, payload FROM pgqueuer")
         assert [(job["entrypoint"], job["payload"].decode()) for job in jobs] == [("apply_webhook", str(row["id"]))]
 

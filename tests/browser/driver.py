@@ -56,7 +56,7 @@ class World:
 
     async def attempts(self, payment: dict[str, Any]) -> list[str]:
         """The statuses of its attempts in Postgres, oldest first."""
-        sql = "SELECT status FROM attempts WHERE payment_id = $1 ORDER BY no"
+        sql = "SELECT status FROM attempts WHERE payment_id = $1 ORDER BY number"
         rows = await self.database.rows(sql, ids.read(ids.Prefix.PAYMENT, payment["id"]))
         return [str(row["status"]) for row in rows]
 

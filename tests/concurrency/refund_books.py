@@ -160,7 +160,7 @@ class Books:
         """The gateway was never asked, nobody knows that, and a person is called; the refund's id."""
         stored = await self.load(payment)
         (refund,) = stored.refunds
-        assert (refund.status, refund.asks, self.asked(payment)) == (RefundStatus.UNKNOWN, 1, 0), where
+        assert (refund.status, refund.refund_attempts, self.asked(payment)) == (RefundStatus.UNKNOWN, 1, 0), where
         assert stored.attention is not None, where
         assert (self.truth(payment)["cancels"], self.truth(payment)["refunded"]) == (0, 0), where
         await self._assert_story(stored, where, done=0)

@@ -49,7 +49,7 @@ class Work:
     gateway: str
     due: str
     """Makes it due in a copy, $1 being the payment: everything else waits for an hour."""
-    cause: str
+    trigger: str
     has_webhook: bool = False
 
 
@@ -126,7 +126,7 @@ async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str,
     story = await copy.owner.fetch("SELECT * FROM payment_events WHERE payment_id = $1 ORDER BY seq", _id(payment))
     assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
     paid = [event for event in story if event["payment_to"] == "paid"]
-    assert [event["cause"] for event in paid] == [work.cause], where
+    assert [event["cause"] for event in paid] == [work.trigger], where
     assert [event["attempt_to"] for event in story].count("captured") == 1, where
     inbox = await copy.owner.fetch("SELECT * FROM webhook_inbox WHERE payment_id = $1", _id(payment))
     assert len(inbox) == work.has_webhook, where
@@ -209,9 +209,9 @@ async def test_a_worker_that_is_told_to_stop_finishes_the_look_up_under_way(
         else:
             assert took_s < DEADLINE_S + 3
             assert status == "open"
-            assert all(row["next_try_at"] and row["tries"] for row in inbox)
+            assert all(row["next_try_at"] and row["apply_attempts"] for row in inbox)
             # The schedule is a hundred times as fast: the next look may be due again by the time that this is asked.
-            looked = "SELECT EXISTS (SELECT FROM attempts WHERE checks > 0 AND next_check_at IS NOT NULL)"
+            looked = "SELECT EXISTS (SELECT FROM attempts WHERE lookup_attempts > 0 AND next_check_at IS NOT NULL)"
             assert inbox or await copy.owner.fetchval(looked)
 
 

@@ -52,7 +52,7 @@ class House:
     async def buyer_comes_back(self, payment: Payment, scenario: str | None = None) -> Payment:
         """The buyer finishes, the browser returns with the redirect's query, and we ask the gateway."""
         query = await self.hands.pay(payment.last_attempt.reference, scenario)
-        outcome = await self.service.verify(payment.id, cause="browser", brought=query)
+        outcome = await self.service.verify(payment.id, trigger="browser", brought=query)
         return outcome.payment
 
 
@@ -76,7 +76,7 @@ async def test_a_payment_is_created_paid_and_verified(house: House) -> None:
 
 async def test_a_browser_that_only_says_so_pays_nothing(house: House) -> None:
     payment = await house.create()
-    outcome = await house.service.verify(payment.id, cause="browser", brought={"charge": "ch-1", "status": "paid"})
+    outcome = await house.service.verify(payment.id, trigger="browser", brought={"charge": "ch-1", "status": "paid"})
     assert outcome.payment.status is PaymentStatus.OPEN
 
 
@@ -85,7 +85,7 @@ async def test_a_buyer_who_pays_and_never_comes_back_is_found(house: House) -> N
     await house.hands.pay(payment.last_attempt.reference)
     house.clock.advance(timedelta(hours=1).total_seconds())
     ((payment_id, attempt_id),) = await house.service.due(100)
-    outcome = await house.service.verify(payment_id, cause="sweep", attempt_id=attempt_id)
+    outcome = await house.service.verify(payment_id, trigger="sweep", attempt_id=attempt_id)
     assert outcome.payment.status is PaymentStatus.PAID
 
 
@@ -109,6 +109,6 @@ async def test_a_payment_that_it_has_forgotten_is_for_a_person(house: House, run
     """It cannot confirm, so a look-up that knows nothing any more is no reason to try."""
     payment = await house.create()
     running.twins["acmepay"].reset()
-    outcome = await house.service.verify(payment.id, cause="api")
+    outcome = await house.service.verify(payment.id, trigger="api")
     assert outcome.payment.status is PaymentStatus.OPEN
     assert outcome.payment.attention

@@ -150,7 +150,7 @@ class House:
         return made[-1]
 
     async def complete(self, signature: str = "sig") -> None:
-        await self.service.verify(self.payment_id, cause="browser", brought={"signature": signature})
+        await self.service.verify(self.payment_id, trigger="browser", brought={"signature": signature})
 
     async def sweep(self, *, days: int = 0, seconds: float = 0) -> None:
         """Let time pass and the worker look."""
@@ -160,7 +160,7 @@ class House:
             due = [*await self.service.due(100), *await self.refunds.due(self.clock(), 100)]
             for payment_id, attempt_id in dict.fromkeys(due):
                 try:
-                    await self.service.verify(payment_id, cause="sweep", attempt_id=attempt_id)
+                    await self.service.verify(payment_id, trigger="sweep", attempt_id=attempt_id)
                 except OnetillError:
                     continue
 
@@ -290,10 +290,10 @@ async def test_a_no_to_an_earlier_asking_decides_nothing_about_a_later_one(after
             refund,
             R.UNKNOWN,
             at=after.clock(),
-            cause="sweep",
+            trigger="sweep",
             reason="refund_asked_again",
             evidence={},
-            asks=refund.asks + 1,
+            refund_attempts=refund.refund_attempts + 1,
         )
         assert await after.repository.apply(again)
         return RefundAnswer(is_done=False, failure=Failure("refund_declined"), evidence={})
@@ -301,7 +301,7 @@ async def test_a_no_to_an_earlier_asking_decides_nothing_about_a_later_one(after
     after.gateway.on_confirm, after.gateway.on_refund = says_yes, asked_again_meanwhile
     await after.complete()
     payment, _ = await after.now()
-    assert (money_back(payment), payment.refunds[0].asks) == (R.UNKNOWN, 2)
+    assert (money_back(payment), payment.refunds[0].refund_attempts) == (R.UNKNOWN, 2)
 
 
 async def test_a_confirm_that_lands_after_expiry_is_found(before: House) -> None:
@@ -377,7 +377,7 @@ async def test_the_lease_of_another_process_is_not_given_back_for_it(before: Hou
         attempt,
         A.UNKNOWN,
         at=before.clock(),
-        cause="api",
+        trigger="api",
         reason="confirm_requested",
         evidence={},
         gateway_ref="the-other-signature",

@@ -83,13 +83,13 @@ async def test_the_app_may_not_rewrite_history(urls: Urls, login: str, forbidden
         ("UPDATE attempts SET next_check_at = NULL", "attempts_undecided_is_due_check"),
         ("UPDATE payments SET refunding_minor = 1", "payments_refunded_check"),
         (
-            "INSERT INTO payment_events (payment_id, seq, at, cause, reason, payment_to, evidence, prev_hash, hash) "
-            "SELECT payment_id, 9, at, cause, reason, payment_to, evidence, prev_hash, hash FROM payment_events LIMIT 1",
+            "INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_to, evidence, prev_hash, hash) "
+            "SELECT payment_id, 9, at, trigger, reason, payment_to, evidence, prev_hash, hash FROM payment_events LIMIT 1",
             "payment_events_payment_id_prev_seq_fkey",
         ),
         (
             "WITH a AS (SELECT * FROM attempts LIMIT 1), c AS (UPDATE attempts SET status = 'captured') "
-            "INSERT INTO attempts (payment_id, id, no, gateway, reference, status, created_at, updated_at) "
+            "INSERT INTO attempts (payment_id, id, number, gateway, reference, status, created_at, updated_at) "
             "SELECT payment_id, gen_random_uuid(), 2, gateway, 'x2', 'captured', created_at, updated_at FROM a",
             "attempts_one_captured_idx",
         ),

@@ -19,13 +19,13 @@ PAYMENT_ID = UUID("019aa6f1-c2d3-7e4f-8a5b-6c7d8e9f0a1b")
 
 
 def attempt(
-    status: AttemptStatus = AttemptStatus.PENDING, *, no: int = 1, gateway_ref: str | None = None, **changes: Any
+    status: AttemptStatus = AttemptStatus.PENDING, *, number: int = 1, gateway_ref: str | None = None, **changes: Any
 ) -> Attempt:
     fields: dict[str, Any] = {
-        "id": UUID(int=no),
-        "no": no,
+        "id": UUID(int=number),
+        "no": number,
         "gateway": "acmepay",
-        "reference": ids.reference(PAYMENT_ID, no),
+        "reference": ids.reference(PAYMENT_ID, number),
         "status": status,
         "created_at": CREATED_AT,
         "gateway_ref": gateway_ref,
@@ -55,15 +55,15 @@ def payment(*attempts: Attempt, status: PaymentStatus = PaymentStatus.OPEN, **ch
 
 
 def refund(
-    status: RefundStatus = RefundStatus.CREATED, *, no: int = 1, minor: int = AMOUNT.minor, **changes: Any
+    status: RefundStatus = RefundStatus.CREATED, *, number: int = 1, minor: int = AMOUNT.minor, **changes: Any
 ) -> Refund:
     fields: dict[str, Any] = {
-        "id": UUID(int=1000 + no),
-        "no": no,
+        "id": UUID(int=1000 + number),
+        "no": number,
         "attempt_id": UUID(int=1),
         "amount": Money(minor, AMOUNT.currency),
         "parts": TaxBreakdown(minor),
-        "cause": BY_SHOP,
+        "initiator": BY_SHOP,
         "reason": "broken",
         "status": status,
         "created_at": NOW,

@@ -13,8 +13,8 @@ HOUR, DAY = 3600, 86_400
 
 def _waits(returned: bool, looks: int, time_scale: float = 1.0) -> list[float]:
     return [
-        (next_look(NOW, checks, returned=returned, time_scale=time_scale) - NOW).total_seconds()
-        for checks in range(looks)
+        (next_look(NOW, lookup_attempts, returned=returned, time_scale=time_scale) - NOW).total_seconds()
+        for lookup_attempts in range(looks)
     ]
 
 
@@ -32,8 +32,8 @@ def test_a_payment_whose_buyer_came_back_is_settled_within_the_promised_minute()
 
 
 @pytest.mark.parametrize("checks", [10_000, 10**9])
-def test_looking_never_ends(checks: int) -> None:
-    assert next_look(NOW, checks, returned=True) == NOW + timedelta(days=1)
+def test_looking_never_ends(lookup_attempts: int) -> None:
+    assert next_look(NOW, lookup_attempts, returned=True) == NOW + timedelta(days=1)
 
 
 def test_the_time_scale_divides_every_wait() -> None:

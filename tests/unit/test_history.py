@@ -20,7 +20,7 @@ def told() -> tuple[Payment, Story]:
     stored = payment(attempts=(), last_seq=0, last_hash=FIRST_HASH)
     one, rows = attempt(A.CREATED), []
     for to in (A.CREATED, A.PENDING, A.UNKNOWN, A.CAPTURED):
-        done = step(stored, one, to, at=NOW, cause="api", reason=str(to), evidence={"to": str(to)})
+        done = step(stored, one, to, at=NOW, trigger="api", reason=str(to), evidence={"to": str(to)})
         rows.append((done.event, done.event.hash()))
         stored, one = done.after, done.attempt
     return stored, rows
@@ -58,7 +58,7 @@ def test_a_missing_row_is_seen() -> None:
 def test_money_back_that_no_refund_explains_is_seen() -> None:
     stored, rows = told()
     given = refund(R.UNKNOWN, attempt_id=stored.attempts[0].id, minor=400)
-    done = refund_step(stored, given, R.SUCCEEDED, at=NOW, cause="api", reason="refund_done", evidence={})
+    done = refund_step(stored, given, R.SUCCEEDED, at=NOW, trigger="api", reason="refund_done", evidence={})
     story = [*rows, (done.event, done.event.hash())]
     assert faults_of(done.after, story) == []
     assert any("400 went back" in fault for fault in faults_of(replace(done.after, refunds=()), story))

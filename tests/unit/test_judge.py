@@ -82,7 +82,7 @@ class TestIsItOurs:
         assert verdict(payment(), held(status, reference="another")) == NotOurs("order_id")
 
     def test_another_attempt_of_the_same_payment_is_not_this_attempt(self) -> None:
-        stored = payment(attempt(), attempt(no=2))
+        stored = payment(attempt(), attempt(number=2))
         assert verdict(stored, held(H.CAPTURED, of=2)) == NotOurs("order_id")
 
     @pytest.mark.parametrize("holding", WITH_MONEY)
@@ -212,16 +212,16 @@ class TestMayMoneyBeTaken:
 
     @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
     def test_while_another_attempt_is_unknown_no_money_is_taken(self, status: GatewayStatus) -> None:
-        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        stored = payment(attempt(A.UNKNOWN), attempt(number=2), status=P.PROCESSING)
         assert verdict(stored, held(status, of=2), of=1) == Wait("another_attempt_is_unknown")
 
     @pytest.mark.parametrize("other", sorted(set(A) - {A.UNKNOWN}))
     def test_an_attempt_that_is_not_unknown_does_not_stand_in_the_way(self, other: AttemptStatus) -> None:
-        stored = payment(attempt(other), attempt(no=2))
+        stored = payment(attempt(other), attempt(number=2))
         assert verdict(stored, held(H.AUTHORIZED, of=2), of=1) == Capture()
 
     def test_while_another_attempt_is_unknown_captured_money_is_still_kept(self) -> None:
-        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        stored = payment(attempt(A.UNKNOWN), attempt(number=2), status=P.PROCESSING)
         assert verdict(stored, held(H.CAPTURED, of=2), of=1) == Decide(A.CAPTURED, "captured")
 
     def test_a_deposit_account_is_waited_for(self) -> None:
@@ -328,7 +328,7 @@ class TestAnAttemptThatHasEnded:
         assert not applies(attempt(status), Decide(to, "…", gives_back=True))
 
 
-REFERENCES = [attempt().reference, attempt(no=2).reference, "another", None]
+REFERENCES = [attempt().reference, attempt(number=2).reference, "another", None]
 AMOUNTS = [AMOUNT, Money(23_999, "KRW"), Money(24_000, "JPY"), Money(24_000, "USD"), None]
 MOMENTS = [NOW, EXPIRES_AT, GRACE_ENDS - JUST_BEFORE, GRACE_ENDS, GRACE_ENDS + timedelta(days=9)]
 
@@ -347,7 +347,7 @@ any_attempt = st.builds(
     next_action=st.sampled_from(["{}", None]),
     capture_accepted_at=st.sampled_from([NOW, None]),
 )
-any_other = st.lists(st.builds(attempt, st.sampled_from(A), no=st.just(2)), max_size=1)
+any_other = st.lists(st.builds(attempt, st.sampled_from(A), number=st.just(2)), max_size=1)
 
 
 @st.composite
@@ -398,10 +398,10 @@ def test_every_verdict_that_applies_can_be_written_down(
     one = stored.attempts[0]
     judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
     if isinstance(judged, Decide) and applies(one, judged):
-        written = step(stored, one, judged.status, at=now, cause="sweep", reason=judged.reason, evidence={})
+        written = step(stored, one, judged.status, at=now, trigger="sweep", reason=judged.reason, evidence={})
         assert written.attempt.status is judged.status
     if isinstance(judged, Capture) and one.status in {A.PENDING, A.UNKNOWN}:
-        step(stored, one, A.UNKNOWN, at=now, cause="sweep", reason="confirm_requested", evidence={})
+        step(stored, one, A.UNKNOWN, at=now, trigger="sweep", reason="confirm_requested", evidence={})
 
 
 @pytest.mark.parametrize("shows_unconfirmed", [True, False])

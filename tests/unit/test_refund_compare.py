@@ -28,11 +28,11 @@ def won(minor: int) -> Money:
     return Money(minor, "KRW")
 
 
-def refund(no: int, amount: int, status: RefundStatus, **changes: object) -> Refund:
-    fields = {"cause": BY_SHOP, "asks": 0 if status is R.CREATED else 1} | changes
+def refund(number: int, amount: int, status: RefundStatus, **changes: object) -> Refund:
+    fields = {"initiator": BY_SHOP, "refund_attempts": 0 if status is R.CREATED else 1} | changes
     return Refund(
-        id=UUID(int=1000 + no),
-        no=no,
+        id=UUID(int=1000 + number),
+        number=number,
         attempt_id=UUID(int=1),
         amount=won(amount),
         parts=TaxBreakdown(amount),
@@ -163,7 +163,7 @@ class TestListed:
 
     def test_what_was_counted_by_its_sum_is_not_counted_again_by_its_list(self) -> None:
         """An earlier look-up told the sum alone, and it was stored as one refund."""
-        stored = kept(refund(1, 300, R.SUCCEEDED, cause=BY_GATEWAY))
+        stored = kept(refund(1, 300, R.SUCCEEDED, initiator=BY_GATEWAY))
         assert difference(stored, shown(cancel(100), cancel(200, ref="c2"))) is None
         more = difference(stored, shown(cancel(100), cancel(200, ref="c2"), cancel(50, ref="c3")))
         assert more == Found(won(50), "refunded at the gateway", "c3")
@@ -219,7 +219,7 @@ class TestRoom:
         for expected in (last, first, asked):
             move = difference(stored, shown(cancel(1000)))
             assert isinstance(move, Move)
-            assert (move.refund.no, move.to) == (expected.no, R.FAILED)
+            assert (move.refund.number, move.to) == (expected.number, R.FAILED)
             stored = applied(stored, move, count(9))
         assert isinstance(difference(stored, shown(cancel(1000))), Found)
 
@@ -298,10 +298,10 @@ def applied(stored: Payment, found: Difference, numbers: "count[int]") -> Paymen
     if isinstance(found, Move):
         moved, to, ref = found.refund, found.to, found.gateway_ref or found.refund.gateway_ref
     else:
-        made = refund(len(stored.refunds) + 1, found.amount.minor, R.SUCCEEDED, cause=BY_GATEWAY)
+        made = refund(len(stored.refunds) + 1, found.amount.minor, R.SUCCEEDED, initiator=BY_GATEWAY)
         moved, to, ref = replace(made, id=UUID(int=next(numbers))), R.SUCCEEDED, found.gateway_ref
     done = refund_step(
-        stored, moved, to, at=NOW, cause="sweep", reason="looked", evidence={}, gateway_ref=ref, next_check_at=NOW
+        stored, moved, to, at=NOW, trigger="sweep", reason="looked", evidence={}, gateway_ref=ref, next_check_at=NOW
     )
     return done.after
 
@@ -380,9 +380,9 @@ class World:
             return
         first = waiting[0]
         balance = WHOLE - self.payment.refunded_minor
-        self.move(first, R.UNKNOWN, asks=first.asks + 1)
+        self.move(first, R.UNKNOWN, refund_attempts=first.refund_attempts + 1)
         if how == "late":
-            self.late.append((first.no, first.amount.minor, balance))
+            self.late.append((first.number, first.amount.minor, balance))
             return
         if balance != self.left() or how == "refused":
             if how != "lost":
@@ -392,7 +392,7 @@ class World:
                 if self.now(first).status is R.UNKNOWN:
                     self.move(first, R.FAILED, is_answered=True, failure=failure)
             return
-        ref = self.give(first.amount.minor, GOING if how == "going" else DONE, owner=first.no)
+        ref = self.give(first.amount.minor, GOING if how == "going" else DONE, owner=first.number)
         if how != "lost":
             to = R.PENDING if how == "going" else R.SUCCEEDED
             self.move(first, to, is_answered=True, gateway_ref=None if self.tells == "sum" else ref)
@@ -400,9 +400,9 @@ class World:
     def arrive(self) -> None:
         """A call that was long on its way is carried out, if the balance that it names is right by then."""
         if self.late:
-            no, amount, balance = self.late.pop(0)
+            number, amount, balance = self.late.pop(0)
             if balance == self.left():
-                self.give(amount, DONE, owner=no)
+                self.give(amount, DONE, owner=number)
 
     def settle(self, state: RefundState) -> None:
         """The oldest cancel that was under way ends."""
@@ -423,7 +423,7 @@ class World:
             stored,
             to,
             at=NOW,
-            cause="api",
+            trigger="api",
             reason="asked",
             evidence={},
             next_check_at=NOW,
@@ -503,7 +503,7 @@ def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
     world = World("all", kept(*refunds))
     world.refunds = [
         GatewayRefund(won(amount), state, f"c{no}" if named else None)
-        for no, (amount, state, named) in enumerate(theirs)
+        for number, (amount, state, named) in enumerate(theirs)
     ]
     look = replace(world.look(), status=H.CAPTURED)
     for _ in range(3 * (len(refunds) + len(theirs)) + 3):

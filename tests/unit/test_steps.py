@@ -32,7 +32,7 @@ EVENT = Event(
     payment_id=PAYMENT_ID,
     seq=3,
     at=NOW,
-    cause="browser",
+    trigger="browser",
     reason="confirmed",
     payment_from="processing",
     payment_to="paid",
@@ -70,23 +70,23 @@ class TestBothMove:
         assert move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), to).after.status is P.OPEN
 
     def test_while_another_attempt_is_unknown_the_payment_stays_processing(self) -> None:
-        stored = payment(attempt(A.UNKNOWN), attempt(no=2), status=P.PROCESSING)
+        stored = payment(attempt(A.UNKNOWN), attempt(number=2), status=P.PROCESSING)
         assert move(stored, A.FAILED, stored.attempts[1]).after.status is P.PROCESSING
 
     def test_what_the_caller_decides_about_the_payment_goes_before(self) -> None:
         assert move(payment(), A.EXPIRED, payment_to=P.EXPIRED).after.status is P.EXPIRED
 
     def test_only_the_moved_attempt_changes_and_their_order_stays(self) -> None:
-        first, second, third = attempt(A.FAILED), attempt(no=2), attempt(no=3)
+        first, second, third = attempt(A.FAILED), attempt(number=2), attempt(number=3)
         done = move(payment(first, second, third), A.UNKNOWN, second, gateway_ref="sig")
-        assert [a.no for a in done.after.attempts] == [1, 2, 3]
+        assert [a.number for a in done.after.attempts] == [1, 2, 3]
         assert done.after.attempts == (first, done.attempt, third)
         assert done.attempt == replace(second, status=A.UNKNOWN, gateway_ref="sig")
 
     def test_a_new_attempt_is_the_newest(self) -> None:
         stored = payment(attempt(A.FAILED))
-        done = move(stored, A.CREATED, attempt(A.CREATED, no=2, gateway="otherpay"))
-        assert [a.no for a in done.after.attempts] == [1, 2]
+        done = move(stored, A.CREATED, attempt(A.CREATED, number=2, gateway="otherpay"))
+        assert [a.number for a in done.after.attempts] == [1, 2]
         assert done.event.attempt_from is None
         assert done.after.gateway == "otherpay"
 
@@ -147,12 +147,12 @@ class TestTheStory:
     def test_the_event_tells_the_move(self) -> None:
         stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING)
         told = move(
-            stored, A.CAPTURED, cause="browser", reason="confirmed", evidence={"b": 1, "a": {"d": 2, "c": "값"}}
+            stored, A.CAPTURED, trigger="browser", reason="confirmed", evidence={"b": 1, "a": {"d": 2, "c": "값"}}
         )
         event = told.event
         assert (event.payment_from, event.payment_to) == ("processing", "paid")
         assert (event.attempt_from, event.attempt_to) == ("unknown", "captured")
-        assert (event.cause, event.reason, event.at) == ("browser", "confirmed", NOW)
+        assert (event.trigger, event.reason, event.at) == ("browser", "confirmed", NOW)
         assert (event.payment_id, event.attempt_id) == (PAYMENT_ID, UUID(int=1))
         assert event.evidence == '{"a":{"c":"값","d":2},"b":1}'
 
@@ -199,10 +199,10 @@ class TestTheStory:
             assert replace(EVENT, **missing).hash() != replace(EVENT, **empty).hash()
 
     @thorough
-    @given(cause=st.text(max_size=6), reason=st.text(max_size=6))
-    def test_text_cannot_move_from_one_column_to_the_next_unseen(self, cause: str, reason: str) -> None:
-        one = replace(EVENT, cause=cause, reason=reason)
-        joined = replace(EVENT, cause=cause + reason, reason="")
+    @given(trigger=st.text(max_size=6), reason=st.text(max_size=6))
+    def test_text_cannot_move_from_one_column_to_the_next_unseen(self, trigger: str, reason: str) -> None:
+        one = replace(EVENT, trigger=trigger, reason=reason)
+        joined = replace(EVENT, trigger=trigger + reason, reason="")
         assert (one.hash() == joined.hash()) == (reason == "")
 
     def test_evidence_that_is_no_json_is_refused_before_anything_is_written(self) -> None:
@@ -222,7 +222,7 @@ class TestClaims:
 
     def test_a_new_attempt_that_comes_with_a_reference_claims_it(self) -> None:
         stored = payment(attempt(A.FAILED, gateway_ref="old"))
-        assert move(stored, A.CREATED, attempt(A.CREATED, no=2, gateway_ref="new")).binds_ref
+        assert move(stored, A.CREATED, attempt(A.CREATED, number=2, gateway_ref="new")).binds_ref
 
     @pytest.mark.parametrize(
         ("source", "target", "frees", "reclaims"),
@@ -307,7 +307,7 @@ class TestRecords:
         assert not attempt(next_check_at=None).is_due(NOW)
 
     def test_the_last_attempt_is_the_newest(self) -> None:
-        assert payment(attempt(A.FAILED), attempt(no=2)).last_attempt.no == 2
+        assert payment(attempt(A.FAILED), attempt(number=2)).last_attempt.number == 2
 
     def test_a_payment_is_known_outside_by_its_prefix_and_hex(self) -> None:
         assert payment().public_id == f"pay_{PAYMENT_ID.hex}"

@@ -154,7 +154,7 @@ class TestADeposit:
 
     async def test_the_account_is_kept_as_long_as_it_is_needed(self, till: Till, database: Database) -> None:
         async def kept() -> list[bool]:
-            rows = await database.rows("SELECT account IS NOT NULL AS kept FROM refunds ORDER BY no")
+            rows = await database.rows("SELECT account IS NOT NULL AS kept FROM refunds ORDER BY number")
             return [row["kept"] for row in rows]
 
         payment = await till.sold_by_deposit()

@@ -175,7 +175,7 @@ class Till:
         own = payment.refunds_of(kept.id) if kept else []
         assert payment.refunded_minor == total(each for each in own if each.status is RefundStatus.SUCCEEDED)
         assert payment.refunding_minor == total(each for each in own if each.is_undecided)
-        assert [each.no for each in payment.refunds] == list(range(1, len(payment.refunds) + 1))
+        assert [each.number for each in payment.refunds] == list(range(1, len(payment.refunds) + 1))
         for attempt in payment.attempts:
             refunds, rows = payment.refunds_of(attempt.id), await self.journal(attempt.gateway, attempt.reference)
             if any(each.is_undecided or _is_by_hand(each) for each in refunds):

@@ -99,7 +99,7 @@ class Books:
         truth = self._truth(attempt)
         if truth is None or (attempt["gateway"] in WHOLE_ONLY and attempt["status"] != AttemptStatus.CAPTURED):
             return
-        ours = [row for row in refunds if row["cause"] != BY_GATEWAY and row["asks"]]
+        ours = [row for row in refunds if row["initiator"] != BY_GATEWAY and row["refund_attempts"]]
         asked = _total(ours, {RefundStatus.SUCCEEDED, RefundStatus.PENDING, RefundStatus.UNKNOWN})
         past_us = self.in_console.get((truth["gateway"], truth["gateway_ref"]), 0)
         assert truth["refunded"] <= asked + past_us, ("money went back twice", truth, past_us, refunds)

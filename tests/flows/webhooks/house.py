@@ -337,7 +337,7 @@ class House:
         """Wait for the webhooks that are under way; of too many the oldest are lost."""
         for _ in range(6):
             rows = await self.sim("GET", "/_sim/webhooks")
-            if all(row["tries"] for row in rows):
+            if all(row["apply_attempts"] for row in rows):
                 break
             await asyncio.sleep(0.02)
         del self.box[:-FULL_BOX]
@@ -359,7 +359,7 @@ class House:
 
     async def attempts(self, order: Order) -> list[Row]:
         """The attempts of an order as stored, oldest first."""
-        return await self._of(order, "SELECT * FROM attempts WHERE payment_id = $1 ORDER BY no")
+        return await self._of(order, "SELECT * FROM attempts WHERE payment_id = $1 ORDER BY number")
 
     async def payment(self, order: Order) -> Row | None:
         """The payment of an order as stored."""
@@ -382,8 +382,8 @@ class House:
         can_refund = {gateway.name for gateway in self.parts.registry if Capability.REFUND in gateway.capabilities}
         return Books(
             payments=await self._rows("SELECT * FROM payments ORDER BY created_at"),
-            attempts=await self._rows("SELECT * FROM attempts ORDER BY no"),
-            refunds=await self._rows("SELECT * FROM refunds ORDER BY no"),
+            attempts=await self._rows("SELECT * FROM attempts ORDER BY number"),
+            refunds=await self._rows("SELECT * FROM refunds ORDER BY number"),
             events=await self._rows("SELECT * FROM payment_events ORDER BY seq"),
             journal=journal,
             in_console=self.in_console,

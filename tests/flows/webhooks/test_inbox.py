@@ -37,14 +37,14 @@ def told(
     payment: dict[str, Any],
     status: str = "paid",
     *,
-    no: int = 1,
+    number: int = 1,
     ref: str | None = None,
 ) -> Post:
-    """What the payment's gateway would post about it; another `no` is another message."""
+    """What the payment's gateway would post about it; another `number` is another message."""
     attempt = payment["attempts"][-1]
     reference, gateway_ref = attempt["reference"], ref or attempt["gateway_ref"]
     if attempt["gateway"] == "portone_v1":
-        return v1(reference, ref, status, cancellation_id=str(no))
+        return v1(reference, ref, status, cancellation_id=str(number))
     if attempt["gateway"] == "portone_v2":
         body = v2_body(reference, ref, f"Transaction.{status.title()}")
         return v2(shop.settings, body, webhook_id=f"wh-{no}-{reference}", at=clock())
@@ -80,7 +80,7 @@ class TestNobodyKnowsIt:
             assert await Worker(parts).sweep() == 1
             (row,) = await rows(database, "portone_v1")
             left_s = (row["next_try_at"] - clock()).total_seconds()
-            assert row["tries"] == tries
+            assert row["apply_attempts"] == tries
             assert wait_s - 3 <= left_s <= wait_s * (1 + JITTER)
             assert row["note"] == "no payment of ours has this reference"
             assert await Worker(parts).sweep() == 0, "not before its time"
@@ -100,7 +100,7 @@ class TestNobodyKnowsIt:
         for number, reference in enumerate(("order-of-another-system", "0" * 32 + "a0", "'; --", "주문")):
             await post(shop, v1(reference, f"imp_{number}"))
         await apply_all(parts, database, "portone_v1")
-        assert {(row["tries"], row["payment_id"]) for row in await rows(database, "portone_v1")} == {(1, None)}
+        assert {(row["apply_attempts"], row["payment_id"]) for row in await rows(database, "portone_v1")} == {(1, None)}
 
     async def test_one_that_was_parked_and_comes_again_is_tried_again(
         self, shop: Shop, parts: Services, database: Database, clock: MovableClock
@@ -114,7 +114,7 @@ class TestNobodyKnowsIt:
         assert row["parked_at"] is not None
         await post(shop, given)
         (row,) = await rows(database, "portone_v1")
-        assert (row["parked_at"], row["tries"], row["times_received"]) == (None, 0, 2)
+        assert (row["parked_at"], row["apply_attempts"], row["times_received"]) == (None, 0, 2)
         clock.advance(JOB_GRACE_S + 1)
         assert await Worker(parts).sweep() == 1
 
@@ -130,7 +130,7 @@ class TestItFails:
         await post(shop, told(shop, clock, payment))
         await apply_all(parts, database, kind.name)
         (row,) = await rows(database, kind.name)
-        assert (row["tries"], row["note"]) == (1, "the gateway did not answer the look-up")
+        assert (row["apply_attempts"], row["note"]) == (1, "the gateway did not answer the look-up")
         assert row["applied_at"] is None
         await shop.scenario("error_500", kind.name, call="lookup", times=0)
         clock.advance(UNANSWERED_AGAIN[0] * (1 + JITTER) + 1)
@@ -172,7 +172,7 @@ class TestItFails:
         finally:
             await parts.close()
         (row,) = await rows(database, "portone_v1")
-        assert (row["tries"], row["note"]) == (1, "its gateway is not configured here")
+        assert (row["apply_attempts"], row["note"]) == (1, "its gateway is not configured here")
 
     async def test_rows_that_break_the_code_do_not_stand_in_the_way_of_others(
         self, shop: Shop, parts: Services, database: Database, urls: Urls, clock: MovableClock
@@ -230,8 +230,8 @@ class TestOneLook:
     ) -> None:
         payment = await shop.create(**kind.order)
         await shop.buyer_pays(payment, "lost_webhook")
-        for no in range(5):
-            await post(shop, told(shop, clock, payment, no=no))
+        for number in range(5):
+            await post(shop, told(shop, clock, payment, number=number))
         clock.advance(JOB_GRACE_S + 1)
         assert await Worker(parts).sweep() == 5
         assert all(row["applied_at"] for row in await rows(database, kind.name))
@@ -244,13 +244,13 @@ class TestOneLook:
     ) -> None:
         """The look-up under way has seen the time before the money: it must not answer the news of the money."""
         payment = await shop.create(**kind.order)
-        await post(shop, told(shop, clock, payment, "ready", no=1))
+        await post(shop, told(shop, clock, payment, "ready", number=1))
         await shop.scenario("slow", kind.name, call="lookup")
         (first,) = await rows(database, kind.name)
         early = asyncio.create_task(parts.webhooks.apply(first["id"]))
         await until_asked(shop, kind.name)
         await shop.buyer_pays(payment, "lost_webhook")
-        await post(shop, told(shop, clock, payment, no=2))
+        await post(shop, told(shop, clock, payment, number=2))
         second = next(row for row in await rows(database, kind.name) if row["id"] != first["id"])
         late = asyncio.create_task(parts.webhooks.apply(second["id"]))
         await asyncio.gather(early, late)
@@ -302,8 +302,8 @@ class TestNothingIsBelieved:
     ) -> None:
         payment = await shop.create(**kind.order)
         before = await shop.events(payment)
-        for no, status in enumerate(("paid", "confirmed", "failed", "cancelled", "cancelPending", "made-up")):
-            await post(shop, told(shop, clock, payment, status, no=no))
+        for number, status in enumerate(("paid", "confirmed", "failed", "cancelled", "cancelPending", "made-up")):
+            await post(shop, told(shop, clock, payment, status, number=number))
         await apply_all(parts, database, kind.name)
         stored = await shop.get(payment)
         assert (stored["status"], stored["captured_amount"]) == ("open", 0)
@@ -316,8 +316,8 @@ class TestNothingIsBelieved:
         payment = await shop.create(**kind.order)
         await shop.complete(payment, **await shop.buyer_pays(payment, "lost_webhook"))
         before = await shop.get(payment), await shop.events(payment)
-        for no, status in enumerate(("failed", "cancelled", "ready")):
-            await post(shop, told(shop, clock, payment, status, no=no))
+        for number, status in enumerate(("failed", "cancelled", "ready")):
+            await post(shop, told(shop, clock, payment, status, number=number))
         await apply_all(parts, database, kind.name)
         assert (await shop.get(payment), await shop.events(payment)) == before
         assert before[0]["status"] == "paid"
@@ -330,7 +330,7 @@ class TestNothingIsBelieved:
         foreign = await shop.buyer_pays(other, "lost_webhook")
         await shop.buyer_pays(payment, "lost_webhook")
         await post(shop, told(shop, clock, payment, ref=foreign["imp_uid"]))
-        await post(shop, told(shop, clock, payment, no=2))
+        await post(shop, told(shop, clock, payment, number=2))
         forged, true = await rows(database, "portone_v1")
         await parts.webhooks.apply(forged["id"])
         await parts.webhooks.apply(true["id"])
@@ -342,7 +342,7 @@ class TestNothingIsBelieved:
     ) -> None:
         payment = await shop.create(**V1.order)
         await shop.buyer_pays(payment, "lost_webhook")
-        for no, ref in enumerate(("imp_nobody", "../../users/getToken", "imp_1?x=1#", "'; DROP TABLE payments")):
-            await post(shop, told(shop, clock, payment, no=no, ref=ref))
+        for number, ref in enumerate(("imp_nobody", "../../users/getToken", "imp_1?x=1#", "'; DROP TABLE payments")):
+            await post(shop, told(shop, clock, payment, number=number, ref=ref))
         await apply_all(parts, database, "portone_v1")
         assert (await shop.get(payment))["status"] == "paid"

@@ -108,7 +108,7 @@ class TestBeforeOurCommit:
             await post(shop, told(shop, clock, payment))
             await apply_kept(parts, database, kind)
             (row,) = await rows(database, kind.name)
-            assert (row["tries"], row["note"]) == (1, "no payment of ours has this reference")
+            assert (row["apply_attempts"], row["note"]) == (1, "no payment of ours has this reference")
         clock.advance(UNKNOWN_AGAIN[0] * (1 + JITTER) + 1)
         await Worker(parts).sweep()
         assert await paid_once(shop, payment) == ["webhook"]
@@ -126,7 +126,7 @@ class TestBeforeOurCommit:
         assert not creating.done()
         await apply_kept(parts, database, UNIFI)
         payment = await creating
-        await parts.payments.verify(ids.read(ids.Prefix.PAYMENT, payment["id"]), cause="sweep")
+        await parts.payments.verify(ids.read(ids.Prefix.PAYMENT, payment["id"]), trigger="sweep")
         await paid_once(shop, payment)
 
     async def test_a_callback_by_the_gateways_id_alone_is_found_once_that_is_stored(
@@ -140,7 +140,7 @@ class TestBeforeOurCommit:
             await post(shop, by_id_alone)
             await apply_kept(parts, database, UNIFI)
             (row,) = await rows(database, "unifi_pay")
-            assert (row["payment_id"], row["tries"]) == (None, 1)
+            assert (row["payment_id"], row["apply_attempts"]) == (None, 1)
         clock.advance(UNKNOWN_AGAIN[0] * (1 + JITTER) + 1)
         await Worker(parts).sweep()
         assert await paid_once(shop, payment) == ["webhook"]
@@ -189,7 +189,7 @@ class TestHandlerFailsOnce:
         await apply_kept(parts, database, kind)
         await post(shop, given)
         (row,) = await rows(database, kind.name)
-        assert (row["times_received"], row["tries"], row["applied_at"]) == (2, 1, None)
+        assert (row["times_received"], row["apply_attempts"], row["applied_at"]) == (2, 1, None)
         await shop.scenario("error_500", kind.name, call="lookup", times=0)
         clock.advance(UNANSWERED_AGAIN[0] * (1 + JITTER) + 1)
         await Worker(parts).sweep()
@@ -291,7 +291,7 @@ class TestFailedThenApproved:
         stored = await shop.get(payment)
         assert (stored["status"], stored["attempts"][0]["status"]) == ("open", "failed")
         await approved_late(shop, payment)
-        await post(shop, told(shop, clock, payment, no=2))
+        await post(shop, told(shop, clock, payment, number=2))
         await apply_kept(parts, database, kind)
         assert await paid_once(shop, payment) == ["webhook"]
 
@@ -306,7 +306,7 @@ class TestFailedThenApproved:
         answer = await shop.client.post(f"/payments/{payment['id']}/cancel")
         assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
         await approved_late(shop, payment)
-        await post(shop, told(shop, clock, payment, no=2))
+        await post(shop, told(shop, clock, payment, number=2))
         await apply_kept(parts, database, kind)
         stored, truth = await shop.get(payment), await shop.journal(payment)
         assert stored["attempts"][0]["status"] == "rejected"
