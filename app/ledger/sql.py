@@ -38,23 +38,24 @@ WITH payment AS (
         $38::timestamptz, $20::int, $21::timestamptz, $22::timestamptz, $23::timestamptz, $10 FROM payment
     ON CONFLICT (payment_id, id) DO UPDATE SET gateway_ref = excluded.gateway_ref, status = excluded.status,
         next_action = excluded.next_action, failure = excluded.failure, is_deposit = excluded.is_deposit,
-        capture_accepted_at = excluded.capture_accepted_at, lookup_attempts = excluded.lookup_attempts, next_check_at = excluded.next_check_at,
-        busy_until = excluded.busy_until, updated_at = excluded.updated_at
+        capture_accepted_at = excluded.capture_accepted_at, lookup_attempts = excluded.lookup_attempts,
+        next_check_at = excluded.next_check_at, busy_until = excluded.busy_until, updated_at = excluded.updated_at
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_from, payment_to, attempt_id, attempt_from,
         attempt_to, evidence, prev_hash, hash)
     SELECT id, $8, $10, $24::text, $25::text, $26::text, $3, $11, $27::text, $16, $28::json, $29::bytea, $9 FROM payment
 ), refund AS (
     INSERT INTO refunds (payment_id, id, number, attempt_id, amount_minor, currency, taxed_minor, tax_free_minor, vat_minor,
-        initiator, reason, status, expected_minor, request_key, request_print, account, gateway_ref, failure, is_held, refund_attempts,
-        asked_at, is_lost, accepted_at, lookup_attempts, next_check_at, created_at, updated_at)
+        initiator, reason, status, expected_minor, request_key, request_print, account, gateway_ref, failure, is_held,
+        refund_attempts, asked_at, is_lost, accepted_at, lookup_attempts, next_check_at, created_at, updated_at)
     SELECT id, $42::uuid, $43::int, $11, $44::bigint, $45::text, $46::bigint, $47::bigint, $48::bigint, $49::text,
         $50::text, $51::text, $52::bigint, $53::bytea, $54::bytea, $55::json, $56::text, $57::json, $58::bool, $59::int,
         $60::timestamptz, $61::bool, $62::timestamptz, $63::int, $64::timestamptz, $65::timestamptz, $10
     FROM payment WHERE $42::uuid IS NOT NULL
     ON CONFLICT (payment_id, id) DO UPDATE SET status = excluded.status, account = excluded.account,
-        gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held, refund_attempts = excluded.refund_attempts,
-        asked_at = excluded.asked_at, is_lost = excluded.is_lost, accepted_at = excluded.accepted_at, lookup_attempts = excluded.lookup_attempts,
+        gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held,
+        refund_attempts = excluded.refund_attempts, asked_at = excluded.asked_at, is_lost = excluded.is_lost,
+        accepted_at = excluded.accepted_at, lookup_attempts = excluded.lookup_attempts,
         next_check_at = excluded.next_check_at, updated_at = excluded.updated_at
 ), bound AS (
     INSERT INTO gateway_refs (gateway, ref, payment_id, attempt_id) SELECT $13, $15, id, $11 FROM payment WHERE $30::bool

@@ -7,7 +7,7 @@ from msgspec import UNSET
 
 from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.api.pagination import cursor, position
-from app.api.snapshot import read_moment
+from app.api.reading import read_moment
 from app.domain import ids
 from app.domain.errors import InvalidRequest, ResultMismatch
 from app.domain.states import PaymentStatus, RefundStatus

@@ -40,7 +40,8 @@ WHERE id = ANY($1) AND next_try_at IS NOT NULL AND last_received_at <= $4
 """
 
 PUT_OFF = """
-UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, note = $3 WHERE id = $1 AND next_try_at IS NOT NULL
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, note = $3
+WHERE id = $1 AND next_try_at IS NOT NULL
 """
 
 PARK = """

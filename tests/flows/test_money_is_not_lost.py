@@ -103,7 +103,7 @@ class MemoryGateway:
         self.refunds += 1
         if self.on_refund:
             return await self.on_refund()
-        self.held = replace(self.held, status=H.CANCELING)
+        self.held = replace(self.held, status=H.REFUND_PENDING)
         return RefundAnswer(is_done=False, failure=None, evidence={})
 
     def read_callback(self, fields: Any) -> Brought:
@@ -200,7 +200,7 @@ async def is_lost() -> CaptureAnswer:
 async def test_money_taken_by_an_explicit_yes_goes_back_though_no_look_up_states_it(
     after: House, shown: dict[str, Any]
 ) -> None:
-    await after.create(H.UNSTATED, **shown)
+    await after.create(H.STATUS_MISSING, **shown)
     after.gateway.on_confirm = says_yes
     await after.complete()
     payment, attempt = await after.now()

@@ -23,7 +23,7 @@ def attempt(
 ) -> Attempt:
     fields: dict[str, Any] = {
         "id": UUID(int=number),
-        "no": number,
+        "number": number,
         "gateway": "acmepay",
         "reference": ids.reference(PAYMENT_ID, number),
         "status": status,
@@ -59,7 +59,7 @@ def refund(
 ) -> Refund:
     fields: dict[str, Any] = {
         "id": UUID(int=1000 + number),
-        "no": number,
+        "number": number,
         "attempt_id": UUID(int=1),
         "amount": Money(minor, AMOUNT.currency),
         "parts": TaxBreakdown(minor),
@@ -76,7 +76,7 @@ def refund(
 def held(status: GatewayStatus, *, of: int = 1, **changes: Any) -> GatewayPayment:
     """What the gateway shows of attempt number `of`: its reference, its amount, nothing that would be refused."""
     fields: dict[str, Any] = {
-        "holding": status,
+        "status": status,
         "reference": ids.reference(PAYMENT_ID, of),
         "gateway_ref": "sig/1+=",
         "amount": AMOUNT,

@@ -31,7 +31,7 @@ def test_a_payment_whose_buyer_came_back_is_settled_within_the_promised_minute()
     assert sum(_waits(True, 2)) < 60
 
 
-@pytest.mark.parametrize("checks", [10_000, 10**9])
+@pytest.mark.parametrize("lookup_attempts", [10_000, 10**9])
 def test_looking_never_ends(lookup_attempts: int) -> None:
     assert next_look(NOW, lookup_attempts, returned=True) == NOW + timedelta(days=1)
 

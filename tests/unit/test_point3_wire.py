@@ -85,7 +85,7 @@ class TestVat:
 
 class TestStatuses:
     @pytest.mark.parametrize(
-        ("word", "holding"),
+        ("word", "status"),
         [
             ("TOKEN_ISSUED", GatewayStatus.PENDING),
             ("ABANDONED", GatewayStatus.PENDING),
@@ -176,7 +176,7 @@ class TestOneRow:
         assert found.is_live is None
         assert found.evidence == {"status": "CONFIRMED", "orderIdFromClient": "order1", "totalCharge": 12_000}
 
-    @pytest.mark.parametrize("holding", GatewayStatus)
+    @pytest.mark.parametrize("status", GatewayStatus)
     def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, status: GatewayStatus) -> None:
         found = gateway_payment_of(ROW, status)
         assert found.refunded == (Money(12_000, "KRW") if status is GatewayStatus.CANCELED else None)

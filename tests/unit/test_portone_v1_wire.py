@@ -62,7 +62,7 @@ class TestAnswers:
         assert bytes(answer(200, b'{"code":0}').accepted()) == b"null"
 
     @pytest.mark.parametrize(
-        ("status", "body", "outcome"),
+        ("status", "body", "result"),
         [
             (200, {"code": 0}, None),
             (200, {"code": 0, "message": "ok", "response": "anything"}, None),

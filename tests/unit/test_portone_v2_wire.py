@@ -56,7 +56,7 @@ def refunds(*rows: tuple[str, int]) -> list[dict[str, Any]]:
 
 class TestStatuses:
     @pytest.mark.parametrize(
-        ("word", "holding"),
+        ("word", "status"),
         [
             ("READY", GatewayStatus.PENDING),
             ("PAY_PENDING", GatewayStatus.PENDING),

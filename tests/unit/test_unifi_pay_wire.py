@@ -205,7 +205,7 @@ class TestPage:
 
 class TestStatuses:
     @pytest.mark.parametrize(
-        ("word", "holding"),
+        ("word", "status"),
         [
             ("CONFIRMED", GatewayStatus.CAPTURED),
             ("PAYMENT_CONFIRMED", GatewayStatus.CAPTURED),

@@ -33,7 +33,7 @@ from app.gateways.portone_v1.api import Api, Talk
 from app.gateways.portone_v1.cancel import answer_of, cancel_of
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
-from app.gateways.portone_v1.policy import check_refund, refund_policy
+from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v1.webhook import read_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, gateway_payment_of, held_before_paying
 from app.settings import PortOneV1Settings

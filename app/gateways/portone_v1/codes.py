@@ -5,7 +5,7 @@ from app.gateways.port import GatewayStatus, Refusal
 NAME = "portone_v1"
 
 STATUSES: dict[str, GatewayStatus] = {
-    "ready": GatewayStatus.PENDING,  # the window is open or was left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)
+    "ready": GatewayStatus.PENDING,  # open, or left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)
     "paid": GatewayStatus.CAPTURED,
     "failed": GatewayStatus.FAILED,
     "cancelled": GatewayStatus.CANCELED,

@@ -47,8 +47,8 @@ def told(
         return v1(reference, ref, status, cancellation_id=str(number))
     if attempt["gateway"] == "portone_v2":
         body = v2_body(reference, ref, f"Transaction.{status.title()}")
-        return v2(shop.settings, body, webhook_id=f"wh-{no}-{reference}", at=clock())
-    return unifi(shop.settings, unifi_body(gateway_ref, reference, f"{status.upper()}{no}"), at=clock())
+        return v2(shop.settings, body, webhook_id=f"wh-{number}-{reference}", at=clock())
+    return unifi(shop.settings, unifi_body(gateway_ref, reference, f"{status.upper()}{number}"), at=clock())
 
 
 async def look_ups(shop: Shop, gateway: str) -> int:

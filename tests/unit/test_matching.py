@@ -27,8 +27,8 @@ P, A, H = PaymentStatus, AttemptStatus, GatewayStatus
 
 GRACE_ENDS = EXPIRES_AT + CAPTURE_GRACE
 JUST_BEFORE = timedelta(microseconds=1)
-WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.UNSTATED)
-PAYABLE = (H.AUTHORIZED, H.CAPTURED, H.UNSTATED)
+WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.STATUS_MISSING)
+PAYABLE = (H.AUTHORIZED, H.CAPTURED, H.STATUS_MISSING)
 CLOSED = (P.CANCELED, P.REVIEW)
 
 
@@ -45,7 +45,7 @@ def in_status(status: PaymentStatus, one: Attempt, **changes: Any) -> Payment:
 class TestIsItOurs:
     """The first questions: is there an answer, and is it about this attempt."""
 
-    @pytest.mark.parametrize("holding", [H.OPEN, H.CAPTURED, H.FAILED, H.CANCELED])
+    @pytest.mark.parametrize("status", [H.PENDING, H.CAPTURED, H.FAILED, H.CANCELED])
     def test_an_answer_that_contradicts_itself_concludes_nothing_and_calls_a_person(
         self, status: GatewayStatus
     ) -> None:
@@ -77,7 +77,7 @@ class TestIsItOurs:
         shown = held(H.UNRECOGNIZED, reference="another", amount=Money(1, "USD"))
         assert isinstance(verdict(payment(), shown), Wait)
 
-    @pytest.mark.parametrize("holding", sorted(set(H) - {H.ABSENT, H.UNRECOGNIZED}))
+    @pytest.mark.parametrize("status", sorted(set(H) - {H.ABSENT, H.UNRECOGNIZED}))
     def test_another_orders_payment_changes_nothing_of_ours(self, status: GatewayStatus) -> None:
         assert verdict(payment(), held(status, reference="another")) == NotOurs("order_id")
 
@@ -85,7 +85,7 @@ class TestIsItOurs:
         stored = payment(attempt(), attempt(number=2))
         assert verdict(stored, held(H.CAPTURED, of=2)) == NotOurs("order_id")
 
-    @pytest.mark.parametrize("holding", WITH_MONEY)
+    @pytest.mark.parametrize("status", WITH_MONEY)
     @pytest.mark.parametrize("shown", [{"reference": None}, {"amount": None}, {"reference": None, "amount": None}])
     def test_money_whose_order_or_amount_is_not_shown_waits_for_a_person(
         self, status: GatewayStatus, shown: dict[str, Any]
@@ -95,7 +95,7 @@ class TestIsItOurs:
         assert judged.reason == "incomplete_look_up"
         assert judged.attention
 
-    @pytest.mark.parametrize("holding", [H.OPEN, H.FAILED, H.CANCELED, H.CANCELING])
+    @pytest.mark.parametrize("status", [H.PENDING, H.FAILED, H.CANCELED, H.REFUND_PENDING])
     def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, status: GatewayStatus) -> None:
         shown = held(status, reference=None, amount=None, gateway_ref=None)
         assert verdict(payment(), shown) == verdict(payment(), held(status))
@@ -114,7 +114,7 @@ class TestIsItTheRightMoney:
             (Money(1, "JPY"), "currency_mismatch"),
         ],
     )
-    @pytest.mark.parametrize("holding", PAYABLE)
+    @pytest.mark.parametrize("status", PAYABLE)
     def test_money_that_differs_is_rejected_and_goes_back_if_it_moved(
         self, status: GatewayStatus, amount: Money, reason: str
     ) -> None:
@@ -130,7 +130,7 @@ class TestIsItTheRightMoney:
         shown = held(H.CAPTURED, reference="another", amount=Money(1, "KRW"))
         assert verdict(payment(), shown) == NotOurs("order_id")
 
-    @pytest.mark.parametrize("holding", PAYABLE)
+    @pytest.mark.parametrize("status", PAYABLE)
     def test_test_money_never_pays_a_live_payment(self, status: GatewayStatus) -> None:
         judged = verdict(payment(mode="live"), held(status, is_live=False))
         assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=status is H.CAPTURED)
@@ -187,7 +187,7 @@ class TestMayMoneyBeTaken:
         expected = Decide(A.EXPIRED, "expired_before_confirm", expires_payment=True)
         assert verdict(payment(), held(H.AUTHORIZED), now=now) == expected
 
-    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    @pytest.mark.parametrize("status", [H.AUTHORIZED, H.STATUS_MISSING])
     @pytest.mark.parametrize("payment_status", sorted(set(P) - PAYMENT_UNPAID))
     def test_nothing_is_confirmed_for_a_payment_that_is_over(
         self, payment_status: PaymentStatus, status: GatewayStatus
@@ -195,7 +195,7 @@ class TestMayMoneyBeTaken:
         judged = verdict(in_status(payment_status, attempt()), held(status))
         assert judged == Decide(A.CANCELED, "payment_closed")
 
-    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    @pytest.mark.parametrize("status", [H.AUTHORIZED, H.STATUS_MISSING])
     @pytest.mark.parametrize("now", [NOW, GRACE_ENDS])
     def test_after_an_accepted_confirm_it_is_never_confirmed_again(self, status: GatewayStatus, now: datetime) -> None:
         judged = verdict(payment(attempt(A.UNKNOWN, capture_accepted_at=NOW)), held(status), now=now)
@@ -204,13 +204,13 @@ class TestMayMoneyBeTaken:
         assert judged.attention
 
     def test_without_a_status_it_is_confirmed_once_and_never_again(self) -> None:
-        assert verdict(payment(attempt(A.PENDING)), held(H.UNSTATED)) == Capture()
-        again = verdict(payment(attempt(A.UNKNOWN)), held(H.UNSTATED))
+        assert verdict(payment(attempt(A.PENDING)), held(H.STATUS_MISSING)) == Capture()
+        again = verdict(payment(attempt(A.UNKNOWN)), held(H.STATUS_MISSING))
         assert isinstance(again, Wait)
         assert again.reason == "unstated_after_confirm"
         assert again.attention
 
-    @pytest.mark.parametrize("holding", [H.AUTHORIZED, H.UNSTATED])
+    @pytest.mark.parametrize("status", [H.AUTHORIZED, H.STATUS_MISSING])
     def test_while_another_attempt_is_unknown_no_money_is_taken(self, status: GatewayStatus) -> None:
         stored = payment(attempt(A.UNKNOWN), attempt(number=2), status=P.PROCESSING)
         assert verdict(stored, held(status, of=2), of=1) == Wait("another_attempt_is_unknown")
@@ -272,18 +272,18 @@ class TestTheGatewayKnowsNothing:
 
 class TestTheBuyerHasNotFinished:
     def test_an_open_session_is_waited_for_until_expiry(self) -> None:
-        assert verdict(payment(), held(H.OPEN), now=EXPIRES_AT - JUST_BEFORE) == Wait("buyer_not_finished")
+        assert verdict(payment(), held(H.PENDING), now=EXPIRES_AT - JUST_BEFORE) == Wait("buyer_not_finished")
         expired = Decide(A.EXPIRED, "expired", expires_payment=True)
-        assert verdict(payment(), held(H.OPEN), now=EXPIRES_AT) == expired
+        assert verdict(payment(), held(H.PENDING), now=EXPIRES_AT) == expired
 
     @pytest.mark.parametrize("payment_status", sorted(set(P) - PAYMENT_UNPAID))
     def test_an_open_session_of_a_payment_that_is_over_ends_with_it(self, payment_status: PaymentStatus) -> None:
-        judged = verdict(in_status(payment_status, attempt()), held(H.OPEN))
+        judged = verdict(in_status(payment_status, attempt()), held(H.PENDING))
         assert judged == Decide(A.CANCELED, "payment_closed")
 
     @pytest.mark.parametrize("status", [A.CREATED, A.UNKNOWN])
     def test_a_session_whose_token_nobody_received_failed(self, status: AttemptStatus) -> None:
-        judged = verdict(payment(attempt(status, next_action=None)), held(H.OPEN))
+        judged = verdict(payment(attempt(status, next_action=None)), held(H.PENDING))
         assert judged == Decide(A.FAILED, "never_opened", Failure("never_opened"))
 
 
@@ -299,7 +299,7 @@ class TestTheGatewaySaysItIsOver:
         assert verdict(payment(), held(H.CANCELED)) == expected
 
     def test_a_cancel_under_way_is_waited_for(self) -> None:
-        assert verdict(payment(), held(H.CANCELING)) == Wait("cancel_under_way")
+        assert verdict(payment(), held(H.REFUND_PENDING)) == Wait("cancel_under_way")
 
 
 class TestAnAttemptThatHasEnded:
@@ -379,7 +379,7 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
             assert not shows_unconfirmed
             assert one.gateway_ref is not None
         else:
-            assert shown.status in {H.AUTHORIZED, H.UNSTATED}
+            assert shown.status in {H.AUTHORIZED, H.STATUS_MISSING}
             assert matches
             assert shown.status is H.AUTHORIZED or one.status is not A.UNKNOWN
     if isinstance(judged, Decide) and judged.gives_back:
@@ -417,6 +417,6 @@ def test_whatever_is_shown_there_is_a_verdict_with_a_reason(shows_unconfirmed: b
 def _everything() -> Iterator[tuple[Payment, GatewayPayment, datetime]]:
     for payment_status in P:
         for status in A:
-            for status in H:
+            for shown in H:
                 for now in (NOW, GRACE_ENDS):
-                    yield in_status(payment_status, attempt(status)), held(status), now
+                    yield in_status(payment_status, attempt(status)), held(shown), now

@@ -9,7 +9,7 @@ import pytest
 from app.domain.money import Money
 from app.gateways.point3.cancel import AGAIN_S, BATCH_S, TERMS
 from app.gateways.port import CapturedPayment, RefundPolicy
-from app.gateways.portone_v1 import policy as portone_v1
+from app.gateways.portone_v1 import refund_policy as portone_v1
 from app.gateways.portone_v2 import cancel as portone_v2
 from app.settings import PortOneV1Settings, PortOneV2Settings
 

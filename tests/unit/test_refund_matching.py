@@ -502,7 +502,7 @@ def test_any_list_is_stored_in_a_few_steps_and_never_as_more_than_was_captured(
             refunds.append(refund(len(refunds) + 1, amount, status, is_lost=is_lost and status is R.FAILED))
     world = World("all", kept(*refunds))
     world.refunds = [
-        GatewayRefund(won(amount), state, f"c{no}" if named else None)
+        GatewayRefund(won(amount), state, f"c{number}" if named else None)
         for number, (amount, state, named) in enumerate(theirs)
     ]
     look = replace(world.look(), status=H.CAPTURED)

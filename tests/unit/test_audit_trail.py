@@ -36,7 +36,7 @@ def test_a_true_story_has_no_faults() -> None:
     assert faults_of(*told()) == []
 
 
-@pytest.mark.parametrize("column", ["reason", "evidence", "cause"])
+@pytest.mark.parametrize("column", ["reason", "evidence", "trigger"])
 def test_a_changed_row_is_seen(column: str) -> None:
     stored, rows = told()
     assert any("changed" in fault for fault in faults_of(stored, changed(rows, 1, **{column: "forged"})))

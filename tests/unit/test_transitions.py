@@ -45,7 +45,7 @@ EVENT = Event(
 
 
 def move(stored: Payment, to: AttemptStatus, one: Attempt | None = None, **changes: Any) -> Step:
-    given: dict[str, Any] = {"at": NOW, "cause": "sweep", "reason": "because", "evidence": {}} | changes
+    given: dict[str, Any] = {"at": NOW, "trigger": "sweep", "reason": "because", "evidence": {}} | changes
     return step(stored, one or stored.attempts[0], to, **given)
 
 
