@@ -182,7 +182,7 @@ class PaymentQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Brought:
+class LookupHint:
     """What a browser came back with, as one gateway reads it. Hints, never proof; empty when the fields are not its own."""
 
     gateway_ref: str | None = None
@@ -317,7 +317,7 @@ class WebhookRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class WebhookNote:
+class ParsedWebhook:
     """What a webhook points at. Only the look-up that it brings forward says what is true.
 
     `dedupe_key` is the same for every delivery of the same news. `is_signed`: its gateway's signature was right; False
@@ -370,7 +370,7 @@ class Gateway(Protocol):
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """Return what the gateway holds. Safe to repeat. Raises as `create_session` does."""
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """What a browser brought back, from a widget's result or a redirect's query. Hints, never proof."""
 
     async def close(self) -> None:
@@ -415,10 +415,10 @@ class Voiding(Gateway, Protocol):
 
 
 @runtime_checkable
-class Announcing(Gateway, Protocol):
+class SendsWebhooks(Gateway, Protocol):
     """A gateway with `Capability.WEBHOOKS`."""
 
-    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+    def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Check a webhook as far as the gateway offers, and read whom it is about. Pure.
 
         Raises WebhookRefused for a signature that is missing where it must be, wrong, or too old, and InvalidRequest for

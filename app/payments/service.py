@@ -260,7 +260,7 @@ class PaymentService:
         gateway = self._registry.get(gateway_name)
         if gateway is None:
             return None
-        brought = gateway.read_callback(fields)
+        brought = gateway.parse_callback(fields)
         named = ids.payment_of_reference(brought.reference) if brought.reference else None
         if named is None and brought.gateway_ref:
             named = await self._repository.holder_of_ref(gateway.name, brought.gateway_ref)

@@ -16,7 +16,6 @@ from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
-    Brought,
     Capability,
     CaptureRequest,
     Capturing,
@@ -24,6 +23,7 @@ from app.gateways.port import (
     Gateway,
     GatewayPayment,
     GatewayStatus,
+    LookupHint,
     PaymentQuery,
     Voiding,
 )
@@ -121,7 +121,7 @@ class Verifier:
                     return VerificationResult(payment, is_decided=False, is_answered=False)
                 await asyncio.sleep(BUSY_POLL_S)
                 continue
-            result = await self._round(payment, attempt, hints.get(attempt.gateway, Brought()), context)
+            result = await self._round(payment, attempt, hints.get(attempt.gateway, LookupHint()), context)
             rounds += 1
             if result is not None:
                 return result
@@ -129,7 +129,7 @@ class Verifier:
                 return VerificationResult(payment, is_decided=False, is_answered=False)
 
     async def _round(
-        self, payment: Payment, attempt: Attempt, hint: Brought, context: VerificationContext
+        self, payment: Payment, attempt: Attempt, hint: LookupHint, context: VerificationContext
     ) -> VerificationResult | None:
         """One look and what follows from it. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
@@ -225,13 +225,13 @@ class Verifier:
         """
         return attempt.is_due(self._now()) and attempt.lookup_attempts >= 1
 
-    def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, Brought]:
+    def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
         """What a browser brought or a webhook points at, as each gateway reads it that this payment was tried at."""
         if context.announced is not None:
-            return {context.announced.gateway: Brought(context.announced.gateway_ref, context.announced.reference)}
+            return {context.announced.gateway: LookupHint(context.announced.gateway_ref, context.announced.reference)}
         gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
         return {
-            gateway.name: gateway.read_callback(context.brought) for gateway in gateways if gateway and context.brought
+            gateway.name: gateway.parse_callback(context.brought) for gateway in gateways if gateway and context.brought
         }
 
     def _captures_blindly(self, snapshot: Snapshot) -> bool:
@@ -366,12 +366,12 @@ def _shows_unconfirmed(gateway: Gateway) -> bool:
     return Capability.LOOKUP_BEFORE_CAPTURE in capabilities or Capability.CAPTURE not in capabilities
 
 
-def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, Brought]) -> Attempt | None:
+def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, LookupHint]) -> Attempt | None:
     """The attempt that a question is about; None when the payment is paid and nobody asked for a certain attempt."""
     if attempt_id is not None:
         return next((a for a in payment.attempts if a.id == attempt_id), None)
     for attempt in payment.attempts:
-        hint = hints.get(attempt.gateway, Brought())
+        hint = hints.get(attempt.gateway, LookupHint())
         if hint.reference == attempt.reference or (hint.gateway_ref and hint.gateway_ref == attempt.gateway_ref):
             return attempt
     if payment.status in PAYMENT_COLLECTED:

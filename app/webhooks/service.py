@@ -12,7 +12,7 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound
-from app.gateways.port import Announcing, WebhookNote, WebhookRequest
+from app.gateways.port import ParsedWebhook, SendsWebhooks, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
@@ -53,17 +53,17 @@ class WebhookService:
         self._now = now
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
-    def gateway(self, name: str) -> Announcing | None:
+    def gateway(self, name: str) -> SendsWebhooks | None:
         """The configured gateway of that name that sends webhooks, or None."""
         gateway = self._registry.get(name)
-        return gateway if isinstance(gateway, Announcing) else None
+        return gateway if isinstance(gateway, SendsWebhooks) else None
 
-    async def receive(self, gateway: Announcing, request: WebhookRequest, source: str | None) -> WebhookNote:
+    async def receive(self, gateway: SendsWebhooks, request: WebhookRequest, source: str | None) -> ParsedWebhook:
         """Check it and keep it; it is durable when this returns. Safe to repeat.
 
         Raises WebhookRefused, or InvalidRequest for a body that says nothing; then nothing is kept.
         """
-        note = gateway.read_webhook(request)
+        note = gateway.parse_webhook(request)
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         speaks_of_payment = note.reference is not None or note.gateway_ref is not None

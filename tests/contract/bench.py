@@ -149,13 +149,13 @@ class Bench:
         """What the page does with `next_action` before the buyer acts, where the gateway knows no payment until then."""
 
     async def buyer_pays(self, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> dict[str, str]:
-        """What the buyer's browser receives, as `read_callback` gets it."""
+        """What the buyer's browser receives, as `parse_callback` gets it."""
         return {name: str(value) for name, value in (await hands.pay(charge.reference, scenario)).items()}
 
     async def finished(self, gateway: Gateway, hands: Hands, charge: ChargeRequest, scenario: str | None = None) -> str:
         """A started charge whose buyer has finished; returns the gateway's reference."""
         await gateway.create_session(charge)
-        ref = gateway.read_callback(await self.buyer_pays(hands, charge, scenario)).gateway_ref
+        ref = gateway.parse_callback(await self.buyer_pays(hands, charge, scenario)).gateway_ref
         assert ref is not None
         return ref
 

@@ -13,7 +13,6 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
 from app.gateways.port import (
-    Announcing,
     Capability,
     Capturing,
     ChargeRequest,
@@ -22,6 +21,7 @@ from app.gateways.port import (
     Refunding,
     RefundState,
     Refusal,
+    SendsWebhooks,
     Voiding,
 )
 from app.payments.charge_request import encode_action
@@ -52,7 +52,7 @@ class GatewayContract(FaultContract):
         assert isinstance(gateway, Capturing) == (Capability.CAPTURE in gateway.capabilities)
         assert isinstance(gateway, Refunding) == (Capability.REFUND in gateway.capabilities)
         assert isinstance(gateway, Voiding) == (Capability.VOID in gateway.capabilities)
-        assert isinstance(gateway, Announcing) == (Capability.WEBHOOKS in gateway.capabilities)
+        assert isinstance(gateway, SendsWebhooks) == (Capability.WEBHOOKS in gateway.capabilities)
         assert gateway.title
         assert gateway.is_available
         if Capability.LOOKUP_BEFORE_CAPTURE in gateway.capabilities:
@@ -89,7 +89,7 @@ class GatewayContract(FaultContract):
         browser = await self.buyer_pays(hands, charge)
         held = await gateway.fetch_payment(question(charge, self.known_ref(opened)))
         assert_shows(held, charge, self.unconfirmed, GatewayStatus.CAPTURED)
-        assert held.gateway_ref == gateway.read_callback(browser).gateway_ref
+        assert held.gateway_ref == gateway.parse_callback(browser).gateway_ref
 
     async def test_a_charge_in_a_foreign_currency_is_refused_before_any_call(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
@@ -190,7 +190,7 @@ class GatewayContract(FaultContract):
             pytest.skip("the buyer's part moves no money there; see the declined confirm")
         opened = await gateway.create_session(charge)
         browser = await self.buyer_pays(hands, charge, "declined")
-        ref = gateway.read_callback(browser).gateway_ref or self.known_ref(opened)
+        ref = gateway.parse_callback(browser).gateway_ref or self.known_ref(opened)
         held = await gateway.fetch_payment(question(charge, ref))
         assert held.status is GatewayStatus.FAILED
         assert held.failure is not None

@@ -183,7 +183,7 @@ class FaultContract(Bench):
             gateway = make()
             opened = await gateway.create_session(charge)
             browser = await hands.pay(charge.reference)
-            ref = gateway.read_callback(browser).gateway_ref
+            ref = gateway.parse_callback(browser).gateway_ref
             assert ref is not None
             hidden += self.secrets(browser, [opened.next_action])
             log.info("what_a_careless_line_would_say", opened=opened, browser=browser, headers={"Authorization": "x"})

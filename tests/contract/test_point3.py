@@ -215,7 +215,7 @@ class TestPoint3(Point3Bench, GatewayContract):
         ("fields", "ref"), [({"signature": "s"}, "s"), ({"imp_uid": "i", "payment_id": "p"}, None), ({}, None)]
     )
     def test_its_callback_is_the_signature(self, gateway: Gateway, fields: dict[str, str], ref: str | None) -> None:
-        assert gateway.read_callback(fields).gateway_ref == ref
+        assert gateway.parse_callback(fields).gateway_ref == ref
 
     def test_the_page_may_frame_its_widget_only(self, gateway: Gateway) -> None:
         assert gateway.page == PageSources(frames=("https://widget.example",))

@@ -9,7 +9,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Customer
-from app.gateways.port import Brought, Capability, ChargeRequest, Gateway, PageSources
+from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.portone_v1.adapter import PortOneV1
 from app.payments.charge_request import encode_action
 from tests.contract.bench import RETURN_URL, WEBHOOK_URL, Make
@@ -183,17 +183,17 @@ class TestPortOneV1(PortOneV1Bench, GatewayContract):
     @pytest.mark.parametrize(
         ("fields", "brought"),
         [
-            ({"imp_uid": "imp_1", "merchant_uid": "ref1"}, Brought("imp_1", "ref1")),
-            ({"imp_uid": "imps_1", "merchant_uid": "ref1", "imp_success": "false"}, Brought("imps_1", "ref1")),
-            ({"imp_uid": "", "merchant_uid": "ref1", "error_code": "F400"}, Brought(None, "ref1")),
-            ({"imp_uid": "null", "merchant_uid": ""}, Brought()),
-            ({"imp_uid": "imp_1/../cancel"}, Brought()),
-            ({"imp_uid": "imp_" + "1" * 100}, Brought()),
-            ({"signature": "s", "paymentId": "p", "transactionId": "t"}, Brought()),
-            ({}, Brought()),
+            ({"imp_uid": "imp_1", "merchant_uid": "ref1"}, LookupHint("imp_1", "ref1")),
+            ({"imp_uid": "imps_1", "merchant_uid": "ref1", "imp_success": "false"}, LookupHint("imps_1", "ref1")),
+            ({"imp_uid": "", "merchant_uid": "ref1", "error_code": "F400"}, LookupHint(None, "ref1")),
+            ({"imp_uid": "null", "merchant_uid": ""}, LookupHint()),
+            ({"imp_uid": "imp_1/../cancel"}, LookupHint()),
+            ({"imp_uid": "imp_" + "1" * 100}, LookupHint()),
+            ({"signature": "s", "paymentId": "p", "transactionId": "t"}, LookupHint()),
+            ({}, LookupHint()),
         ],
     )
     def test_its_callback_is_the_imp_uid_and_our_reference(
-        self, gateway: Gateway, fields: dict[str, str], brought: Brought
+        self, gateway: Gateway, fields: dict[str, str], brought: LookupHint
     ) -> None:
-        assert gateway.read_callback(fields) == brought
+        assert gateway.parse_callback(fields) == brought

@@ -130,9 +130,9 @@ class TestPortOneV1LookUps(PortOneV1Bench):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         await gateway.create_session(charge)
-        first = gateway.read_callback(await self.buyer_pays(hands, charge, "declined")).gateway_ref
+        first = gateway.parse_callback(await self.buyer_pays(hands, charge, "declined")).gateway_ref
         assert (await gateway.fetch_payment(question(charge, first))).status is GatewayStatus.FAILED
-        second = gateway.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
+        second = gateway.parse_callback(await self.buyer_pays(hands, charge)).gateway_ref
         assert first != second
         for asked in (question(charge, first), question(charge, second), question(charge)):
             held = await gateway.fetch_payment(asked)

@@ -9,7 +9,7 @@ from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.domain.order import Customer, Item, Tax
 from app.gateways.breaker import FAILURES
-from app.gateways.port import Brought, Capability, ChargeRequest, Gateway, PageSources
+from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract import faulty_server as faults
 from tests.contract.bench import Make, outcome, perform, question
@@ -218,20 +218,20 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
     @pytest.mark.parametrize(
         ("fields", "brought"),
         [
-            ({"paymentId": "ref1a1", "txId": TX}, Brought(TX, "ref1a1")),
-            ({"paymentId": "ref1a1", "txId": TX, "code": "FAILURE_TYPE_PG", "message": "no"}, Brought(TX, "ref1a1")),
-            ({"payment_id": "ref1a1"}, Brought(None, "ref1a1")),
-            ({"paymentId": "ref1a1", "paymentToken": "tok/1=="}, Brought(None, "ref1a1", "tok/1==")),
-            ({"payment_id": "pay_0192", "signature": "sig"}, Brought()),
-            ({"paymentId": "../x", "txId": "a b", "paymentToken": "한"}, Brought()),
-            ({"paymentId": "r" * 41, "txId": "t" * 101, "paymentToken": "t" * 4001}, Brought()),
-            ({}, Brought()),
+            ({"paymentId": "ref1a1", "txId": TX}, LookupHint(TX, "ref1a1")),
+            ({"paymentId": "ref1a1", "txId": TX, "code": "FAILURE_TYPE_PG", "message": "no"}, LookupHint(TX, "ref1a1")),
+            ({"payment_id": "ref1a1"}, LookupHint(None, "ref1a1")),
+            ({"paymentId": "ref1a1", "paymentToken": "tok/1=="}, LookupHint(None, "ref1a1", "tok/1==")),
+            ({"payment_id": "pay_0192", "signature": "sig"}, LookupHint()),
+            ({"paymentId": "../x", "txId": "a b", "paymentToken": "한"}, LookupHint()),
+            ({"paymentId": "r" * 41, "txId": "t" * 101, "paymentToken": "t" * 4001}, LookupHint()),
+            ({}, LookupHint()),
         ],
     )
     def test_a_callback_names_the_transaction_our_reference_and_the_token(
-        self, gateway: Gateway, fields: dict[str, str], brought: Brought
+        self, gateway: Gateway, fields: dict[str, str], brought: LookupHint
     ) -> None:
-        assert gateway.read_callback(fields) == brought
+        assert gateway.parse_callback(fields) == brought
 
     @pytest.mark.parametrize(
         ("settings", "says"),

@@ -109,7 +109,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         first = await self.finished(portone, hands, charge, "declined")
-        second = portone.read_callback(await self.buyer_pays(hands, charge)).gateway_ref
+        second = portone.parse_callback(await self.buyer_pays(hands, charge)).gateway_ref
         assert first != second
         assert await portone.fetch_payment(question(charge, second)) == await portone.fetch_payment(question(charge))
         by_first = await portone.fetch_payment(question(charge, first))

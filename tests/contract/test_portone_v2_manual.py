@@ -28,7 +28,7 @@ class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
 
     async def test_the_window_brings_a_token(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         await gateway.create_session(charge)
-        brought = gateway.read_callback(await self.buyer_pays(hands, charge))
+        brought = gateway.parse_callback(await self.buyer_pays(hands, charge))
         assert brought.reference == charge.reference
         assert brought.token == self._tokens[charge.reference]
         assert brought.token not in repr(brought)

@@ -234,5 +234,5 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
     def test_its_callback_is_the_transaction_id_and_never_the_status(
         self, wired: Gateway, fields: dict[str, str], ref: str | None
     ) -> None:
-        brought = wired.read_callback(fields)
+        brought = wired.parse_callback(fields)
         assert (brought.gateway_ref, brought.reference, brought.token) == (ref, None, None)

@@ -11,12 +11,12 @@ from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp, HttpAnswer
 from app.gateways.port import (
-    Brought,
     Capability,
     ChargeRequest,
     Failure,
     GatewayPayment,
     GatewayStatus,
+    LookupHint,
     PageSources,
     PaymentQuery,
     Session,
@@ -97,9 +97,9 @@ class AcmePay:
             evidence={"id": charge.id, "status": charge.status, "amount": charge.amount},
         )
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The redirect's query."""
-        return Brought(gateway_ref=fields.get("charge"))
+        return LookupHint(gateway_ref=fields.get("charge"))
 
     async def close(self) -> None:
         """Close the connection pool."""

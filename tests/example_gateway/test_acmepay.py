@@ -33,4 +33,4 @@ class TestAcmePay(AcmePayBench, GatewayContract):
         ("fields", "ref"), [({"charge": "ch-1", "status": "paid"}, "ch-1"), ({"signature": "s"}, None)]
     )
     def test_its_callback_is_the_charge(self, gateway: Gateway, fields: dict[str, str], ref: str | None) -> None:
-        assert gateway.read_callback(fields).gateway_ref == ref
+        assert gateway.parse_callback(fields).gateway_ref == ref

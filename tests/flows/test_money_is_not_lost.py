@@ -16,7 +16,6 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.gateways.port import (
-    Brought,
     Capability,
     CaptureAnswer,
     CapturedPayment,
@@ -25,6 +24,7 @@ from app.gateways.port import (
     Failure,
     GatewayPayment,
     GatewayStatus,
+    LookupHint,
     PageSources,
     PaymentQuery,
     RefundAnswer,
@@ -106,8 +106,8 @@ class MemoryGateway:
         self.held = replace(self.held, status=H.REFUND_PENDING)
         return RefundAnswer(is_done=False, failure=None, evidence={})
 
-    def read_callback(self, fields: Any) -> Brought:
-        return Brought(gateway_ref=fields.get("signature"))
+    def parse_callback(self, fields: Any) -> LookupHint:
+        return LookupHint(gateway_ref=fields.get("signature"))
 
     async def close(self) -> None:
         pass

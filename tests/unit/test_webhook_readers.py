@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest, WebhookRefused
-from app.gateways.port import WebhookNote, WebhookRequest
+from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v1 import webhook as portone_v1
 from app.gateways.portone_v2 import notice as portone_v2
 from app.gateways.unifi_pay import webhook as unifi_pay
@@ -68,25 +68,25 @@ DEEP = b"[" * 100_000
 NOT_NAMES = ["", "a\0b", "a\nb", "\x7f", "x" * 201, 7, 1.5, True, None, [], {}, ["imp_1"]]
 
 
-def v1(body: bytes) -> WebhookNote:
-    return portone_v1.read_webhook(WebhookRequest("/webhooks/portone-v1", {}, body, NOW))
+def v1(body: bytes) -> ParsedWebhook:
+    return portone_v1.parse_webhook(WebhookRequest("/webhooks/portone-v1", {}, body, NOW))
 
 
-def v2(body: bytes, webhook_id: str = "wh-1") -> WebhookNote:
+def v2(body: bytes, webhook_id: str = "wh-1") -> ParsedWebhook:
     """Read with a right signature."""
     headers = {
         "webhook-id": webhook_id,
         "webhook-timestamp": str(SECONDS),
         "webhook-signature": sign([SECRET], webhook_id, SECONDS, body),
     }
-    return portone_v2.read_webhook([SecretStr(SECRET)], WebhookRequest("/webhooks/portone-v2", headers, body, NOW))
+    return portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/webhooks/portone-v2", headers, body, NOW))
 
 
-def unifi(body: bytes, headers: dict[str, str] | None = None) -> WebhookNote:
-    return unifi_pay.read_webhook(UNIFI, WebhookRequest(UNIFI_PATH, headers or {}, body, NOW))
+def unifi(body: bytes, headers: dict[str, str] | None = None) -> ParsedWebhook:
+    return unifi_pay.parse_webhook(UNIFI, WebhookRequest(UNIFI_PATH, headers or {}, body, NOW))
 
 
-def unifi_signed(body: bytes, **changes: str) -> WebhookNote:
+def unifi_signed(body: bytes, **changes: str) -> ParsedWebhook:
     timestamp = str(SECONDS * 1000)
     signature = sign_unifi("secret", "POST", UNIFI_PATH, "key", timestamp, body)
     headers = {"x-appid": "app", "x-timestamp": timestamp, "x-authorization-hmac": signature}
@@ -98,7 +98,7 @@ def as_json(**fields: object) -> bytes:
 
 
 READERS = pytest.mark.parametrize("read", [v1, v2, unifi, unifi_signed], ids=["v1", "v2", "unifi", "unifi_signed"])
-Read = Callable[[bytes], WebhookNote]
+Read = Callable[[bytes], ParsedWebhook]
 
 
 class TestEveryReader:
@@ -203,7 +203,7 @@ class TestPortOneV2:
     @given(body=BODIES)
     def test_the_body_is_not_even_looked_at_before_the_signature_is_proven(self, body: bytes) -> None:
         with pytest.raises(WebhookRefused):
-            portone_v2.read_webhook([SecretStr(SECRET)], WebhookRequest("/", {}, body, NOW))
+            portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/", {}, body, NOW))
 
     @thorough
     @given(
@@ -211,7 +211,7 @@ class TestPortOneV2:
     )
     def test_a_refusal_says_why_in_words_of_ours(self, headers: dict[str, str]) -> None:
         with pytest.raises(WebhookRefused) as refused:
-            portone_v2.read_webhook([SecretStr(SECRET)], WebhookRequest("/", headers, b"{}", NOW))
+            portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/", headers, b"{}", NOW))
         assert refused.value.details["reason"] in portone_v2._REASONS.values()
 
 

@@ -17,7 +17,6 @@ from app.gateways.point3 import cancel
 from app.gateways.point3.codes import DECLINES, aliases, refusal_of, status_of
 from app.gateways.point3.wire import CURRENCY, TokenRequest, gateway_payment_of, rows_of, split_vat
 from app.gateways.port import (
-    Brought,
     Capability,
     CaptureAnswer,
     CapturedPayment,
@@ -26,6 +25,7 @@ from app.gateways.port import (
     Failure,
     GatewayPayment,
     GatewayStatus,
+    LookupHint,
     PageSources,
     PaymentQuery,
     RefundAnswer,
@@ -177,9 +177,9 @@ class Point3:
             raise GatewayTimeout(gateway=self.name)
         return found
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The widget's signature."""
-        return Brought(gateway_ref=fields.get("signature"))
+        return LookupHint(gateway_ref=fields.get("signature"))
 
     async def close(self) -> None:
         """Close the connection pool."""

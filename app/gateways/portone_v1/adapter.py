@@ -12,20 +12,20 @@ from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.port import (
-    Brought,
     Capability,
     CapturedPayment,
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
     Json,
+    LookupHint,
     PageSources,
+    ParsedWebhook,
     PaymentQuery,
     RefundAnswer,
     RefundPolicy,
     RefundRequest,
     Session,
-    WebhookNote,
     WebhookRequest,
 )
 from app.gateways.portone_v1.answer import Answer
@@ -34,7 +34,7 @@ from app.gateways.portone_v1.cancel import answer_of, cancel_of
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
 from app.gateways.portone_v1.order import request_pay
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
-from app.gateways.portone_v1.webhook import read_webhook
+from app.gateways.portone_v1.webhook import parse_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, gateway_payment_of, held_before_paying
 from app.settings import PortOneV1Settings
 
@@ -146,14 +146,14 @@ class PortOneV1:
         body = _encode(cancel_of(request, pg=self._settings.pg))
         return answer_of(await self._api.talk().call("cancel", "POST", "/payments/cancel", body), request)
 
-    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+    def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Its unsigned webhook: see `webhook.read_webhook`."""
-        return read_webhook(request)
+        return parse_webhook(request)
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The imp_uid, and our reference. `imp_success`, `success` and `error_code` do not say whether money moved (§11)."""
         imp_uid = fields.get("imp_uid", "")
-        return Brought(
+        return LookupHint(
             gateway_ref=imp_uid if _IMP_UID.fullmatch(imp_uid) else None, reference=fields.get("merchant_uid") or None
         )
 

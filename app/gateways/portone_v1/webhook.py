@@ -7,13 +7,13 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import WebhookNote, WebhookRequest
+from app.gateways.port import ParsedWebhook, WebhookRequest
 
 LONGEST = 200
 MOST_FIELDS = 100
 
 
-def read_webhook(request: WebhookRequest) -> WebhookNote:
+def parse_webhook(request: WebhookRequest) -> ParsedWebhook:
     """Whom it is about. The same news twice has the same `dedupe_key`, whatever else the bodies carry.
 
     Raises InvalidRequest for a body that names no payment.
@@ -24,7 +24,7 @@ def read_webhook(request: WebhookRequest) -> WebhookNote:
         raise InvalidRequest(("body", "names no payment: it needs imp_uid or merchant_uid, as JSON or as a form"))
     status, cancellation = _text(fields, "status"), _text(fields, "cancellation_id")
     news = "\n".join(part or "" for part in (imp_uid, merchant_uid, status, cancellation))
-    return WebhookNote(
+    return ParsedWebhook(
         dedupe_key=hashlib.sha256(news.encode()).hexdigest(),
         is_signed=False,
         kind=status,

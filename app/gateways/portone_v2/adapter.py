@@ -10,7 +10,6 @@ import msgspec
 
 from app.gateways.breaker import Breaker
 from app.gateways.port import (
-    Brought,
     Capability,
     CapturedPayment,
     ChargeRequest,
@@ -18,19 +17,20 @@ from app.gateways.port import (
     GatewayPayment,
     GatewayStatus,
     Json,
+    LookupHint,
     PageSources,
+    ParsedWebhook,
     PaymentQuery,
     RefundAnswer,
     RefundPolicy,
     RefundRequest,
     Session,
-    WebhookNote,
     WebhookRequest,
 )
 from app.gateways.portone_v2.api import Api
 from app.gateways.portone_v2.cancel import answer_of, cancel_key, cancel_of, check_refund, refund_policy
 from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
-from app.gateways.portone_v2.notice import read_webhook
+from app.gateways.portone_v2.notice import parse_webhook
 from app.gateways.portone_v2.order import request_payment
 from app.gateways.portone_v2.webhook import key_of
 from app.gateways.portone_v2.wire import Payment, gateway_payment_of
@@ -152,18 +152,18 @@ class PortOneV2:
             return None
         return answer.failure()
 
-    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+    def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Its signed webhook: see `notice.read_webhook`."""
-        return read_webhook(self._settings.webhook_secrets, request)
+        return parse_webhook(self._settings.webhook_secrets, request)
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The transaction, our reference, and the token of manual approval. `code` and `message` decide nothing (§5).
 
         Older pages spell the reference `payment_id`, as our own API spells an id of its own, which is never a reference.
         """
         named = fields.get("paymentId") or fields.get("payment_id") or ""
         tx_id, token = fields.get("txId", ""), fields.get("paymentToken", "")
-        return Brought(
+        return LookupHint(
             gateway_ref=tx_id if _TX_ID.fullmatch(tx_id) else None,
             reference=named if _REFERENCE.fullmatch(named) else None,
             token=token if _TOKEN.fullmatch(token) else None,

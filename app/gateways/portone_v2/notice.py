@@ -11,7 +11,7 @@ import msgspec
 from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest, WebhookRefused
-from app.gateways.port import WebhookNote, WebhookRequest
+from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v2 import webhook
 
 LONGEST = 200
@@ -27,7 +27,7 @@ _REASONS = {
 }
 
 
-def read_webhook(secrets: Sequence[SecretStr], request: WebhookRequest) -> WebhookNote:
+def parse_webhook(secrets: Sequence[SecretStr], request: WebhookRequest) -> ParsedWebhook:
     """Prove it and read it. A webhook about something else than a payment, such as a billing key, names none.
 
     Raises WebhookRefused, or InvalidRequest for a signed body that is neither JSON nor a form.
@@ -39,7 +39,7 @@ def read_webhook(secrets: Sequence[SecretStr], request: WebhookRequest) -> Webho
     fields = _fields(request.body)
     data = fields.get("data")
     named = data if isinstance(data, Mapping) else fields
-    return WebhookNote(
+    return ParsedWebhook(
         dedupe_key=webhook_id,
         is_signed=True,
         kind=_text(fields, "type") or _text(fields, "status"),

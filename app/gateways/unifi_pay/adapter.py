@@ -10,21 +10,21 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp, HttpAnswer
 from app.gateways.port import (
-    Brought,
     Capability,
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
+    LookupHint,
     PageSources,
+    ParsedWebhook,
     PaymentQuery,
     Session,
-    WebhookNote,
     WebhookRequest,
 )
 from app.gateways.unifi_pay.countries import ALPHA_3
 from app.gateways.unifi_pay.held import gateway_payment_of
 from app.gateways.unifi_pay.signing import headers
-from app.gateways.unifi_pay.webhook import read_webhook
+from app.gateways.unifi_pay.webhook import parse_webhook
 from app.gateways.unifi_pay.wire import (
     Creation,
     Unreadable,
@@ -108,17 +108,17 @@ class UnifiPay:
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
 
-    def read_webhook(self, request: WebhookRequest) -> WebhookNote:
+    def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Its callback: see `webhook.read_webhook`."""
-        return read_webhook(self._settings, request)
+        return parse_webhook(self._settings, request)
 
-    def read_callback(self, fields: Mapping[str, str]) -> Brought:
+    def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The transaction id. Its companion `status` is anybody's to write, and decides nothing (contract §7 trap 11).
 
         An id of another form than theirs (a UUID) never becomes part of a path that we sign.
         """
         ref = fields.get("transactionId", "")
-        return Brought(gateway_ref=ref if re.fullmatch(r"[0-9A-Za-z_\-]{1,100}", ref) else None)
+        return LookupHint(gateway_ref=ref if re.fullmatch(r"[0-9A-Za-z_\-]{1,100}", ref) else None)
 
     async def close(self) -> None:
         """Close the connection pool."""

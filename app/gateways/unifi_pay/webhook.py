@@ -4,7 +4,7 @@ import hashlib
 import re
 
 from app.domain.errors import InvalidRequest, WebhookRefused
-from app.gateways.port import WebhookNote, WebhookRequest
+from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
 
@@ -12,7 +12,7 @@ TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
 """What may become part of a path that we sign."""
 
 
-def read_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> WebhookNote:
+def parse_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> ParsedWebhook:
     """Whom it is about. The vendor gives a callback no id: the same transaction, status and type are the same news.
 
     Raises WebhookRefused, or InvalidRequest for a body that names no transaction.
@@ -25,7 +25,7 @@ def read_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> Webhook
     if notice is None or not TRANSACTION.fullmatch(notice.transaction_id):
         raise InvalidRequest(("body", "names no payment: it needs transactionId, letters, digits, - and _"))
     news = "\n".join(part or "" for part in (notice.transaction_id, notice.status, notice.type))
-    return WebhookNote(
+    return ParsedWebhook(
         dedupe_key=hashlib.sha256(news.encode()).hexdigest(),
         is_signed=trust is Trust.SIGNED,
         kind=notice.status,
