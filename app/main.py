@@ -50,7 +50,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> Edge:
     tokens = ClientTokens(settings.secret_key.get_secret_value())
     authenticator = Authenticator(services.keys.find, tokens, settings.mode)
     views = Views(settings.public_url, tokens)
-    api = [*operations(services.payments, views), *refund_operations(services.refunds)]
+    api = [*operations(services.payments, views), *refund_operations(services.refunds, services.idempotency)]
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, enable_async=False
     )

@@ -15,6 +15,7 @@ from app.refunds.repository import RefundRepository
 from app.refunds.service import RefundService
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
+from app.verification.verify import Verifier
 from app.webhooks.inbox import Inbox
 from app.webhooks.service import WebhookService
 
@@ -55,10 +56,11 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     idempotency = Idempotency(database, lease_s=lease_s, now=now)
     gateway_log = GatewayLog(database, now)
     repository = PaymentRepository(database)
-    pursuit = RefundProcessor(repository, settings, now)
-    payments = PaymentService(repository, gateways, idempotency, gateway_log, pursuit, settings, now)
+    verifier = Verifier(repository, gateways, gateway_log, settings, now)
+    processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
+    payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     reads = RefundRepository(database)
-    refunds = RefundService(reads, repository, payments, gateways, idempotency, settings, now)
+    refunds = RefundService(reads, repository, processor, gateways, idempotency, settings, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
     keys = ApiKeyService(database, settings.mode, now)
     return Services(settings, database, gateways, idempotency, keys, payments, refunds, webhooks, gateway_log)

@@ -26,7 +26,7 @@ from app.gateways.port import PageSources
 from app.logs import get_logger
 from app.payments.service import PaymentService
 from app.settings import Settings
-from app.verification.recorder import VerificationResult
+from app.verification.context import VerificationResult
 
 LONGEST_FIELD = 2000
 MOST_FIELDS = 40
@@ -82,7 +82,7 @@ async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str
     if payment_id is None:
         return None
     try:
-        return await service.verify(payment_id, trigger="browser", brought=fields)
+        return await service.verify(payment_id, trigger="browser", callback=fields)
     except NotFound:
         return None  # well formed, and nobody's
     except GatewayUnavailable:

@@ -27,7 +27,7 @@ from app.domain.states import (
 )
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund, total
 
-LATE_MONEY = timedelta(hours=1)
+LATE_CAPTURE = timedelta(hours=1)
 """How long after its end an attempt that may still bring money is looked at once more."""
 
 LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
@@ -130,7 +130,7 @@ def step(
     evidence: dict[str, Any],
     payment_to: PaymentStatus | None = None,
     attention: str | None = None,
-    late_money: timedelta | None = None,
+    late_capture: timedelta | None = None,
     refund: Refund | None = None,
     **fields: Any,
 ) -> Step:
@@ -139,7 +139,7 @@ def step(
     `refund` is a new one, of money that must not be kept: it becomes a fact in the same commit.
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
-    not among the payment's yet is a new one. With `late_money`, money may still come for an attempt that ends here
+    not among the payment's yet is a new one. With `late_capture`, money may still come for an attempt that ends here
     without anybody asking for it: it is looked at again so long after. Raises IllegalTransition when a table forbids
     the move.
     """
@@ -156,9 +156,9 @@ def step(
         last_look = payment.expires_at if target in PAYMENT_UNPAID else None
         if came_from is AttemptStatus.UNKNOWN and moved.gateway_ref is not None:
             # The gateway was asked for this money: what it did with a lost call may show only later.
-            late_money = late_money or LATE_MONEY
-        if late_money and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
-            last_look = min(last_look or at + late_money, at + late_money)
+            late_capture = late_capture or LATE_CAPTURE
+        if late_capture and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
+            last_look = min(last_look or at + late_capture, at + late_capture)
         if to is AttemptStatus.CAPTURED:
             is_news = came_from is not AttemptStatus.CAPTURED
             last_look = fields.get("next_check_at", None if is_news else attempt.next_check_at)

@@ -27,7 +27,7 @@ from app.payments.schemas import (
 )
 from app.payments.service import Created, PaymentService
 from app.payments.views import Views
-from app.verification.recorder import VerificationResult
+from app.verification.context import VerificationResult
 
 RETRY_AFTER_S = "2"
 ANY = Auth.SERVER | Auth.CLIENT
@@ -118,7 +118,9 @@ class PaymentsApi:
         brought = {name: value for name, value in msgspec.to_builtins(body).items() if value and name != "payment_id"}
         trigger: Trigger = "browser" if call.caller.is_client else "api"
         payment_id, store = _completed_payment(call), call.caller.store
-        return self._proven(call, await self._service.verify(payment_id, trigger=trigger, store=store, brought=brought))
+        return self._proven(
+            call, await self._service.verify(payment_id, trigger=trigger, store=store, callback=brought)
+        )
 
     async def sync(self, call: Call) -> Answer:
         """`POST /payments/{id}/sync`"""

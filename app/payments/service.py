@@ -15,21 +15,21 @@ from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken
 from app.domain.money import Money
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.gateway_log import record_calls
-from app.gateways.port import Capability, ChargeRequest, Gateway, PageSources
+from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
 from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
-from app.ledger.transitions import LATE_MONEY, Event, Trigger, step
+from app.ledger.transitions import LATE_CAPTURE, Event, Trigger, step
 from app.payments.attempts import AttemptOpener
 from app.payments.charge_request import charge, details_text
-from app.payments.refunding import MoneyBack
 from app.payments.schemas import CreatePayment
+from app.refunds.processor import RefundProcessor
 from app.settings import Settings
+from app.verification.context import VerificationResult
 from app.verification.gateway_log import GatewayLog
-from app.verification.recorder import POSTPONE_S, Announced, VerificationResult
-from app.verification.verify import Verifier
+from app.verification.verify import POSTPONE_S, Verifier
 
 STORY_PAGE = 1000
 
@@ -55,7 +55,8 @@ class PaymentService:
         registry: Registry,
         idempotency: Idempotency,
         gateway_log: GatewayLog,
-        money_back: MoneyBack,
+        verifier: Verifier,
+        processor: RefundProcessor,
         settings: Settings,
         now: Now = utc_now,
     ) -> None:
@@ -66,7 +67,8 @@ class PaymentService:
         self._now = now
         self._opener = AttemptOpener(repository, settings, now)
         self._gateway_log = gateway_log
-        self._verifier = Verifier(repository, registry, gateway_log, money_back, settings, now)
+        self._verifier = verifier
+        self._processor = processor
 
     async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
         """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
@@ -166,12 +168,18 @@ class PaymentService:
         trigger: Trigger,
         store: str | None = None,
         attempt_id: UUID | None = None,
-        brought: Mapping[str, str] | None = None,
+        callback: Mapping[str, str] | None = None,
+        webhook: tuple[str, LookupHint] | None = None,
     ) -> VerificationResult:
-        """Ask the gateway now; see `Verifier.verify`."""
-        return await self._verifier.verify(
-            payment_id, trigger=trigger, store=store, attempt_id=attempt_id, brought=brought
+        """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too."""
+        result = await self._verifier.verify(
+            payment_id, trigger=trigger, store=store, attempt_id=attempt_id, callback=callback, webhook=webhook
         )
+        if result.fetched is None or result.attempt_id is None:
+            return result
+        seen = (result.payment, result.fetched)
+        payment = await self._processor.process(payment_id, result.attempt_id, trigger, seen=seen)
+        return replace(result, payment=payment)
 
     async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
         """Ask the gateway now, also about money that we keep: somebody may have given it back past us. Raises as `verify`."""
@@ -200,7 +208,7 @@ class PaymentService:
                 reason="canceled_by_shop",
                 evidence={},
                 payment_to=PaymentStatus.CANCELED,
-                late_money=LATE_MONEY / self._settings.time_scale,
+                late_capture=LATE_CAPTURE / self._settings.time_scale,
                 next_check_at=self._now() if attempt.is_undecided else attempt.next_check_at,
             )
             if await self._repository.apply(closed):
@@ -229,10 +237,6 @@ class PaymentService:
     async def count(self) -> int:
         """About how many payments there are, as the planner knows it."""
         return await self._repository.about_how_many()
-
-    async def look_into(self, payment_id: UUID, announced: Announced) -> VerificationResult:
-        """Ask the gateway about what a webhook points at. Raises NotFound, GatewayUnavailable as `verify` does."""
-        return await self._verifier.verify(payment_id, trigger="webhook", announced=announced)
 
     async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
         """The payment that a gateway's own reference is bound to."""

@@ -1,6 +1,6 @@
 """What a look-up shows of an attempt's refunds, held against what we know of them. Pure; one for every gateway.
 
-`compare` names one difference at a time, the most certain first; whoever stores it asks again until there is none. Where
+`match_refunds` names one difference at a time, the most certain first; whoever stores it asks again until there is none. Where
 two readings fit, the one is taken under which less money goes back: a cancel that may be ours is ours.
 """
 
@@ -15,6 +15,7 @@ from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus
 BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)
+UNKNOWN_STATUS = "the gateway states a status that we do not know"
 MORE_THAN_ALL = "the gateway shows more money given back than was captured"
 
 
@@ -56,30 +57,51 @@ class Doubt:
 Difference = Move | Found | Owed | Doubt
 
 
-def compare(payment: Payment, attempt: Attempt, held: GatewayPayment) -> Difference | None:
+def match_refunds(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> Difference | None:
     """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
+    if (doubt := _doubt_about(payment, attempt, fetched)) is not None:
+        return Doubt(doubt)
     refunds = payment.refunds_of(attempt.id)
-    listed = sum(each.amount.minor for each in held.refunds if each.state is not RefundState.FAILED)
-    shown = max(listed, held.refunded.minor if held.refunded else 0)
-    if held.amount is not None and shown > held.amount.minor:
+    listed = sum(each.amount.minor for each in fetched.refunds if each.state is not RefundState.FAILED)
+    shown = max(listed, fetched.refunded.minor if fetched.refunded else 0)
+    if fetched.amount is not None and shown > fetched.amount.minor:
         return Doubt(MORE_THAN_ALL)
     if attempt.status is AttemptStatus.REJECTED:
-        return _of_rejected(refunds, held)
-    difference = _listed(refunds, held) or _summed(refunds, held)
+        return _of_rejected(refunds, fetched)
+    difference = _listed(refunds, fetched) or _summed(refunds, fetched)
     if isinstance(difference, Found) or (isinstance(difference, Move) and difference.refund.status is R.FAILED):
         return _with_room(payment, refunds, difference)
     return difference
 
 
-def _listed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | None:
+_SHOWS_MONEY = frozenset(
+    {GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.STATUS_MISSING}
+)
+
+
+def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> str | None:
+    """Why nothing is concluded from a look-up of money that has moved, in a person's words; None when it can be believed."""
+    is_kept = attempt.status is AttemptStatus.CAPTURED
+    if fetched.status is GatewayStatus.UNRECOGNIZED:
+        return UNKNOWN_STATUS
+    if fetched.doubt is not None:
+        return fetched.doubt
+    if fetched.status not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
+        return "the gateway no longer shows money that it took"
+    if is_kept and fetched.amount not in {None, payment.amount}:
+        return "the gateway shows another amount than it took"
+    return None
+
+
+def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found | None:
     """By the gateway's own list of refunds."""
     named = {refund.gateway_ref: refund for refund in refunds if refund.gateway_ref}
-    for cancel in held.refunds:
+    for cancel in fetched.refunds:
         refund = named.get(cancel.ref) if cancel.ref else None
         if refund is not None and (move := _follows(refund, cancel)):
             return move
     done = total(refund for refund in refunds if refund.status is R.SUCCEEDED)
-    for cancel in held.refunds:
+    for cancel in fetched.refunds:
         if cancel.ref in named or cancel.state is RefundState.FAILED:
             continue
         refund = _meant(refunds, cancel.amount)
@@ -89,19 +111,19 @@ def _listed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | N
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
-        is_counted = held.refunded is None or done + cancel.amount.minor <= held.refunded.minor
+        is_counted = fetched.refunded is None or done + cancel.amount.minor <= fetched.refunded.minor
         if cancel.state is RefundState.SUCCEEDED and cancel.ref and is_counted:
             reason = "chargeback" if cancel.is_chargeback else cancel.reason or "refunded at the gateway"
             return Found(cancel.amount, reason, cancel.ref, cancel.tax)
     return None
 
 
-def _summed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | Doubt | None:
+def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found | Doubt | None:
     """By the sum that went back, where the list does not explain it."""
-    if held.status is GatewayStatus.REFUND_PENDING:
+    if fetched.status is GatewayStatus.REFUND_PENDING:
         unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
         return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
-    shown = held.refunded or (held.amount if held.status is GatewayStatus.CANCELED else None)
+    shown = fetched.refunded or (fetched.amount if fetched.status is GatewayStatus.CANCELED else None)
     if shown is None:
         return None
     rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
@@ -115,18 +137,18 @@ def _summed(refunds: Sequence[Refund], held: GatewayPayment) -> Move | Found | D
     return Found(Money(rest, shown.currency), "refunded at the gateway")
 
 
-def _of_rejected(refunds: Sequence[Refund], held: GatewayPayment) -> Difference | None:
+def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Difference | None:
     """Of money that we must not keep only one thing matters: whether all of it is back, whoever gave it."""
     live = next((refund for refund in refunds if refund.is_undecided), None)
-    if held.status is GatewayStatus.CANCELED:
+    if fetched.status is GatewayStatus.CANCELED:
         return Move(live, R.SUCCEEDED, "given_back") if live else None
-    back = held.refunded.minor if held.refunded else 0
-    left = Money(held.amount.minor - back, held.amount.currency) if held.amount else None
+    back = fetched.refunded.minor if fetched.refunded else 0
+    left = Money(fetched.amount.minor - back, fetched.amount.currency) if fetched.amount else None
     if live is None:
-        return Owed(left) if left and left.minor > 0 and _is_short(refunds, held, back) else None
-    if held.status is GatewayStatus.REFUND_PENDING:
+        return Owed(left) if left and left.minor > 0 and _is_short(refunds, fetched, back) else None
+    if fetched.status is GatewayStatus.REFUND_PENDING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
-    for cancel in held.refunds:
+    for cancel in fetched.refunds:
         is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
         if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
             return move
@@ -135,16 +157,16 @@ def _of_rejected(refunds: Sequence[Refund], held: GatewayPayment) -> Difference 
         return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED) if is_other else None
     # Only what is said to have gone back counts: an amount that has become smaller by itself gave nothing to anybody.
     news = back - total(each for each in refunds if each.status is R.SUCCEEDED)
-    is_ours = held.refunded is not None and held.refunded.currency == live.amount.currency and not held.refunds
+    is_ours = fetched.refunded is not None and fetched.refunded.currency == live.amount.currency and not fetched.refunds
     return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.amount.minor else None
 
 
-def _is_short(refunds: Sequence[Refund], held: GatewayPayment, back: int) -> bool:
+def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> bool:
     """Whether the refunds of rejected money are over, and more than they gave back is still there.
 
     Of those that were given back by hand a look-up may show nothing: what it shows must be what they say.
     """
-    if not refunds or held.status is not GatewayStatus.CAPTURED:
+    if not refunds or fetched.status is not GatewayStatus.CAPTURED:
         return False
     if refunds[-1].status is R.FAILED:
         return Refusal.BALANCE_CHANGED in (refunds[-1].failure or "")

@@ -1,21 +1,23 @@
-"""Carries the refunds of one attempt a step further: what the look-up shows is stored, then the next refund is asked for.
+"""Carries out the refunds of one attempt: fetch, match, record what is shown, then ask for the next one and record the answer.
 
 The look-up comes first every time, so a lost answer is found instead of repeated. Intent, commit, call, record: whoever
 asks holds the lease on the attempt, and only one refund of an attempt is with its gateway at a time, because each names
 the balance that it expects.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from app.domain.clock import ASK_AGAIN, HOURS, Now, next_look
-from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
-from app.domain.money import Money
+from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest, NotFound
 from app.domain.states import RefundStatus
-from app.domain.tax import TaxBreakdown
+from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
     Failure,
     Gateway,
@@ -26,18 +28,23 @@ from app.gateways.port import (
     Refunding,
     RefundPolicy,
 )
+from app.gateways.registry import Registry
 from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
-from app.ledger.order_details import parts_of
 from app.ledger.repository import PaymentRepository
-from app.ledger.transitions import LATE_MONEY, Step, Trigger, refund_step
+from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
+from app.ledger.transitions import LATE_CAPTURE, Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
 from app.refunds.eligibility import captured_payment_of
-from app.refunds.matching import Difference, Doubt, Found, Move, compare
-from app.refunds.requests import balance_of, is_there, new_refund, request_of, told_parts
+from app.refunds.matching import Difference, Doubt, Found, Move, match_refunds
+from app.refunds.requests import balance_of, is_there, parts_as_told, request_of
 from app.settings import Settings
+from app.verification.gateway_log import GatewayLog
 
 R = RefundStatus
+MAX_ROUNDS = 20
+"""How often one processing fetches again because somebody else moved the payment first."""
+
 MOST_DIFFERENCES = 500
 """Differences stored in one go; more than any payment has refunds."""
 
@@ -54,53 +61,138 @@ log = get_logger("refunds")
 
 
 class RefundProcessor:
-    """What verification hands captured and rejected money over to. Every method is safe to repeat."""
+    """Processes refunds, for the API, the worker and the terminal alike. Every method is safe to repeat."""
 
-    def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:
+    def __init__(
+        self,
+        repository: PaymentRepository,
+        registry: Registry,
+        gateway_log: GatewayLog,
+        settings: Settings,
+        now: Now,
+    ) -> None:
         self._repository = repository
+        self._registry = registry
+        self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
+        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._under_way: set[asyncio.Task[Payment]] = set()
 
-    def owed(self, payment: Payment, attempt: Attempt, held: GatewayPayment, reason: str) -> Refund:
-        """The refund of money that must not be kept, to be stored with the step that says so.
+    async def process(
+        self,
+        payment_id: UUID,
+        attempt_id: UUID,
+        trigger: Trigger,
+        *,
+        refund_id: UUID | None = None,
+        seen: tuple[Payment, GatewayPayment] | None = None,
+    ) -> Payment:
+        """Bring an attempt's refunds as far as its gateway goes now, and return the payment as it then stands.
 
-        Of all that the gateway still holds; where it does not tell, of what was ordered.
+        With `refund_id` those before it are asked for in turn, until the gateway has answered for this one. `seen` is what
+        a verification has just fetched for the payment that it read. Callers in one process take turns; while another
+        process is asking, nothing is done. A caller that is canceled does not cancel what is under way.
+        Raises NotFound.
         """
-        amount = held.amount or payment.amount
-        back = held.refunded.minor if held.refunded and held.refunded.currency == amount.currency else 0
-        left = Money(amount.minor - back, amount.currency)
-        return self._owed(payment, attempt, left if left.minor > 0 else amount, reason)
+        task = asyncio.create_task(self._process(payment_id, attempt_id, trigger, refund_id, seen))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
 
-    async def follow(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, trigger: Trigger
+    async def _process(
+        self,
+        payment_id: UUID,
+        attempt_id: UUID,
+        trigger: Trigger,
+        refund_id: UUID | None,
+        seen: tuple[Payment, GatewayPayment] | None,
+    ) -> Payment:
+        turn = self._turns.setdefault(attempt_id, asyncio.Lock())
+        with record_calls() as calls:
+            try:
+                async with turn:
+                    return await self._rounds(payment_id, attempt_id, trigger, refund_id, seen)
+            finally:
+                self._gateway_log.keep(payment_id, calls)
+
+    async def _rounds(
+        self,
+        payment_id: UUID,
+        attempt_id: UUID,
+        trigger: Trigger,
+        refund_id: UUID | None,
+        seen: tuple[Payment, GatewayPayment] | None,
+    ) -> Payment:
+        """Rounds of fetch, match and ask, while there is a next refund to ask for before the one that is wanted."""
+        for _ in range(MAX_ROUNDS):
+            payment = seen[0] if seen else await self._load(payment_id)
+            attempt = _attempt(payment, attempt_id)
+            gateway = self._registry.get(attempt.gateway)
+            if attempt.is_busy(self._now()):
+                return payment
+            if gateway is None:
+                log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
+                return await self._unanswered(payment, attempt, trigger, "gateway_unavailable")
+            fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
+            seen = None
+            if isinstance(fetched, GatewayError):
+                return await self._unanswered(payment, attempt, trigger, fetched.code)
+            asked_before = _asked(payment)
+            followed = await self._follow(gateway, payment, attempt, fetched, trigger)
+            if followed is None:
+                continue  # the payment moved: what was fetched for it as it was says nothing about it as it is
+            wanted = followed.refund(refund_id) if refund_id else None
+            may_go_on = wanted is not None and wanted.status is R.CREATED and not wanted.refund_attempts
+            if not may_go_on or _asked(followed) == asked_before:
+                return followed
+        return await self._load(payment_id)
+
+    async def _load(self, payment_id: UUID) -> Payment:
+        payment = await self._repository.load(payment_id)
+        if payment is None:
+            raise NotFound()
+        return payment
+
+    @staticmethod
+    async def _fetch(gateway: Gateway, payment: Payment, attempt: Attempt) -> GatewayPayment | GatewayError:
+        try:
+            return await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, attempt.gateway_ref))
+        except GatewayError as error:
+            return error
+
+    async def _follow(
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
         """Store what a look-up shows of the attempt's refunds, and ask for the next one that waits.
 
-        None: the payment moved meanwhile; look again.
+        None: the payment moved meanwhile; fetch again.
         """
         for _ in range(MOST_DIFFERENCES):
-            difference = compare(payment, attempt, held)
+            difference = match_refunds(payment, _attempt(payment, attempt.id), fetched)
             if difference is None:
-                return await self._next(gateway, payment, attempt, held, trigger)
+                return await self._next(gateway, payment, attempt, fetched, trigger)
             if isinstance(difference, Doubt):
                 return await self._note(payment, attempt, trigger, difference.attention)
-            moved = self._step_of(payment, attempt, difference, held, trigger, self._policy(gateway, payment, attempt))
+            moved = self._step_of(gateway, payment, attempt, difference, fetched, trigger)
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
             payment = moved.after
         raise IllegalTransition(source="refunds", target="compared")
 
-    async def unanswered(self, payment: Payment, attempt: Attempt, trigger: Trigger, reason: str) -> None:
-        """The gateway did not answer the look-up: its refunds that are due are looked at later."""
+    async def _unanswered(self, payment: Payment, attempt: Attempt, trigger: Trigger, reason: str) -> Payment:
+        """The gateway said nothing that can be believed: its refunds that are due are looked at later."""
         for refund in payment.refunds_of(attempt.id):
             if refund.is_due(self._now()):
                 attention = "for over an hour the gateway has not answered about a refund"
                 is_silent = refund.is_undecided and refund.lookup_attempts >= SILENT
-                await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
+                waited = await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
+                payment = waited or payment
+        return payment
 
     async def _next(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, held: GatewayPayment, trigger: Trigger
+        self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
         """Ask for the first refund that is not decided, if it may be asked for now."""
         now = self._now()
@@ -121,7 +213,8 @@ class RefundProcessor:
             return await self._wait(payment, refund, trigger, "refund_not_supported", None, attention)
         policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
         if refund.status is R.PENDING:
-            attention = "a refund was accepted a day ago and is not done" if refund.lookup_attempts >= OVERDUE else None
+            is_overdue = refund.lookup_attempts >= OVERDUE
+            attention = "a refund was accepted a day ago and is not done" if is_overdue else None
             return await self._wait(payment, refund, trigger, "refund_under_way", policy, attention)
         if refund.is_held:
             attention = "rejected money is held: release it with `onetill payments give-back`"
@@ -135,28 +228,27 @@ class RefundProcessor:
         if policy.needs_account and refund.account is None:
             attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
             return await self._wait(payment, refund, trigger, "refund_needs_a_person", None, attention)
-        ref = held.gateway_ref or attempt.gateway_ref
-        if ref is None or not is_there(attempt, held):
-            is_going = held.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
+        ref = fetched.gateway_ref or attempt.gateway_ref
+        if ref is None or not is_there(attempt, fetched):
+            is_going = fetched.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
             attention = None if is_going else "money must go back, and the look-up does not show it"
             return await self._wait(payment, refund, trigger, "refund_blocked", None, attention)
-        return await self._ask(gateway, payment, attempt, refund, ref, held, trigger)
+        return await self._ask(gateway, payment, attempt, refund, ref, fetched, trigger)
 
     async def _ask(
         self,
-        gateway: Gateway,
+        gateway: Refunding,
         payment: Payment,
         attempt: Attempt,
         refund: Refund,
         ref: str,
-        held: GatewayPayment,
+        fetched: GatewayPayment,
         trigger: Trigger,
     ) -> Payment | None:
         """Commit the intent, call, record the answer."""
-        assert isinstance(gateway, Refunding)
         # Long enough for the look that follows a no as well.
         lease = self._now() + timedelta(seconds=self._settings.lease_s(2 * gateway.deadline_s))
-        balance = balance_of(payment, attempt, refund, held)
+        balance = balance_of(payment, attempt, refund, fetched)
         intent = refund_step(
             payment,
             refund,
@@ -164,7 +256,7 @@ class RefundProcessor:
             at=self._now(),
             trigger=trigger,
             reason="refund_asked_again" if refund.refund_attempts else "refund_asked",
-            evidence={"gateway": held.evidence, "balance_minor": balance},
+            evidence={"gateway": fetched.evidence, "balance_minor": balance},
             busy_until=lease,
             gateway_ref=refund.gateway_ref,
             refund_attempts=refund.refund_attempts + 1,
@@ -194,7 +286,7 @@ class RefundProcessor:
 
     async def _refused(
         self,
-        gateway: Gateway,
+        gateway: Refunding,
         payment: Payment,
         attempt: Attempt,
         refund: Refund,
@@ -202,15 +294,14 @@ class RefundProcessor:
         trigger: Trigger,
     ) -> Payment | None:
         """An explicit no, and a look at why: an earlier asking was carried out after all, or somebody else was quicker."""
-        try:
-            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, attempt.gateway_ref))
-        except GatewayError:
+        fetched = await self._fetch(gateway, payment, attempt)
+        if isinstance(fetched, GatewayError):
             return await self._decline(payment, refund, answer, trigger)
-        difference = compare(payment, attempt, held)
+        difference = match_refunds(payment, attempt, fetched)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
         if not (refund.is_lost and is_shown):
             payment = await self._decline(payment, refund, answer, trigger)
-        return await self.follow(gateway, payment, attempt, held, trigger)
+        return await self._follow(gateway, payment, attempt, fetched, trigger)
 
     async def _decline(self, payment: Payment, refund: Refund, answer: RefundAnswer, trigger: Trigger) -> Payment:
         assert answer.failure is not None
@@ -230,7 +321,7 @@ class RefundProcessor:
         answer: RefundAnswer | None = None,
         attention: str | None = None,
         *,
-        gateway: Gateway | None = None,
+        gateway: Refunding | None = None,
         is_answered: bool = True,
     ) -> Payment:
         """Store what came of an asking, on whatever the payment has become meanwhile: an answer must not be lost.
@@ -246,7 +337,7 @@ class RefundProcessor:
             fields["gateway_ref"] = answer.refund_ref
         if to in {R.PENDING, R.SUCCEEDED}:
             fields["accepted_at"] = now
-        attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+        attempt = _attempt(payment, refund.attempt_id)
         policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
         fields["next_check_at"] = self._look_at(refund, policy, 0 if to is R.PENDING else None)
         if attention is None and refund.lookup_attempts >= SILENT and to in {R.CREATED, R.UNKNOWN}:
@@ -267,16 +358,14 @@ class RefundProcessor:
                 reason=reason,
                 evidence={"gateway": answer.evidence if answer else {}},
                 attention=attention,
-                late_look_at=now + LATE_MONEY / self._settings.time_scale,
+                late_look_at=now + LATE_CAPTURE / self._settings.time_scale,
                 is_answered=is_answered,
                 **fields,
             )
             if await self._repository.apply(moved):
                 self._count(attempt, moved)
                 return moved.after
-            again = await self._repository.load(payment.id)
-            assert again is not None
-            payment = again
+            payment = await self._load(payment.id)
         raise IllegalTransition(source=str(refund.status), target=str(to))
 
     async def _wait(
@@ -312,15 +401,14 @@ class RefundProcessor:
 
     async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:
         """A person must look at something that no refund of ours explains; the refunds are looked at later."""
-        await self.unanswered(payment, attempt, trigger, "in_doubt")
-        known = payment.refunds_of(attempt.id)
-        if payment.attention == attention or not known:
+        payment = await self._unanswered(payment, attempt, trigger, "in_doubt")
+        if payment.attention == attention:
             return payment
-        newest = known[-1]
-        noted = refund_step(
+        current = _attempt(payment, attempt.id)
+        noted = step(
             payment,
-            newest,
-            newest.status,
+            current,
+            current.status,
             at=self._now(),
             trigger=trigger,
             reason="needs_attention",
@@ -331,58 +419,46 @@ class RefundProcessor:
 
     def _step_of(
         self,
+        gateway: Gateway,
         payment: Payment,
         attempt: Attempt,
         difference: Difference,
-        held: GatewayPayment,
+        fetched: GatewayPayment,
         trigger: Trigger,
-        policy: RefundPolicy | None,
     ) -> Step:
-        """What a difference makes of the stored refunds."""
-        now, evidence = self._now(), {"gateway": held.evidence}
-        if isinstance(difference, Move):
-            refund = difference.refund
-            fields: dict[str, Any] = {"gateway_ref": difference.gateway_ref or refund.gateway_ref}
-            if difference.failure is not None:
-                fields["failure"] = msgspec.json.encode(difference.failure).decode()
-            if difference.to is R.PENDING:
-                fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": self._look_at(refund, policy, 0)}
-            return refund_step(
-                payment,
-                refund,
-                difference.to,
-                at=now,
-                trigger=trigger,
-                reason=difference.reason,
-                evidence=evidence,
-                **fields,
-            )
-        assert not isinstance(difference, Doubt)
-        if not isinstance(difference, Found):
-            rest = self._owed(payment, attempt, difference.amount, "rejected")
-            return refund_step(
-                payment, rest, R.CREATED, at=now, trigger=trigger, reason="refund_reserved", evidence=evidence
-            )
-        parts = told_parts(payment, difference.amount.minor, difference.tax)
-        reason = difference.reason[:200]
-        fresh = new_refund(payment, attempt, difference.amount, parts, initiator=BY_GATEWAY, reason=reason, at=now)
-        found = replace(fresh, gateway_ref=difference.gateway_ref)
-        return refund_step(
-            payment, found, R.SUCCEEDED, at=now, trigger=trigger, reason="refund_found", evidence=evidence
-        )
-
-    def _owed(self, payment: Payment, attempt: Attempt, amount: Money, reason: str) -> Refund:
-        """A refund of rejected money, held back where the settings say so."""
-        parts = parts_of(payment) if amount == payment.amount else TaxBreakdown(amount.minor)
-        fresh = new_refund(payment, attempt, amount, parts, initiator=BY_MISMATCH, reason=reason, at=self._now())
-        return replace(fresh, is_held=self._settings.rejected_money == "hold")
+        """The step that a difference makes of the stored refunds."""
+        now = self._now()
+        to, reason, fields = R.SUCCEEDED, "refund_found", dict[str, Any]()
+        match difference:
+            case Move(refund=refund):
+                to, reason = difference.to, difference.reason
+                fields["gateway_ref"] = difference.gateway_ref or refund.gateway_ref
+                if difference.failure is not None:
+                    fields["failure"] = msgspec.json.encode(difference.failure).decode()
+                if to is R.PENDING:
+                    look_at = self._look_at(refund, self._policy(gateway, payment, attempt), 0)
+                    fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": look_at}
+            case Found():
+                parts = parts_as_told(payment, difference.amount.minor, difference.tax)
+                told = difference.reason[:200]
+                refund = reserve_refund(
+                    payment, attempt, difference.amount, parts, initiator=BY_GATEWAY, reason=told, at=now
+                )
+                refund = replace(refund, gateway_ref=difference.gateway_ref)
+            case _:
+                assert not isinstance(difference, Doubt)
+                to, reason = R.CREATED, "refund_reserved"
+                is_held = self._settings.rejected_money == "hold"
+                refund = reserve_mismatch_refund(
+                    payment, attempt, difference.amount, reason="rejected", at=now, is_held=is_held
+                )
+        evidence = {"gateway": fetched.evidence}
+        return refund_step(payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=evidence, **fields)
 
     def _policy(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundPolicy | None:
-        return (
-            gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
-            if isinstance(gateway, Refunding)
-            else None
-        )
+        if not isinstance(gateway, Refunding):
+            return None
+        return gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
 
     def _may_ask_again(self, refund: Refund, policy: RefundPolicy) -> bool:
         """Whether a refund whose answer was lost, and that is not shown, may be asked for once more."""
@@ -405,3 +481,12 @@ class RefundProcessor:
     def _count(attempt: Attempt, moved: Step) -> None:
         if moved.refund is not None and not moved.refund.is_undecided:
             REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.initiator).inc()
+
+
+def _attempt(payment: Payment, attempt_id: UUID) -> Attempt:
+    return next(a for a in payment.attempts if a.id == attempt_id)
+
+
+def _asked(payment: Payment) -> int:
+    """How often gateways were asked for this payment's refunds."""
+    return sum(refund.refund_attempts for refund in payment.refunds)

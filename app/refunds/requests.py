@@ -1,47 +1,25 @@
 """What a gateway is asked for: the request, the balance that it names, and the tax parts of what goes back."""
 
-from datetime import datetime
-
 import msgspec
 
-from app.domain import ids
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
 from app.ledger.model import Attempt, Payment, Refund, total
-from app.ledger.order_details import parts_of
+from app.ledger.reservations import parts_left
 
 R = RefundStatus
 
 
-def new_refund(
-    payment: Payment, attempt: Attempt, amount: Money, parts: TaxBreakdown, *, initiator: str, reason: str, at: datetime
-) -> Refund:
-    """The next refund of a payment, of that attempt's money, as it is about to be reserved: due at once."""
-    return Refund(
-        id=ids.uuid7(),
-        number=len(payment.refunds) + 1,
-        attempt_id=attempt.id,
-        amount=amount,
-        parts=parts,
-        initiator=initiator,
-        reason=reason,
-        status=R.CREATED,
-        created_at=at,
-        updated_at=at,
-        next_check_at=at,
-    )
-
-
-def is_there(attempt: Attempt, held: GatewayPayment) -> bool:
+def is_there(attempt: Attempt, fetched: GatewayPayment) -> bool:
     """Whether the gateway shows money of which something can go back."""
     said_yes = attempt.capture_accepted_at is not None or attempt.status is AttemptStatus.CAPTURED
-    return held.status is GatewayStatus.CAPTURED or (held.status is GatewayStatus.STATUS_MISSING and said_yes)
+    return fetched.status is GatewayStatus.CAPTURED or (fetched.status is GatewayStatus.STATUS_MISSING and said_yes)
 
 
-def balance_of(payment: Payment, attempt: Attempt, refund: Refund, held: GatewayPayment) -> int:
+def balance_of(payment: Payment, attempt: Attempt, refund: Refund, fetched: GatewayPayment) -> int:
     """What we expect to be left there before this refund, in minor units.
 
     An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:
@@ -50,8 +28,8 @@ def balance_of(payment: Payment, attempt: Attempt, refund: Refund, held: Gateway
     back = total(each for each in payment.refunds_of(attempt.id) if each.status is R.SUCCEEDED)
     if attempt.status is AttemptStatus.CAPTURED:
         return payment.captured_minor - back
-    held_minor = held.amount.minor if held.amount else refund.amount.minor
-    return held_minor - (held.refunded.minor if held.refunded else 0)
+    held_minor = fetched.amount.minor if fetched.amount else refund.amount.minor
+    return held_minor - (fetched.refunded.minor if fetched.refunded else 0)
 
 
 def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
@@ -69,20 +47,10 @@ def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> Refu
     )
 
 
-def told_parts(payment: Payment, minor: int, told: Tax | None) -> TaxBreakdown:
+def parts_as_told(payment: Payment, minor: int, told: Tax | None) -> TaxBreakdown:
     """The parts as the gateway tells them, where they fit what is left; else our own share."""
     left = parts_left(payment)
     if told is None or (told.vat or 0) + told.tax_free > minor:
         return left.share(minor)
     parts = TaxBreakdown.of(minor, tax_free=told.tax_free, vat=told.vat if left.vat is not None else None)
     return parts if left.covers(parts) else left.share(minor)
-
-
-def parts_left(payment: Payment) -> TaxBreakdown:
-    """What is left of the payment's parts beside all refunds of its money that are done or reserved."""
-    left = parts_of(payment)
-    kept = payment.captured_attempt
-    for refund in payment.refunds_of(kept.id) if kept else ():
-        if refund.status is not R.FAILED:
-            left = left.less(refund.parts)
-    return left

@@ -6,7 +6,8 @@ from app.api.operations import Answer, Auth, Call, Operation, Reply
 from app.domain import ids
 from app.domain.errors import RefundRefused
 from app.domain.language import pick_language
-from app.idempotency.service import Intent, fingerprint, read_key
+from app.domain.states import RefundStatus
+from app.idempotency.service import Idempotency, Intent, Replay, fingerprint, read_key
 from app.refunds import examples
 from app.refunds.schemas import CreateRefund, OptionsView, RefundPage, RefundsQuery, RefundView
 from app.refunds.service import RefundService
@@ -26,8 +27,9 @@ _REFUSALS = tuple(kind.code for kind in RefundRefused.__subclasses__())
 class RefundsApi:
     """The handlers of the refund calls."""
 
-    def __init__(self, service: RefundService) -> None:
+    def __init__(self, service: RefundService, idempotency: Idempotency) -> None:
         self._service = service
+        self._idempotency = idempotency
 
     async def create(self, call: Call) -> Answer:
         """`POST /payments/{id}/refunds`"""
@@ -35,9 +37,15 @@ class RefundsApi:
         name = f"create_refund:{payment_id.hex}"
         key = read_key(call.request.headers.get("idempotency-key"))
         intent = Intent(f"server:{store}:{name}", key, fingerprint(name, call.body))
-        done = await self._service.request(payment_id, store, call.body, intent, rendered)
-        headers = {"Idempotency-Replayed": "true"} if done.is_replay else {}
-        return Answer(done.status, done.body, headers | ({"Retry-After": RETRY_AFTER_S} if done.status == 202 else {}))
+        done = await self._service.request(payment_id, store, call.body, intent)
+        headers: dict[str, str] = {}
+        if isinstance(done, Replay):
+            status, body, headers = done.status, done.body, {"Idempotency-Replayed": "true"}
+        else:
+            payment, refund = done
+            status, body = 201 if refund.status is RefundStatus.SUCCEEDED else 202, rendered(payment, refund)
+            await self._idempotency.finish(intent, status, body)
+        return Answer(status, body, headers | ({"Retry-After": RETRY_AFTER_S} if status == 202 else {}))
 
     async def get(self, call: Call) -> Answer:
         """`GET /refunds/{id}`"""
@@ -60,9 +68,9 @@ class RefundsApi:
         return Answer(200, options_view(payment, options, language), {"Content-Language": language})
 
 
-def operations(service: RefundService) -> list[Operation]:
+def operations(service: RefundService, idempotency: Idempotency) -> list[Operation]:
     """The refund calls, in the order in which the documentation lists them."""
-    api = RefundsApi(service)
+    api = RefundsApi(service, idempotency)
     return [
         Operation(
             method="POST",

@@ -1,11 +1,9 @@
 """What the API, the worker and the commands do with refunds. One method per intent."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from time import monotonic
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +11,6 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import (
-    GatewayUnavailable,
     IdempotencyKeyReused,
     IllegalTransition,
     InvalidRequest,
@@ -34,21 +31,19 @@ from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent, Replay
 from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
 from app.ledger.repository import PaymentRepository
+from app.ledger.reservations import parts_left, reserve_refund
 from app.ledger.transitions import Step, refund_step
-from app.payments.service import Created, PaymentService
 from app.refunds.eligibility import Options, options_of
+from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
-from app.refunds.requests import new_refund, parts_left
 from app.refunds.schemas import CreateRefund
 from app.settings import Settings
-from app.verification.recorder import POSTPONE_S
+from app.verification.verify import POSTPONE_S
 
 R = RefundStatus
-POLL_S = 0.05
 MOST_WRITES = 200
 """How often a step is tried again because the payment moved; each time somebody else got further."""
 
-Render = Callable[[Payment, Refund], bytes]
 Make = Callable[[Payment], Step]
 
 
@@ -59,7 +54,7 @@ class RefundService:
         self,
         reads: RefundRepository,
         repository: PaymentRepository,
-        payments: PaymentService,
+        processor: RefundProcessor,
         registry: Registry,
         idempotency: Idempotency,
         settings: Settings,
@@ -67,59 +62,65 @@ class RefundService:
     ) -> None:
         self._reads = reads
         self._repository = repository
-        self._payments = payments
+        self._processor = processor
         self._registry = registry
         self._idempotency = idempotency
         self._settings = settings
         self._now = now
 
     async def request(
-        self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent, render: Render
-    ) -> Created:
-        """Reserve a refund and have the gateway do it: 201 done, 202 under way or its answer lost.
+        self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent
+    ) -> Replay | tuple[Payment, Refund]:
+        """Reserve a refund and have the gateway do it; or the stored answer of an earlier call with this key.
 
-        The same intent again yields the same answer, or goes on with the one refund that it stands for. Raises NotFound,
-        InvalidRequest, the idempotency errors, and RefundRefused: by our own rules before anything is stored, or by the
-        gateway, with the `refund_id` of the refund that failed.
+        The same intent again goes on with the one refund that it stands for. The caller stores the answer under the
+        intent. Raises NotFound, InvalidRequest, the idempotency errors, and RefundRefused: by our own rules before anything
+        is stored, or by the gateway, with the `refund_id` of the refund that failed.
         """
-        await self._payments.get(payment_id, store)
+        await self.payment(payment_id, store)
         known = await self._idempotency.claim(intent, payment_id)
         if isinstance(known, Replay):
-            return Created(known.status, known.body, is_replay=True)
-        payment = await self._payments.get(payment_id, store)
-        request_key = hashlib.sha256(f"{intent.scope}\0{intent.key}".encode()).digest()
+            return known
         try:
-            refund = _of_key(payment, request_key, intent.fingerprint)
-            if refund is None:
-                refund = await self._reserve(payment_id, wanted, request_key, intent.fingerprint)
-            payment, refund = await self._until_answered(payment_id, refund)
-            if refund.status is R.FAILED:
-                raise _refused(payment, refund)
+            return await self._requested(payment_id, wanted, intent)
         except OnetillError:
             await self._idempotency.release(intent)
             raise
-        status, body = 201 if refund.status is R.SUCCEEDED else 202, render(payment, refund)
-        await self._idempotency.finish(intent, status, body)
-        return Created(status, body)
+
+    async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
+        payment = await self.payment(payment_id, None)
+        request_key = hashlib.sha256(f"{intent.scope}\0{intent.key}".encode()).digest()
+        refund = _of_key(payment, request_key, intent.fingerprint)
+        if refund is None:
+            refund = await self._reserve(payment_id, wanted, request_key, intent.fingerprint)
+        payment = await self._processor.process(payment_id, refund.attempt_id, "api", refund_id=refund.id)
+        processed = payment.refund(refund.id)
+        assert processed is not None
+        if processed.status is R.FAILED:
+            raise _refused(payment, processed)
+        return payment, processed
 
     async def get(self, refund_id: UUID, store: str | None) -> tuple[Payment, Refund]:
         """One refund with its payment. `store` None: the caller is an operator. Raises NotFound."""
         payment_id = await self._reads.payment_of(refund_id)
         if payment_id is None:
             raise NotFound()
-        payment = await self._payments.get(payment_id, store)
+        payment = await self.payment(payment_id, store)
         refund = payment.refund(refund_id)
         if refund is None:
             raise NotFound()
         return payment, refund
 
-    async def payment(self, payment_id: UUID, store: str) -> Payment:
-        """A payment with its refunds. Raises NotFound."""
-        return await self._payments.get(payment_id, store)
+    async def payment(self, payment_id: UUID, store: str | None) -> Payment:
+        """A payment with its refunds. `store` None: the caller is an operator. Raises NotFound."""
+        payment = await self._repository.load(payment_id, store)
+        if payment is None:
+            raise NotFound()
+        return payment
 
     async def options(self, payment_id: UUID, store: str) -> tuple[Payment, Options]:
         """What can be given back now, and why not. Asks no gateway. Raises NotFound."""
-        payment = await self._payments.get(payment_id, store)
+        payment = await self.payment(payment_id, store)
         return payment, options_of(payment, self._gateway(payment), self._now())
 
     async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
@@ -141,7 +142,7 @@ class RefundService:
 
     async def release(self, payment_id: UUID) -> Payment:
         """An operator releases rejected money that the settings hold. Raises NotFound; PaymentNotRefundable if there is none."""
-        payment = await self._payments.get(payment_id, None)
+        payment = await self.payment(payment_id, None)
         held = [each for each in payment.refunds if each.is_held and each.is_undecided]
         if not held:
             raise PaymentNotRefundable(payment_id=payment.public_id, status=str(payment.status))
@@ -149,8 +150,8 @@ class RefundService:
             await self._move(
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
-            await self._payments.verify(payment_id, trigger="operator", attempt_id=refund.attempt_id)
-        return await self._payments.get(payment_id, None)
+            await self._processor.process(payment_id, refund.attempt_id, "operator")
+        return await self.payment(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
         """A person says how a refund ended that no look-up settles: it was given back by hand, or never will be.
@@ -173,7 +174,7 @@ class RefundService:
             raise IllegalTransition(source=str(refund.status), target="asked again")
         evidence = {"note": note}
         await self._move(payment.id, refund_id, R.CREATED, "refund_not_done", evidence, next_check_at=self._now())
-        await self._payments.verify(payment.id, trigger="operator", attempt_id=refund.attempt_id)
+        await self._processor.process(payment.id, refund.attempt_id, "operator")
         return await self.get(refund_id, None)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
@@ -190,7 +191,7 @@ class RefundService:
             now = self._now()
             parts = parts_left(payment).share(minor)
             amount = Money(minor, payment.amount.currency)
-            refund = new_refund(payment, attempt, amount, parts, initiator=BY_OPERATOR, reason=note, at=now)
+            refund = reserve_refund(payment, attempt, amount, parts, initiator=BY_OPERATOR, reason=note, at=now)
             return refund_step(
                 payment,
                 refund,
@@ -235,7 +236,7 @@ class RefundService:
             )
         parts = _parts(payment, amount, wanted)
         wish = Money(amount, payment.amount.currency)
-        refund = new_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now())
+        refund = reserve_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now())
         account = wanted.refund_account
         gateway.check_refund(
             RefundRequest(
@@ -260,33 +261,6 @@ class RefundService:
         if amount > payment.refundable_minor:
             raise RefundExceedsBalance(payment_id=payment.public_id, amount=amount, refundable=payment.refundable_minor)
         return amount
-
-    async def _until_answered(self, payment_id: UUID, refund: Refund) -> tuple[Payment, Refund]:
-        """Have the attempt verified, which asks for its refunds in turn, until the gateway has answered for this one.
-
-        Not for ever: what is not answered by then goes on without the caller.
-        """
-        patience = monotonic() + self._settings.confirm_wait_s
-        stood_at, in_vain = -1, 0
-        while True:
-            try:
-                result = await self._payments.verify(payment_id, trigger="api", attempt_id=refund.attempt_id)
-                is_answered = result.is_answered
-            except GatewayUnavailable:
-                is_answered = False
-            payment = await self._payments.get(payment_id, None)
-            known = payment.refund(refund.id)
-            assert known is not None
-            attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
-            is_asking = attempt.is_busy(self._now())
-            # A look that changed nothing may have begun before the refund was there; a second one says that nothing can change.
-            in_vain = in_vain + 1 if payment.last_seq == stood_at and not is_asking else 0
-            stood_at = payment.last_seq
-            if not _may_be_answered(payment, known, is_asking=is_asking, is_answered=is_answered) or in_vain == 2:
-                return payment, known
-            if monotonic() > patience:
-                return payment, known
-            await asyncio.sleep(POLL_S)
 
     async def _move(
         self,
@@ -313,7 +287,7 @@ class RefundService:
     async def _write(self, payment_id: UUID, make: Make) -> tuple[Payment, Refund]:
         """Decide on the payment as it is and write it, again while others are quicker. Raises what `make` raises."""
         for _ in range(MOST_WRITES):
-            made = make(await self._payments.get(payment_id, None))
+            made = make(await self.payment(payment_id, None))
             if await self._repository.apply(made):
                 assert made.refund is not None
                 return made.after, made.refund
@@ -322,20 +296,6 @@ class RefundService:
     def _gateway(self, payment: Payment) -> Gateway | None:
         attempt = payment.captured_attempt
         return self._registry.get(attempt.gateway) if attempt else None
-
-
-def _may_be_answered(payment: Payment, refund: Refund, *, is_asking: bool, is_answered: bool) -> bool:
-    """Whether waiting a little may bring the gateway's answer to this refund."""
-    if refund.status not in {R.CREATED, R.UNKNOWN}:
-        return False
-    if is_asking:
-        return True
-    if refund.refund_attempts or not is_answered or refund.is_held:
-        return False
-    before = [
-        each for each in payment.refunds_of(refund.attempt_id) if each.number < refund.number and each.is_undecided
-    ]
-    return all(each.status is R.CREATED and not each.refund_attempts for each in before)
 
 
 def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refund | None:

@@ -1,4 +1,4 @@
-"""The judgement: given what we stored and what the gateway holds, what follows. Pure; one for every gateway.
+"""Matching: given what we stored and what the gateway holds, what follows. Pure; one for every gateway.
 
 The order of the questions is the point: is it ours, is it the right money, may it still be kept.
 """
@@ -40,52 +40,60 @@ class NotOurs:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The attempt has ended, or waits for a deposit. `gives_back`: money moved that we must not keep."""
+    """The attempt has ended, or waits for a deposit. `must_refund`: money moved that we must not keep."""
 
     status: AttemptStatus
     reason: str
     failure: Failure | None = None
-    gives_back: bool = False
+    must_refund: bool = False
     expires_payment: bool = False
+
+    def moves(self, attempt: Attempt) -> bool:
+        """Whether this still moves the attempt: an ended one moves only when money turns up for it."""
+        if attempt.status in ATTEMPT_UNDECIDED:
+            return self.status is not attempt.status
+        is_late = attempt.status in {AttemptStatus.FAILED, AttemptStatus.EXPIRED, AttemptStatus.CANCELED}
+        is_money = self.status is AttemptStatus.REJECTED and self.must_refund
+        return is_late and (self.status is AttemptStatus.CAPTURED or is_money)
 
 
 Verdict = Wait | Capture | NotOurs | Decide
 
 
-def judge(
-    payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime, shows_unconfirmed: bool
+def match_payment(
+    payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime, shows_unconfirmed: bool
 ) -> Verdict:
     """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
-    if held.status is GatewayStatus.UNRECOGNIZED:
+    if fetched.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=UNKNOWN_STATUS)
-    if held.doubt is not None:
-        return Wait("contradictory_look_up", attention=held.doubt)
-    if held.status is GatewayStatus.ABSENT:
+    if fetched.doubt is not None:
+        return Wait("contradictory_look_up", attention=fetched.doubt)
+    if fetched.status is GatewayStatus.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
-    if held.reference is not None and held.reference != attempt.reference:
+    if fetched.reference is not None and fetched.reference != attempt.reference:
         return NotOurs("order_id")
-    if held.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:
-        return _ended(held)
-    if held.status is GatewayStatus.PENDING:
+    if fetched.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:
+        return _ended(fetched)
+    if fetched.status is GatewayStatus.PENDING:
         return _unfinished(payment, attempt, now=now)
-    return _money(payment, attempt, held, now=now)
+    return _money(payment, attempt, fetched, now=now)
 
 
-def _money(payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: datetime) -> Verdict:
+def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime) -> Verdict:
     """Money moved, or would move with our next call: only what matches whole is kept."""
     said_yes = attempt.capture_accepted_at is not None
-    is_captured = held.status is GatewayStatus.CAPTURED
-    if held.reference is None or held.amount is None:
+    is_captured = fetched.status is GatewayStatus.CAPTURED
+    if fetched.reference is None or fetched.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
-    mismatch = _mismatch(payment, held)
-    if mismatch and held.status is GatewayStatus.AWAITING_DEPOSIT:
+    mismatch = _mismatch(payment, fetched)
+    if mismatch and fetched.status is GatewayStatus.AWAITING_DEPOSIT:
         # What has ended is not given back when a deposit comes after all: wait for it, then it goes back whole.
         return Wait(f"{mismatch}_before_deposit", attention="an account waits for a deposit that does not match")
     if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
         # The lost confirm may still be carried out: an attempt that has ended is not looked at for it any more.
         return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")
     if mismatch:
-        return Decide(A.REJECTED, mismatch, Failure(mismatch), gives_back=is_captured or said_yes)
+        return Decide(A.REJECTED, mismatch, Failure(mismatch), must_refund=is_captured or said_yes)
     if is_captured and payment.status is PaymentStatus.REVIEW and attempt.status is A.UNKNOWN:
         return Wait("captured_under_review", attention="the gateway shows the money by now: keep it or give it back")
     if is_captured:
@@ -93,12 +101,12 @@ def _money(payment: Payment, attempt: Attempt, held: GatewayPayment, *, now: dat
         if is_open and attempt.status is not A.CANCELED:
             return Decide(A.CAPTURED, "captured")
         reason = "already_paid" if payment.status in PAYMENT_COLLECTED else "payment_closed"
-        return Decide(A.REJECTED, reason, Failure(reason), gives_back=True)
-    if held.status is GatewayStatus.AWAITING_DEPOSIT:
+        return Decide(A.REJECTED, reason, Failure(reason), must_refund=True)
+    if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
         return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
     if said_yes:
         return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
-    if held.status is GatewayStatus.STATUS_MISSING and attempt.status is A.UNKNOWN:
+    if fetched.status is GatewayStatus.STATUS_MISSING and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
     return _may_capture(payment, attempt, now=now)
 
@@ -119,16 +127,16 @@ def _was_asked(attempt: Attempt) -> bool:
     return attempt.status is A.UNKNOWN and attempt.gateway_ref is not None
 
 
-def _mismatch(payment: Payment, held: GatewayPayment) -> str | None:
-    assert held.amount is not None
-    if held.amount.currency != payment.amount.currency:
+def _mismatch(payment: Payment, fetched: GatewayPayment) -> str | None:
+    assert fetched.amount is not None
+    if fetched.amount.currency != payment.amount.currency:
         return "currency_mismatch"
-    if held.amount.minor != payment.amount.minor:
+    if fetched.amount.minor != payment.amount.minor:
         return "amount_mismatch"
-    if held.is_own_store is False:
+    if fetched.is_own_store is False:
         return "store_mismatch"
-    if held.is_live is not None and held.is_live != (payment.mode == "live"):
-        return "live_channel" if held.is_live else "test_channel"
+    if fetched.is_live is not None and fetched.is_live != (payment.mode == "live"):
+        return "live_channel" if fetched.is_live else "test_channel"
     return None
 
 
@@ -152,21 +160,9 @@ def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict
     return Wait("buyer_not_finished")
 
 
-def _ended(held: GatewayPayment) -> Verdict:
-    if held.status is GatewayStatus.REFUND_PENDING:
+def _ended(fetched: GatewayPayment) -> Verdict:
+    if fetched.status is GatewayStatus.REFUND_PENDING:
         return Wait("cancel_under_way")
-    if held.status is GatewayStatus.CANCELED:
-        return Decide(A.CANCELED, "canceled_at_gateway", held.failure or Failure("canceled"))
-    return Decide(A.FAILED, "failed_at_gateway", held.failure or Failure("declined"))
-
-
-def applies(attempt: Attempt, verdict: Decide) -> bool:
-    """Whether a verdict still moves this attempt: an ended one moves only when money turns up for it."""
-    if attempt.status in ATTEMPT_UNDECIDED:
-        return verdict.status is not attempt.status
-    late = {A.FAILED, A.EXPIRED, A.CANCELED}
-    return (
-        attempt.status in late
-        and verdict.status in {A.CAPTURED, A.REJECTED}
-        and (verdict.status is A.CAPTURED or verdict.gives_back)
-    )
+    if fetched.status is GatewayStatus.CANCELED:
+        return Decide(A.CANCELED, "canceled_at_gateway", fetched.failure or Failure("canceled"))
+    return Decide(A.FAILED, "failed_at_gateway", fetched.failure or Failure("declined"))

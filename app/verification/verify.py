@@ -1,7 +1,7 @@
-"""verify(attempt): look up → compare → lock → transition → event. There is one of it, whoever asks (design §2).
+"""verify(attempt): fetch → match → transition → event. There is one of it, whoever asks.
 
-No connection or lock is held while the gateway is asked. What was decided on a reading is written only if the payment is
-still as it was read; otherwise it is read and judged again. Docs: docs/decisions/0002-one-writer-by-version.md.
+No connection or lock is held while the gateway is asked. What was decided on a snapshot is written only if the payment is
+still as it was read; otherwise it is read and matched again. Docs: docs/decisions/0002-one-writer-by-version.md.
 """
 
 import asyncio
@@ -13,37 +13,34 @@ from uuid import UUID
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
-from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
+from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.gateway_log import record_calls
-from app.gateways.port import (
-    Capability,
-    CaptureRequest,
-    Capturing,
-    Failure,
-    Gateway,
-    GatewayPayment,
-    GatewayStatus,
-    LookupHint,
-    PaymentQuery,
-    Voiding,
-)
+from app.gateways.port import Capturing, Failure, Gateway, GatewayPayment, GatewayStatus, LookupHint, Voiding
 from app.gateways.registry import Registry
 from app.ledger.model import Attempt, Payment
-from app.ledger.order_details import tax_of
-from app.ledger.repository import PaymentRepository, RefAlreadyClaimed
-from app.ledger.transitions import Trigger, step
+from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
+from app.ledger.transitions import Step, Trigger, step
 from app.logs import get_logger
-from app.metrics import LOOK_UPS
-from app.payments.refunding import MoneyBack
+from app.metrics import DECISIONS, LOOK_UPS
 from app.settings import Settings
+from app.verification.capture import (
+    can_capture,
+    capture_request,
+    may_capture_now,
+    may_capture_unseen,
+    must_void,
+    shows_uncaptured,
+)
+from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
+from app.verification.decisions import Change, Rules, at_rest, decided, undecided
 from app.verification.gateway_log import GatewayLog
-from app.verification.matching import UNKNOWN_STATUS, Capture, Decide, NotOurs, Wait, judge
-from app.verification.recorder import Announced, Recorder, Snapshot, VerificationContext, VerificationResult
+from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
 
 BUSY_POLL_S = 0.1
+POSTPONE_S = 300.0
 
 log = get_logger("verify")
 
@@ -56,7 +53,6 @@ class Verifier:
         repository: PaymentRepository,
         registry: Registry,
         gateway_log: GatewayLog,
-        money_back: MoneyBack,
         settings: Settings,
         now: Now,
     ) -> None:
@@ -65,8 +61,6 @@ class Verifier:
         self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
-        self._money_back = money_back
-        self._recorder = Recorder(repository, money_back, settings, now)
         self._running: dict[object, asyncio.Task[VerificationResult]] = {}
 
     async def verify(
@@ -76,26 +70,24 @@ class Verifier:
         trigger: Trigger,
         store: str | None = None,
         attempt_id: UUID | None = None,
-        brought: Mapping[str, str] | None = None,
-        announced: Announced | None = None,
+        callback: Mapping[str, str] | None = None,
+        webhook: tuple[str, LookupHint] | None = None,
     ) -> VerificationResult:
         """Ask the gateway about an attempt and store what it says. Safe to repeat.
 
-        `brought` are the fields that a browser came back with, `announced` is what a webhook points at: hints, believed
-        only when the look-up shows our order.
-        `store` None: the caller's right to the payment is already proven. Callers with the same question share one
-        answer; a caller that is canceled does not cancel it for the others.
-        Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
+        `callback` are the fields that a browser came back with; `webhook` is what a webhook points at, with its gateway's
+        name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to the
+        payment is already proven. Callers that ask the same share one answer; a caller that is canceled does not cancel
+        it for the others. Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
         """
-        brought = brought or {}
-        question = (payment_id, store, attempt_id, tuple(sorted(brought.items())), announced)
-        task = self._running.get(question)
+        callback = callback or {}
+        asked = (payment_id, store, attempt_id, tuple(sorted(callback.items())), webhook)
+        task = self._running.get(asked)
         if task is None:
-            task = asyncio.create_task(
-                self._recorded(payment_id, VerificationContext(trigger, store, attempt_id, brought, announced))
-            )
-            self._running[question] = task
-            task.add_done_callback(lambda _: self._running.pop(question, None))
+            context = VerificationContext(trigger, store, attempt_id, callback, webhook)
+            task = asyncio.create_task(self._recorded(payment_id, context))
+            self._running[asked] = task
+            task.add_done_callback(lambda _: self._running.pop(asked, None))
         return await asyncio.shield(task)
 
     async def _recorded(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
@@ -131,133 +123,54 @@ class Verifier:
     async def _round(
         self, payment: Payment, attempt: Attempt, hint: LookupHint, context: VerificationContext
     ) -> VerificationResult | None:
-        """One look and what follows from it. None: the payment moved under us, read it again."""
+        """Fetch, match, and write what follows. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-            await self._recorder.postpone(payment, attempt)
+            await self._repository.reschedule(payment.id, attempt, self._postponed(attempt))
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
-        if snapshot.ref is not None and self._captures_blindly(snapshot):
-            return await self._capture(snapshot, snapshot.ref, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
+        if may_capture_unseen(snapshot, self._now()):
+            return await self._capture(snapshot, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
             LOOK_UPS.labels(gateway.name, context.trigger).inc()
-            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, snapshot.ref))
-            if held.status is GatewayStatus.ABSENT and snapshot.is_hinted:
+            fetched = await gateway.fetch_payment(snapshot.query)
+            if fetched.status is GatewayStatus.ABSENT and snapshot.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
                 snapshot = replace(snapshot, ref=None)
-                held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount))
+                fetched = await gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
-            await self._money_back.unanswered(payment, attempt, context.trigger, error.code)
-            noted = await self._recorder.undecided(snapshot, error.code, context, is_asked=snapshot.ref is not None)
-            return noted and replace(noted, is_answered=False)
+            return await self._unanswered(snapshot, error, context, is_asked=snapshot.ref is not None)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
-        found = next((a for a in payment.attempts if a.reference == held.reference), attempt)
+        found = next((a for a in payment.attempts if a.reference == fetched.reference), attempt)
         snapshot = replace(snapshot, attempt=found)
         if found.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
-            return await self._moved(snapshot, held, context)
-        verdict = judge(payment, found, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
+            # Its money has moved: how much of it is kept is what its refunds say.
+            rested = await self._rest(snapshot, context)
+            return rested and replace(rested, fetched=fetched)
+        verdict = self._match(snapshot, fetched)
         if (
             isinstance(verdict, Wait | Decide)
             and isinstance(gateway, Voiding)
-            and _stands_open(payment, found, held, verdict)
+            and must_void(payment, found, fetched, verdict)
         ):
-            return await self._void(snapshot, gateway, held, verdict, context)
-        if isinstance(verdict, Capture) and not _can_capture(snapshot):
+            return await self._void(snapshot, gateway, fetched, verdict, context)
+        if isinstance(verdict, Capture) and not can_capture(snapshot):
             verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
-        if not isinstance(verdict, Capture):
-            return await self._recorder.conclude(snapshot, verdict, held, context)
-        ref = held.gateway_ref or snapshot.ref
-        is_too_soon = found.status is AttemptStatus.UNKNOWN and not self._may_repeat(found)
-        if ref is None or is_too_soon or found.status not in {AttemptStatus.PENDING, AttemptStatus.UNKNOWN}:
-            return await self._recorder.undecided(snapshot, "not_confirmed_yet", context, is_asked=ref is not None)
-        return await self._capture(snapshot, ref, held, context)
-
-    async def _moved(
-        self, snapshot: Snapshot, held: GatewayPayment, context: VerificationContext
-    ) -> VerificationResult | None:
-        """Money of this attempt has moved, so how much of it is kept is what is left to find out: the refunds' work."""
-        attempt = snapshot.attempt
-        doubt = _doubt_about(snapshot.payment, attempt, held)
-        if doubt is not None:
-            await self._money_back.unanswered(snapshot.payment, attempt, context.trigger, "in_doubt")
-            return await self._recorder.rest(snapshot, context, attention=doubt)
-        followed = await self._money_back.follow(snapshot.gateway, snapshot.payment, attempt, held, context.trigger)
-        if followed is None:
-            return None
-        attempt = next(a for a in followed.attempts if a.id == attempt.id)
-        return await self._recorder.rest(replace(snapshot, payment=followed, attempt=attempt), context)
-
-    async def _void(
-        self,
-        snapshot: Snapshot,
-        gateway: Voiding,
-        held: GatewayPayment,
-        verdict: Wait | Decide,
-        context: VerificationContext,
-    ) -> VerificationResult | None:
-        """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
-
-        What waits for our confirm can move no money without us, so a verdict on wrong money stands whatever the gateway says
-        to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its intent is
-        the payment.
-        """
-        question = PaymentQuery(snapshot.attempt.reference, snapshot.payment.amount, held.gateway_ref or snapshot.ref)
-        try:
-            said = "refused" if await gateway.void(question) else "accepted"
-            if held.status is not GatewayStatus.AUTHORIZED:
-                held = await gateway.fetch_payment(question)
-                judged = judge(snapshot.payment, snapshot.attempt, held, now=self._now(), shows_unconfirmed=True)
-                verdict = Wait("void_not_shown") if isinstance(judged, Capture | NotOurs) else judged
-        except GatewayError as error:
-            said = error.code
-            if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
-                noted = await self._recorder.undecided(snapshot, said, context, is_asked=True)
-                return noted and replace(noted, is_answered=False)
-        held = replace(held, evidence=held.evidence | {"void": said})
-        return await self._recorder.conclude(snapshot, verdict, held, context)
-
-    def _may_repeat(self, attempt: Attempt) -> bool:
-        """Whether confirm may be sent again: at the second due look or later, at least 20 s after a lost answer.
-
-        A gateway that is merely slow has taken the money by then, and the look-up says so. Inferred: nobody documents how
-        long a call may still be carried out after its connection has gone.
-        """
-        return attempt.is_due(self._now()) and attempt.lookup_attempts >= 1
-
-    def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
-        """What a browser brought or a webhook points at, as each gateway reads it that this payment was tried at."""
-        if context.announced is not None:
-            return {context.announced.gateway: LookupHint(context.announced.gateway_ref, context.announced.reference)}
-        gateways = [self._registry.get(name) for name in {attempt.gateway for attempt in payment.attempts}]
-        return {
-            gateway.name: gateway.parse_callback(context.brought) for gateway in gateways if gateway and context.brought
-        }
-
-    def _captures_blindly(self, snapshot: Snapshot) -> bool:
-        """Whether this gateway shows nothing before confirm, and this attempt may be confirmed.
-
-        With a one-time token the gateway knows a repeated confirm for what it is; elsewhere it is sent once.
-        """
-        payment, attempt = snapshot.payment, snapshot.attempt
-        needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
-        others = [a for a in payment.attempts if a.id != attempt.id]
-        return (
-            Capability.CAPTURE in snapshot.gateway.capabilities
-            and not _shows_unconfirmed(snapshot.gateway)
-            and (not needs_token or snapshot.token is not None)
-            and (attempt.status is AttemptStatus.PENDING or (needs_token and attempt.status is AttemptStatus.UNKNOWN))
-            and payment.status in PAYMENT_UNPAID
-            and all(a.status is not AttemptStatus.UNKNOWN for a in others)
-            and self._now() < payment.expires_at
-        )
+        if isinstance(verdict, Capture):
+            snapshot = replace(snapshot, ref=fetched.gateway_ref or snapshot.ref)
+            if snapshot.ref is None or not may_capture_now(found, self._now()):
+                return await self._undecided(snapshot, "not_confirmed_yet", context, is_asked=snapshot.ref is not None)
+            return await self._capture(snapshot, fetched, context)
+        return await self._conclude(snapshot, verdict, fetched, context)
 
     async def _capture(
-        self, snapshot: Snapshot, ref: str, held: GatewayPayment, context: VerificationContext
+        self, snapshot: Snapshot, fetched: GatewayPayment, context: VerificationContext
     ) -> VerificationResult | None:
         """Commit the intent, take the money, record the answer. Only the holder of the lease calls the gateway."""
-        gateway, attempt = snapshot.gateway, snapshot.attempt
+        gateway, attempt, ref = snapshot.gateway, snapshot.attempt, snapshot.ref
         assert isinstance(gateway, Capturing)
+        assert ref is not None
         now = self._now()
         context.lease = now + timedelta(seconds=self._settings.lease_s(2 * snapshot.gateway.deadline_s))
         intent = step(
@@ -267,7 +180,7 @@ class Verifier:
             at=now,
             trigger=context.trigger,
             reason="confirm_repeated" if attempt.status is AttemptStatus.UNKNOWN else "confirm_requested",
-            evidence={"gateway": held.evidence},
+            evidence={"gateway": fetched.evidence},
             gateway_ref=ref,
             lookup_attempts=0,
             busy_until=context.lease,
@@ -279,95 +192,183 @@ class Verifier:
         except RefAlreadyClaimed:
             log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
             return VerificationResult(snapshot.payment, is_decided=False, mismatch="order_id")
-        snapshot = replace(snapshot, payment=intent.after, attempt=intent.attempt, ref=ref)
+        snapshot = replace(snapshot, payment=intent.after, attempt=intent.attempt)
         try:
-            answer = await gateway.capture(_capture_request(snapshot, ref))
+            answer = await gateway.capture(capture_request(snapshot, ref))
         except GatewayError as error:
-            return await self._recorder.undecided(snapshot, error.code, context, is_asked=True)
+            return await self._undecided(snapshot, error.code, context, is_asked=True)
         if answer.failure is None:
             snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
-            if _shows_unconfirmed(snapshot.gateway):
-                proof = replace(held, evidence=held.evidence | answer.evidence)
-                verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
-                return await self._recorder.conclude(snapshot, verdict, proof, context)
+            if shows_uncaptured(snapshot.gateway):
+                proof = replace(fetched, evidence=fetched.evidence | answer.evidence)
+                return await self._conclude(snapshot, Decide(AttemptStatus.CAPTURED, "confirmed"), proof, context)
         return await self._after_capture(snapshot, answer.failure, context)
 
     async def _after_capture(
         self, snapshot: Snapshot, failure: Failure | None, context: VerificationContext
     ) -> VerificationResult | None:
-        """Look once more: after a blind yes to compare, after a no because an earlier confirm may have gone through."""
-        gateway, payment, attempt = snapshot.gateway, snapshot.payment, snapshot.attempt
+        """Look once more: after an unseen yes to match it, after a no because an earlier capture may have gone through."""
+        attempt = snapshot.attempt
         try:
-            held = await gateway.fetch_payment(PaymentQuery(attempt.reference, payment.amount, snapshot.ref))
+            fetched = await snapshot.gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
-            return await self._recorder.undecided(snapshot, error.code, context, is_asked=True)
-        verdict = judge(payment, attempt, held, now=self._now(), shows_unconfirmed=_shows_unconfirmed(gateway))
+            return await self._undecided(snapshot, error.code, context, is_asked=True)
+        verdict = self._match(snapshot, fetched)
         if isinstance(verdict, NotOurs):
-            took_money = held.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
+            took_money = fetched.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
             mismatch = Failure("order_mismatch")
-            verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, gives_back=took_money)
-        elif failure is not None and held.status is not GatewayStatus.CAPTURED:
+            verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, must_refund=took_money)
+        elif failure is not None and fetched.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
-            return await self._recorder.undecided(snapshot, "not_confirmed_yet", context, is_asked=True)
-        return await self._recorder.conclude(snapshot, verdict, held, context)
+            return await self._undecided(snapshot, "not_confirmed_yet", context, is_asked=True)
+        return await self._conclude(snapshot, verdict, fetched, context)
 
+    async def _void(
+        self,
+        snapshot: Snapshot,
+        gateway: Voiding,
+        fetched: GatewayPayment,
+        verdict: Wait | Decide,
+        context: VerificationContext,
+    ) -> VerificationResult | None:
+        """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
 
-_SHOWS_MONEY = frozenset(
-    {GatewayStatus.CAPTURED, GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.STATUS_MISSING}
-)
+        What waits for our capture can move no money without us, so a verdict on wrong money stands whatever the gateway
+        says to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its
+        intent is the payment.
+        """
+        snapshot = replace(snapshot, ref=fetched.gateway_ref or snapshot.ref)
+        try:
+            said = "refused" if await gateway.void(snapshot.query) else "accepted"
+            if fetched.status is not GatewayStatus.AUTHORIZED:
+                fetched = await snapshot.gateway.fetch_payment(snapshot.query)
+                matched = self._match(snapshot, fetched, shows=True)
+                verdict = Wait("void_not_shown") if isinstance(matched, Capture | NotOurs) else matched
+        except GatewayError as error:
+            said = error.code
+            if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
+                return await self._unanswered(snapshot, error, context, is_asked=True)
+        fetched = replace(fetched, evidence=fetched.evidence | {"void": said})
+        return await self._conclude(snapshot, verdict, fetched, context)
 
+    def _match(self, snapshot: Snapshot, fetched: GatewayPayment, *, shows: bool | None = None) -> Verdict:
+        shows = shows_uncaptured(snapshot.gateway) if shows is None else shows
+        return match_payment(snapshot.payment, snapshot.attempt, fetched, now=self._now(), shows_unconfirmed=shows)
 
-def _doubt_about(payment: Payment, attempt: Attempt, held: GatewayPayment) -> str | None:
-    """Why nothing is concluded from a look-up of money that has moved, in a person's words; None when it can be believed."""
-    is_kept = attempt.status is AttemptStatus.CAPTURED
-    if held.status is GatewayStatus.UNRECOGNIZED:
-        return UNKNOWN_STATUS
-    if held.doubt is not None:
-        return held.doubt
-    if held.status not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
-        return "the gateway no longer shows money that it took"
-    if is_kept and held.amount not in {None, payment.amount}:
-        return "the gateway shows another amount than it took"
-    return None
+    async def _conclude(
+        self,
+        snapshot: Snapshot,
+        verdict: Wait | NotOurs | Decide,
+        fetched: GatewayPayment,
+        context: VerificationContext,
+    ) -> VerificationResult | None:
+        """Write a verdict. None: the payment had moved, and nothing was written."""
+        attempt = snapshot.attempt
+        if isinstance(verdict, NotOurs):
+            return await self._not_ours(snapshot, verdict, context)
+        if isinstance(verdict, Wait):
+            if not attempt.is_undecided:
+                return await self._rest(snapshot, context, attention=verdict.attention)
+            is_asked = snapshot.ref is not None
+            return await self._undecided(
+                snapshot, verdict.reason, context, is_asked=is_asked, attention=verdict.attention
+            )
+        if not verdict.moves(attempt):
+            return await self._rest(snapshot, context)
+        made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
+        try:
+            if not await self._repository.apply(made):
+                return None
+        except OrderAlreadyClaimed:
+            elsewhere = Failure("order_paid_elsewhere")
+            late = Decide(AttemptStatus.REJECTED, "order_paid_elsewhere", elsewhere, must_refund=True)
+            return await self._conclude(snapshot, late, fetched, context)
+        except RefAlreadyClaimed:
+            log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
+            return await self._not_ours(snapshot, NotOurs("order_id"), context)
+        DECISIONS.labels(attempt.gateway, verdict.status).inc()
+        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded or fetched.refunds)
+        return result_of(made.after, attempt.id, fetched if verdict.must_refund or was_refunded else None)
 
+    async def _not_ours(
+        self, snapshot: Snapshot, verdict: NotOurs, context: VerificationContext
+    ) -> VerificationResult | None:
+        """A hint that points elsewhere changes nothing of ours; our own reference pointing elsewhere needs a person."""
+        log.warning("result_not_ours", payment_id=snapshot.payment.public_id, mismatch=verdict.mismatch)
+        if snapshot.is_hinted:
+            return VerificationResult(snapshot.payment, is_decided=False, mismatch=verdict.mismatch)
+        attention = "the gateway holds another order under our reference"
+        if not snapshot.attempt.is_undecided:
+            rested = await self._rest(snapshot, context, attention=attention)
+            return rested and replace(rested, mismatch=verdict.mismatch)
+        noted = await self._undecided(snapshot, "not_ours", context, is_asked=True, attention=attention)
+        return noted and VerificationResult(noted.payment, is_decided=False, mismatch=verdict.mismatch)
 
-def _stands_open(payment: Payment, attempt: Attempt, held: GatewayPayment, verdict: Wait | Decide) -> bool:
-    """Whether something at the gateway may still take the buyer's money that we would only give back."""
-    was_asked = attempt.capture_accepted_at is not None or (
-        attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
-    )
-    if held.status is GatewayStatus.AWAITING_DEPOSIT:
-        return payment.status not in PAYMENT_UNPAID or isinstance(verdict, Wait)
-    is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
-    return held.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
+    async def _unanswered(
+        self, snapshot: Snapshot, error: GatewayError, context: VerificationContext, *, is_asked: bool
+    ) -> VerificationResult | None:
+        noted = await self._undecided(snapshot, error.code, context, is_asked=is_asked)
+        return noted and replace(noted, is_answered=False)
 
+    async def _undecided(
+        self,
+        snapshot: Snapshot,
+        reason: str,
+        context: VerificationContext,
+        *,
+        is_asked: bool,
+        attention: str | None = None,
+    ) -> VerificationResult | None:
+        """Note when to look next. An ended attempt whose last look could not be made is looked at later, not skipped."""
+        payment, attempt = snapshot.payment, snapshot.attempt
+        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=reason)
+        if not attempt.is_undecided:
+            if attempt.is_due(self._now()):
+                await self._repository.reschedule(payment.id, snapshot.stored, self._postponed(snapshot.stored))
+            return result_of(payment, attempt.id)
+        change = undecided(snapshot, reason, context, self._rules(), is_asked=is_asked, attention=attention)
+        written = await self._write(snapshot, change)
+        if written is None:
+            return None
+        is_waiting = attempt.status is AttemptStatus.AWAITING_DEPOSIT and not isinstance(change, Step)
+        return VerificationResult(written, is_decided=is_waiting)
 
-def _capture_request(snapshot: Snapshot, ref: str) -> CaptureRequest:
-    payment = snapshot.payment
-    return CaptureRequest(
-        reference=snapshot.attempt.reference,
-        gateway_ref=ref,
-        amount=payment.amount,
-        tax=tax_of(payment),
-        is_live=payment.mode == "live",
-        token=snapshot.token,
-    )
+    async def _rest(
+        self, snapshot: Snapshot, context: VerificationContext, *, attention: str | None = None
+    ) -> VerificationResult | None:
+        """The attempt moves no more, or not yet. What its payment's time and its own schedule ask for is written."""
+        if snapshot.attempt.is_undecided:
+            return await self._undecided(snapshot, "unchanged", context, is_asked=False)
+        change = at_rest(snapshot, context.trigger, self._rules(), attention=attention)
+        written = await self._write(snapshot, change)
+        return None if written is None else result_of(written, snapshot.attempt.id)
 
+    async def _write(self, snapshot: Snapshot, change: Change) -> Payment | None:
+        """The payment once a change is stored; None when it had moved, and nothing was written."""
+        if isinstance(change, Step):
+            return change.after if await self._repository.apply(change) else None
+        if change is not None and change != snapshot.stored:
+            await self._repository.reschedule(snapshot.payment.id, snapshot.stored, change)
+        return snapshot.payment
 
-def _can_capture(snapshot: Snapshot) -> bool:
-    needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
-    return isinstance(snapshot.gateway, Capturing) and (snapshot.token is not None or not needs_token)
+    def _postponed(self, attempt: Attempt) -> Attempt:
+        """The attempt with its look pushed away, so that it does not stand in the way of others."""
+        return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S)))
 
+    def _rules(self) -> Rules:
+        return Rules(self._now(), self._settings.time_scale, self._settings.rejected_money == "hold")
 
-def _shows_unconfirmed(gateway: Gateway) -> bool:
-    """Whether "absent" means that it is gone: a look-up answers before confirm, or there is no confirm to wait for."""
-    capabilities = gateway.capabilities
-    return Capability.LOOKUP_BEFORE_CAPTURE in capabilities or Capability.CAPTURE not in capabilities
+    def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
+        """What a callback or a webhook points at, as each gateway reads it that this payment was tried at."""
+        if context.webhook is not None:
+            return dict([context.webhook])
+        gateways: list[Gateway | None] = [self._registry.get(name) for name in {a.gateway for a in payment.attempts}]
+        return {each.name: each.parse_callback(context.callback) for each in gateways if each and context.callback}
 
 
 def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, LookupHint]) -> Attempt | None:
-    """The attempt that a question is about; None when the payment is paid and nobody asked for a certain attempt."""
+    """The attempt that is asked about; None when the payment is paid and nobody asked for a certain attempt."""
     if attempt_id is not None:
         return next((a for a in payment.attempts if a.id == attempt_id), None)
     for attempt in payment.attempts:
@@ -376,5 +377,5 @@ def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, LookupH
             return attempt
     if payment.status in PAYMENT_COLLECTED:
         return None
-    undecided = [a for a in payment.attempts if a.is_undecided]
-    return undecided[-1] if undecided else payment.last_attempt
+    undecided_ones = [a for a in payment.attempts if a.is_undecided]
+    return undecided_ones[-1] if undecided_ones else payment.last_attempt

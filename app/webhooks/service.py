@@ -12,13 +12,12 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound
-from app.gateways.port import ParsedWebhook, SendsWebhooks, WebhookRequest
+from app.gateways.port import LookupHint, ParsedWebhook, SendsWebhooks, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.service import PaymentService
 from app.settings import Settings
-from app.verification.recorder import Announced
 from app.webhooks.inbox import Inbox
 from app.webhooks.records import Arrival, Webhook
 
@@ -109,11 +108,11 @@ class WebhookService:
     async def _look_into(self, webhook: Webhook, payment_id: UUID) -> None:
         """One look-up for all that wait for this payment; those that say the same as `webhook` share its fate."""
         together = {each.id: each for each in [webhook, *await self._inbox.waiting_for(payment_id)]}
-        announced = _announced(webhook)
-        alike = [each for each in together.values() if _announced(each) == announced]
+        hint = _hint(webhook)
+        alike = [e for e in together.values() if (e.gateway, _hint(e)) == (webhook.gateway, hint)]
         looked_at = self._now()
         try:
-            result = await self._payments.look_into(payment_id, announced)
+            result = await self._payments.verify(payment_id, trigger="webhook", webhook=(webhook.gateway, hint))
         except NotFound:
             return await self._try_later(alike, UNKNOWN_AGAIN, "no payment of ours has this reference")
         except GatewayUnavailable:
@@ -162,8 +161,8 @@ class WebhookService:
             await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
 
 
-def _announced(webhook: Webhook) -> Announced:
-    return Announced(webhook.gateway, webhook.reference, webhook.gateway_ref)
+def _hint(webhook: Webhook) -> LookupHint:
+    return LookupHint(webhook.gateway_ref, webhook.reference)
 
 
 def _is_name(text: str | None) -> bool:

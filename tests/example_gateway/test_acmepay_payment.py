@@ -18,6 +18,7 @@ from app.refunds.processor import RefundProcessor
 from app.settings import Settings
 from app.simulator.server import Simulator
 from app.verification.gateway_log import GatewayLog
+from app.verification.verify import Verifier
 from tests.contract.hands import Hands
 from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 from tests.support import MovableClock
@@ -33,9 +34,12 @@ class House:
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
         repository = PaymentRepository(database)
-        pursuit = RefundProcessor(repository, settings, clock)
         gateway_log = GatewayLog(database, clock)
-        self.service = PaymentService(repository, self.registry, idempotency, gateway_log, pursuit, settings, clock)
+        verifier = Verifier(repository, self.registry, gateway_log, settings, clock)
+        processor = RefundProcessor(repository, self.registry, gateway_log, settings, clock)
+        self.service = PaymentService(
+            repository, self.registry, idempotency, gateway_log, verifier, processor, settings, clock
+        )
 
     async def create(self) -> Payment:
         """A payment of 12.34 EUR that waits for its buyer."""
@@ -52,7 +56,7 @@ class House:
     async def buyer_comes_back(self, payment: Payment, scenario: str | None = None) -> Payment:
         """The buyer finishes, the browser returns with the redirect's query, and we ask the gateway."""
         query = await self.hands.pay(payment.last_attempt.reference, scenario)
-        outcome = await self.service.verify(payment.id, trigger="browser", brought=query)
+        outcome = await self.service.verify(payment.id, trigger="browser", callback=query)
         return outcome.payment
 
 
@@ -76,7 +80,7 @@ async def test_a_payment_is_created_paid_and_verified(house: House) -> None:
 
 async def test_a_browser_that_only_says_so_pays_nothing(house: House) -> None:
     payment = await house.create()
-    outcome = await house.service.verify(payment.id, trigger="browser", brought={"charge": "ch-1", "status": "paid"})
+    outcome = await house.service.verify(payment.id, trigger="browser", callback={"charge": "ch-1", "status": "paid"})
     assert outcome.payment.status is PaymentStatus.OPEN
 
 

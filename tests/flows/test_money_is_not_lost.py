@@ -44,6 +44,7 @@ from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
+from app.verification.verify import Verifier
 from tests.support import MovableClock
 
 A, P, H, R = AttemptStatus, PaymentStatus, GatewayStatus, RefundStatus
@@ -122,12 +123,15 @@ class House:
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
         self.refunds = RefundRepository(database)
+        registry, gateway_log = Registry([gateway]), GatewayLog(database, clock)
+        self.processor = RefundProcessor(self.repository, registry, gateway_log, settings, clock)
         self.service = PaymentService(
             self.repository,
-            Registry([gateway]),
+            registry,
             idempotency,
-            GatewayLog(database, clock),
-            RefundProcessor(self.repository, settings, clock),
+            gateway_log,
+            Verifier(self.repository, registry, gateway_log, settings, clock),
+            self.processor,
             settings,
             clock,
         )
@@ -150,7 +154,7 @@ class House:
         return made[-1]
 
     async def complete(self, signature: str = "sig") -> None:
-        await self.service.verify(self.payment_id, trigger="browser", brought={"signature": signature})
+        await self.service.verify(self.payment_id, trigger="browser", callback={"signature": signature})
 
     async def sweep(self, *, days: int = 0, seconds: float = 0) -> None:
         """Let time pass and the worker look."""

@@ -19,7 +19,7 @@ from app.domain.states import (
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
-from app.verification.matching import CAPTURE_GRACE, Capture, Decide, NotOurs, Verdict, Wait, applies, judge
+from app.verification.matching import CAPTURE_GRACE, Capture, Decide, NotOurs, Verdict, Wait, match_payment
 from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
@@ -35,7 +35,7 @@ CLOSED = (P.CANCELED, P.REVIEW)
 def verdict(
     stored: Payment, shown: GatewayPayment, *, now: datetime = NOW, shows_unconfirmed: bool = True, of: int = 0
 ) -> Verdict:
-    return judge(stored, stored.attempts[of], shown, now=now, shows_unconfirmed=shows_unconfirmed)
+    return match_payment(stored, stored.attempts[of], shown, now=now, shows_unconfirmed=shows_unconfirmed)
 
 
 def in_status(status: PaymentStatus, one: Attempt, **changes: Any) -> Payment:
@@ -54,7 +54,7 @@ class TestIsItOurs:
 
     def test_money_of_another_store_goes_back(self) -> None:
         judged = verdict(payment(), held(H.CAPTURED, is_own_store=False))
-        assert judged == Decide(A.REJECTED, "store_mismatch", Failure("store_mismatch"), gives_back=True)
+        assert judged == Decide(A.REJECTED, "store_mismatch", Failure("store_mismatch"), must_refund=True)
         assert isinstance(verdict(payment(), held(H.CAPTURED, is_own_store=True)), Decide)
 
     def test_a_deposit_that_will_not_match_is_waited_for_and_then_given_back(self) -> None:
@@ -64,7 +64,7 @@ class TestIsItOurs:
         assert judged.attention
         after = verdict(payment(attempt(A.AWAITING_DEPOSIT)), held(H.CAPTURED, amount=wrong))
         assert isinstance(after, Decide)
-        assert after.gives_back
+        assert after.must_refund
 
     @pytest.mark.parametrize("status", A)
     def test_a_status_that_nobody_knows_is_never_success_and_calls_a_person(self, status: AttemptStatus) -> None:
@@ -119,12 +119,12 @@ class TestIsItTheRightMoney:
         self, status: GatewayStatus, amount: Money, reason: str
     ) -> None:
         judged = verdict(payment(), held(status, amount=amount))
-        assert judged == Decide(A.REJECTED, reason, Failure(reason), gives_back=status is H.CAPTURED)
+        assert judged == Decide(A.REJECTED, reason, Failure(reason), must_refund=status is H.CAPTURED)
 
     @pytest.mark.parametrize("status", P)
     def test_a_wrong_amount_is_named_before_anything_about_the_payment(self, status: PaymentStatus) -> None:
         judged = verdict(in_status(status, attempt()), held(H.CAPTURED, amount=Money(1, "KRW")))
-        assert judged == Decide(A.REJECTED, "amount_mismatch", Failure("amount_mismatch"), gives_back=True)
+        assert judged == Decide(A.REJECTED, "amount_mismatch", Failure("amount_mismatch"), must_refund=True)
 
     def test_another_orders_payment_is_not_ours_to_give_back_even_when_its_amount_differs(self) -> None:
         shown = held(H.CAPTURED, reference="another", amount=Money(1, "KRW"))
@@ -133,7 +133,7 @@ class TestIsItTheRightMoney:
     @pytest.mark.parametrize("status", PAYABLE)
     def test_test_money_never_pays_a_live_payment(self, status: GatewayStatus) -> None:
         judged = verdict(payment(mode="live"), held(status, is_live=False))
-        assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), gives_back=status is H.CAPTURED)
+        assert judged == Decide(A.REJECTED, "test_channel", Failure("test_channel"), must_refund=status is H.CAPTURED)
 
     @pytest.mark.parametrize(("mode", "is_live"), [("live", True), ("live", None), ("test", False), ("test", None)])
     def test_the_right_channel_or_one_that_is_not_told_is_no_mismatch(self, mode: str, is_live: bool | None) -> None:
@@ -157,17 +157,17 @@ class TestMayCapturedMoneyBeKept:
     @pytest.mark.parametrize("payment_status", [*sorted(PAYMENT_UNPAID), P.EXPIRED, P.CANCELED])
     def test_money_of_a_canceled_attempt_goes_back(self, payment_status: PaymentStatus) -> None:
         judged = verdict(in_status(payment_status, attempt(A.CANCELED)), held(H.CAPTURED))
-        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), gives_back=True)
+        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), must_refund=True)
 
     @pytest.mark.parametrize("payment_status", sorted(PAYMENT_COLLECTED))
     def test_money_of_a_payment_that_is_paid_already_goes_back(self, payment_status: PaymentStatus) -> None:
         judged = verdict(in_status(payment_status, attempt()), held(H.CAPTURED))
-        assert judged == Decide(A.REJECTED, "already_paid", Failure("already_paid"), gives_back=True)
+        assert judged == Decide(A.REJECTED, "already_paid", Failure("already_paid"), must_refund=True)
 
     @pytest.mark.parametrize("payment_status", CLOSED)
     def test_money_of_a_closed_payment_goes_back(self, payment_status: PaymentStatus) -> None:
         judged = verdict(in_status(payment_status, attempt()), held(H.CAPTURED))
-        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), gives_back=True)
+        assert judged == Decide(A.REJECTED, "payment_closed", Failure("payment_closed"), must_refund=True)
 
 
 class TestMayMoneyBeTaken:
@@ -306,26 +306,26 @@ class TestAnAttemptThatHasEnded:
     @pytest.mark.parametrize("status", sorted(ATTEMPT_UNDECIDED))
     @pytest.mark.parametrize("to", [A.CAPTURED, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED])
     def test_while_undecided_every_verdict_applies(self, status: AttemptStatus, to: AttemptStatus) -> None:
-        assert applies(attempt(status), Decide(to, "…"))
+        assert Decide(to, "…").moves(attempt(status))
 
     def test_waiting_for_the_same_deposit_is_no_news(self) -> None:
-        assert not applies(attempt(A.AWAITING_DEPOSIT), Decide(A.AWAITING_DEPOSIT, "…"))
+        assert not Decide(A.AWAITING_DEPOSIT, "…").moves(attempt(A.AWAITING_DEPOSIT))
 
     @pytest.mark.parametrize("status", [A.FAILED, A.EXPIRED, A.CANCELED])
     def test_only_money_moves_it_on(self, status: AttemptStatus) -> None:
-        assert applies(attempt(status), Decide(A.REJECTED, "…", gives_back=True))
-        assert not applies(attempt(status), Decide(A.REJECTED, "…"))
+        assert Decide(A.REJECTED, "…", must_refund=True).moves(attempt(status))
+        assert not Decide(A.REJECTED, "…").moves(attempt(status))
         for to in (A.FAILED, A.EXPIRED, A.CANCELED, A.AWAITING_DEPOSIT):
-            assert not applies(attempt(status), Decide(to, "…", gives_back=True))
+            assert not Decide(to, "…", must_refund=True).moves(attempt(status))
 
     @pytest.mark.parametrize("status", [A.FAILED, A.EXPIRED])
     def test_a_late_approval_is_kept(self, status: AttemptStatus) -> None:
-        assert applies(attempt(status), Decide(A.CAPTURED, "captured"))
+        assert Decide(A.CAPTURED, "captured").moves(attempt(status))
 
     @pytest.mark.parametrize("status", [A.CAPTURED, A.REJECTED])
     @pytest.mark.parametrize("to", A)
     def test_nothing_moves_what_is_final(self, status: AttemptStatus, to: AttemptStatus) -> None:
-        assert not applies(attempt(status), Decide(to, "…", gives_back=True))
+        assert not Decide(to, "…", must_refund=True).moves(attempt(status))
 
 
 REFERENCES = [attempt().reference, attempt(number=2).reference, "another", None]
@@ -362,14 +362,14 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
     stored: Payment, shown: GatewayPayment, now: datetime, shows_unconfirmed: bool
 ) -> None:
     one = stored.attempts[0]
-    judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
+    judged = match_payment(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
     matches = shown.reference == one.reference and shown.amount == stored.amount
     if isinstance(judged, Decide) and judged.status is A.CAPTURED:
         assert shown.status is H.CAPTURED
         assert matches
         assert not (stored.mode == "live" and shown.is_live is False)
         assert stored.status in PAYMENT_UNPAID | {P.EXPIRED}
-        assert not judged.gives_back
+        assert not judged.must_refund
     if isinstance(judged, Capture):
         assert stored.status in PAYMENT_UNPAID
         assert now < stored.expires_at + CAPTURE_GRACE
@@ -382,7 +382,7 @@ def test_money_is_only_ever_kept_or_taken_when_everything_that_must_match_matche
             assert shown.status in {H.AUTHORIZED, H.STATUS_MISSING}
             assert matches
             assert shown.status is H.AUTHORIZED or one.status is not A.UNKNOWN
-    if isinstance(judged, Decide) and judged.gives_back:
+    if isinstance(judged, Decide) and judged.must_refund:
         assert shown.status is H.CAPTURED or one.capture_accepted_at is not None
         assert shown.reference == one.reference
         assert judged.status is A.REJECTED
@@ -396,8 +396,8 @@ def test_every_verdict_that_applies_can_be_written_down(
 ) -> None:
     """A look-up's truth that the transition tables refused would be lost, and its row looked at again for ever."""
     one = stored.attempts[0]
-    judged = judge(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
-    if isinstance(judged, Decide) and applies(one, judged):
+    judged = match_payment(stored, one, shown, now=now, shows_unconfirmed=shows_unconfirmed)
+    if isinstance(judged, Decide) and judged.moves(one):
         written = step(stored, one, judged.status, at=now, trigger="sweep", reason=judged.reason, evidence={})
         assert written.attempt.status is judged.status
     if isinstance(judged, Capture) and one.status in {A.PENDING, A.UNKNOWN}:
@@ -407,7 +407,7 @@ def test_every_verdict_that_applies_can_be_written_down(
 @pytest.mark.parametrize("shows_unconfirmed", [True, False])
 def test_whatever_is_shown_there_is_a_verdict_with_a_reason(shows_unconfirmed: bool) -> None:
     for stored, shown, now in _everything():
-        judged = judge(stored, stored.attempts[0], shown, now=now, shows_unconfirmed=shows_unconfirmed)
+        judged = match_payment(stored, stored.attempts[0], shown, now=now, shows_unconfirmed=shows_unconfirmed)
         if isinstance(judged, (Wait, Decide)):
             assert judged.reason.replace("_", "").isalpha()
         else:

@@ -15,7 +15,7 @@ from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
-from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, compare
+from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, match_refunds
 from tests.unit.factories import NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
@@ -87,7 +87,7 @@ def cancel(amount: int, state: RefundState = DONE, ref: str | None = "c1", **cha
 
 
 def difference(stored: Payment, look: GatewayPayment) -> Difference | None:
-    return compare(stored, stored.attempts[0], look)
+    return match_refunds(stored, stored.attempts[0], look)
 
 
 class TestListed:

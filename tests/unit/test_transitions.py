@@ -21,7 +21,7 @@ from app.domain.states import (
     PaymentStatus,
 )
 from app.ledger.model import Attempt, Payment
-from app.ledger.transitions import KEPT_LOOKS, LATE_LOOKS, LATE_MONEY, Event, Step, kept_look, late_look, step
+from app.ledger.transitions import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS, Event, Step, kept_look, late_look, step
 from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 
@@ -319,13 +319,13 @@ class TestLateMoney:
 
     @pytest.mark.parametrize("to", [A.FAILED, A.EXPIRED, A.CANCELED])
     def test_it_is_looked_at_again_after_its_end(self, to: AttemptStatus) -> None:
-        done = move(payment(expires_at=NOW + timedelta(hours=9)), to, late_money=LATE_MONEY)
-        assert done.attempt.next_check_at == NOW + LATE_MONEY
+        done = move(payment(expires_at=NOW + timedelta(hours=9)), to, late_capture=LATE_CAPTURE)
+        assert done.attempt.next_check_at == NOW + LATE_CAPTURE
 
     @pytest.mark.parametrize("to", [A.CAPTURED, A.REJECTED])
     def test_money_that_has_come_is_not_looked_for(self, to: AttemptStatus) -> None:
-        assert move(payment(status=P.CANCELED), A.REJECTED, late_money=LATE_MONEY).attempt.next_check_at is None
-        assert move(payment(), to, late_money=LATE_MONEY).attempt.next_check_at in {None, EXPIRES_AT}
+        assert move(payment(status=P.CANCELED), A.REJECTED, late_capture=LATE_CAPTURE).attempt.next_check_at is None
+        assert move(payment(), to, late_capture=LATE_CAPTURE).attempt.next_check_at in {None, EXPIRES_AT}
 
     def test_where_we_confirm_nobody_looks(self) -> None:
         assert move(payment(status=P.CANCELED), A.CANCELED).attempt.next_check_at is None

@@ -1,0 +1,78 @@
+"""When money may be taken: the conditions of a capture and of a void, beside what matching says. Pure."""
+
+from datetime import datetime
+
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus
+from app.gateways.port import Capability, CaptureRequest, Capturing, Gateway, GatewayPayment, GatewayStatus
+from app.ledger.model import Attempt, Payment
+from app.ledger.order_details import tax_of
+from app.verification.context import Snapshot
+from app.verification.matching import Decide, Wait
+
+
+def shows_uncaptured(gateway: Gateway) -> bool:
+    """Whether "absent" means that it is gone: a look-up answers before capture, or there is no capture to wait for."""
+    capabilities = gateway.capabilities
+    return Capability.LOOKUP_BEFORE_CAPTURE in capabilities or Capability.CAPTURE not in capabilities
+
+
+def can_capture(snapshot: Snapshot) -> bool:
+    """Whether this gateway takes a capture from us, with what the buyer's browser brought."""
+    needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
+    return isinstance(snapshot.gateway, Capturing) and (snapshot.token is not None or not needs_token)
+
+
+def may_capture_unseen(snapshot: Snapshot, now: datetime) -> bool:
+    """Whether this gateway shows nothing before capture, and this attempt may be captured.
+
+    With a one-time token the gateway knows a repeated capture for what it is; elsewhere it is sent once.
+    """
+    payment, attempt = snapshot.payment, snapshot.attempt
+    capabilities = snapshot.gateway.capabilities
+    needs_token = Capability.CAPTURE_BY_TOKEN in capabilities
+    others = [a for a in payment.attempts if a.id != attempt.id]
+    return (
+        snapshot.ref is not None
+        and Capability.CAPTURE in capabilities
+        and not shows_uncaptured(snapshot.gateway)
+        and (not needs_token or snapshot.token is not None)
+        and (attempt.status is AttemptStatus.PENDING or (needs_token and attempt.status is AttemptStatus.UNKNOWN))
+        and payment.status in PAYMENT_UNPAID
+        and all(a.status is not AttemptStatus.UNKNOWN for a in others)
+        and now < payment.expires_at
+    )
+
+
+def may_capture_now(attempt: Attempt, now: datetime) -> bool:
+    """Whether a capture may be sent: the first one, or again from the second due look on, 20 s or more after a lost answer.
+
+    A gateway that is merely slow has taken the money by then, and the look-up says so. Inferred: nobody documents how
+    long a call may still be carried out after its connection has gone.
+    """
+    if attempt.status is AttemptStatus.PENDING:
+        return True
+    return attempt.status is AttemptStatus.UNKNOWN and attempt.is_due(now) and attempt.lookup_attempts >= 1
+
+
+def must_void(payment: Payment, attempt: Attempt, fetched: GatewayPayment, verdict: Wait | Decide) -> bool:
+    """Whether something at the gateway may still take the buyer's money that we would only refund."""
+    was_asked = attempt.capture_accepted_at is not None or (
+        attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
+    )
+    if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
+        return payment.status not in PAYMENT_UNPAID or isinstance(verdict, Wait)
+    is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
+    return fetched.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
+
+
+def capture_request(snapshot: Snapshot, ref: str) -> CaptureRequest:
+    """What the gateway is asked to take."""
+    payment = snapshot.payment
+    return CaptureRequest(
+        reference=snapshot.attempt.reference,
+        gateway_ref=ref,
+        amount=payment.amount,
+        tax=tax_of(payment),
+        is_live=payment.mode == "live",
+        token=snapshot.token,
+    )

@@ -1,0 +1,81 @@
+"""What one verification carries: who asks and on which hints, what was read and fetched, and what it found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus
+from app.gateways.port import Failure, Gateway, GatewayPayment, LookupHint, PaymentQuery
+from app.ledger.model import Attempt, Payment
+from app.ledger.transitions import Trigger
+
+
+@dataclass(slots=True)
+class VerificationContext:
+    """One verification under way: who asks, about which attempt, on which hints, and the lease that it took.
+
+    `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
+    that gateway's name.
+    """
+
+    trigger: Trigger
+    store: str | None = None
+    attempt_id: UUID | None = None
+    callback: Mapping[str, str] = field(default_factory=dict)
+    webhook: tuple[str, LookupHint] | None = None
+    lease: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The payment as it was read, and the gateway's reference to ask by: ours, or only hinted."""
+
+    gateway: Gateway
+    payment: Payment
+    attempt: Attempt
+    ref: str | None
+    token: str | None = None
+
+    @property
+    def is_hinted(self) -> bool:
+        """Whether the reference is only what a callback or a webhook named."""
+        return self.ref is not None and self.attempt.gateway_ref is None
+
+    @property
+    def stored(self) -> Attempt:
+        """The attempt as the database has it."""
+        return next(a for a in self.payment.attempts if a.id == self.attempt.id)
+
+    @property
+    def query(self) -> PaymentQuery:
+        """How the gateway is asked about this attempt."""
+        return PaymentQuery(self.attempt.reference, self.payment.amount, self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationResult:
+    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours.
+
+    `is_answered` False: the gateway was not asked, or gave no answer; whatever brought this up is still to be looked into.
+    `fetched` is there where money of the attempt has moved: what its refunds are matched with.
+    """
+
+    payment: Payment
+    is_decided: bool
+    mismatch: str | None = None
+    is_answered: bool = True
+    attempt_id: UUID | None = None
+    fetched: GatewayPayment | None = None
+
+
+def result_of(payment: Payment, attempt_id: UUID, fetched: GatewayPayment | None = None) -> VerificationResult:
+    """What a payment's attempt says, once it is written."""
+    attempt = next(a for a in payment.attempts if a.id == attempt_id)
+    mismatch = None
+    if attempt.status is AttemptStatus.REJECTED and attempt.failure:
+        mismatch = msgspec.json.decode(attempt.failure, type=Failure).code
+    is_decided = attempt.status not in ATTEMPT_UNDECIDED or attempt.status is AttemptStatus.AWAITING_DEPOSIT
+    return VerificationResult(payment, is_decided, mismatch, attempt_id=attempt_id, fetched=fetched)
