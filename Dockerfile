@@ -25,7 +25,8 @@ COPY migrations migrations
 COPY templates templates
 COPY static static
 COPY app app
-RUN python -m compileall -q app migrations
+COPY simulator simulator
+RUN python -m compileall -q app migrations simulator
 USER 10001:10001
 EXPOSE 8000
 # Says that the process answers, not that the database does: a restart would not bring the database back.

@@ -108,7 +108,7 @@ def simulator(
     ] = None,
 ) -> None:
     """Run the stand-ins of the gateways: for development and tests, never for live money."""
-    from app.simulator.run import run_simulator
+    from simulator.run import run_simulator
 
     _run(run_simulator(host, port, _settings().time_scale, public_host))
 

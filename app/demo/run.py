@@ -15,9 +15,9 @@ from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.settings import Settings
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.account import PortOneV1Account
+from simulator.portone_v2.account import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
 
 DATABASE = "onetill"
 

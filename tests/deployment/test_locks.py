@@ -51,7 +51,11 @@ def test_every_dependency_is_locked_within_its_range() -> None:
 def test_the_project_declares_what_it_imports() -> None:
     declared = {canonicalize_name(Requirement(need).name) for need in PROJECT["dependencies"]}
     demo = {canonicalize_name(Requirement(need).name) for need in PROJECT["optional-dependencies"]["demo"]}
-    for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]:
+    for path in [
+        *(ROOT / "app").rglob("*.py"),
+        *(ROOT / "simulator").rglob("*.py"),
+        *(ROOT / "migrations").rglob("*.py"),
+    ]:
         allowed = declared | demo if any(path.is_relative_to(place) for place in DEMO_ONLY) else declared
         assert imported(path) <= allowed, path
 
@@ -64,5 +68,5 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    outside = names - sys.stdlib_module_names - {"app"}
+    outside = names - sys.stdlib_module_names - {"app", "simulator"}
     return {canonicalize_name(DISTRIBUTIONS[name][0]) for name in outside}

@@ -2,14 +2,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.simulator.holds import Delays
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.holds import Delays
+from simulator.server import Simulator, SimulatorSettings
 from tests.contract.conftest import SLOW_S
 from tests.example_gateway.twin import AcmePayTwin
 
 
 class SimulatorWithAcmePay(Simulator):
-    """The simulator and a fifth gateway: what app/simulator/server.py says of the others, said of this one."""
+    """The simulator and a fifth gateway: what simulator/server.py says of the others, said of this one."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         super().__init__(settings)

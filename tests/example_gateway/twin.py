@@ -11,13 +11,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from app.simulator.calls import CallLog
-from app.simulator.clock import SimClock
-from app.simulator.front import Front
-from app.simulator.holds import Delays, Holds
-from app.simulator.scenarios import Plan, Rule
-from app.simulator.twin import JournalRow, RefusedError, UnknownReferenceError
-from app.simulator.web import RawPath, json_object
+from simulator.calls import CallLog
+from simulator.clock import SimClock
+from simulator.front import Front
+from simulator.holds import Delays, Holds
+from simulator.scenarios import Plan, Rule
+from simulator.twin import JournalRow, RefusedError, UnknownReferenceError
+from simulator.web import RawPath, json_object
 
 START, LOOKUP, PAY = "start", "lookup", "pay"
 LATE_S = 5.0

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from iamport import Iamport  # type: ignore[import-untyped]  # its stubs carry no py.typed
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import V1Driver, a_driver
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FrameLocator, Page
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import MOBILE, V1Driver, a_driver
 

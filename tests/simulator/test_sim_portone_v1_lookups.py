@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.account import PortOneV1Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .portone_v1_driver import V1Driver, a_driver
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.account import PortOneV1Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .portone_v1_driver import V1Driver, a_driver
 

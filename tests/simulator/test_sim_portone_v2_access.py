@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v2.account import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 from .portone_v2_driver import V2Driver

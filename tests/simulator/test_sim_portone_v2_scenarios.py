@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.simulator.portone_v2.scenarios import RULES
+from simulator.portone_v2.scenarios import RULES
 
 from .driver import Driver
 from .portone_v2_driver import V2Driver

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.portone_v2.signing import sign
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v2.account import PortOneV2Account
+from simulator.portone_v2.signing import sign
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 from .portone_v2_driver import Heard, Shop, V2Driver

@@ -7,9 +7,9 @@ from typing import Any, cast
 import httpx
 import pytest
 
-from app.simulator.admin import Admin
-from app.simulator.clock import SimClock
-from app.simulator.twin import Twin
+from simulator.admin import Admin
+from simulator.clock import SimClock
+from simulator.twin import Twin
 
 from .driver import Driver
 from .portone_v1_driver import Ear, V1Driver, an_ear

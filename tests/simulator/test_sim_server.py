@@ -7,7 +7,7 @@ import time
 import httpx
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
-from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.unifi_pay.signing import sign
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.account import UnifiPayAccount
+from simulator.unifi_pay.signing import sign
 
 from .driver import Driver
 from .unifi_pay_driver import PATH, UnifiDriver, order

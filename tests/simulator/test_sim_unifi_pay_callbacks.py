@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
-from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.unifi_pay.callbacks import RETRIES_S
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.account import UnifiPayAccount
+from simulator.unifi_pay.callbacks import RETRIES_S
 
 from .driver import Driver
 from .unifi_pay_driver import HEADERS, Heard, Receiver, UnifiDriver, order, sign

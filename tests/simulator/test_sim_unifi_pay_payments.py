@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 from .unifi_pay_driver import PATH, UnifiDriver, order

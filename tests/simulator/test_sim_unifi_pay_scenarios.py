@@ -9,7 +9,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from app.simulator.unifi_pay.scenarios import CALLS, RULES
+from simulator.unifi_pay.scenarios import CALLS, RULES
 
 from .driver import Driver
 from .unifi_pay_driver import Json, UnifiDriver, order

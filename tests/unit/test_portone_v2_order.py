@@ -15,7 +15,7 @@ from app.gateways.portone_v2 import codes
 from app.gateways.portone_v2.api import idempotency_key
 from app.gateways.portone_v2.order import OPTIONS, request_payment
 from app.settings import PortOneV2Settings
-from app.simulator.portone_v2 import names
+from simulator.portone_v2 import names
 
 SETTINGS = PortOneV2Settings.model_validate({"api_secret": "x", "store_id": "store-1", "channel_key": "channel-1"})
 

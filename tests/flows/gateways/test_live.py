@@ -7,9 +7,9 @@ import pytest
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.settings import Settings
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.account import PortOneV1Account
+from simulator.portone_v2.account import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import Shop
 

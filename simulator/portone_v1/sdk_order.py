@@ -1,0 +1,158 @@
+"""What `IMP.request_pay` accepts. Source: contract §7, §11; Swagger (`PaymentAnnotation`, lengths).
+
+Which error a wrong parameter yields is [I]; so is that each of these is checked before there is an imp_uid.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from simulator.portone_v1.amounts import to_minor
+from simulator.portone_v1.attempt import Order
+from simulator.portone_v1.book import Book
+from simulator.portone_v1.prepares import LONGEST
+from simulator.portone_v1.results import ALREADY_PAID, INVALID, OTHER_AMOUNT, Failure
+from simulator.portone_v1.shown import BUYER
+from simulator.portone_v1.wire import Fields, Refusal
+
+LONGEST_NAME = 40
+FIRST_LAST = re.compile(r"[^ ]+ [^ ]+")
+"""Paymentwall wants a first and a last name with one space between."""
+PG = re.compile(r"paymentwall(\.[^.]+)?")
+NOT_IMITATED = ("customer_uid", "confirm_url")
+"""Parameters that would change what happens. Refused, rather than answered as if they were not there."""
+
+
+class NotOpenedError(Exception):
+    """No window opens: what the callback is told instead."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def checked_order(book: Book, sent: Mapping[str, Any], user_agent: str) -> Order:
+    """The order in what the script sent: `{user_code, params, is_mobile}`. Raises NotOpenedError."""
+    try:
+        fields = Fields(sent)
+        params = sent.get("params")
+        if fields.text("user_code") != book.account.user_code:
+            raise _wrong("가맹점 식별코드가 잘못되었습니다: IMP.init(user_code)")
+        if not isinstance(params, dict):
+            raise _wrong("IMP.request_pay(params, callback)의 params가 없습니다")
+        order = _order(book, params, is_mobile=fields.flag("is_mobile") is True, user_agent=user_agent)
+        _compare(book, order, Fields(params).amount("amount"))
+    except Refusal as refusal:
+        raise NotOpenedError(Failure(INVALID, refusal.message)) from refusal
+    return order
+
+
+def web_address(value: object) -> str | None:
+    """The value when it is an http(s) address, else None."""
+    if not isinstance(value, str):
+        return None
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return None
+    return value if parts.scheme in ("http", "https") and parts.hostname else None
+
+
+def _order(book: Book, params: Mapping[str, Any], *, is_mobile: bool, user_agent: str) -> Order:
+    fields = Fields(params)
+    for name in NOT_IMITATED:
+        if params.get(name) is not None:
+            raise _wrong(f"this simulator does not imitate {name}")
+    _check_channel(book, fields)
+    merchant_uid, name = fields.required_text("merchant_uid"), fields.required_text("name")
+    if len(merchant_uid) > LONGEST or len(name) > LONGEST_NAME:
+        raise _wrong(f"merchant_uid and name must have at most {LONGEST} characters")
+    buyer = {key: value for key in BUYER if (value := fields.text(key)) is not None}
+    if FIRST_LAST.fullmatch(buyer.get("buyer_name", "")) is None:
+        raise _wrong("buyer_name must be a first and a last name with one space between")
+    if "@" not in buyer.get("buyer_email", ""):
+        raise _wrong("buyer_email is required")
+    amount, currency, tax_free, vat = _amounts(fields)
+    redirect_url = _redirect_url(params.get("m_redirect_url"), is_needed=is_mobile)
+    return Order(
+        merchant_uid,
+        name,
+        amount,
+        currency,
+        tax_free,
+        vat,
+        buyer,
+        _custom_data(params.get("custom_data")),
+        _addresses(params.get("notice_url")),
+        redirect_url,
+        is_mobile,
+        user_agent,
+    )
+
+
+def _check_channel(book: Book, fields: Fields) -> None:
+    """By `channelKey`, or by the deprecated `pg`; with neither the merchant's only channel is meant ([I])."""
+    channel_key, pg = fields.text("channelKey"), fields.text("pg")
+    if channel_key is not None and channel_key != book.account.channel_key:
+        raise _wrong("등록된 채널 설정 정보가 없습니다: channelKey")
+    if channel_key is None and pg is not None and PG.fullmatch(pg) is None:
+        raise _wrong("등록된 PG 설정 정보가 없습니다: pg")
+
+
+def _amounts(fields: Fields) -> tuple[int, str, int, int | None]:
+    """Amount, currency, tax-free part and VAT, in minor units."""
+    amount, currency = fields.amount("amount"), fields.required_text("currency")
+    tax_free, vat = fields.amount("tax_free") or Decimal(0), fields.amount("vat_amount")
+    if amount is None or amount == 0:
+        raise _wrong("amount is required and must be greater than 0")
+    if tax_free + (vat or 0) > amount:
+        raise _wrong("tax_free and vat_amount must fit into amount")
+    try:
+        minor_vat = None if vat is None else to_minor(vat, currency)
+        return to_minor(amount, currency), currency, to_minor(tax_free, currency), minor_vat
+    except ValueError:
+        raise _wrong("amount and currency do not fit: unknown currency, or too many decimals") from None
+
+
+def _compare(book: Book, order: Order, amount: Decimal | None) -> None:
+    """Refuse what is paid already, and what is not what was pre-registered."""
+    sale = book.sale(order.merchant_uid)
+    if sale is None:
+        return
+    if sale.success is not None:
+        raise NotOpenedError(ALREADY_PAID)
+    fixed = sale.registration
+    if fixed is not None and (fixed.amount != amount or fixed.currency not in (None, order.currency)):
+        raise NotOpenedError(Failure(OTHER_AMOUNT, "결제 요청 금액이 사전 등록된 금액과 일치하지 않습니다"))
+
+
+def _custom_data(value: Any) -> str | None:
+    """An object travels as a JSON string; a string stays as it is ([I])."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    """`notice_url`: one address, or a list of them."""
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    addresses = tuple(filter(None, map(web_address, values)))
+    if len(addresses) != len(values):
+        raise _wrong("notice_url must be an http(s) address")
+    return addresses
+
+
+def _redirect_url(value: Any, *, is_needed: bool) -> str | None:
+    if value is None and not is_needed:
+        return None
+    url = web_address(value)
+    if url is None:
+        raise _wrong("m_redirect_url must be an http(s) address, and is required on mobile")
+    return url
+
+
+def _wrong(message: str) -> NotOpenedError:
+    return NotOpenedError(Failure(INVALID, message))
