@@ -3,7 +3,7 @@
 | call | does |
 |---|---|
 | `POST /_sim/pay {gateway, reference, scenario?}` | what the buyer would do; answers what the browser would receive |
-| `POST /_sim/refund {gateway, reference, amount?, kind?}` | gives money back past the shop; see `GivesBack.refund` |
+| `POST /_sim/refund {gateway, reference, amount?, kind?}` | gives money back past the shop; see `Twin.refund` |
 | `POST /_sim/scenario {gateway, scenario, reference?, times?, call?}` | how the next matching calls behave |
 | `POST /_sim/webhooks {gateway, mode, url?}` · `GET /_sim/webhooks` | how webhooks go out · which there were |
 | `POST /_sim/advance {seconds}` · `POST /_sim/reset` | moves the clock · forgets everything |
@@ -23,9 +23,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.clock import MAX_ADVANCE_S, SimClock
-from simulator.refunds import CONSOLE, KINDS
 from simulator.scenarios import FOREVER
-from simulator.twin import GivesBack, JournalRow, RefusedError, Twin, UnknownReferenceError
+from simulator.twin import CONSOLE, KINDS, JournalRow, RefusedError, Twin, UnknownReferenceError
 from simulator.web import json_object, nobody_there, page
 from simulator.webhooks import MODES
 
@@ -87,8 +86,6 @@ class Admin:
         if amount is not None and (type(amount) is not int or amount < 1):
             raise InvalidFieldError("amount", "must be a whole number of minor units, at least 1")
         kind = _choice(fields, "kind", KINDS) if fields.get("kind") is not None else CONSOLE
-        if not isinstance(twin, GivesBack):
-            raise RefusedError(f"{twin.name} has no hand that gives money back")
         return JSONResponse(twin.refund(reference, amount, kind))
 
     async def _scenario(self, request: Request) -> Response:

@@ -1,8 +1,11 @@
-"""The simulator's time: real time, plus what a tester skipped."""
+"""The simulator's time: real time plus what a tester skipped, and what happens at a time by itself."""
 
+import asyncio
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 
+POLL_S = 0.02
 KST = timezone(timedelta(hours=9), "KST")
 MAX_ADVANCE_S = 366 * 24 * 3600
 """The most that one call may skip: a year is longer than any interval a gateway has."""
@@ -57,6 +60,46 @@ class SimClock:
         """Elapsed seconds at the coming multiple of the (scaled) interval; always in the future."""
         length = self.interval(seconds)
         return (self.elapsed_s() // length + 1) * length
+
+
+class Timers:
+    """Runs actions when the simulator's clock reaches their time. Times may jump: the tester moves the clock."""
+
+    def __init__(self, clock: SimClock) -> None:
+        self._clock = clock
+        self._waiting: list[tuple[float, Callable[[], None]]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._is_closed = False
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Run `action` after this much of the gateway's time; the time scale shortens it."""
+        self._waiting.append((self._clock.elapsed_s() + self._clock.interval(seconds), action))
+        if not self._is_closed and (self._task is None or self._task.done()):
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def run_due(self) -> None:
+        """Run what is due, oldest first. Call before anything is read, so that nobody sees the past."""
+        now_s = self._clock.elapsed_s()
+        due = sorted((entry for entry in self._waiting if entry[0] <= now_s), key=lambda entry: entry[0])
+        self._waiting = [entry for entry in self._waiting if entry[0] > now_s]
+        for _, action in due:
+            action()
+
+    def reset(self) -> None:
+        """Forget what was to come."""
+        self._waiting.clear()
+
+    def close(self) -> None:
+        """Run nothing from now on."""
+        self._is_closed = True
+        self.reset()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _run(self) -> None:
+        while self._waiting:
+            self.run_due()
+            await asyncio.sleep(POLL_S)
 
 
 def kst(moment: datetime | None) -> str | None:

@@ -1,10 +1,19 @@
 """Misbehaviour on order: what a scenario is, and the plan of which coming calls follow one."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 FOREVER = -1
 """`times` of an entry that stays until it is cleared."""
+LOOKUP, CONFIRM, CANCEL, PAY = "lookup", "confirm", "cancel", "pay"
+"""Kinds of call that gateways share. `pay` is the buyer in the gateway's window, not an API call."""
+NEXT_CALL = frozenset({"slow", "error_500", "too_many_requests", "garbage", "accept_then_hang", "lost_request"})
+"""Given to pay, these change a later call of the payment."""
+WEBHOOK_MODES: Mapping[str, str] = MappingProxyType(
+    {"duplicate_webhook": "duplicate", "reordered_webhooks": "reorder", "lost_webhook": "lose"}
+)
+"""Scenarios of pay that say how this payment's webhooks are delivered: the sender's mode for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +30,40 @@ class Rule:
     def allowed(self) -> frozenset[str]:
         """Every call that this scenario can change."""
         return self.calls | self.also
+
+
+def of_pay(**about: str) -> dict[str, Rule]:
+    """Scenarios that the buyer follows."""
+    return {name: Rule(text, frozenset({PAY})) for name, text in about.items()}
+
+
+def of_call(call: str, **about: str) -> dict[str, Rule]:
+    """Scenarios of one kind of call, which the buyer may order for it too."""
+    return {name: Rule(text, frozenset({call}), frozenset({PAY})) for name, text in about.items()}
+
+
+def of_webhooks() -> dict[str, Rule]:
+    """Those of WEBHOOK_MODES."""
+    return of_pay(
+        duplicate_webhook="Paid; each webhook of the payment comes twice.",
+        reordered_webhooks="Paid; the webhooks of the payment come in the wrong order.",
+        lost_webhook="Paid; no webhook of the payment comes.",
+    )
+
+
+def faults(api_calls: frozenset[str], losing: frozenset[str]) -> dict[str, Rule]:
+    """Those of NEXT_CALL: of any call. The two without an answer change the calls `losing` when not narrowed to another."""
+    pay = frozenset({PAY})
+    return {
+        "slow": Rule("The work is done at once, the answer comes some seconds later.", api_calls, pay),
+        "error_500": Rule("The call answers 500 and nothing was done.", api_calls, pay),
+        "too_many_requests": Rule("The call answers 429 with Retry-After and nothing was done.", api_calls, pay),
+        "garbage": Rule("The work is done, the answer's body is not JSON (text and HTML in turn).", api_calls, pay),
+        "accept_then_hang": Rule("The work is done, the answer never comes.", losing, api_calls | pay),
+        "lost_request": Rule(
+            "The request is lost on its way: nothing is done, no answer comes.", losing, api_calls | pay
+        ),
+    }
 
 
 @dataclass(slots=True)

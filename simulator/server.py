@@ -1,27 +1,30 @@
-"""Runs the simulator in the current event loop: one port for the tester, one for each imitated gateway."""
+"""`onetill simulator`, and the simulator in an event loop of others: one port for the tester, one for each gateway."""
 
 import asyncio
 import contextlib
 import ipaddress
+import signal
 import socket
-from collections.abc import Generator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from simulator.admin import Admin
 from simulator.clock import SimClock
-from simulator.holds import HANG_S, SLOW_S, Delays
-from simulator.point3.twin import Point3Twin
-from simulator.portone_v1.account import PortOneV1Account
-from simulator.portone_v1.twin import PortOneV1Twin
-from simulator.portone_v2.account import PortOneV2Account
-from simulator.portone_v2.twin import PortOneV2Twin
-from simulator.twin import Twin
-from simulator.unifi_pay.account import UnifiPayAccount
-from simulator.unifi_pay.twin import UnifiPayTwin
+from simulator.delays import HANG_S, SLOW_S, Delays
+from simulator.twin import Account, Twin
 
+GATEWAYS = (
+    "point3",
+    "portone_v1",
+    "portone_v2",
+    "unifi_pay",
+)
+"""The folders of this package that imitate one, in the order of their ports. The `twin.py` of each names its TWIN."""
 KEEP_ALIVE_S = 75
 """As long as real gateways' front ends keep idle connections, so that pooled clients see no early close."""
 GRACE_S = 1
@@ -30,24 +33,52 @@ GRACE_S = 1
 
 @dataclass(frozen=True)
 class SimulatorSettings:
-    """Where the simulator listens (port 0: any free one) and how it behaves."""
+    """Where the simulator listens and how it behaves."""
 
     host: str = "127.0.0.1"
     port: int = 0
+    """The tester's hand; the gateways listen on the ports after it. 0: any free ones."""
     public_host: str | None = None
     """The host name under which browsers reach it, where that is not where it listens (a container)."""
-    point3_port: int = 0
-    point3_secret: str = "sim_point3_secret"  # noqa: S105 - imitated, worth nothing
-    portone_v1_port: int = 0
-    portone_v1: PortOneV1Account = field(default_factory=PortOneV1Account)
-    portone_v2_port: int = 0
-    portone_v2: PortOneV2Account = field(default_factory=PortOneV2Account)
-    unifi_pay_port: int = 0
-    unifi_pay: UnifiPayAccount = field(default_factory=UnifiPayAccount)
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    """By gateway, where it is not the account that this package makes up."""
     time_scale: float = 1.0
     slow_s: float = SLOW_S
     hang_s: float = HANG_S
     seed: int | None = None
+
+    def account(self, twin: type[Twin]) -> Account:
+        """The merchant's account at a gateway."""
+        return self.accounts.get(twin.name) or twin.account_type()
+
+    def with_variables(self, environment: Mapping[str, str]) -> "SimulatorSettings":
+        """The same with what the product's `ONETILL_*` variables say, so that both know the same accounts and secrets.
+
+        Raises RuntimeError that names the variable whose value cannot be used.
+        """
+        given = {name.upper(): text for name, text in environment.items() if text}
+        scale = given.get("ONETILL_TIME_SCALE")
+        try:
+            time_scale = self.time_scale if scale is None else float(scale)
+        except ValueError:
+            raise RuntimeError(f"ONETILL_TIME_SCALE must be a number, got {scale!r}") from None
+        accounts = {twin.name: _configured(self.account(twin), twin.name, given) for twin in twins()}
+        return replace(self, time_scale=time_scale, accounts=accounts)
+
+    def with_webhooks_to(self, url: str) -> "SimulatorSettings":
+        """The same with the product's addresses in the consoles of those gateways that have one."""
+        known = {twin.name: self.account(twin) for twin in twins()}
+        own = {
+            name: replace(account, webhook_url=f"{url}/webhooks/{name.replace('_', '-')}")
+            for name, account in known.items()
+            if hasattr(account, "webhook_url")
+        }
+        return replace(self, accounts=known | own)
+
+
+def twins() -> list[type[Twin]]:
+    """One for each of GATEWAYS."""
+    return [import_module(f"simulator.{name}.twin").TWIN for name in GATEWAYS]
 
 
 class Simulator:
@@ -58,20 +89,9 @@ class Simulator:
         self.clock = SimClock(self.settings.time_scale)
         delays = Delays(self.settings.slow_s, self.settings.hang_s)
         own = self.settings
-        twins: list[Twin] = [
-            Point3Twin(self.clock, own.point3_secret, delays, own.seed),
-            PortOneV1Twin(self.clock, own.portone_v1, delays, own.seed),
-            PortOneV2Twin(self.clock, own.portone_v2, delays, own.seed),
-            UnifiPayTwin(self.clock, own.unifi_pay, delays, own.seed),
-        ]
-        self.twins: dict[str, Twin] = {twin.name: twin for twin in twins}
+        made = [twin(self.clock, own.account(twin), delays, own.seed) for twin in twins()]
+        self.twins: dict[str, Twin] = {twin.name: twin for twin in made}
         self.admin = Admin(self.twins, self.clock)
-        self._ports = {
-            "point3": own.point3_port,
-            "portone_v1": own.portone_v1_port,
-            "portone_v2": own.portone_v2_port,
-            "unifi_pay": own.unifi_pay_port,
-        }
         self._urls: dict[str, str] = {}
         self._url = ""
         self._servers: list[tuple[_Server, asyncio.Task[None]]] = []
@@ -95,8 +115,8 @@ class Simulator:
         sockets: dict[str, socket.socket] = {}
         try:
             sockets[""] = _listen(self.settings.host, self.settings.port)
-            for name in self.twins:
-                sockets[name] = _listen(self.settings.host, self._ports.get(name, 0))
+            for place, name in enumerate(self.twins, start=1):
+                sockets[name] = _listen(self.settings.host, self.settings.port and self.settings.port + place)
         except OSError:
             for opened in sockets.values():
                 opened.close()
@@ -179,3 +199,36 @@ def _url(listener: socket.socket, public_host: str | None = None) -> str:
     if address.is_unspecified:
         address = ipaddress.ip_address("::1" if address.version == 6 else "127.0.0.1")
     return f"http://[{address}]:{port}" if address.version == 6 else f"http://{address}:{port}"
+
+
+def _configured(account: Account, gateway: str, given: Mapping[str, str]) -> Account:
+    """The account with the values of `ONETILL_<GATEWAY>__<FIELD>`; lists are comma-separated."""
+    values: dict[str, Any] = {}
+    for name in (each.name for each in fields(account)):
+        variable = f"ONETILL_{gateway}__{name}".upper()
+        if variable not in given:
+            continue
+        is_list = isinstance(getattr(account, name), tuple)
+        texts = tuple(part.strip() for part in given[variable].split(",") if part.strip())
+        values[name] = texts if is_list else given[variable]
+        try:
+            replace(account, **{name: values[name]})
+        except ValueError as error:
+            raise RuntimeError(f"{variable} {error}") from None
+    return replace(account, **values)
+
+
+async def run_simulator(settings: SimulatorSettings) -> None:
+    """Serve until SIGTERM or SIGINT; print where everything is."""
+    simulator = Simulator(settings)
+    await simulator.start()
+    print(f"simulator {simulator.url}", flush=True)
+    for name, account in simulator.gateways.items():
+        print(f"{name} {account['base_url']}", flush=True)
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    try:
+        await told.wait()
+    finally:
+        await simulator.stop()

@@ -1,7 +1,9 @@
 """Small HTTP helpers that every imitated gateway and the tester's hand share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import jinja2
 import msgspec
@@ -9,6 +11,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.domain.money import Money
+
+ANYBODY = {"Access-Control-Allow-Origin": "*"}
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -22,13 +27,48 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(html, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-def json_object(body: bytes) -> dict[str, Any] | None:
+def script(text: str) -> Response:
+    """A browser script that any shop's page may load."""
+    return Response(text, media_type="text/javascript; charset=utf-8", headers=ANYBODY)
+
+
+def json_object(body: bytes, decoder: msgspec.json.Decoder[Any] | None = None) -> dict[str, Any] | None:
     """The JSON object in a body, whatever its content type says; None when there is none."""
     try:
-        value = msgspec.json.decode(body)
-    except (ValueError, RecursionError):
+        value = (decoder or _JSON).decode(body)
+    except (ValueError, RecursionError, ArithmeticError):
         return None
     return value if isinstance(value, dict) else None
+
+
+_JSON = msgspec.json.Decoder()
+
+
+def is_web_address(value: object) -> bool:
+    """Whether it is an http(s) address with a host."""
+    if not isinstance(value, str):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def with_query(url: str, values: Mapping[str, Any]) -> str:
+    """The address with these values after its own query; its fragment stays."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, urlencode(values)]))))
+
+
+def money_text(minor: int, currency: str) -> str:
+    """An amount for people, such as `12,000 KRW`."""
+    try:
+        major = Money(minor, currency).to_major()
+    except ValueError:  # a currency that PortOne lists and ISO 4217 gives no minor unit
+        return f"{minor:,} {currency}"
+    whole, point, fraction = major.partition(".")
+    return f"{int(whole):,}{point}{fraction} {currency}"
 
 
 async def nobody_there(_: Request, __: Exception) -> Response:

@@ -1,47 +1,32 @@
 """Point3's scenarios, and which of its calls each one can change."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
-from simulator.scenarios import Rule
+from simulator.scenarios import CANCEL, CONFIRM, LOOKUP, PAY, Rule, faults, of_call, of_pay
 
-TOKEN, LOOKUP, CONFIRM, CANCEL = "token", "lookup", "confirm", "cancel"
-SETTLEMENT, REFRESH, PAY = "settlement", "refresh", "pay"
-
-API_CALLS = frozenset({TOKEN, LOOKUP, CONFIRM, CANCEL, SETTLEMENT, REFRESH})
+TOKEN, SETTLEMENT, REFRESH = "token", "settlement", "refresh"
 CALLS = (TOKEN, LOOKUP, CONFIRM, CANCEL, SETTLEMENT, REFRESH, PAY)
-"""What a tester may narrow a scenario to. `pay` is the buyer in the widget, not an API call."""
+"""What a tester may narrow a scenario to."""
+API_CALLS = frozenset(CALLS) - {PAY}
 
-_PAY = frozenset({PAY})
-_LOOKUP = frozenset({LOOKUP})
-_EVERY = API_CALLS | _PAY
-
-RULES: Mapping[str, Rule] = MappingProxyType(
-    {
-        "paid": Rule("Everything goes well.", _PAY, API_CALLS),
-        "declined": Rule("Confirm answers 400 and the payment fails; no money moves.", frozenset({CONFIRM}), _PAY),
-        "abandoned": Rule("The buyer leaves the widget: no signature, only an error message.", _PAY),
-        "slow": Rule("The work is done at once, the answer comes some seconds later.", API_CALLS, _PAY),
-        "error_500": Rule("The call answers 500 and nothing was done.", API_CALLS, _PAY),
-        "garbage": Rule(
-            "The work is done, the body of the answer is not JSON (text and HTML in turn).", API_CALLS, _PAY
-        ),
-        "accept_then_hang": Rule(
-            "The work is done (confirm takes the money), the answer never comes.", frozenset({CONFIRM, CANCEL}), _EVERY
-        ),
-        "lost_request": Rule(
-            "The request is lost on its way: nothing is done, no answer comes.", frozenset({CONFIRM, CANCEL}), _EVERY
-        ),
-        "duplicate_order_id": Rule(
-            "An older payment with the same order id and another total exists, and is listed first.", _PAY
-        ),
-        "other_orders_signature": Rule("The browser receives the signature of another, cheaper order.", _PAY),
-        "amount_differs": Rule("The look-up shows another total than was ordered.", _LOOKUP, _PAY),
-        "no_lookup_before_confirm": Rule("Look-ups do not know the payment until it is confirmed.", _LOOKUP, _PAY),
-        "unknown_status": Rule("Look-ups show a status that no document names.", _LOOKUP, _PAY),
-        "sparse": Rule("Look-ups carry only signature, order id, total and status.", _LOOKUP, _PAY),
-    }
+_VIEWS = of_call(
+    LOOKUP,
+    amount_differs="The look-up shows another total than was ordered.",
+    no_lookup_before_confirm="Look-ups do not know the payment until it is confirmed.",
+    unknown_status="Look-ups show a status that no document names.",
+    sparse="Look-ups carry only signature, order id, total and status.",
 )
-
-VIEWS = frozenset({"amount_differs", "no_lookup_before_confirm", "unknown_status", "sparse"})
+VIEWS = frozenset(_VIEWS)
 """What look-ups show: several may hold at once."""
+_FAULTS = faults(API_CALLS, frozenset({CONFIRM, CANCEL}))
+RULES: Mapping[str, Rule] = {
+    "paid": Rule("Everything goes well.", frozenset({PAY}), API_CALLS),
+    **of_call(CONFIRM, declined="Confirm answers 400 and the payment fails; no money moves."),
+    **of_pay(
+        abandoned="The buyer leaves the widget: no signature, only an error message.",
+        duplicate_order_id="An older payment with the same order id and another total exists, and is listed first.",
+        other_orders_signature="The browser receives the signature of another, cheaper order.",
+    ),
+    **{name: rule for name, rule in _FAULTS.items() if name != "too_many_requests"},
+    **_VIEWS,
+}

@@ -1,216 +1,187 @@
-"""PortOne V1's API endpoints: one road for every call, and what each of them does.
+"""PortOne V1's API endpoints. Source: Swagger, contract §1, §2, §4-§6 (collected 2026-11-21)."""
 
-Source: Swagger, contract §1, §2, §4-§6 (collected 2026-11-21).
-"""
-
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
 
-from starlette.datastructures import QueryParams
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator.calls import CallLog
-from simulator.front import Front
-from simulator.holds import Delays, Holds
-from simulator.portone_v1 import cancels, lookups, prepares
+from simulator.api import Api, Call
+from simulator.portone_v1 import cancels, lookups
 from simulator.portone_v1.access import Access
-from simulator.portone_v1.attempt import Attempt
-from simulator.portone_v1.book import Book
-from simulator.portone_v1.scenarios import CANCEL, CANCELS, LOOKUP, PREPARE, TOKEN, TOKEN_EXPIRED, VIEWS
-from simulator.portone_v1.shown import balance_object, payment_object
-from simulator.portone_v1.wire import Fields, Refusal, envelope, unauthorized, unknown_payment
-from simulator.scenarios import Plan
-
-Views = frozenset[tuple[str, str | None]]
-"""The distortions planned for this one call: (scenario, reference or None for all)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """One call, read to its end."""
-
-    method: str
-    params: Mapping[str, str]
-    query: QueryParams
-    body: bytes
-    content_type: str | None
-    scenario: str | None = None
-    views: Views = frozenset()
-
-    @property
-    def fields(self) -> Fields:
-        """The fields of the body. Raises Refusal(400) when it is neither JSON nor a form."""
-        return Fields.read(self.body, self.content_type)
-
-    @property
-    def status(self) -> str | None:
-        """The last part of the path, where it names a status."""
-        return self.params.get("payment_status") or None
+from simulator.portone_v1.fields import (
+    ALREADY_PREPARED,
+    LONGEST,
+    Fields,
+    Refused,
+    envelope,
+    invalid,
+    plain,
+    refused,
+    unauthorized,
+    unknown_payment,
+)
+from simulator.portone_v1.responses import ALREADY_PAID, balance_object, payment_object
+from simulator.portone_v1.scenarios import CANCELS, PREPARE, TOKEN, TOKEN_EXPIRED, VIEWS
+from simulator.portone_v1.store import Attempt, Registration, Store
+from simulator.scenarios import CANCEL, LOOKUP
+from simulator.twin import Twin
 
 
-Work = Callable[[Incoming], Response]
-About = Callable[[Incoming], Iterable[str]]
-"""The merchant_uids that a call is about; raises Refusal when the call is not in order."""
+class PortOneV1Api(Api):
+    """The endpoints: token, pre-registered amounts, look-ups, cancel."""
 
-
-class PortOneV1Api:
-    """The endpoints. Between the end of a request's body and the end of its work nothing waits."""
-
-    def __init__(self, book: Book, access: Access, plan: Plan, log: CallLog, holds: Holds, delays: Delays) -> None:
-        self._book = book
+    def __init__(self, twin: Twin, store: Store, access: Access) -> None:
+        super().__init__(twin, VIEWS, envelope(None, status=500, code=-1, message="Internal Server Error"))
+        self._store = store
         self._access = access
-        self._plan = plan
-        self._log = log
-        broken = envelope(None, status=500, code=-1, message="Internal Server Error")
-        self._front = Front(plan, holds, delays, broken)
 
     def routes(self) -> list[Route]:
         """The endpoints in the order in which they are tried."""
-        one, of_sale = "/payments/{imp_uid}", "{merchant_uid}"
+        one, of_payment = "/payments/{imp_uid}", "{merchant_uid}"
         return [
-            self._route("POST", "/users/getToken", TOKEN, self._log_in, lambda _: ()),
-            self._route("POST PUT", "/payments/prepare", PREPARE, self._prepare, _in_body),
-            self._route("GET", f"/payments/prepare/{of_sale}", PREPARE, self._registered, _in_path),
-            self._route("POST", "/payments/cancel", CANCEL, self._cancel, self._to_cancel),
-            self._route("GET", "/payments", LOOKUP, self._several, self._of_several),
-            self._route("GET", f"/payments/find/{of_sale}", LOOKUP, self._find, _in_path),
-            self._route("GET", f"/payments/find/{of_sale}/{{payment_status}}", LOOKUP, self._find, _in_path),
-            self._route("GET", f"/payments/findAll/{of_sale}", LOOKUP, self._find_all, _in_path),
-            self._route("GET", f"/payments/findAll/{of_sale}/{{payment_status}}", LOOKUP, self._find_all, _in_path),
-            self._route("GET", "/payments/status/{payment_status}", LOOKUP, self._by_status, self._of_page),
-            self._route("GET", f"{one}/balance", LOOKUP, self._balance, self._of_one),
-            self._route("GET", one, LOOKUP, self._one, self._of_one),
+            self.route("POST", "/users/getToken", TOKEN, self._log_in, lambda _: ()),
+            self.route("POST PUT", "/payments/prepare", PREPARE, self._prepare, _in_body),
+            self.route("GET", f"/payments/prepare/{of_payment}", PREPARE, self._registered, _in_path),
+            self.route("POST", "/payments/cancel", CANCEL, self._cancel, self._to_cancel),
+            self.route("GET", "/payments", LOOKUP, self._several, self._of_several),
+            self.route("GET", f"/payments/find/{of_payment}", LOOKUP, self._find, _in_path),
+            self.route("GET", f"/payments/find/{of_payment}/{{payment_status}}", LOOKUP, self._find, _in_path),
+            self.route("GET", f"/payments/findAll/{of_payment}", LOOKUP, self._find_all, _in_path),
+            self.route("GET", f"/payments/findAll/{of_payment}/{{payment_status}}", LOOKUP, self._find_all, _in_path),
+            self.route("GET", "/payments/status/{payment_status}", LOOKUP, self._by_status, self._of_page),
+            self.route("GET", f"{one}/balance", LOOKUP, self._balance, self._of_one),
+            self.route("GET", one, LOOKUP, self._one, self._of_one),
         ]
 
-    def _route(self, methods: str, path: str, call: str, work: Work, about: About) -> Route:
-        async def endpoint(request: Request) -> Response:
-            return await self._answer(request, path, call, work, about)
+    def admit(self, call: Call) -> Response | None:
+        """Whoever brings the token that is valid now."""
+        if call.kind == TOKEN:
+            return None
+        if self._twin.plan.take(call.kind, call.references, TOKEN_EXPIRED) is not None:
+            self._access.expire()
+            call.row.scenario = "token_expired"
+        self._access.check(call.headers.get("authorization"))
+        return None
 
-        return Route(path, endpoint, methods=methods.split())
-
-    async def _answer(self, request: Request, path: str, call: str, work: Work, about: About) -> Response:
-        body = await request.body()
-        row = self._log.arrived(request.method, path, call)
-        self._book.timers.run_due()
-        params = {name: unquote(value) for name, value in request.path_params.items()}
-        content_type = request.headers.get("content-type")
-        incoming = Incoming(request.method, params, request.query_params, body, content_type)
+    def _log_in(self, call: Call) -> Response:
         try:
-            references = list(dict.fromkeys(about(incoming)))
-        except Refusal:
-            references = []
-        if call != TOKEN:
-            if self._plan.take(call, references, TOKEN_EXPIRED) is not None:
-                self._access.expire()
-                row.scenario = "token_expired"
-            try:
-                self._access.check(request.headers.get("authorization"))
-            except Refusal as refusal:
-                row.status = refusal.status
-                return _refusal(refusal)
-
-        def do(scenario: str | None) -> Response:
-            views = self._plan.take_all(call, references, VIEWS)
-            row.scenario = ",".join([*filter(None, [scenario]), *sorted({name for name, _ in views})]) or None
-            try:
-                return work(replace(incoming, scenario=scenario, views=views))
-            except Refusal as refusal:
-                return _refusal(refusal)
-
-        return await self._front.answer(request, row, call=call, references=references, work=do)
-
-    def _log_in(self, incoming: Incoming) -> Response:
-        try:
-            keys = [incoming.fields.text(name) for name in ("imp_key", "imp_secret")]
-        except Refusal:  # the Swagger knows no 400 here: keys that cannot be read are wrong ones ([I])
+            fields = _fields(call)
+            keys = fields.text("imp_key"), fields.text("imp_secret")
+        except Refused:  # the Swagger knows no 400 here: keys that cannot be read are wrong ones ([I])
             raise unauthorized() from None
         return envelope(self._access.log_in(*keys))
 
-    def _prepare(self, incoming: Incoming) -> Response:
-        do = prepares.change if incoming.method == "PUT" else prepares.register
-        return envelope(do(self._book, incoming.fields))
+    def _prepare(self, call: Call) -> Response:
+        """POST fixes an amount, PUT another one: windows that are open already keep theirs ([I])."""
+        merchant_uid, registration = _registration(_fields(call))
+        payment = self._store.payment(merchant_uid)
+        is_registered = payment is not None and payment.registration is not None
+        if call.request.method == "PUT" and not is_registered:
+            raise unknown_payment()
+        if call.request.method == "POST" and is_registered:
+            raise refused(ALREADY_PREPARED)
+        if payment is not None and payment.success is not None:
+            raise refused(ALREADY_PAID.message)  # the browser's message; that prepare says it too is [I]
+        self._store.register(merchant_uid, registration)
+        return envelope(_registered(merchant_uid, registration))
 
-    def _registered(self, incoming: Incoming) -> Response:
-        return envelope(prepares.read(self._book, incoming.params["merchant_uid"]))
+    def _registered(self, call: Call) -> Response:
+        """What was fixed; 404 when nothing was ([I]: the Swagger names no answer for that)."""
+        payment = self._store.payment(call.path("merchant_uid") or "")
+        if payment is None or payment.registration is None:
+            raise unknown_payment()
+        return envelope(_registered(payment.reference, payment.registration))
 
-    def _to_cancel(self, incoming: Incoming) -> list[str]:
-        return _merchant_uids(filter(None, [cancels.meant(self._book, cancels.read(incoming.fields))]))
+    def _to_cancel(self, call: Call) -> list[str]:
+        return _references([cancels.meant(self._store, cancels.read(_fields(call)))])
 
-    def _cancel(self, incoming: Incoming) -> Response:
-        wanted = cancels.read(incoming.fields)
-        attempt = cancels.meant(self._book, wanted)
+    def _cancel(self, call: Call) -> Response:
+        wanted = cancels.read(_fields(call))
+        attempt = cancels.meant(self._store, wanted)
 
         def choose(is_partial: bool) -> str | None:
-            if incoming.scenario == "declined" or attempt is None:
-                return incoming.scenario
+            if call.scenario == "declined" or attempt is None:
+                return call.scenario
             among = CANCELS if is_partial else CANCELS - {"partial_cancel_refused"}
-            return self._plan.take(CANCEL, [attempt.merchant_uid], among)
+            return self._twin.plan.take(CANCEL, [attempt.reference], among)
 
-        cancels.cancel(self._book, attempt, wanted, choose)
+        cancels.cancel(self._store, attempt, wanted, choose)
         return envelope(None if attempt is None else payment_object(attempt))
 
-    def _of_one(self, incoming: Incoming) -> list[str]:
-        return _merchant_uids(filter(None, [self._book.attempt(incoming.params["imp_uid"])]))
+    def _of_one(self, call: Call) -> list[str]:
+        return _references([self._store.attempt(call.path("imp_uid") or "")])
 
-    def _one(self, incoming: Incoming) -> Response:
-        return envelope(_shown(lookups.one(self._book, incoming.params["imp_uid"], incoming.query), incoming))
+    def _one(self, call: Call) -> Response:
+        return envelope(_shown(lookups.one(self._store, call), call))
 
-    def _balance(self, incoming: Incoming) -> Response:
-        attempt = self._book.attempt(incoming.params["imp_uid"])
+    def _balance(self, call: Call) -> Response:
+        attempt = self._store.attempt(call.path("imp_uid") or "")
         if attempt is None:
             raise unknown_payment()
         return envelope(balance_object(attempt))
 
-    def _of_several(self, incoming: Incoming) -> list[str]:
-        return _merchant_uids(lookups.several(self._book, incoming.query)[0])
+    def _of_several(self, call: Call) -> list[str]:
+        return _references(lookups.several(self._store, call)[0])
 
-    def _several(self, incoming: Incoming) -> Response:
-        attempts, is_all = lookups.several(self._book, incoming.query)
-        return envelope([_shown(attempt, incoming) for attempt in attempts], status=200 if is_all else 207)
+    def _several(self, call: Call) -> Response:
+        attempts, is_all = lookups.several(self._store, call)
+        return envelope([_shown(attempt, call) for attempt in attempts], status=200 if is_all else 207)
 
-    def _find(self, incoming: Incoming) -> Response:
-        merchant_uid = incoming.params["merchant_uid"]
-        return envelope(_shown(lookups.first_of(self._book, merchant_uid, incoming.status, incoming.query), incoming))
+    def _find(self, call: Call) -> Response:
+        return envelope(_shown(lookups.first_of(self._store, call), call))
 
-    def _find_all(self, incoming: Incoming) -> Response:
-        merchant_uid = incoming.params["merchant_uid"]
-        return _listed(lookups.all_of(self._book, merchant_uid, incoming.status, incoming.query), incoming)
+    def _find_all(self, call: Call) -> Response:
+        return _listed(lookups.all_of(self._store, call), call)
 
-    def _of_page(self, incoming: Incoming) -> list[str]:
-        return _merchant_uids(self._page(incoming).attempts)
+    def _of_page(self, call: Call) -> list[str]:
+        return _references(lookups.by_status(self._store, call).attempts)
 
-    def _by_status(self, incoming: Incoming) -> Response:
-        return _listed(self._page(incoming), incoming)
-
-    def _page(self, incoming: Incoming) -> lookups.Page:
-        return lookups.by_status(self._book, incoming.params["payment_status"], incoming.query)
+    def _by_status(self, call: Call) -> Response:
+        return _listed(lookups.by_status(self._store, call), call)
 
 
-def _in_path(incoming: Incoming) -> list[str]:
-    return [incoming.params["merchant_uid"]]
+def _fields(call: Call) -> Fields:
+    """The fields of the body. Raises Refused(400) when it is neither JSON nor a form."""
+    return Fields.read(call.body, call.headers.get("content-type"))
 
 
-def _in_body(incoming: Incoming) -> list[str]:
-    return [incoming.fields.required_text("merchant_uid")]
+def _in_path(call: Call) -> list[str]:
+    return [call.path("merchant_uid") or ""]
 
 
-def _merchant_uids(attempts: Iterable[Attempt]) -> list[str]:
-    return [attempt.merchant_uid for attempt in attempts]
+def _in_body(call: Call) -> list[str]:
+    return [_fields(call).required_text("merchant_uid")]
 
 
-def _shown(attempt: Attempt, incoming: Incoming) -> dict[str, Any]:
-    planned = {name for name, reference in incoming.views if reference in (None, attempt.merchant_uid)}
-    return payment_object(attempt, attempt.views | planned)
+def _references(attempts: Iterable[Attempt | None]) -> list[str]:
+    return [attempt.reference for attempt in attempts if attempt is not None]
 
 
-def _listed(page: lookups.Page, incoming: Incoming) -> Response:
-    rows = [_shown(attempt, incoming) for attempt in page.attempts]
+def _registration(fields: Fields) -> tuple[str, Registration]:
+    merchant_uid = fields.required_text("merchant_uid")
+    if len(merchant_uid) > LONGEST:
+        raise invalid(f"merchant_uid must have at most {LONGEST} characters")
+    amount = fields.amount("amount")
+    if amount is None or amount == 0:
+        raise invalid("amount is required and must be greater than 0")
+    registration = Registration(amount, fields.text("currency"))
+    try:
+        registration.in_minor()
+    except ValueError:
+        raise invalid("amount and currency do not fit: unknown currency, or too many decimals") from None
+    return merchant_uid, registration
+
+
+def _registered(merchant_uid: str, registration: Registration) -> dict[str, int | str | Decimal | None]:
+    return {"merchant_uid": merchant_uid, "amount": plain(registration.amount), "currency": registration.currency}
+
+
+def _shown(attempt: Attempt, call: Call) -> dict[str, Any]:
+    return payment_object(attempt, attempt.views | call.views_of(attempt.reference))
+
+
+def _listed(page: lookups.Page, call: Call) -> Response:
+    rows = [_shown(attempt, call) for attempt in page.attempts]
     return envelope({"total": page.total, "previous": page.previous, "next": page.next, "list": rows})
-
-
-def _refusal(refusal: Refusal) -> Response:
-    return envelope(None, status=refusal.status, code=refusal.code, message=refusal.message)

@@ -1,9 +1,13 @@
-"""The browser's side: the SDK script, the payment window, and what its buttons call.
+"""What `IMP.request_pay` sends from the shop's page, and the order in it. Source: contract §7, §11; Swagger (lengths).
 
 The script's own request (`/browser/payments`) is this simulator's; shops see the global `IMP` alone, which behaves as
-contract §11 says. It needs no secret: whoever has an imp_uid is the buyer.
+contract §11 says. Which error a wrong parameter yields is [I]; so is that each is checked before there is an imp_uid.
 """
 
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,116 +15,178 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from app.domain.money import Money
-from simulator.portone_v1.attempt import Attempt
-from simulator.portone_v1.book import Book
-from simulator.portone_v1.buyer import Buyer
-from simulator.portone_v1.results import Outcome, never_opened, redirect, rsp
-from simulator.portone_v1.scenarios import PAY, RULES
-from simulator.portone_v1.sdk_order import NotOpenedError, checked_order, web_address
-from simulator.portone_v1.wire import envelope, json_fields
-from simulator.twin import RefusedError
-from simulator.web import json_object, page
+from simulator.portone_v1.fields import LONGEST, Fields, Refused, json_fields, to_minor
+from simulator.portone_v1.responses import (
+    ALREADY_PAID,
+    BUYER,
+    INVALID,
+    OTHER_AMOUNT,
+    Failure,
+    never_opened,
+    redirect,
+)
+from simulator.portone_v1.store import Order, Store
+from simulator.web import ANYBODY, is_web_address, script
 
 SCRIPT_PATH = "/v1/iamport.js"
 SCRIPT = (Path(__file__).parent / "iamport.js").read_text(encoding="utf-8")
-ANYBODY = {"Access-Control-Allow-Origin": "*"}
+FIRST_LAST = re.compile(r"[^ ]+ [^ ]+")
+"""Paymentwall wants a first and a last name with one space between."""
+PG = re.compile(r"paymentwall(\.[^.]+)?")
+NOT_IMITATED = ("customer_uid", "confirm_url")
+"""Parameters that would change what happens. Refused, rather than answered as if they were not there."""
 
 
-class BrowserSide:
-    """`GET /v1/iamport.js`, `GET /window?imp_uid=`, and their requests."""
+class NotOpenedError(Exception):
+    """No window opens: what the callback is told instead."""
 
-    def __init__(self, book: Book, buyer: Buyer) -> None:
-        self._book = book
-        self._buyer = buyer
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
 
-    def routes(self) -> list[Route]:
-        """The script, the window and its actions."""
-        return [
-            Route(SCRIPT_PATH, self._script),
-            Route("/iamport.js", self._script),
-            Route("/browser/payments", self._open, methods=["POST"]),
-            Route("/window", self._page),
-            Route("/window/{action}", self._act, methods=["POST"]),
-        ]
 
-    async def _script(self, _: Request) -> Response:
-        return Response(SCRIPT, media_type="text/javascript; charset=utf-8", headers=ANYBODY)
+def browser_routes(store: Store) -> list[Route]:
+    """The script, and its request that opens a window: `{imp_uid, window}`, or why there is none: `{rsp, redirect}`.
 
-    async def _open(self, request: Request) -> Response:
-        """Open a window: `{imp_uid, window}`; or say why there is none: `{rsp, redirect}`.
+    The script sends its JSON as text/plain, so that browsers ask no permission (CORS preflight) first.
+    """
 
-        The script sends its JSON as text/plain, so that browsers ask no permission (CORS preflight) first.
-        """
-        self._book.timers.run_due()
+    async def iamport(_: Request) -> Response:
+        return script(SCRIPT)
+
+    async def open_window(request: Request) -> Response:
+        store.timers.run_due()
         sent = json_fields(await request.body()) or {}
         try:
-            order = checked_order(self._book, sent, request.headers.get("user-agent", ""))
+            order = checked_order(store, sent, request.headers.get("user-agent", ""))
         except NotOpenedError as error:
             return JSONResponse(_without_window(sent, error), headers=ANYBODY)
-        imp_uid = self._book.open(order).imp_uid
+        imp_uid = store.open(order).imp_uid
         return JSONResponse({"imp_uid": imp_uid, "window": f"/window?imp_uid={imp_uid}"}, headers=ANYBODY)
 
-    async def _page(self, request: Request) -> Response:
-        attempt = self._book.attempt(request.query_params.get("imp_uid", ""))
-        if attempt is None:
-            return page("portone_v1_unknown.html", 404)
-        return page(
-            "portone_v1_window.html",
-            imp_uid=attempt.imp_uid,
-            name=attempt.order.name,
-            amount=_amount(attempt),
-            channel=attempt.channel,
-            buyer=attempt.order.buyer.get("buyer_name", ""),
-            scenarios=[(name, rule.about) for name, rule in RULES.items() if PAY in rule.allowed],
-        )
-
-    async def _act(self, request: Request) -> Response:
-        fields = json_object(await request.body()) or {}
-        imp_uid, scenario = fields.get("imp_uid"), fields.get("scenario") or None
-        attempt = self._book.attempt(imp_uid) if isinstance(imp_uid, str) else None
-        if attempt is None:
-            return JSONResponse({"error": "this payment window is not known"}, 404)
-        known = [name for name, rule in RULES.items() if PAY in rule.allowed]
-        if scenario is not None and scenario not in known:
-            return JSONResponse({"error": f"scenario must be one of: {', '.join(known)}"}, 422)
-        try:
-            outcome = self._do(request.path_params["action"], attempt, scenario)
-        except RefusedError as refused:
-            return JSONResponse({"error": str(refused)}, 409)
-        if outcome is None:
-            return JSONResponse({"error": "no such action"}, 404)
-        return _result(outcome)
-
-    def _do(self, action: str, attempt: Attempt, scenario: str | None) -> Outcome | None:
-        match action:
-            case "pay":
-                return self._buyer.pay(attempt, scenario)
-            case "decline":
-                return self._buyer.pay(attempt, "declined")
-            case "leave":
-                return self._buyer.leave(attempt)
-            case _:
-                return None
+    return [
+        Route(SCRIPT_PATH, iamport),
+        Route("/iamport.js", iamport),
+        Route("/browser/payments", open_window, methods=["POST"]),
+    ]
 
 
-def _result(outcome: Outcome) -> Response:
-    order, result = outcome.attempt.order, rsp(outcome)
-    target = redirect(order.redirect_url, result) if order.is_mobile and order.redirect_url else None
-    return envelope({"rsp": result, "redirect": target})
+def checked_order(store: Store, sent: Mapping[str, Any], user_agent: str) -> Order:
+    """The order in what the script sent: `{user_code, params, is_mobile}`. Raises NotOpenedError."""
+    try:
+        fields = Fields(sent)
+        params = sent.get("params")
+        if fields.text("user_code") != store.account.user_code:
+            raise _wrong("가맹점 식별코드가 잘못되었습니다: IMP.init(user_code)")
+        if not isinstance(params, dict):
+            raise _wrong("IMP.request_pay(params, callback)의 params가 없습니다")
+        order = _order(store, params, is_mobile=fields.flag("is_mobile") is True, user_agent=user_agent)
+        _compare(store, order, Fields(params).amount("amount"))
+    except Refused as refusal:
+        raise NotOpenedError(Failure(INVALID, str(refusal))) from refusal
+    return order
+
+
+def _order(store: Store, params: Mapping[str, Any], *, is_mobile: bool, user_agent: str) -> Order:
+    fields = Fields(params)
+    for name in NOT_IMITATED:
+        if params.get(name) is not None:
+            raise _wrong(f"this simulator does not imitate {name}")
+    _check_channel(store, fields)
+    merchant_uid, name = fields.required_text("merchant_uid"), fields.required_text("name")
+    if len(merchant_uid) > LONGEST or len(name) > LONGEST:
+        raise _wrong(f"merchant_uid and name must have at most {LONGEST} characters")
+    buyer = {key: value for key in BUYER if (value := fields.text(key)) is not None}
+    if FIRST_LAST.fullmatch(buyer.get("buyer_name", "")) is None:
+        raise _wrong("buyer_name must be a first and a last name with one space between")
+    if "@" not in buyer.get("buyer_email", ""):
+        raise _wrong("buyer_email is required")
+    amount, currency, tax_free, vat = _amounts(fields)
+    redirect_url = _redirect_url(params.get("m_redirect_url"), is_needed=is_mobile)
+    return Order(
+        merchant_uid,
+        name,
+        amount,
+        currency,
+        tax_free,
+        vat,
+        buyer,
+        _custom_data(params.get("custom_data")),
+        _addresses(params.get("notice_url")),
+        redirect_url,
+        is_mobile,
+        user_agent,
+    )
+
+
+def _check_channel(store: Store, fields: Fields) -> None:
+    """By `channelKey`, or by the deprecated `pg`; with neither the merchant's only channel is meant ([I])."""
+    channel_key, pg = fields.text("channelKey"), fields.text("pg")
+    if channel_key is not None and channel_key != store.account.channel_key:
+        raise _wrong("등록된 채널 설정 정보가 없습니다: channelKey")
+    if channel_key is None and pg is not None and PG.fullmatch(pg) is None:
+        raise _wrong("등록된 PG 설정 정보가 없습니다: pg")
+
+
+def _amounts(fields: Fields) -> tuple[int, str, int, int | None]:
+    """Amount, currency, tax-free part and VAT, in minor units."""
+    amount, currency = fields.amount("amount"), fields.required_text("currency")
+    tax_free, vat = fields.amount("tax_free") or Decimal(0), fields.amount("vat_amount")
+    if amount is None or amount == 0:
+        raise _wrong("amount is required and must be greater than 0")
+    if tax_free + (vat or 0) > amount:
+        raise _wrong("tax_free and vat_amount must fit into amount")
+    try:
+        minor_vat = None if vat is None else to_minor(vat, currency)
+        return to_minor(amount, currency), currency, to_minor(tax_free, currency), minor_vat
+    except ValueError:
+        raise _wrong("amount and currency do not fit: unknown currency, or too many decimals") from None
+
+
+def _compare(store: Store, order: Order, amount: Decimal | None) -> None:
+    """Refuse what is paid already, and what is not what was pre-registered."""
+    payment = store.payment(order.merchant_uid)
+    if payment is None:
+        return
+    if payment.success is not None:
+        raise NotOpenedError(ALREADY_PAID)
+    fixed = payment.registration
+    if fixed is not None and (fixed.amount != amount or fixed.currency not in (None, order.currency)):
+        raise NotOpenedError(Failure(OTHER_AMOUNT, "결제 요청 금액이 사전 등록된 금액과 일치하지 않습니다"))
+
+
+def _custom_data(value: Any) -> str | None:
+    """An object travels as a JSON string; a string stays as it is ([I])."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    """`notice_url`: one address, or a list of them."""
+    values = [] if value is None else value if isinstance(value, list) else [value]
+    if not all(map(is_web_address, values)):
+        raise _wrong("notice_url must be an http(s) address")
+    return tuple(values)
+
+
+def _redirect_url(value: Any, *, is_needed: bool) -> str | None:
+    if value is None and not is_needed:
+        return None
+    if not is_web_address(value):
+        raise _wrong("m_redirect_url must be an http(s) address, and is required on mobile")
+    return str(value)
+
+
+def _wrong(message: str) -> NotOpenedError:
+    return NotOpenedError(Failure(INVALID, message))
 
 
 def _without_window(sent: dict[str, Any], error: NotOpenedError) -> dict[str, Any]:
     """On mobile the answer goes back by redirect when there is an address for it, else to the callback ([I])."""
     params = sent.get("params")
     params = params if isinstance(params, dict) else {}
-    merchant_uid = params.get("merchant_uid")
+    merchant_uid, url = params.get("merchant_uid"), params.get("m_redirect_url")
     result = never_opened(merchant_uid if isinstance(merchant_uid, str) else None, error.failure)
-    url = web_address(params.get("m_redirect_url")) if sent.get("is_mobile") is True else None
-    return {"rsp": result, "redirect": None if url is None else redirect(url, result)}
-
-
-def _amount(attempt: Attempt) -> str:
-    major = Money(attempt.order.amount, attempt.order.currency).to_major()
-    whole, point, fraction = major.partition(".")
-    return f"{int(whole):,}{point}{fraction} {attempt.order.currency}"
+    is_redirected = sent.get("is_mobile") is True and is_web_address(url)
+    return {"rsp": result, "redirect": redirect(str(url), result) if is_redirected else None}

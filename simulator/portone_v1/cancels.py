@@ -4,12 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from simulator.portone_v1.amounts import to_major, to_minor
-from simulator.portone_v1.attempt import Attempt, Status
-from simulator.portone_v1.book import Book
-from simulator.portone_v1.wire import ALREADY_CANCELLED, NOTHING_TO_CANCEL, Fields, invalid, refused
-from simulator.refunds import NOTHING_LEFT, part
-from simulator.twin import RefusedError
+from simulator.portone_v1.fields import (
+    ALREADY_CANCELLED,
+    NOTHING_TO_CANCEL,
+    Fields,
+    invalid,
+    refused,
+    to_major,
+    to_minor,
+)
+from simulator.portone_v1.store import Attempt, Status, Store
+from simulator.twin import NOTHING_LEFT, RefusedError, part
 
 PG_CODE = -1
 """What the payment company refuses has this code (public integrations)."""
@@ -32,7 +37,7 @@ class Wanted:
 
 
 def read(fields: Fields) -> Wanted:
-    """The fields of a cancel. Raises Refusal(400)."""
+    """The fields of a cancel. Raises Refused(400)."""
     imp_uid, merchant_uid = fields.text("imp_uid"), fields.text("merchant_uid")
     if not imp_uid and not merchant_uid:
         raise invalid("imp_uid or merchant_uid is required")
@@ -51,16 +56,16 @@ def read(fields: Fields) -> Wanted:
     )
 
 
-def meant(book: Book, wanted: Wanted) -> Attempt | None:
+def meant(store: Store, wanted: Wanted) -> Attempt | None:
     """The payment to cancel. An imp_uid decides alone, even when it is wrong and the merchant_uid is right."""
     if wanted.imp_uid is not None:
-        return book.attempt(wanted.imp_uid)
-    sale = book.sale(wanted.merchant_uid or "")
-    return None if sale is None else sale.shown
+        return store.attempt(wanted.imp_uid)
+    payment = store.payment(wanted.merchant_uid or "")
+    return None if payment is None else payment.shown
 
 
-def cancel(book: Book, attempt: Attempt | None, wanted: Wanted, choose: Callable[[bool], str | None]) -> None:
-    """Give back what is wanted. Raises Refusal when it cannot be; then nothing was done.
+def cancel(store: Store, attempt: Attempt | None, wanted: Wanted, choose: Callable[[bool], str | None]) -> None:
+    """Give back what is wanted. Raises Refused when it cannot be; then nothing was done.
 
     `choose` names the scenario that the cancel follows, given whether it is a partial one; it is asked only when the
     request itself is in order.
@@ -68,22 +73,22 @@ def cancel(book: Book, attempt: Attempt | None, wanted: Wanted, choose: Callable
     if attempt is None:
         raise refused(NOTHING_TO_CANCEL)
     amount = _checked_amount(attempt, wanted)
-    scenario = choose(amount < attempt.held)
+    scenario = choose(amount < attempt.charged)
     if scenario == "declined":
         raise refused("PG사에서 취소를 거절하였습니다.", PG_CODE)
     if scenario == "partial_cancel_refused":
         raise refused(IN_ANOTHER_CURRENCY, PG_CODE)
-    book.cancel(attempt, amount, wanted.reason, later=scenario == "async_cancel")
+    store.cancel(attempt, amount, wanted.reason, later=scenario == "async_cancel")
 
 
-def from_console(book: Book, paid: Attempt | None, wanted: int | None = None) -> Attempt:
+def from_console(store: Store, paid: Attempt | None, wanted: int | None = None) -> Attempt:
     """Somebody at the shop cancels in PortOne's console: this much in minor units, or all that is left.
 
     The webhook says `cancelled`, that of a partial cancel too ([I]). Raises RefusedError when it cannot be.
     """
     if paid is None:
         raise RefusedError(NOTHING_LEFT)
-    book.cancel(paid, part(wanted, paid.cancellable), CONSOLE_REASON, is_told=True)
+    store.cancel(paid, part(wanted, paid.cancellable), CONSOLE_REASON, with_webhook=True)
     return paid
 
 

@@ -1,18 +1,16 @@
 """Which payments a look-up shows. Source: Swagger, contract §4.
 
-Only `GET /payments/{imp_uid}` knows `include_sandbox`. The others have no such parameter in the Swagger, so they show
-payments of test channels as they show all ([I]): hidden ones could never be found, and a shop must look at `sandbox`.
+`GET /payments/{imp_uid}` alone documents `include_sandbox`, with false as its default. Clients that never send it must see their
+test payments here all the same, so the default is true; the scenario `hide_sandbox` makes it false. The others take it too.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from starlette.datastructures import QueryParams
-
-from simulator.portone_v1.attempt import Attempt, Status
-from simulator.portone_v1.book import Book
-from simulator.portone_v1.wire import flag, invalid, seconds, unknown_payment
+from simulator.api import Call
+from simulator.portone_v1.fields import flag, invalid, seconds, unknown_payment
+from simulator.portone_v1.store import Attempt, Status, Store
 
 PAGE_SIZE, MOST_ON_PAGE = 20, 1000
 MOST_IDS = 100
@@ -38,74 +36,86 @@ class Page:
     next: int
 
 
-def one(book: Book, imp_uid: str, query: QueryParams) -> Attempt:
-    """By imp_uid; one of a test channel only when it is asked for. Raises Refusal(404)."""
-    with_sandbox = flag("include_sandbox", query.get("include_sandbox")) is True
-    attempt = book.attempt(imp_uid)
-    if attempt is None or (attempt.channel == "TEST" and not with_sandbox):
+def one(store: Store, call: Call) -> Attempt:
+    """By imp_uid. Raises Refused(404)."""
+    attempt = store.attempt(call.path("imp_uid") or "")
+    if attempt is None or _is_hidden(attempt, call):
         raise unknown_payment()
     return attempt
 
 
-def several(book: Book, query: QueryParams) -> tuple[list[Attempt], bool]:
+def several(store: Store, call: Call) -> tuple[list[Attempt], bool]:
     """Those of the ids that exist, each once, imp_uids first ([I]), and whether that is all of them.
 
-    A merchant_uid brings its paid payment, else its newest ([I]). Raises Refusal(404) when there is none.
+    A merchant_uid brings its paid payment, else its newest ([I]). Raises Refused(404) when there is none.
     """
-    imp_uids, merchant_uids = query.getlist("imp_uid[]"), query.getlist("merchant_uid[]")
+    imp_uids, merchant_uids = call.query.getlist("imp_uid[]"), call.query.getlist("merchant_uid[]")
     if len(imp_uids) + len(merchant_uids) > MOST_IDS:
         raise invalid(f"at most {MOST_IDS} of imp_uid[] and merchant_uid[]")
-    wanted = [book.attempt(imp_uid) for imp_uid in imp_uids]
-    for merchant_uid in merchant_uids:
-        sale = book.sale(merchant_uid)
-        wanted.append(None if sale is None else sale.shown)
-    found = [attempt for attempt in wanted if attempt is not None]
+    wanted = [store.attempt(imp_uid) for imp_uid in imp_uids]
+    wanted += [None if payment is None else payment.shown for payment in map(store.payment, merchant_uids)]
+    found = [attempt for attempt in wanted if attempt is not None and not _is_hidden(attempt, call)]
     if not found:
         raise unknown_payment()
     return list({attempt.imp_uid: attempt for attempt in found}.values()), len(found) == len(wanted)
 
 
-def first_of(book: Book, merchant_uid: str, status: str | None, query: QueryParams) -> Attempt:
+def first_of(store: Store, call: Call) -> Attempt:
     """The first of a merchant_uid's payments in the order asked for.
 
-    Raises Refusal(404), for a status that there is not too: here the Swagger knows no 400.
+    Raises Refused(404), for a status that there is not too: here the Swagger knows no 400.
     """
-    found = _sorted(_of_sale(book, merchant_uid, status), query)
+    found = _sorted(_of_payment(store, call), call)
     if not found:
         raise unknown_payment()
     return found[0]
 
 
-def all_of(book: Book, merchant_uid: str, status: str | None, query: QueryParams) -> Page:
-    """A page of a merchant_uid's payments. Raises Refusal(404) when there is none, 400 for a wrong status."""
-    if status is not None and status not in STATUSES:
+def all_of(store: Store, call: Call) -> Page:
+    """A page of a merchant_uid's payments. Raises Refused(404) when there is none, 400 for a wrong status."""
+    if call.path("payment_status") not in (None, "", *STATUSES):
         raise invalid(f"payment_status must be one of {', '.join(STATUSES)}")
-    page = _page(_sorted(_of_sale(book, merchant_uid, status), query), query)
+    page = _page(_sorted(_of_payment(store, call), call), call)
     if page.total == 0:
         raise unknown_payment()
     return page
 
 
-def by_status(book: Book, status: str, query: QueryParams) -> Page:
+def by_status(store: Store, call: Call) -> Page:
     """A page of all payments of a status, by the time that goes with it: started, paid, cancelled or failed."""
+    status = call.path("payment_status")
     if status not in ("all", *STATUSES):
         raise invalid(f"payment_status must be one of all, {', '.join(STATUSES)}")
-    end = _whole(query, "to", default=seconds(book.clock.now()))
-    start = _whole(query, "from", default=end - LONGEST_S)
+    end = _whole(call, "to", default=seconds(store.clock.now()))
+    start = _whole(call, "from", default=end - LONGEST_S)
     if end - start > LONGEST_S:
         raise invalid("from and to must not be more than 90 days apart")
     found = [
         attempt
-        for attempt in book.attempts()
-        if status in ("all", attempt.status.value) and start <= _time_of(attempt) <= end
+        for attempt in store.attempts()
+        if status in ("all", attempt.status.value)
+        and start <= _time_of(attempt) <= end
+        and not _is_hidden(attempt, call)
     ]
-    return _page(_sorted(found, query), query)
+    return _page(_sorted(found, call), call)
 
 
-def _of_sale(book: Book, merchant_uid: str, status: str | None) -> list[Attempt]:
-    sale = book.sale(merchant_uid)
-    attempts = [] if sale is None else sale.attempts
-    return [attempt for attempt in attempts if status in (None, attempt.status.value)]
+def _of_payment(store: Store, call: Call) -> list[Attempt]:
+    """The attempts under the merchant_uid of the path, of the status in it if there is one."""
+    payment = store.payment(call.path("merchant_uid") or "")
+    status = call.path("payment_status") or None
+    return [
+        attempt
+        for attempt in (payment.attempts if payment is not None else ())
+        if status in (None, attempt.status.value) and not _is_hidden(attempt, call)
+    ]
+
+
+def _is_hidden(attempt: Attempt, call: Call) -> bool:
+    """True for a payment of a test channel when the call says so, and by `hide_sandbox` when it says nothing."""
+    asked = flag("include_sandbox", call.query.get("include_sandbox"))
+    is_default = "hide_sandbox" not in attempt.views | call.views_of(attempt.reference)
+    return attempt.channel == "TEST" and not (is_default if asked is None else asked)
 
 
 def _time_of(attempt: Attempt) -> int:
@@ -120,8 +130,8 @@ def _time_of(attempt: Attempt) -> int:
             return seconds(attempt.started_at)
 
 
-def _sorted(attempts: Iterable[Attempt], query: QueryParams) -> list[Attempt]:
-    wanted = query.get("sorting", "-started")
+def _sorted(attempts: Iterable[Attempt], call: Call) -> list[Attempt]:
+    wanted = call.query.get("sorting", "-started")
     key = _SORTED_BY.get(wanted.removeprefix("-"))
     if key is None:
         raise invalid("sorting must be one of -started, started, -paid, paid, -updated, updated")
@@ -129,8 +139,8 @@ def _sorted(attempts: Iterable[Attempt], query: QueryParams) -> list[Attempt]:
     return sorted(attempts, key=lambda attempt: (by(attempt), attempt.number), reverse=wanted.startswith("-"))
 
 
-def _page(attempts: Sequence[Attempt], query: QueryParams) -> Page:
-    number, size = _whole(query, "page", default=1), _whole(query, "limit", default=PAGE_SIZE)
+def _page(attempts: Sequence[Attempt], call: Call) -> Page:
+    number, size = _whole(call, "page", default=1), _whole(call, "limit", default=PAGE_SIZE)
     if not 1 <= size <= MOST_ON_PAGE:
         raise invalid(f"limit must be between 1 and {MOST_ON_PAGE}")
     last = max(1, -(-len(attempts) // size))
@@ -144,8 +154,8 @@ def _page(attempts: Sequence[Attempt], query: QueryParams) -> Page:
     )
 
 
-def _whole(query: QueryParams, name: str, *, default: int) -> int:
-    text = query.get(name)
+def _whole(call: Call, name: str, *, default: int) -> int:
+    text = call.query.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 15):

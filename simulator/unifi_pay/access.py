@@ -1,19 +1,59 @@
 """Who may call: the signature first (401), then the access list (403). Source: contract unifi-pay.md §1, §2."""
 
+import base64
 import hmac
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Literal
 
 from simulator.clock import SimClock
-from simulator.unifi_pay.account import UnifiPayAccount
-from simulator.unifi_pay.signing import API_KEY, APP_ID, SIGNATURE, TIMESTAMP, sign
-from simulator.unifi_pay.wire import Refusal
+from simulator.tokens import same
+from simulator.unifi_pay.responses import Refused
 
+APP_ID, API_KEY = "X-AppId", "X-API-Key"
+TIMESTAMP, SIGNATURE = "X-Timestamp", "X-Authorization-Hmac"
 WINDOW = timedelta(minutes=5)
 """A timestamp that is off by this much or more is rejected."""
-
 _MILLISECONDS = re.compile(r"[0-9]{13}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class UnifiPayAccount:
+    """One caller ("PG" in the vendor's words). The values are worth nothing."""
+
+    app_id: str = "onetill-sim"
+    api_key: str = "f3248c3e-881c-42bd-abe7-1232023fe896"
+    app_secret: str = "sim_unifi_app_secret"  # noqa: S105
+    store_id: str = "store_sim"
+    sign_with: Literal["api_key", "app_id"] = "api_key"
+    """Whose text stands in the signed message; the vendor's documents contradict each other."""
+    sign_callbacks: bool = True
+    """Whether callbacks carry the three headers of a signature; the vendor's documents do not say."""
+    timestamps: Literal["simulated", "real"] = "real"
+    """Which clock signatures are made and checked by. With `simulated`, `/_sim/advance` makes the caller's signatures
+    stale, as a wrong clock would; with `real` it moves intervals only, for callers whose own clock cannot be moved."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for an id that is none of the two."""
+        if self.sign_with not in ("api_key", "app_id"):
+            raise ValueError("must be api_key or app_id")
+
+    @property
+    def signing_id(self) -> str:
+        """The `ID` of the signed message."""
+        return self.api_key if self.sign_with == "api_key" else self.app_id
+
+
+def sign(secret: str, method: str, uri: str, signing_id: str, timestamp: str, body: bytes) -> str:
+    """`BASE64(HMAC-SHA256(secret, METHOD + URI + ID + timestamp + BODY))`, nothing between the parts.
+
+    `uri` is the path as it goes over the wire, `timestamp` the header's text in milliseconds, `body` the exact bytes.
+    """
+    message = f"{method.upper()}{uri}{signing_id}{timestamp}".encode() + body
+    return base64.b64encode(hmac.digest(secret.encode(), message, sha256)).decode()
 
 
 class Access:
@@ -24,24 +64,23 @@ class Access:
         self._account = account
 
     def check(self, method: str, uri: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Return when the call may be carried out. `uri` is the path as it came, still encoded.
+        """Return when the call may be carried out. `uri` is the path as it came, still encoded, without a query.
 
-        Raises Refusal: 401 for a missing or wrong signature, key or time, 403 for an app id without rights.
+        Raises Refused: 401 for a missing or wrong signature, key or time, 403 for an app id without rights.
         """
         account = self._account
         app_id, timestamp, signature = (headers.get(name) for name in (APP_ID, TIMESTAMP, SIGNATURE))
-        api_key = headers.get(API_KEY)
         if not app_id or not timestamp or not signature:
-            raise Refusal(401, "UNAUTHORIZED", f"{APP_ID}, {TIMESTAMP} and {SIGNATURE} are required")
-        if account.sign_with == "api_key" and not _same(api_key or "", account.api_key):
-            raise Refusal(401, "UNAUTHORIZED", f"{API_KEY} is missing or not known")
+            raise Refused(401, "UNAUTHORIZED", f"{APP_ID}, {TIMESTAMP} and {SIGNATURE} are required")
+        if account.sign_with == "api_key" and not same(headers.get(API_KEY), account.api_key):
+            raise Refused(401, "UNAUTHORIZED", f"{API_KEY} is missing or not known")
         if not self._is_recent(timestamp):
-            raise Refusal(401, "UNAUTHORIZED", f"{TIMESTAMP} must be in milliseconds, less than 5 minutes off")
+            raise Refused(401, "UNAUTHORIZED", f"{TIMESTAMP} must be in milliseconds, less than 5 minutes off")
         signing_id = account.api_key if account.sign_with == "api_key" else app_id
-        if not _same(signature, sign(account.app_secret, method, uri, signing_id, timestamp, body)):
-            raise Refusal(401, "UNAUTHORIZED", f"{SIGNATURE} does not match")
-        if not _same(app_id, account.app_id):
-            raise Refusal(403, "FORBIDDEN", f"this {APP_ID} may not make this call")
+        if not same(signature, sign(account.app_secret, method, uri, signing_id, timestamp, body)):
+            raise Refused(401, "UNAUTHORIZED", f"{SIGNATURE} does not match")
+        if not same(app_id, account.app_id):
+            raise Refused(403, "FORBIDDEN", f"this {APP_ID} may not make this call")
 
     def headers(self, method: str, uri: str, body: bytes, *, is_forged: bool = False) -> dict[str, str]:
         """The three headers of a callback that goes out now, by the same formula ([I])."""
@@ -60,8 +99,3 @@ class Access:
     def _now(self) -> datetime:
         skipped_s = self._clock.advanced_s if self._account.timestamps == "real" else 0.0
         return self._clock.now() - timedelta(seconds=skipped_s)
-
-
-def _same(given: str, expected: str) -> bool:
-    """Compared in constant time; as bytes, because header text may hold anything."""
-    return hmac.compare_digest(given.encode("utf-8", "replace"), expected.encode())

@@ -1,106 +1,64 @@
 """Unifi Pay's API endpoints: create and look up. Source: contract unifi-pay.md §1-§4 (collected 2026-11-21)."""
 
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import urlencode
 
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from simulator.calls import CallLog, CallRow
-from simulator.front import Front
-from simulator.holds import Delays, Holds
-from simulator.scenarios import Plan
+from simulator.api import Api, Call
+from simulator.scenarios import LOOKUP
+from simulator.twin import Twin
 from simulator.unifi_pay.access import Access
-from simulator.unifi_pay.book import Book
-from simulator.unifi_pay.lookup import look_up_object
 from simulator.unifi_pay.order import check_order, read
-from simulator.unifi_pay.scenarios import CREATE, LOOKUP, VIEWS
-from simulator.unifi_pay.start import START_PATH
-from simulator.unifi_pay.wire import Refusal, answer, created, failure
+from simulator.unifi_pay.responses import Refused, answer, look_up_object
+from simulator.unifi_pay.scenarios import CREATE, VIEWS
+from simulator.unifi_pay.store import Payment, Store
 
-Content = dict[str, Any]
+START_PATH = "/start"
 
 
-class UnifiPayApi:
-    """The two endpoints. Between the end of a request's body and the end of its work nothing waits."""
+class UnifiPayApi(Api):
+    """The two endpoints; there is no envelope around answers."""
 
-    def __init__(
-        self,
-        book: Book,
-        access: Access,
-        plan: Plan,
-        log: CallLog,
-        holds: Holds,
-        delays: Delays,
-        base_url: Callable[[], str],
-    ) -> None:
-        """`base_url` tells where browsers reach the start page; it is known once the port is open."""
-        self._book = book
+    def __init__(self, twin: Twin, store: Store, access: Access) -> None:
+        broken = Refused(500, "INTERNAL_SERVER_ERROR", "something went wrong, try again").answer()
+        super().__init__(twin, VIEWS, broken)
+        self._store = store
         self._access = access
-        self._plan = plan
-        self._log = log
-        self._base_url = base_url
-        broken = failure(Refusal(500, "INTERNAL_SERVER_ERROR", "something went wrong, try again"))
-        self._front = Front(plan, holds, delays, broken)
 
     def routes(self) -> list[Route]:
         """The endpoints."""
         return [
-            Route("/api/v1/payment", self._create, methods=["POST"]),
-            Route("/api/v1/payment/{transaction_id}", self._look_up, methods=["GET"]),
+            self.route("POST", "/api/v1/payment", CREATE, self._create, _order_id),
+            self.route("GET", "/api/v1/payment/{transactionId}", LOOKUP, self._look_up, self._reference),
         ]
 
-    async def _create(self, request: Request) -> Response:
-        body = await request.body()
-        row = self._log.arrived(request.method, "/api/v1/payment", CREATE)
-        if (refused := self._refused(request, body, row)) is not None:
-            return refused
-        fields = read(body)
-        order_id = (fields or {}).get("orderId")
-        references = [order_id] if isinstance(order_id, str) else []
-
-        def create(_: str | None) -> Response:
-            return _outcome(lambda: self._open(fields))
-
-        return await self._front.answer(request, row, call=CREATE, references=references, work=create)
-
-    async def _look_up(self, request: Request) -> Response:
-        body = await request.body()
-        row = self._log.arrived(request.method, "/api/v1/payment/{transactionId}", LOOKUP)
-        if (refused := self._refused(request, body, row)) is not None:
-            return refused
-        self._book.run_due()
-        payment = self._book.by_id(unquote(request.path_params["transaction_id"]))
-        references = [] if payment is None else [payment.reference]
-
-        def look_up(scenario: str | None) -> Response:
-            views = {name for name, _ in self._plan.take_all(LOOKUP, references, VIEWS)}
-            row.scenario = ",".join([*filter(None, [scenario]), *sorted(views)]) or None
-            if payment is None:
-                return failure(Refusal(404, "NOT_FOUND", "no such payment"))
-            return answer(look_up_object(payment, payment.views | views))
-
-        return await self._front.answer(request, row, call=LOOKUP, references=references, work=look_up)
-
-    def _open(self, fields: Content | None) -> Content:
-        payment = self._book.create(check_order(fields))
-        query = urlencode({"token": payment.token, "transactionId": payment.id})
-        return created(f"{self._base_url()}{START_PATH}?{query}", payment.id)
-
-    def _refused(self, request: Request, body: bytes, row: CallRow) -> Response | None:
-        """The answer to a caller who may not; a query is no part of what is signed."""
-        try:
-            self._access.check(request.method, request.scope["path"], request.headers, body)
-        except Refusal as refusal:
-            row.status = refusal.status
-            return failure(refusal)
+    def admit(self, call: Call) -> Response | None:
+        """Whoever signs rightly; a query is no part of what is signed."""
+        request = call.request
+        self._access.check(request.method, request.scope["path"], call.headers, call.body)
         return None
 
+    def _create(self, call: Call) -> Response:
+        payment = self._store.create(check_order(read(call.body)))
+        query = urlencode({"token": payment.token, "transactionId": payment.id})
+        url = f"{self._twin.base_url}{START_PATH}?{query}"
+        return answer({"startPageUrl": url, "transactionId": payment.id})
 
-def _outcome(work: Callable[[], Content]) -> Response:
-    try:
-        return answer(work())
-    except Refusal as refusal:
-        return failure(refusal)
+    def _look_up(self, call: Call) -> Response:
+        payment = self._payment(call)
+        if payment is None:
+            raise Refused(404, "NOT_FOUND", "no such payment")
+        return answer(look_up_object(payment, payment.views | call.views_of(payment.reference)))
+
+    def _payment(self, call: Call) -> Payment | None:
+        return self._store.by_id(call.path("transactionId"))
+
+    def _reference(self, call: Call) -> list[str]:
+        payment = self._payment(call)
+        return [] if payment is None else [payment.reference]
+
+
+def _order_id(call: Call) -> list[str]:
+    order_id = (read(call.body) or {}).get("orderId")
+    return [order_id] if isinstance(order_id, str) else []

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from simulator.unifi_pay.wire import Refusal
+from simulator.unifi_pay.responses import CURRENCY, Refused
+from simulator.web import is_web_address, json_object
 
-CURRENCY = "USD"
 MAX_TOTAL = 99_999_900
 """999,999 USD in cents; the sibling product's limit of one order."""
 
@@ -41,24 +41,20 @@ class Order:
 
 def read(body: bytes) -> dict[str, Any] | None:
     """The JSON object in a body, its numbers exact; None when there is none."""
-    try:
-        value = _JSON.decode(body)
-    except (ValueError, RecursionError, ArithmeticError):
-        return None
-    return value if isinstance(value, dict) else None
+    return json_object(body, _JSON)
 
 
 def check_order(fields: Mapping[str, Any] | None) -> Order:
-    """The order of a body; raises Refusal(400) that names the first wrong field."""
+    """The order of a body; raises Refused(400) that names the first wrong field."""
     if fields is None:
         raise _wrong("the body must be a JSON object")
     for name in _TEXTS:
         if not isinstance(fields.get(name), str) or not fields[name].strip():
             raise _wrong(f"{name} must be a non-empty string")
     for name in _URLS:
-        if not _is_web_address(fields.get(name)):
+        if not _is_callable(fields.get(name)):
             raise _wrong(f"{name} must be an http or https address")
-    if not _matches(r"[A-Z]{3}", fields.get("countryCode")):
+    if re.fullmatch(r"[A-Z]{3}", str(fields.get("countryCode")), re.ASCII) is None:
         raise _wrong("countryCode must be ISO 3166-1 alpha-3, such as KOR")
     if fields.get("orderCurrencyCode") != CURRENCY:
         raise _wrong(f"orderCurrencyCode must be {CURRENCY}")
@@ -103,20 +99,16 @@ def _cents(price: object) -> int:
     return int(exact.scaleb(2))
 
 
-def _is_web_address(value: object) -> bool:
-    if not isinstance(value, str) or re.search(r"[\s\x00-\x1f\x7f]", value):
+def _is_callable(value: object) -> bool:
+    """A web address without white space and with a port that there is."""
+    if not is_web_address(value) or re.search(r"[\s\x00-\x1f\x7f]", str(value)):
         return False
     try:
-        parts = urlsplit(value)
-        _ = parts.port
+        _ = urlsplit(str(value)).port
     except ValueError:
         return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return True
 
 
-def _matches(pattern: str, value: object) -> bool:
-    return isinstance(value, str) and re.fullmatch(pattern, value, re.ASCII) is not None
-
-
-def _wrong(message: str) -> Refusal:
-    return Refusal(400, "BAD_REQUEST", message)
+def _wrong(message: str) -> Refused:
+    return Refused(400, "BAD_REQUEST", message)

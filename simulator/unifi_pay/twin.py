@@ -1,139 +1,195 @@
-"""Unifi Pay's twin: the parts of this folder, put together."""
+"""Unifi Pay's twin: the parts of this folder put together, and the buyer on its start page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp
+from starlette.routing import Route
 
-from simulator.calls import CallLog
+from app.domain.money import Money
+from simulator.buyer import Buyer, Window
 from simulator.clock import SimClock
-from simulator.holds import Delays, Holds
-from simulator.ids import Ids
-from simulator.opaque import Opaque
-from simulator.refunds import refuse_chargeback, whole
-from simulator.scenarios import Plan, Rule
-from simulator.twin import JournalRow, Refunded, UnknownReferenceError
-from simulator.unifi_pay.access import Access
-from simulator.unifi_pay.account import UnifiPayAccount
-from simulator.unifi_pay.api import UnifiPayApi
-from simulator.unifi_pay.book import Book
-from simulator.unifi_pay.buyer import Buyer
-from simulator.unifi_pay.callbacks import RETRIES_S, Callbacks
-from simulator.unifi_pay.order import CURRENCY
-from simulator.unifi_pay.payment import Payment
-from simulator.unifi_pay.scenarios import CALLS, RULES
-from simulator.unifi_pay.start import StartPage
-from simulator.unifi_pay.wire import Refusal, failure
-from simulator.web import RawPath, nobody_there
-from simulator.webhooks import WebhookSender
+from simulator.delays import Delays
+from simulator.scenarios import LOOKUP
+from simulator.twin import Refunded, RefusedError, Twin, UnknownReferenceError, refuse_chargeback, whole
+from simulator.unifi_pay.access import Access, UnifiPayAccount
+from simulator.unifi_pay.api import START_PATH, UnifiPayApi
+from simulator.unifi_pay.responses import CURRENCY, Refused
+from simulator.unifi_pay.scenarios import CALLS, RULES, VIEWS
+from simulator.unifi_pay.store import Payment, Status, Store
+from simulator.unifi_pay.webhooks import RETRIES_S, Callbacks
+from simulator.web import page, with_query
+
+CONFIRMED, FAILED = "confirmed", "failed"
+"""What the flow diagram has in the address to which the browser returns."""
+SOON_S = 0.02
+"""When the second of two contradicting callbacks comes."""
+LATER_S = 1
+"""When the second callback of a payment comes."""
+PAID = "PAID"
+"""What the sibling product's v2 calls back before CONFIRMED."""
+NOT_PAID = {
+    "declined": Status.FAILED,
+    "late_approval": Status.FAILED,
+    "returns_confirmed_but_failed": Status.FAILED,
+    "canceled": Status.CANCELED,
+}
 
 
-class UnifiPayTwin:
-    """The Classic API, start page and callbacks of one caller, in memory."""
+class StartPage(Window[Payment]):
+    """`GET /start?token=…&transactionId=…`, where the shop sends the buyer. Source: contract unifi-pay.md §1.
+
+    The token opens one session: the page comes back on a reload in the browser that opened it, and in no other ([I]).
+    Paying what is paid takes no money again: a browser may repeat itself.
+    """
+
+    def __init__(self, twin: Twin, store: Store) -> None:
+        super().__init__(RULES)
+        self._store = store
+        self._buyer = Buyer(twin, VIEWS, {LOOKUP})  # no other call follows here
+
+    def routes(self) -> list[Route]:
+        """The page and its actions."""
+        return [
+            Route(START_PATH, self._page, methods=["GET", "HEAD"]),
+            Route(f"{START_PATH}/{{action}}", self.act, methods=["POST"]),
+        ]
+
+    async def _page(self, request: Request) -> Response:
+        if request.method == "HEAD":  # mail and chat programs look ahead; that must not use the token up
+            return Response(headers={"Cache-Control": "no-store"})
+        payment = self._store.by_id(request.query_params.get("transactionId"))
+        if payment is None or not self._enters(request, payment) or payment.session is None:
+            return page("unifi_pay_unknown.html", 404)
+        whole, _, cents = Money(payment.charged, CURRENCY).to_major().partition(".")
+        shown = page(
+            "unifi_pay_start.html",
+            session=payment.session,
+            store=payment.order.store_id,
+            amount=f"${int(whole):,}.{cents}",
+            items=[(item["name"], item["price"]) for item in payment.order.items],
+            scenarios=self.scenarios,
+        )
+        shown.set_cookie(_cookie(payment), payment.session, path=START_PATH, httponly=True, samesite="lax")
+        return shown
+
+    def _enters(self, request: Request, payment: Payment) -> bool:
+        return self._store.enter(payment, request.query_params.get("token"), request.cookies.get(_cookie(payment)))
+
+    def find(self, fields: Mapping[str, Any]) -> Payment | None:
+        """By the session."""
+        return self._store.by_session(fields.get("session"))
+
+    def pay(self, attempt: Payment, scenario: str | None) -> dict[str, Any]:
+        """`redirect`: where the browser goes; None where it stays."""
+        self._store.run_due()
+        scenario = self._buyer.scenario(attempt.reference, scenario)
+        if scenario == "abandoned":
+            return self.leave(attempt)
+        if attempt.status is Status.CONFIRMED:
+            return _back(attempt, CONFIRMED)
+        if not attempt.is_open:
+            raise RefusedError(f"the payment is {attempt.status}: open a new one to pay again")
+        self._store.request(attempt)
+        if scenario in NOT_PAID:
+            self._store.end(attempt, NOT_PAID[scenario])
+            if scenario == "late_approval":
+                self._store.approve_late(attempt)
+            return _back(attempt, CONFIRMED if scenario == "returns_confirmed_but_failed" else FAILED)
+        self._buyer.prepare(attempt, attempt.reference, scenario)
+        self._confirm(attempt, scenario)
+        return _back(attempt, None if scenario == "returns_without_status" else CONFIRMED)
+
+    def leave(self, attempt: Payment) -> dict[str, Any]:
+        """Leave the start page. Who paid before has still paid; no callback is sent, and the browser is not sent back."""
+        self._store.request(attempt)
+        return {"redirect": None}
+
+    def _confirm(self, payment: Payment, scenario: str) -> None:
+        """Take the money, with the callbacks that come before and after the true one."""
+        send = self._store.callbacks.send
+        if scenario == "forged_callback":
+            send(payment, Status.CONFIRMED, is_forged=True)
+        elif scenario in ("paid_twice_callbacks", "reordered_webhooks"):
+            send(payment, PAID)
+        self._store.confirm(payment, after_s=LATER_S if scenario == "paid_twice_callbacks" else 0)
+        if scenario == "contradiction":
+            send(payment, Status.FAILED, after_s=SOON_S)
+        elif scenario == "refunded_notice":
+            self._store.callbacks.send_refund(payment, after_s=LATER_S)
+
+
+class UnifiPayTwin(Twin):
+    """The Classic API, start page and callbacks of one caller."""
 
     name = "unifi_pay"
-    rules: Mapping[str, Rule] = RULES
+    rules = RULES
     calls = CALLS
-    base_url = ""
+    account_type = UnifiPayAccount
 
     def __init__(self, clock: SimClock, account: UnifiPayAccount, delays: Delays, seed: int | None = None) -> None:
-        self.plan = Plan()
-        self.log = CallLog(self.name, clock)
-        self._account = account
-        self._holds = Holds()
-        self._sender = WebhookSender(clock, RETRIES_S)
-        ids, access = Ids(seed), Access(clock, account)
-        callbacks = Callbacks(self._sender, access, account, ids)
-        self._book = Book(clock, callbacks, ids, Opaque(seed))
-        self._buyer = Buyer(self._book, self.plan)
-        api = UnifiPayApi(self._book, access, self.plan, self.log, self._holds, delays, lambda: self.base_url)
-        starlette = Starlette(
-            routes=[*api.routes(), *StartPage(self._book, self._buyer).routes()],
-            exception_handlers={HTTPException: _no_such_route, ClientDisconnect: nobody_there},
-        )
-        starlette.router.redirect_slashes = False
-        self.app: ASGIApp = RawPath(starlette)
+        super().__init__(clock, account, delays, seed, RETRIES_S)
+        access = Access(clock, account)
+        self._store = Store(clock, Callbacks(self.sender, access, account, self.tokens), self.tokens)
+        self._page = StartPage(self, self._store)
+        self.serve([*UnifiPayApi(self, self._store, access).routes(), *self._page.routes()])
 
     def connection(self) -> dict[str, str]:
         """What a merchant needs to know at this moment, without the address."""
-        return {
-            "app_id": self._account.app_id,
-            "api_key": self._account.api_key,
-            "app_secret": self._account.app_secret,
-            "store_id": self._account.store_id,
-        }
+        return {name: getattr(self.account, name) for name in ("app_id", "api_key", "app_secret", "store_id")}
 
     def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
-        """The buyer of the newest payment of this orderId. Also who leaves knows the id, from the page's address."""
-        payment = self._buyer.newest(reference)
-        self._buyer.pay(payment, scenario)
+        """The buyer of the newest payment of this orderId, one that can still be paid first.
+
+        Also who leaves knows the id, from the page's address.
+        """
+        payment = max(self._payments(reference), key=lambda each: (each.is_open, each.created_at))
+        self._page.pay(payment, scenario)
         return {"transactionId": payment.id}
 
     def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
-        """The vendor gives back the newest confirmed payment of this orderId, whole ([I]; see `Book.give_back`)."""
-        self._book.run_due()
-        payments = self._book.by_reference(reference)
-        if not payments:
-            raise UnknownReferenceError(f"no payment was created for orderId {reference!r}")
+        """The vendor gives back the newest confirmed payment of this orderId, whole ([I]; see `Store.refund`)."""
+        self.run_due()
+        payments = self._payments(reference)
         refuse_chargeback(self.name, kind)
         payment = max(payments, key=lambda each: (each.cancellable > 0, each.created_at))
         given = whole(self.name, amount, payment.cancellable)
-        self._book.give_back(payment)
-        return {
-            "gateway": self.name,
-            "reference": reference,
-            "gateway_ref": payment.id,
-            "amount": given,
-            "refunded": payment.refunded,
-        }
+        self._store.refund(payment)
+        return self.refunded(payment, given)
 
-    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:  # noqa: ARG002 - every twin's signature
-        """How callbacks go out from now on. Each payment names its own address, so `url` has nothing to do."""
-        self._sender.set_mode(mode)
-        return {"gateway": self.name, "mode": mode}
+    def entries(self) -> Iterable[Payment]:
+        """One for each transaction."""
+        return self._store.everything()
 
-    def deliveries(self) -> list[dict[str, Any]]:
-        """Every callback that there was a reason for."""
-        return self._sender.rows()
+    def run_due(self) -> None:
+        """Carry out the late approvals whose time has come."""
+        self._store.run_due()
 
-    def journal(self) -> list[JournalRow]:
-        """The truth, one row per transaction, what is due included."""
-        self._book.run_due()
-        return [_journal_row(payment) for payment in self._book.everything()]
+    def not_found(self, status: int) -> Response:
+        """As all errors are written."""
+        return Refused(status, "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND", "no such endpoint").answer()
 
     def reset(self) -> None:
         """Forget everything: payments, requestIds, plans and callbacks."""
-        for part in (self.plan, self.log, self._sender, self._book):
-            part.reset()
-        self._holds.let_go()
+        super().reset()
+        self._store.reset()
 
-    def close(self) -> None:
-        """Let go of every held connection and end every task, for good."""
-        self._holds.close()
-        self._sender.close()
-
-
-def _journal_row(payment: Payment) -> JournalRow:
-    return {
-        "gateway": UnifiPayTwin.name,
-        "reference": payment.reference,
-        "gateway_ref": payment.id,
-        "amount": payment.held,
-        "currency": CURRENCY,
-        "status": payment.status.value,
-        "refunded": payment.refunded,
-        "captures": payment.captures,
-        "cancels": payment.cancels,
-        "confirms": 0,
-    }
+    def _payments(self, reference: str) -> list[Payment]:
+        payments = self._store.by_reference(reference)
+        if not payments:
+            raise UnknownReferenceError(f"no payment was created for orderId {reference!r}")
+        return payments
 
 
-async def _no_such_route(_: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = error.headers if isinstance(error, HTTPException) else None
-    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
-    return failure(Refusal(status, code, "no such endpoint"), headers)
+def _cookie(payment: Payment) -> str:
+    return f"unifi_{payment.id}"
+
+
+def _back(payment: Payment, status: str | None) -> dict[str, Any]:
+    """The shop's address with what the browser brings appended; its own query and fragment stay."""
+    brought = {} if status is None else {"status": status}
+    return {"redirect": with_query(payment.order.return_url, {**brought, "transactionId": payment.id})}
+
+
+TWIN = UnifiPayTwin

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from simulator.holds import Delays
+from simulator.delays import Delays
 from simulator.server import Simulator, SimulatorSettings
 from tests.contract.conftest import SLOW_S
 from tests.example_gateway.twin import AcmePayTwin
@@ -15,7 +15,6 @@ class SimulatorWithAcmePay(Simulator):
         super().__init__(settings)
         twin = AcmePayTwin(self.clock, "sim_acmepay_key", Delays(settings.slow_s, settings.hang_s))
         self.twins[twin.name] = twin
-        self._ports[twin.name] = 0
 
 
 @pytest.fixture(scope="session")

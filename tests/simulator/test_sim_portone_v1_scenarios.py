@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from simulator.portone_v1.account import PortOneV1Account
+from simulator.portone_v1.access import PortOneV1Account
 from simulator.server import Simulator, SimulatorSettings
 
 from .portone_v1_driver import V1Driver, a_driver
@@ -229,7 +229,7 @@ async def test_calls_are_logged_by_their_pattern_without_values(v1: V1Driver) ->
 async def test_with_a_seed_the_same_run_gives_the_same_names() -> None:
     seen = []
     for _ in range(2):
-        simulator = Simulator(SimulatorSettings(seed=7, portone_v1=PortOneV1Account(imp_key="other")))
+        simulator = Simulator(SimulatorSettings(seed=7, accounts={"portone_v1": PortOneV1Account(imp_key="other")}))
         await simulator.start()
         async with V1Driver(simulator) as v1:
             seen.append((v1.http.headers["Authorization"], await v1.paid()))

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from simulator.portone_v2.account import PortOneV2Account
+from simulator.portone_v2.access import PortOneV2Account
 from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
@@ -118,7 +118,7 @@ async def test_a_seed_makes_runs_alike() -> None:
 
 
 async def test_a_paymentwall_channel_asks_who_the_customer_is() -> None:
-    simulator = Simulator(SimulatorSettings(portone_v2=PortOneV2Account(pg_provider="PAYMENTWALL")))
+    simulator = Simulator(SimulatorSettings(accounts={"portone_v2": PortOneV2Account(pg_provider="PAYMENTWALL")}))
     await simulator.start()
     async with V2Driver(simulator) as v2:
         answer = await v2.open(customer={"customerId": "c1"})

@@ -1,15 +1,12 @@
 """`POST /_sim/refund`: money goes back past the shop. What each gateway then shows, tells and refuses."""
 
 from collections.abc import AsyncIterator
-from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 
-from simulator.admin import Admin
-from simulator.clock import SimClock
-from simulator.twin import Twin
+from simulator.twin import RefusedError, Twin
 
 from .driver import Driver
 from .portone_v1_driver import Ear, V1Driver, an_ear
@@ -122,12 +119,9 @@ async def test_only_portone_v2_knows_chargebacks(sim: Driver, v1: V1Driver, unif
         assert "knows no chargeback" in await refused(sim, gateway, kind="chargeback")
 
 
-async def test_a_twin_without_this_hand_says_so() -> None:
-    bare = cast("Twin", SimpleNamespace(name="acmepay"))
-    transport = httpx.ASGITransport(app=Admin({"acmepay": bare}, SimClock()).app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://sim") as admin:
-        answer = await admin.post("/_sim/refund", json={"gateway": "acmepay", "reference": "order1"})
-    assert (answer.status_code, "acmepay" in answer.json()["error"]) == (409, True)
+def test_a_twin_without_this_hand_says_so(sim: Driver) -> None:
+    with pytest.raises(RefusedError, match="unifi_pay has no hand"):
+        Twin.refund(sim.simulator.twins["unifi_pay"], "order1", None, "console")
 
 
 async def test_the_page_tells_of_it(sim: Driver) -> None:

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from simulator.point3.twin import Point3Account
 from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
@@ -32,9 +33,9 @@ async def test_it_listens_where_it_is_told_to() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    simulator = Simulator(SimulatorSettings(host="0.0.0.0", point3_port=port, point3_secret="mine"))  # noqa: S104
+    simulator = Simulator(SimulatorSettings(host="0.0.0.0", port=port, accounts={"point3": Point3Account("mine")}))  # noqa: S104
     await simulator.start()
-    assert simulator.gateways["point3"] == {"base_url": f"http://127.0.0.1:{port}", "secret": "mine"}
+    assert simulator.gateways["point3"] == {"base_url": f"http://127.0.0.1:{port + 1}", "secret": "mine"}
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{simulator.url}/healthz")).status_code == 200
     await simulator.stop()
@@ -45,7 +46,7 @@ async def test_a_port_in_use_is_an_error_that_names_it_and_leaves_nothing_open()
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port: int = taken.getsockname()[1]
-        simulator = Simulator(SimulatorSettings(point3_port=port))
+        simulator = Simulator(SimulatorSettings(port=port - 1))
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
             await simulator.start()
         await simulator.stop()

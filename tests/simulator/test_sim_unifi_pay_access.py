@@ -6,8 +6,7 @@ from typing import Any
 import pytest
 
 from simulator.server import Simulator, SimulatorSettings
-from simulator.unifi_pay.account import UnifiPayAccount
-from simulator.unifi_pay.signing import sign
+from simulator.unifi_pay.access import UnifiPayAccount, sign
 
 from .driver import Driver
 from .unifi_pay_driver import PATH, UnifiDriver, order
@@ -32,7 +31,7 @@ async def unifi(sim: Driver) -> AsyncIterator[UnifiDriver]:
 
 
 async def other(**account: Any) -> tuple[Simulator, UnifiDriver]:
-    simulator = Simulator(SimulatorSettings(unifi_pay=UnifiPayAccount(**account)))
+    simulator = Simulator(SimulatorSettings(accounts={"unifi_pay": UnifiPayAccount(**account)}))
     await simulator.start()
     return simulator, UnifiDriver(simulator)
 

@@ -18,14 +18,14 @@ class Delays:
     hang_s: float = HANG_S
 
 
-class Holds:
+class HeldConnections:
     """Keeps clients waiting, but never longer than they stay, and never past the end of the simulator."""
 
     def __init__(self) -> None:
         self._let_go = asyncio.Event()
 
     async def wait(self, receive: Receive, seconds: float) -> None:
-        """Return after `seconds`, or as soon as the client hangs up or the holds are let go.
+        """Return after `seconds`, or as soon as the client hangs up or the connections are let go.
 
         The request's body must have been read, so that the next message can only be the disconnect.
         """

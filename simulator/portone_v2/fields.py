@@ -1,4 +1,4 @@
-"""PortOne V2 on the wire: its errors, its times, and how strictly it reads the fields of a body.
+"""PortOne V2 on the wire: its errors, its times, its closed lists, and how strictly it reads the fields of a body.
 
 Source: official OpenAPI 1.16.0; error types and their HTTP statuses as contract §1 and §3 list them.
 """
@@ -8,7 +8,9 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from simulator.portone_v2.names import CURRENCIES
+from starlette.responses import JSONResponse, Response
+
+from simulator.api import Refusal
 
 STATUS: Mapping[str, int] = {
     "INVALID_REQUEST": 400,
@@ -31,11 +33,46 @@ STATUS: Mapping[str, int] = {
     "IDEMPOTENCY_OUTSTANDING_REQUEST": 409,
     "PG_PROVIDER": 502,
 }
+_CURRENCIES = """
+    KRW USD JPY AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BOV BRL BSD BTN BWP BYN
+    BZD CAD CDF CHE CHF CHW CLF CLP CNY COP COU CRC CUC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL
+    GHS GIP GMD GNF GTQ GYD HKD HNL HRK HTG HUF IDR ILS INR IQD IRR ISK JMD JOD KES KGS KHR KMF KPW KWD KYD KZT LAK
+    LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB
+    PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SLL SOS SRD SSP STN SVC SYP SZL THB
+    TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USN UYI UYU UYW UZS VED VES VND VUV WST XAF XAG XAU XBA XBB XBC XBD XCD
+    XDR XOF XPD XPF XPT XSU XTS XUA XXX YER ZAR ZMW ZWL
+"""
+CURRENCIES = frozenset(_CURRENCIES.split())
+"""Schema `Currency`."""
+_BANKS = """
+    BANK_OF_KOREA KDB IBK KOOKMIN SUHYUP KEXIM NONGHYUP LOCAL_NONGHYUP WOORI STANDARD_CHARTERED CITI
+    SUHYUP_FEDERATION DAEGU BUSAN KWANGJU JEJU JEONBUK KYONGNAM KFCC SHINHYUP SAVINGS_BANK MORGAN_STANLEY HSBC
+    DEUTSCHE JPMC MIZUHO MUFG BANK_OF_AMERICA BNP_PARIBAS ICBC BANK_OF_CHINA NFCF UOB BOCOM CCB POST KODIT KIBO HANA
+    SHINHAN K_BANK KAKAO TOSS MISC_FOREIGN SGI KCIS YUANTA_SECURITIES KB_SECURITIES SANGSANGIN_SECURITIES
+    HANYANG_SECURITIES LEADING_SECURITIES BNK_SECURITIES IBK_SECURITIES DAOL_SECURITIES MIRAE_ASSET_SECURITIES
+    SAMSUNG_SECURITIES KOREA_SECURITIES NH_SECURITIES KYOBO_SECURITIES HI_SECURITIES HYUNDAI_MOTOR_SECURITIES
+    KIWOOM_SECURITIES EBEST_SECURITIES SK_SECURITIES DAISHIN_SECURITIES HANHWA_SECURITIES HANA_SECURITIES
+    TOSS_SECURITIES SHINHAN_SECURITIES DB_SECURITIES EUGENE_SECURITIES MERITZ_SECURITIES KAKAO_PAY_SECURITIES
+    BOOKOOK_SECURITIES SHINYOUNG_SECURITIES CAPE_SECURITIES KOREA_SECURITIES_FINANCE KOREA_FOSS_SECURITIES
+    WOORI_INVESTMENT_BANK
+"""
+BANKS = frozenset(_BANKS.split())
+"""Schema `Bank`."""
+_METHODS = """
+    CARD TRANSFER VIRTUAL_ACCOUNT GIFT_CERTIFICATE MOBILE EASY_PAY CONVENIENCE_STORE CRYPTO
+"""
+METHODS = frozenset(_METHODS.split())
+"""Schema `PaymentMethodType`, of the list filter."""
+_PAY_METHODS = """
+    CARD VIRTUAL_ACCOUNT TRANSFER MOBILE GIFT_CERTIFICATE EASY_PAY PAYPAL ALIPAY CONVENIENCE_STORE ALIPAY_PLUS
+"""
+PAY_METHODS = frozenset(_PAY_METHODS.split())
+"""`payMethod` of the browser SDK. Source: browser SDK schema, `PaymentPayMethod`."""
 INT64 = 2**63
 DATE_TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-class Refusal(Exception):
+class Refused(Refusal):
     """The gateway says no: the `type` of its error, which has one HTTP status, and for PG_PROVIDER more fields."""
 
     def __init__(self, type_: str, message: str, status: int | None = None, **more: str) -> None:
@@ -44,10 +81,14 @@ class Refusal(Exception):
         self.status = status or STATUS[type_]
         self.content = {"type": type_, "message": message, **more}
 
+    def answer(self) -> Response:
+        """Its body."""
+        return JSONResponse(self.content, self.status)
 
-def refused_by_pg(code: str, message: str) -> Refusal:
+
+def refused_by_pg(code: str, message: str) -> Refused:
     """An error of the payment company behind PortOne, passed on."""
-    return Refusal("PG_PROVIDER", "the payment company answered with an error", pgCode=code, pgMessage=message)
+    return Refused("PG_PROVIDER", "the payment company answered with an error", pgCode=code, pgMessage=message)
 
 
 def rfc3339(moment: datetime) -> str:
@@ -55,9 +96,9 @@ def rfc3339(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def invalid(problem: str) -> Refusal:
+def invalid(problem: str) -> Refused:
     """A field that is missing or wrong."""
-    return Refusal("INVALID_REQUEST", problem)
+    return Refused("INVALID_REQUEST", problem)
 
 
 class Fields:

@@ -3,32 +3,35 @@
 import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-from simulator.ids import Ids
-from simulator.portone_v1.account import PortOneV1Account
-from simulator.portone_v1.attempt import Attempt
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.tokens import Tokens
 from simulator.webhooks import Webhook, WebhookSender
+
+if TYPE_CHECKING:
+    from simulator.portone_v1.store import Attempt
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
 
 
-class Notices:
-    """Tells the shop. `tell` only queues, so it may be called from the middle of any work."""
+class Webhooks:
+    """Sends them. `send` only queues, so it may be called from the middle of any work."""
 
-    def __init__(self, sender: WebhookSender, account: PortOneV1Account, ids: Ids) -> None:
+    def __init__(self, sender: WebhookSender, account: PortOneV1Account, tokens: Tokens) -> None:
         self._sender = sender
         self._account = account
-        self._ids = ids
+        self._tokens = tokens
         self.reset()
 
     def reset(self) -> None:
         """Use the console's address again."""
         self.url = self._account.webhook_url
 
-    def tell(self, attempt: Attempt, status: str, cancellation_id: str | None = None) -> None:
+    def send(self, attempt: "Attempt", status: str, cancellation_id: str | None = None) -> None:
         """Send `status` to the payment's own addresses, else to the console's; to nobody when there is none."""
-        fields = {"imp_uid": attempt.imp_uid, "merchant_uid": attempt.merchant_uid, "status": str(status)}
+        fields = {"imp_uid": attempt.imp_uid, "merchant_uid": attempt.reference, "status": str(status)}
         if cancellation_id is not None:
             fields["cancellation_id"] = cancellation_id
         is_form = attempt.has_form_webhooks or self._account.webhook_format == "form"
@@ -39,5 +42,5 @@ class Notices:
             return headers
 
         for url in attempt.order.notice_urls or ((self.url,) if self.url else ()):
-            webhook = Webhook(self._ids.make(), attempt.merchant_uid, url, body.encode(), make_headers)
+            webhook = Webhook(self._tokens.uuid(), attempt.reference, url, body.encode(), make_headers)
             self._sender.send(webhook, attempt.webhook_mode)

@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from simulator.portone_v2.book import Book
-from simulator.portone_v2.names import METHODS
-from simulator.portone_v2.shown import method_type
-from simulator.portone_v2.transaction import Status, Transaction
-from simulator.portone_v2.wire import Fields, Refusal, invalid
+from simulator.portone_v2.fields import METHODS, Fields, Refused, invalid
+from simulator.portone_v2.responses import method_type
+from simulator.portone_v2.store import Status, Store, Transaction
 
 WINDOW = timedelta(days=90)
 """How far back a list goes that names no start."""
@@ -33,35 +31,35 @@ class Listed:
     total: int
 
 
-def listed(book: Book, fields: Fields) -> Listed:
+def listed(store: Store, fields: Fields) -> Listed:
     """The page that a body asks for: payments by their shown attempt, newest first unless it says otherwise."""
     page = fields.within("page") or Fields({})
     number, size = page.whole("number") or 0, page.whole("size")
     size = PAGE_SIZE if size is None else size
     if not (0 <= number < 2**31 and 1 <= size <= MOST_ON_PAGE):
         raise invalid(f"page.number must be at least 0, page.size between 1 and {MOST_ON_PAGE}")
-    found = _found(book, fields.within("filter") or Fields({}))
+    found = _found(store, fields.within("filter") or Fields({}))
     return Listed(found[number * size : (number + 1) * size], number, size, len(found))
 
 
-def _found(book: Book, wanted: Fields) -> list[Transaction]:
+def _found(store: Store, wanted: Fields) -> list[Transaction]:
     for name in NOT_IMITATED:
         if wanted.has(name):
             raise invalid(f"this simulator does not filter by {name}")
-    account = book.account
+    account = store.account
     if wanted.text("storeId") not in (None, account.store_id):
-        raise Refusal("FORBIDDEN", "the store belongs to somebody else")
+        raise Refused("FORBIDDEN", "the store belongs to somebody else")
     if wanted.text("merchantId") not in (None, account.merchant_id):
-        raise Refusal("FORBIDDEN", "the merchant is somebody else")
+        raise Refused("FORBIDDEN", "the merchant is somebody else")
     statuses = wanted.choices("status", STATUSES)
     methods = wanted.choices("methods", METHODS)
     is_test, is_scheduled = wanted.flag("isTest"), wanted.flag("isScheduled")
     currency, version = wanted.currency(), wanted.choice("version", ("V1", "V2"))
     by_change = wanted.choice("timestampType", ("CREATED_AT", "STATUS_CHANGED_AT")) == "STATUS_CHANGED_AT"
-    start, end = _window(book, wanted)
+    start, end = _window(store, wanted)
     kept = [
         transaction
-        for payment in book.payments()
+        for payment in store.payments()
         if (transaction := payment.shown) is not None
         and start <= (transaction.changed_at if by_change else transaction.requested_at) <= end
         and (not statuses or transaction.status in {STATUSES[name] for name in statuses})
@@ -74,8 +72,8 @@ def _found(book: Book, wanted: Fields) -> list[Transaction]:
     return _sorted(kept, wanted)
 
 
-def _window(book: Book, wanted: Fields) -> tuple[datetime, datetime]:
-    end = wanted.moment("until") or book.clock.now()
+def _window(store: Store, wanted: Fields) -> tuple[datetime, datetime]:
+    end = wanted.moment("until") or store.clock.now()
     start = wanted.moment("from")
     if start is None:
         start = max(end, datetime.min.replace(tzinfo=end.tzinfo) + WINDOW) - WINDOW

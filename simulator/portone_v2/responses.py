@@ -3,9 +3,9 @@
 from collections.abc import Collection
 from typing import Any
 
-from simulator.portone_v2.account import PortOneV2Account
-from simulator.portone_v2.transaction import Cancellation, Status, Transaction
-from simulator.portone_v2.wire import rfc3339
+from simulator.portone_v2.access import PortOneV2Account
+from simulator.portone_v2.fields import rfc3339
+from simulator.portone_v2.store import Cancellation, Status, Transaction
 
 UNKNOWN_STATUS = "HELD_FOR_REVIEW"
 OTHER_STORE = "store-ffffffff-ffff-4fff-8fff-ffffffffffff"
@@ -118,7 +118,7 @@ def _amount(transaction: Transaction, views: Collection[str]) -> dict[str, Any]:
         "supply": total + shift - tax_free - vat,
         "discount": transaction.discount,
         # What was really paid: nothing before it is paid, and cancels do not lower it ([I]).
-        "paid": transaction.held - transaction.discount + shift if transaction.has_succeeded else 0,
+        "paid": transaction.charged - transaction.discount + shift if transaction.has_succeeded else 0,
         "cancelled": transaction.refunded,
         "cancelledTaxFree": sum(each.tax_free for each in cancelled),
     }
@@ -144,9 +144,9 @@ def _method(transaction: Transaction) -> dict[str, Any]:
             "bank": transaction.account.bank,
             "accountNumber": transaction.account.number,
             "accountType": "NORMAL",
-            "remitteeName": transaction.account.remittee,
+            "remitteeName": transaction.account.holder,
             "issuedAt": rfc3339(transaction.account.issued_at),
-            "expiredAt": rfc3339(transaction.account.expires_at),
+            "expiredAt": rfc3339(transaction.account.ends_at),
         }
     if kind == METHODS["CARD"]:
         card = {"brand": "LOCAL", "type": "CREDIT", "ownerType": "PERSONAL", "name": "simulator", "number": "0000-****"}

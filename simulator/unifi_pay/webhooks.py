@@ -6,36 +6,36 @@ the other direction ([I], all three); that there is a callback with the transact
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from yarl import URL
 
-from simulator.ids import Ids
-from simulator.unifi_pay.access import Access
-from simulator.unifi_pay.account import UnifiPayAccount
-from simulator.unifi_pay.payment import Payment
-from simulator.unifi_pay.wire import encoded
+from simulator.tokens import Tokens
+from simulator.unifi_pay.access import Access, UnifiPayAccount
+from simulator.unifi_pay.responses import encoded
 from simulator.webhooks import Webhook, WebhookSender
+
+if TYPE_CHECKING:
+    from simulator.unifi_pay.store import Payment
 
 RETRIES_S = (3, 30, 10 * 60, 3600, 3 * 3600)
 """Waits before each repeat, which follows on 5xx or no answer only."""
-
-
 REFUNDED, REFUND = "REFUNDED", "REFUND"
 """Status and type of a refund notice ([I]: it is promised, its words are not documented)."""
 
 
 class Callbacks:
-    """Tells the shop. `tell` only queues, so it may be called from the middle of any work."""
+    """Sends them. `send` only queues, so it may be called from the middle of any work."""
 
-    def __init__(self, sender: WebhookSender, access: Access, account: UnifiPayAccount, ids: Ids) -> None:
+    def __init__(self, sender: WebhookSender, access: Access, account: UnifiPayAccount, tokens: Tokens) -> None:
         self._sender = sender
         self._access = access
         self._account = account
-        self._ids = ids
+        self._tokens = tokens
 
-    def tell(
+    def send(
         self,
-        payment: Payment,
+        payment: "Payment",
         status: str,
         *,
         kind: str = "PURCHASE",
@@ -44,9 +44,7 @@ class Callbacks:
     ) -> None:
         """Send this status of the payment, whatever its own is, `after_s` of the gateway's seconds from now."""
         url = payment.order.callback_url
-        body = encoded(
-            {"transactionId": payment.id, "orderId": payment.reference, "status": status, "type": kind},
-        )
+        body = encoded({"transactionId": payment.id, "orderId": payment.reference, "status": status, "type": kind})
         uri = URL(url).raw_path  # as the client that sends it writes it into the request line, without a query
 
         def headers(_: datetime, content: bytes) -> Mapping[str, str]:
@@ -55,13 +53,9 @@ class Callbacks:
                 return plain
             return plain | self._access.headers("POST", uri, content, is_forged=is_forged)
 
-        webhook = Webhook(self._ids.make(), payment.reference, url, body, headers, _is_broken)
-        self._sender.send(webhook, payment.callback_mode, after_s=after_s)
+        webhook = Webhook(self._tokens.uuid(), payment.reference, url, body, headers, lambda status: status >= 500)
+        self._sender.send(webhook, payment.webhook_mode, after_s=after_s)
 
-    def tell_refund(self, payment: Payment, *, after_s: float = 0.0) -> None:
+    def send_refund(self, payment: "Payment", *, after_s: float = 0.0) -> None:
         """Send the notice that the money went back, whether it did or not."""
-        self.tell(payment, REFUNDED, kind=REFUND, after_s=after_s)
-
-
-def _is_broken(status: int) -> bool:
-    return status >= 500
+        self.send(payment, REFUNDED, kind=REFUND, after_s=after_s)

@@ -1,9 +1,12 @@
-"""PortOne V1 on the wire: its envelope, its refusals, and how it reads the fields of JSON and of forms.
+"""PortOne V1 on the wire: its envelope, its refusals, its amounts, and how it reads the fields of JSON and of forms.
+
+Amounts are JSON numbers in major units (20 USD is `20`), exact both ways, never a float.
 
 Source: Swagger (`ResponseAnnotation`), contract §1. Codes and messages seen in public integrations and in the tests of the
 official Python client are marked as such; the others are [I], because no table of them is published.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -13,8 +16,12 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.responses import Response
 
-from simulator.portone_v1.amounts import number
+from app.domain.money import Money
+from simulator.api import Refusal
+from simulator.web import json_object
 
+LONGEST = 40
+"""Characters of a merchant_uid, and of a name."""
 ALREADY_CANCELLED = "이미 전액취소된 주문입니다."
 """Code 1. Source: public integrations."""
 NOTHING_TO_CANCEL = "취소할 결제건이 존재하지 않습니다."
@@ -24,39 +31,47 @@ NO_PAYMENT = "존재하지 않는 결제정보입니다."
 ALREADY_PREPARED = "결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다)."
 """Code 1. Source: public integrations."""
 
+PLAIN = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?", re.ASCII)
+"""How a form writes a number."""
+LARGEST, SMALLEST, MOST_DIGITS = 15, -18, 28
+"""Powers of ten, and digits: no payment comes near. They keep numbers such as 1e400 out, and every number exact."""
+
 _JSON = msgspec.json.Decoder(float_hook=Decimal)
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 _TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 
-class Refusal(Exception):
+class Refused(Refusal):
     """The gateway says no: the HTTP status, and the code and message of the envelope."""
 
     def __init__(self, status: int, code: int, message: str) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
-        self.message = message
+
+    def answer(self) -> Response:
+        """The envelope, without a response in it."""
+        return envelope(None, status=self.status, code=self.code, message=str(self))
 
 
-def invalid(problem: str) -> Refusal:
+def invalid(problem: str) -> Refused:
     """A parameter that is missing or wrong. That it is HTTP 400 is [I] where the Swagger names no status for it."""
-    return Refusal(400, -1, f"파라미터 오류: {problem}")
+    return Refused(400, -1, f"파라미터 오류: {problem}")
 
 
-def unauthorized() -> Refusal:
+def unauthorized() -> Refused:
     """No token, an unknown or an expired one, or wrong keys."""
-    return Refusal(401, -1, "Unauthorized")
+    return Refused(401, -1, "Unauthorized")
 
 
-def unknown_payment() -> Refusal:
+def unknown_payment() -> Refused:
     """Nothing there that the caller may see."""
-    return Refusal(404, -1, NO_PAYMENT)
+    return Refused(404, -1, NO_PAYMENT)
 
 
-def refused(message: str, code: int = 1) -> Refusal:
+def refused(message: str, code: int = 1) -> Refused:
     """A failure of the business: HTTP 200, and `code` is not 0. -1 comes from the payment company."""
-    return Refusal(200, code, message)
+    return Refused(200, code, message)
 
 
 def envelope(response: object, *, status: int = 200, code: int = 0, message: str | None = None) -> Response:
@@ -72,15 +87,40 @@ def seconds(moment: datetime | None) -> int:
 
 def json_fields(body: bytes) -> dict[str, Any] | None:
     """The JSON object in a body, its fractions as Decimals; None when there is none."""
-    try:
-        value = _JSON.decode(body)
-    except (ValueError, RecursionError, ArithmeticError):
-        return None
-    return value if isinstance(value, dict) else None
+    return json_object(body, _JSON)
+
+
+def number(value: object) -> Decimal:
+    """The number that JSON or a form brought. Raises ValueError for anything else, and for one beyond reason."""
+    if isinstance(value, str) and PLAIN.fullmatch(value):
+        value = Decimal(value)
+    if type(value) is int:  # JSON's true is an int to Python
+        value = Decimal(value)
+    if not isinstance(value, Decimal) or not value.is_finite():
+        raise ValueError("not a number")
+    if not SMALLEST <= value.adjusted() < LARGEST or len(value.as_tuple().digits) > MOST_DIGITS:
+        raise ValueError("not an amount that anybody pays")
+    return value
+
+
+def to_minor(amount: Decimal, currency: str) -> int:
+    """Minor units; raises ValueError for an unknown currency and for an amount finer than its minor unit."""
+    return Money.from_major(format(amount, "f"), currency).minor
+
+
+def to_major(minor: int, currency: str) -> int | Decimal:
+    """The number to show: 12000 for won, 12.34 for dollars, 12 for 12.00 dollars."""
+    return plain(Decimal(Money(minor, currency).to_major()))
+
+
+def plain(amount: Decimal) -> int | Decimal:
+    """Without needless zeros, and never with an exponent."""
+    whole = amount.to_integral_value()
+    return int(whole) if whole == amount else amount.normalize()
 
 
 def flag(name: str, value: object) -> bool | None:
-    """A boolean of JSON, a form or a query; None when it is absent. Raises Refusal(400) for anything else."""
+    """A boolean of JSON, a form or a query; None when it is absent. Raises Refused(400) for anything else."""
     if value is None:
         return None
     text = value.lower() if isinstance(value, str) else value
@@ -103,7 +143,7 @@ class Fields:
 
     @classmethod
     def read(cls, body: bytes, content_type: str | None) -> "Fields":
-        """JSON under any content type, else a form. Raises Refusal(400) when it is neither."""
+        """JSON under any content type, else a form. Raises Refused(400) when it is neither."""
         found = json_fields(body)
         if found is not None:
             return cls(found)

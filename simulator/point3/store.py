@@ -1,14 +1,14 @@
-"""Point3's book: every payment and every won it moved. All methods finish in one step, so none can interleave."""
+"""Point3's payments, and every won that moved. All methods finish in one step, so none can interleave."""
 
-import hmac
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 
 from simulator.clock import SimClock
-from simulator.opaque import Opaque
-from simulator.point3.payment import Payment, Status
-from simulator.point3.wire import Refusal
+from simulator.store import Attempt, another_amount
+from simulator.tokens import Tokens
 
 CANCEL_BATCH_S = 300
 """Cancels are executed in batches, every five minutes. Contract §4.4."""
@@ -18,18 +18,78 @@ OLDER_BY = timedelta(minutes=1)
 """How much older the other payment of a duplicated order id is."""
 
 
-class Book:
-    """The payments of one merchant at Point3, its secret, and its money."""
+class Status(StrEnum):
+    """The contract's §5. Only the journal shows all of them for certain; the vendor's own names are unknown."""
 
-    def __init__(self, clock: SimClock, opaque: Opaque, secret: str) -> None:
+    TOKEN_ISSUED = "TOKEN_ISSUED"  # noqa: S105 - a status
+    WIDGET_DONE = "WIDGET_DONE"
+    CONFIRMED = "CONFIRMED"
+    CANCEL_REQUESTED = "CANCEL_REQUESTED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+    ABANDONED = "ABANDONED"
+
+
+@dataclass(slots=True, eq=False)
+class Payment(Attempt):
+    """One session of the widget, and what became of it. Several may share an order id."""
+
+    token: str
+    order: Mapping[str, Any]
+    created_at: datetime
+    status: Status = Status.TOKEN_ISSUED
+    signature: str | None = None
+    confirmed_at: datetime | None = None
+    cancelled_at: datetime | None = None
+    refunded: int = 0
+    cancel_due_s: float | None = None
+    """When the batch runs that executes the cancel, in elapsed seconds."""
+    currency: str = "KRW"
+
+    @property
+    def reference(self) -> str:
+        """The merchant's order id."""
+        return str(self.order["orderIdFromClient"])
+
+    @property
+    def gateway_ref(self) -> str | None:
+        """The signature: there is no other name."""
+        return self.signature
+
+    @property
+    def user_id(self) -> str:
+        """The merchant's name for the buyer."""
+        return str(self.order["clientGeneratedUserId"])
+
+    @property
+    def is_open(self) -> bool:
+        """True while the buyer can still pay in the widget; who left may come back."""
+        return self.status in (Status.TOKEN_ISSUED, Status.ABANDONED)
+
+    @property
+    def cancellable(self) -> int:
+        """The won that a cancel gives back: everything, once, and nothing before the money was taken."""
+        return self.charged if self.status is Status.CONFIRMED else 0
+
+    def different_amount(self) -> int:
+        """Lower where at least 2 won remain (1 supply and 1 VAT)."""
+        return another_amount(self.order["totalCharge"], least=2)
+
+
+class ImpossibleError(Exception):
+    """What was asked for does not go with the payment's status."""
+
+
+class Store:
+    """The payments of one merchant at Point3, and its money."""
+
+    def __init__(self, clock: SimClock, tokens: Tokens) -> None:
         self.clock = clock
-        self._opaque = opaque
-        self._first_secret = secret
+        self._tokens = tokens
         self.reset()
 
     def reset(self) -> None:
-        """Forget every payment, and go back to the first secret."""
-        self.secret = self._first_secret
+        """Forget every payment."""
         self._payments: list[Payment] = []
         self._by_token: dict[str, Payment] = {}
         self._by_signature: dict[str, Payment] = {}
@@ -38,23 +98,10 @@ class Book:
         self._awaiting_batch: list[Payment] = []
         self._moves: list[tuple[float, int]] = []  # (elapsed seconds, won taken or given back)
 
-    def knows_secret(self, authorization: str | None) -> bool:
-        """True when the header is `Basic` and the current secret, as issued."""
-        expected = f"Basic {self.secret}".encode()
-        return authorization is not None and hmac.compare_digest(authorization.encode(), expected)
-
-    def refresh_secret(self) -> str:
-        """A new secret; the old one is dead at once."""
-        self.secret = self._opaque.make("sim_point3_")
-        return self.secret
-
     def issue(self, order: Mapping[str, Any], *, older_by: timedelta = timedelta(0)) -> Payment:
         """Open a payment for an order that was checked."""
         payment = Payment(
-            token=self._opaque.make("tok"),
-            order=dict(order),
-            created_at=self.clock.now() - older_by,
-            amount=order["totalCharge"],
+            self._tokens.opaque("tok"), dict(order), self.clock.now() - older_by, charged=order["totalCharge"]
         )
         self._payments.append(payment)
         self._by_token[payment.token] = payment
@@ -65,7 +112,7 @@ class Book:
     def finish_widget(self, payment: Payment) -> str:
         """The buyer paid in the widget. Returns the signature: the same one when it is asked again."""
         if payment.signature is None:
-            payment.signature = self._opaque.make("sig")
+            payment.signature = self._tokens.opaque("sig")
             payment.status = Status.WIDGET_DONE
             self._by_signature[payment.signature] = payment
         return payment.signature
@@ -73,27 +120,27 @@ class Book:
     def confirm(self, payment: Payment, *, declined: bool = False) -> None:
         """Take the money: again, too, when it was taken before, because the vendor's idempotency is unknown."""
         if payment.status not in (Status.WIDGET_DONE, Status.CONFIRMED):
-            raise Refusal(400, f"a payment in status {payment.status} cannot be confirmed")
+            raise ImpossibleError(f"a payment in status {payment.status} cannot be confirmed")
         if declined and payment.status is Status.WIDGET_DONE:
             payment.status = Status.FAILED
-            raise Refusal(400, "the payment was declined")
+            raise ImpossibleError("the payment was declined")
         payment.status = Status.CONFIRMED
         payment.captures += 1
         payment.confirmed_at = payment.confirmed_at or self.clock.now()
-        self._moves.append((self.clock.elapsed_s(), payment.amount))
+        self._moves.append((self.clock.elapsed_s(), payment.charged))
 
     def request_cancel(self, payment: Payment) -> None:
         """Put a payment into the next batch."""
         if payment.status in (Status.CANCEL_REQUESTED, Status.CANCELLED):
-            raise Refusal(400, "the cancel was requested already")
+            raise ImpossibleError("the cancel was requested already")
         if payment.status not in (Status.WIDGET_DONE, Status.CONFIRMED):
-            raise Refusal(400, f"a payment in status {payment.status} cannot be cancelled")
+            raise ImpossibleError(f"a payment in status {payment.status} cannot be cancelled")
         payment.status = Status.CANCEL_REQUESTED
         payment.cancel_due_s = self.clock.next_boundary(CANCEL_BATCH_S)
         self._awaiting_batch.append(payment)
 
     def run_due_batches(self) -> None:
-        """Execute the cancels whose batch has come, as of the batch's own time. Call before anything is read."""
+        """Execute the cancels whose batch has come, as of the batch's own time."""
         now_s = self.clock.elapsed_s()
         waiting: list[Payment] = []
         for payment in self._awaiting_batch:
@@ -104,8 +151,8 @@ class Book:
             payment.cancels += 1
             payment.cancelled_at = self.clock.at(payment.cancel_due_s)
             if payment.captures:
-                payment.refunded = payment.amount
-                self._moves.append((payment.cancel_due_s, -payment.amount))
+                payment.refunded = payment.charged
+                self._moves.append((payment.cancel_due_s, -payment.charged))
         self._awaiting_batch = waiting
 
     def settlement(self) -> tuple[int, datetime]:
@@ -113,13 +160,13 @@ class Book:
         as_of_s = self.clock.last_boundary(SETTLEMENT_REFRESH_S)
         return sum(won for at_s, won in self._moves if at_s <= as_of_s), self.clock.at(as_of_s)
 
-    def by_token(self, token: str) -> Payment | None:
+    def by_token(self, token: object) -> Payment | None:
         """The payment that the widget shows for a token."""
-        return self._by_token.get(token)
+        return self._by_token.get(token) if isinstance(token, str) else None
 
-    def by_signature(self, signature: str) -> Payment | None:
+    def by_signature(self, signature: object) -> Payment | None:
         """The payment with a signature."""
-        return self._by_signature.get(signature)
+        return self._by_signature.get(signature) if isinstance(signature, str) else None
 
     def by_reference(self, reference: str) -> list[Payment]:
         """The payments of an order id, oldest first."""
