@@ -8,7 +8,10 @@ import httpx
 import pytest
 
 from simulator.point3.twin import Point3Account
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.portone_v2.access import PortOneV2Account
 from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.access import UnifiPayAccount
 
 from .driver import Driver
 
@@ -118,3 +121,39 @@ async def test_nothing_that_must_be_kept_secret_is_logged(caplog: pytest.LogCapt
 def test_a_time_scale_that_makes_no_sense_is_refused(time_scale: float) -> None:
     with pytest.raises(ValueError, match="time_scale"):
         Simulator(SimulatorSettings(time_scale=time_scale))
+
+
+def test_it_knows_the_accounts_that_the_products_variables_tell() -> None:
+    variables = {
+        "ONETILL_TIME_SCALE": "50",
+        "ONETILL_POINT3__SECRET": "mine",
+        "onetill_portone_v1__imp_key": "key",
+        "ONETILL_PORTONE_V1__IMP_SECRET": "",
+        "ONETILL_PORTONE_V2__WEBHOOK_SECRETS": "whsec_bmV3, b2xkIQ,",
+        "ONETILL_UNIFI_PAY__SIGN_WITH": "app_id",
+        "ONETILL_UNIFI_PAY__BASE_URL": "https://elsewhere.example",
+    }
+    settings = SimulatorSettings().with_variables(variables).with_webhooks_to("http://shop")
+    assert settings.time_scale == 50
+    assert settings.accounts == {
+        "point3": Point3Account("mine"),
+        "portone_v1": PortOneV1Account(imp_key="key", webhook_url="http://shop/webhooks/portone-v1"),
+        "portone_v2": PortOneV2Account(
+            webhook_secrets=("whsec_bmV3", "b2xkIQ"), webhook_url="http://shop/webhooks/portone-v2"
+        ),
+        "unifi_pay": UnifiPayAccount(sign_with="app_id"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ONETILL_TIME_SCALE", "fast"),
+        ("ONETILL_PORTONE_V2__WEBHOOK_SECRETS", "whsec_!"),
+        ("ONETILL_UNIFI_PAY__SIGN_WITH", "nothing"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str) -> None:
+    with pytest.raises(RuntimeError, match=variable) as refused:
+        SimulatorSettings().with_variables({variable: value})
+    assert "!" not in str(refused.value), "it may be a secret"
