@@ -64,8 +64,8 @@ class Admin:
             ],
             exception_handlers={
                 InvalidFieldError: _invalid,
-                UnknownReferenceError: _unknown,
-                RefusedError: _refused,
+                UnknownReferenceError: lambda _, error: JSONResponse({"error": str(error)}, 404),
+                RefusedError: lambda _, error: JSONResponse({"error": str(error)}, 409),
                 HTTPException: _http,
                 ClientDisconnect: nobody_there,
             },
@@ -195,14 +195,7 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error), "field": error.field, "allowed": error.allowed}, 422)
 
 
-async def _unknown(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 404)
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 409)
-
-
 async def _http(_: Request, error: Exception) -> Response:
-    status, detail = (error.status_code, error.detail) if isinstance(error, HTTPException) else (500, "error")
-    return JSONResponse({"error": detail}, status)
+    if not isinstance(error, HTTPException):
+        raise error
+    return JSONResponse({"error": error.detail}, error.status_code)

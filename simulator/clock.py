@@ -73,7 +73,11 @@ class Timers:
 
     def after(self, seconds: float, action: Callable[[], None]) -> None:
         """Run `action` after this much of the gateway's time; the time scale shortens it."""
-        self._waiting.append((self._clock.elapsed_s() + self._clock.interval(seconds), action))
+        self.at(self._clock.elapsed_s() + self._clock.interval(seconds), action)
+
+    def at(self, elapsed_s: float, action: Callable[[], None]) -> None:
+        """Run `action` so long after the clock's start."""
+        self._waiting.append((elapsed_s, action))
         if not self._is_closed and (self._task is None or self._task.done()):
             self._task = asyncio.get_running_loop().create_task(self._run())
 

@@ -3,10 +3,20 @@
 import base64
 import hmac
 import random
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 RANDOM_BYTES = 22
 """176 bits; not a multiple of three, so that base64 ends in `==`."""
+
+
+@dataclass(slots=True)
+class Token:
+    """A credential that ends."""
+
+    value: str
+    ends_at: datetime
 
 
 class Tokens:

@@ -15,7 +15,6 @@ from simulator.api import CallLog
 from simulator.clock import SimClock, Timers
 from simulator.delays import Delays, HeldConnections
 from simulator.scenarios import Plan, Rule
-from simulator.store import JournalEntry
 from simulator.tokens import Tokens
 from simulator.web import RawPath, nobody_there
 from simulator.webhooks import WebhookSender
@@ -127,8 +126,8 @@ class Twin(ABC):
         raise RefusedError(f"{self.name} has no hand that gives money back")
 
     @abstractmethod
-    def entries(self) -> Iterable[JournalEntry]:
-        """Every try to pay, oldest first."""
+    def entries(self) -> Iterable[Any]:
+        """Every `store.Attempt`, oldest first."""
 
     @abstractmethod
     def not_found(self, status: int) -> Response:
@@ -155,7 +154,7 @@ class Twin(ABC):
         self.run_due()
         return [self.journal_row(entry) for entry in self.entries()]
 
-    def journal_row(self, entry: JournalEntry) -> JournalRow:
+    def journal_row(self, entry: Any) -> JournalRow:
         """The truth about one try to pay."""
         return {
             "gateway": self.name,
@@ -182,10 +181,15 @@ class Twin(ABC):
         self.timers.close()
         self.sender.close()
 
-    def refunded(self, entry: JournalEntry, amount: int) -> Refunded:
+    def refunded(self, entry: Any, amount: int) -> Refunded:
         """The answer of `refund`."""
-        names = {"gateway": self.name, "reference": entry.reference, "gateway_ref": entry.gateway_ref}
-        return {**names, "amount": amount, "refunded": entry.refunded}  # type: ignore[typeddict-item]
+        return {
+            "gateway": self.name,
+            "reference": entry.reference,
+            "gateway_ref": entry.gateway_ref,
+            "amount": amount,
+            "refunded": entry.refunded,
+        }
 
     async def _no_such_route(self, _: Request, error: Exception) -> Response:
         if not isinstance(error, HTTPException):

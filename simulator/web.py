@@ -27,6 +27,17 @@ def page(template: str, status: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(html, status, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
+def unknown(gateway: str, korean: str, english: str, developers: str) -> HTMLResponse:
+    """The page of a payment that is not known."""
+    return page("unknown.html", 404, gateway=gateway, korean=korean, english=english, developers=developers)
+
+
+def unknown_window(gateway: str) -> HTMLResponse:
+    """As `unknown`, of a payment window."""
+    korean, english = "결제창이 없거나 만료되었습니다.", "This payment window is missing or unknown."
+    return unknown(gateway, korean, english, "a reset or restart of the simulator forgets its windows.")
+
+
 def script(text: str) -> Response:
     """A browser script that any shop's page may load."""
     return Response(text, media_type="text/javascript; charset=utf-8", headers=ANYBODY)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from simulator.clock import SimClock
+from simulator.clock import SimClock, Timers
 from simulator.store import Attempt, another_amount
 from simulator.tokens import Tokens
 
@@ -42,8 +42,6 @@ class Payment(Attempt):
     confirmed_at: datetime | None = None
     cancelled_at: datetime | None = None
     refunded: int = 0
-    cancel_due_s: float | None = None
-    """When the batch runs that executes the cancel, in elapsed seconds."""
     currency: str = "KRW"
 
     @property
@@ -83,8 +81,9 @@ class ImpossibleError(Exception):
 class Store:
     """The payments of one merchant at Point3, and its money."""
 
-    def __init__(self, clock: SimClock, tokens: Tokens) -> None:
+    def __init__(self, clock: SimClock, timers: Timers, tokens: Tokens) -> None:
         self.clock = clock
+        self._timers = timers
         self._tokens = tokens
         self.reset()
 
@@ -95,7 +94,6 @@ class Store:
         self._by_signature: dict[str, Payment] = {}
         self._by_reference: dict[str, list[Payment]] = {}
         self._by_user: dict[str, list[Payment]] = {}
-        self._awaiting_batch: list[Payment] = []
         self._moves: list[tuple[float, int]] = []  # (elapsed seconds, won taken or given back)
 
     def issue(self, order: Mapping[str, Any], *, older_by: timedelta = timedelta(0)) -> Payment:
@@ -136,24 +134,17 @@ class Store:
         if payment.status not in (Status.WIDGET_DONE, Status.CONFIRMED):
             raise ImpossibleError(f"a payment in status {payment.status} cannot be cancelled")
         payment.status = Status.CANCEL_REQUESTED
-        payment.cancel_due_s = self.clock.next_boundary(CANCEL_BATCH_S)
-        self._awaiting_batch.append(payment)
+        due_s = self.clock.next_boundary(CANCEL_BATCH_S)
 
-    def run_due_batches(self) -> None:
-        """Execute the cancels whose batch has come, as of the batch's own time."""
-        now_s = self.clock.elapsed_s()
-        waiting: list[Payment] = []
-        for payment in self._awaiting_batch:
-            if payment.cancel_due_s is None or payment.cancel_due_s > now_s:
-                waiting.append(payment)
-                continue
+        def cancel() -> None:
             payment.status = Status.CANCELLED
             payment.cancels += 1
-            payment.cancelled_at = self.clock.at(payment.cancel_due_s)
+            payment.cancelled_at = self.clock.at(due_s)
             if payment.captures:
                 payment.refunded = payment.charged
-                self._moves.append((payment.cancel_due_s, -payment.charged))
-        self._awaiting_batch = waiting
+                self._moves.append((due_s, -payment.charged))
+
+        self._timers.at(due_s, cancel)
 
     def settlement(self) -> tuple[int, datetime]:
         """The won that may be settled, and the time of that figure: as old as the last refresh."""

@@ -18,7 +18,7 @@ from simulator.point3.scenarios import CALLS, RULES, VIEWS
 from simulator.point3.store import OLDER_BY, Payment, Status, Store
 from simulator.scenarios import CONFIRM
 from simulator.twin import Refunded, RefusedError, Twin, UnknownReferenceError, refuse_chargeback, whole
-from simulator.web import page
+from simulator.web import page, unknown
 
 LEFT = {"status": "error", "msg": "the buyer left the widget"}
 DECLINED = {"status": "error", "msg": "the payment was declined"}
@@ -39,7 +39,7 @@ class Widget(Window[Payment]):
     def __init__(self, twin: Twin, store: Store) -> None:
         super().__init__(RULES)
         self._store = store
-        self._plan = twin.plan
+        self._twin = twin
         self._buyer = Buyer(twin, VIEWS, {CONFIRM})
 
     def routes(self) -> list[Route]:
@@ -49,7 +49,12 @@ class Widget(Window[Payment]):
     async def _page(self, request: Request) -> Response:
         payment = self._store.by_token(request.query_params.get("d"))
         if payment is None:
-            return page("point3_unknown.html", 404)
+            return unknown(
+                "Point3",
+                "결제 토큰이 없거나 올바르지 않습니다.",
+                "This payment token is missing or unknown.",
+                "tokens contain +, / and =, so they must be percent-encoded in ?d=. A reset or restart also forgets them.",
+            )
         return page(
             "point3_widget.html",
             token=payment.token,
@@ -69,7 +74,7 @@ class Widget(Window[Payment]):
 
     def pay(self, attempt: Payment, scenario: str | None) -> dict[str, Any]:
         """`{"signature"}`, or `{"status", "msg"}` of who left."""
-        self._store.run_due_batches()
+        self._twin.run_due()
         scenario = self._buyer.scenario(attempt.reference, scenario)
         if scenario == "abandoned":
             return self.leave(attempt)
@@ -96,7 +101,7 @@ class Widget(Window[Payment]):
 
     def _misbehave(self, payment: Payment, scenario: str) -> None:
         if scenario == "declined":
-            self._plan.add(scenario, {CONFIRM}, payment.reference)
+            self._twin.plan.add(scenario, {CONFIRM}, payment.reference)
         elif scenario == "duplicate_order_id":
             total = payment.different_amount()
             order = {**payment.order, "totalCharge": total, "taxFreeAmount": total - 1, "vat": 1}
@@ -128,7 +133,7 @@ class Point3Twin(Twin):
 
     def __init__(self, clock: SimClock, account: Point3Account, delays: Delays, seed: int | None = None) -> None:
         super().__init__(clock, account, delays, seed)
-        self._store = Store(clock, self.tokens)
+        self._store = Store(clock, self.timers, self.tokens)
         self._widget = Widget(self, self._store)
         self._api = Point3Api(self, self._store, account.secret)
         self.serve([*self._api.routes(), *self._widget.routes()])
@@ -162,10 +167,6 @@ class Point3Twin(Twin):
     def entries(self) -> list[Payment]:
         """One for each session of the widget."""
         return self._store.everything()
-
-    def run_due(self) -> None:
-        """Execute the cancels whose batch has come."""
-        self._store.run_due_batches()
 
     def not_found(self, status: int) -> Response:
         """In the vendor's envelope."""

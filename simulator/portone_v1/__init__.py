@@ -1,5 +1,1 @@
-"""PortOne V1's stand-in: one merchant with one Paymentwall channel, in memory.
-
-Source: shared contract portone-v1.md, official Swagger. What those leave open and this twin decided is marked [I] where
-it is decided.
-"""
+"""PortOne V1: one merchant with one Paymentwall channel (or another PG's virtual accounts)."""

@@ -1,12 +1,12 @@
 """Who may call: the merchant's account, and the token that its keys buy. Source: Swagger (`getToken`), contract §2."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from simulator.clock import SimClock
 from simulator.portone_v1.fields import seconds, unauthorized
-from simulator.tokens import Tokens, same
+from simulator.tokens import Token, Tokens, same
 
 LIVES = timedelta(minutes=30)
 ALMOST_OVER = timedelta(minutes=1)
@@ -28,14 +28,6 @@ class PortOneV1Account:
     """The address in the console, for payments that bring no `notice_url`."""
     webhook_format: Literal["json", "form"] = "json"
     """The content type of webhooks, as chosen in the console."""
-
-
-@dataclass(slots=True)
-class Token:
-    """A token and when it ends."""
-
-    value: str
-    ends_at: datetime
 
 
 class Access:

@@ -4,7 +4,6 @@ The script's own request (`/browser/payments`) is this simulator's; shops see th
 contract §11 says. Which error a wrong parameter yields is [I]; so is that each is checked before there is an imp_uid.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from decimal import Decimal
@@ -15,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from simulator.portone import NotOpenedError, Order, custom_data_text, return_address, web_addresses
 from simulator.portone_v1.fields import LONGEST, Fields, Refused, json_fields, to_minor
 from simulator.portone_v1.responses import (
     ALREADY_PAID,
@@ -25,7 +25,7 @@ from simulator.portone_v1.responses import (
     never_opened,
     redirect,
 )
-from simulator.portone_v1.store import Order, Store
+from simulator.portone_v1.store import Store
 from simulator.web import ANYBODY, is_web_address, script
 
 SCRIPT_PATH = "/v1/iamport.js"
@@ -35,14 +35,6 @@ FIRST_LAST = re.compile(r"[^ ]+ [^ ]+")
 PG = re.compile(r"paymentwall(\.[^.]+)?")
 NOT_IMITATED = ("customer_uid", "confirm_url")
 """Parameters that would change what happens. Refused, rather than answered as if they were not there."""
-
-
-class NotOpenedError(Exception):
-    """No window opens: what the callback is told instead."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
 
 
 def browser_routes(store: Store) -> list[Route]:
@@ -61,7 +53,7 @@ def browser_routes(store: Store) -> list[Route]:
             order = checked_order(store, sent, request.headers.get("user-agent", ""))
         except NotOpenedError as error:
             return JSONResponse(_without_window(sent, error), headers=ANYBODY)
-        imp_uid = store.open(order).imp_uid
+        imp_uid = store.open(order).id
         return JSONResponse({"imp_uid": imp_uid, "window": f"/window?imp_uid={imp_uid}"}, headers=ANYBODY)
 
     return [
@@ -82,8 +74,8 @@ def checked_order(store: Store, sent: Mapping[str, Any], user_agent: str) -> Ord
             raise _wrong("IMP.request_pay(params, callback)의 params가 없습니다")
         order = _order(store, params, is_mobile=fields.flag("is_mobile") is True, user_agent=user_agent)
         _compare(store, order, Fields(params).amount("amount"))
-    except Refused as refusal:
-        raise NotOpenedError(Failure(INVALID, str(refusal))) from refusal
+    except (Refused, ValueError) as refusal:
+        raise _wrong(str(refusal)) from refusal
     return order
 
 
@@ -102,7 +94,6 @@ def _order(store: Store, params: Mapping[str, Any], *, is_mobile: bool, user_age
     if "@" not in buyer.get("buyer_email", ""):
         raise _wrong("buyer_email is required")
     amount, currency, tax_free, vat = _amounts(fields)
-    redirect_url = _redirect_url(params.get("m_redirect_url"), is_needed=is_mobile)
     return Order(
         merchant_uid,
         name,
@@ -110,12 +101,11 @@ def _order(store: Store, params: Mapping[str, Any], *, is_mobile: bool, user_age
         currency,
         tax_free,
         vat,
-        buyer,
-        _custom_data(params.get("custom_data")),
-        _addresses(params.get("notice_url")),
-        redirect_url,
+        custom_data_text(params.get("custom_data")),
+        web_addresses("notice_url", params.get("notice_url")),
+        return_address("m_redirect_url", params.get("m_redirect_url"), is_needed=is_mobile),
         is_mobile,
-        user_agent,
+        {**buyer, "user_agent": user_agent},
     )
 
 
@@ -145,41 +135,18 @@ def _amounts(fields: Fields) -> tuple[int, str, int, int | None]:
 
 def _compare(store: Store, order: Order, amount: Decimal | None) -> None:
     """Refuse what is paid already, and what is not what was pre-registered."""
-    payment = store.payment(order.merchant_uid)
+    payment = store.payment(order.reference)
     if payment is None:
         return
     if payment.success is not None:
-        raise NotOpenedError(ALREADY_PAID)
+        raise NotOpenedError(ALREADY_PAID.code, ALREADY_PAID.message)
     fixed = payment.registration
     if fixed is not None and (fixed.amount != amount or fixed.currency not in (None, order.currency)):
-        raise NotOpenedError(Failure(OTHER_AMOUNT, "결제 요청 금액이 사전 등록된 금액과 일치하지 않습니다"))
-
-
-def _custom_data(value: Any) -> str | None:
-    """An object travels as a JSON string; a string stays as it is ([I])."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-
-
-def _addresses(value: Any) -> tuple[str, ...]:
-    """`notice_url`: one address, or a list of them."""
-    values = [] if value is None else value if isinstance(value, list) else [value]
-    if not all(map(is_web_address, values)):
-        raise _wrong("notice_url must be an http(s) address")
-    return tuple(values)
-
-
-def _redirect_url(value: Any, *, is_needed: bool) -> str | None:
-    if value is None and not is_needed:
-        return None
-    if not is_web_address(value):
-        raise _wrong("m_redirect_url must be an http(s) address, and is required on mobile")
-    return str(value)
+        raise NotOpenedError(OTHER_AMOUNT, "결제 요청 금액이 사전 등록된 금액과 일치하지 않습니다")
 
 
 def _wrong(message: str) -> NotOpenedError:
-    return NotOpenedError(Failure(INVALID, message))
+    return NotOpenedError(INVALID, message)
 
 
 def _without_window(sent: dict[str, Any], error: NotOpenedError) -> dict[str, Any]:
@@ -187,6 +154,6 @@ def _without_window(sent: dict[str, Any], error: NotOpenedError) -> dict[str, An
     params = sent.get("params")
     params = params if isinstance(params, dict) else {}
     merchant_uid, url = params.get("merchant_uid"), params.get("m_redirect_url")
-    result = never_opened(merchant_uid if isinstance(merchant_uid, str) else None, error.failure)
+    result = never_opened(merchant_uid if isinstance(merchant_uid, str) else None, Failure(error.code, error.message))
     is_redirected = sent.get("is_mobile") is True and is_web_address(url)
     return {"rsp": result, "redirect": redirect(str(url), result) if is_redirected else None}

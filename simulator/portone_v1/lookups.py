@@ -20,7 +20,7 @@ STATUSES = tuple(status.value for status in Status)
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _SORTED_BY: Mapping[str, Callable[[Attempt], datetime]] = {
-    "started": lambda attempt: attempt.started_at,
+    "started": lambda attempt: attempt.opened_at,
     "paid": lambda attempt: attempt.paid_at or _NEVER,
     "updated": lambda attempt: attempt.changed_at,
 }
@@ -57,7 +57,7 @@ def several(store: Store, call: Call) -> tuple[list[Attempt], bool]:
     found = [attempt for attempt in wanted if attempt is not None and not _is_hidden(attempt, call)]
     if not found:
         raise unknown_payment()
-    return list({attempt.imp_uid: attempt for attempt in found}.values()), len(found) == len(wanted)
+    return list({attempt.id: attempt for attempt in found}.values()), len(found) == len(wanted)
 
 
 def first_of(store: Store, call: Call) -> Attempt:
@@ -127,7 +127,7 @@ def _time_of(attempt: Attempt) -> int:
         case Status.CANCELLED:
             return seconds(attempt.changed_at)
         case Status.READY:
-            return seconds(attempt.started_at)
+            return seconds(attempt.opened_at)
 
 
 def _sorted(attempts: Iterable[Attempt], call: Call) -> list[Attempt]:

@@ -39,10 +39,10 @@ def payment_object(attempt: Attempt, views: Collection[str] = ()) -> dict[str, A
     done = [each for each in attempt.cancellations if each.cancelled_at is not None]
     is_failed = attempt.status is Status.FAILED
     shown: dict[str, Any] = {
-        "imp_uid": attempt.imp_uid,
+        "imp_uid": attempt.id,
         "merchant_uid": attempt.reference,
         "pay_method": "vbank" if attempt.account is not None else "card",
-        "channel": "mobile" if order.is_mobile else "pc",
+        "channel": "mobile" if order.is_redirected else "pc",
         "pg_provider": PAYMENTWALL if attempt.account is None else OTHER_PG,
         "emb_pg_provider": None,
         "pg_tid": attempt.pg_tid,
@@ -56,11 +56,11 @@ def payment_object(attempt: Attempt, views: Collection[str] = ()) -> dict[str, A
         "amount": to_major(amount, order.currency),
         "cancel_amount": to_major(attempt.refunded, order.currency),
         "currency": order.currency,
-        **{name: order.buyer.get(name) for name in BUYER},
+        **{name: order.details.get(name) for name in BUYER},
         "custom_data": order.custom_data,
-        "user_agent": order.user_agent,
+        "user_agent": order.details.get("user_agent", ""),
         "status": UNKNOWN_STATUS if "unknown_status" in views else attempt.status.value,
-        "started_at": seconds(attempt.started_at),
+        "started_at": seconds(attempt.opened_at),
         "paid_at": seconds(attempt.paid_at),
         "failed_at": seconds(attempt.failed_at) if is_failed else 0,
         "cancelled_at": max((seconds(each.cancelled_at) for each in done), default=0),
@@ -112,19 +112,11 @@ def _split(tax_free: int, supply: int, vat: int, currency: str) -> dict[str, int
 
 def _account(attempt: Attempt) -> dict[str, Any]:
     account = attempt.account
-    if account is None:
-        return {
-            **dict.fromkeys(("vbank_code", "vbank_name", "vbank_num", "vbank_holder")),
-            "vbank_date": 0,
-            "vbank_issued_at": 0,
-        }
+    texts = (account.bank, BANK_NAME, account.number, account.holder) if account else (None,) * 4
     return {
-        "vbank_code": account.bank,
-        "vbank_name": BANK_NAME,
-        "vbank_num": account.number,
-        "vbank_holder": account.holder,
-        "vbank_date": seconds(account.ends_at),
-        "vbank_issued_at": seconds(account.issued_at),
+        **dict(zip(("vbank_code", "vbank_name", "vbank_num", "vbank_holder"), texts, strict=True)),
+        "vbank_date": seconds(account.ends_at if account else None),
+        "vbank_issued_at": seconds(account.issued_at if account else None),
     }
 
 
@@ -161,7 +153,7 @@ class Outcome:
 
 def brief(outcome: Outcome) -> dict[str, Any]:
     """The part that a shop passes on to its server: imp_uid, merchant_uid, and the error when there is one."""
-    answer = {"imp_uid": outcome.attempt.imp_uid, "merchant_uid": outcome.attempt.reference}
+    answer = {"imp_uid": outcome.attempt.id, "merchant_uid": outcome.attempt.reference}
     return answer if outcome.failure is None else {**answer, **_error(outcome.failure)}
 
 
@@ -192,7 +184,7 @@ def redirect(url: str, result: dict[str, Any]) -> str:
 
 def _names(outcome: Outcome, *, is_success: bool) -> dict[str, Any]:
     attempt = outcome.attempt
-    names = {"imp_uid": attempt.imp_uid, "merchant_uid": attempt.reference}
+    names = {"imp_uid": attempt.id, "merchant_uid": attempt.reference}
     return {"success": is_success, "imp_success": is_success, **names}
 
 

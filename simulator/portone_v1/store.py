@@ -1,18 +1,17 @@
 """PortOne V1's payments: what was pre-registered, every opened window, and every amount that moved."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from simulator.clock import SimClock, Timers
+from simulator.portone import Order, PaymentStore, VirtualAccount, WindowAttempt
+from simulator.portone import Payment as BasePayment
 from simulator.portone_v1.access import PortOneV1Account
 from simulator.portone_v1.fields import to_minor
 from simulator.portone_v1.webhooks import Webhooks
-from simulator.store import LATE_APPROVAL_S, VirtualAccount, another_amount
-from simulator.store import Attempt as BaseAttempt
-from simulator.store import Payment as BasePayment
+from simulator.store import LATE_APPROVAL_S, another_amount
 from simulator.tokens import Tokens
 
 CANCEL_TAKES_S = 300
@@ -28,27 +27,6 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the shop's page asked for when it opened the payment window. Amounts in minor units."""
-
-    merchant_uid: str
-    name: str
-    amount: int
-    currency: str
-    tax_free: int = 0
-    vat: int | None = None
-    buyer: Mapping[str, str] = field(default_factory=dict)
-    """`buyer_name` and the like, those that were given."""
-    custom_data: str | None = None
-    notice_urls: tuple[str, ...] = ()
-    redirect_url: str | None = None
-    """`m_redirect_url`."""
-    is_mobile: bool = False
-    """True when the result travels in the query of `redirect_url`."""
-    user_agent: str = ""
-
-
 @dataclass(slots=True, eq=False)
 class Cancellation:
     """One cancel that was accepted; `cancelled_at` is None until the money went back."""
@@ -60,45 +38,21 @@ class Cancellation:
     cancelled_at: datetime | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Attempt(BaseAttempt):
+@dataclass(slots=True, eq=False, kw_only=True)
+class Attempt(WindowAttempt):
     """One imp_uid and what became of it."""
 
-    imp_uid: str
     number: int
     """Counts the openings, to keep their order where times are equal."""
-    order: Order
-    channel: str
-    started_at: datetime
-    changed_at: datetime
     status: Status = Status.READY
     pg_tid: str | None = None
-    paid_at: datetime | None = None
-    failed_at: datetime | None = None
     fail_reason: str | None = None
-    account: VirtualAccount | None = None
     cancellations: list[Cancellation] = field(default_factory=list)
     has_form_webhooks: bool = False
-    is_underpaid: bool = False
 
     @property
-    def reference(self) -> str:
-        """The merchant_uid."""
-        return self.order.merchant_uid
-
-    @property
-    def gateway_ref(self) -> str:
-        """The imp_uid."""
-        return self.imp_uid
-
-    @property
-    def currency(self) -> str:
-        """As ordered."""
-        return self.order.currency
-
-    @property
-    def is_open(self) -> bool:
-        """True while the buyer can still pay in the window, or deposit; who left may come back."""
+    def is_payable(self) -> bool:
+        """In the window, or by a deposit."""
         return self.status is Status.READY
 
     @property
@@ -113,7 +67,7 @@ class Attempt(BaseAttempt):
 
     def different_amount(self) -> int:
         """Lower where something is left."""
-        return another_amount(self.order.amount, least=1)
+        return another_amount(self.order.total, least=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,64 +91,38 @@ Payment = BasePayment[Attempt, Registration]
 """Everything under one merchant_uid."""
 
 
-class Store:
-    """The payments of one merchant. All methods finish in one step."""
+class Store(PaymentStore[Attempt, Registration]):
+    """The payments of one merchant."""
 
     def __init__(
         self, clock: SimClock, account: PortOneV1Account, webhooks: Webhooks, timers: Timers, tokens: Tokens
     ) -> None:
-        self.clock = clock
+        super().__init__(clock, timers, tokens)
         self.account = account
-        self.timers = timers
         self._webhooks = webhooks
-        self._tokens = tokens
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every payment."""
-        self._payments: dict[str, Payment] = {}
-        self._attempts: dict[str, Attempt] = {}
-
-    def payment(self, merchant_uid: str) -> Payment | None:
-        """What is known under a merchant_uid, if only its pre-registration."""
-        return self._payments.get(merchant_uid)
-
-    def payments(self) -> list[Payment]:
-        """Everything, oldest first."""
-        return list(self._payments.values())
-
-    def attempt(self, imp_uid: str) -> Attempt | None:
-        """One opened window."""
-        return self._attempts.get(imp_uid)
-
-    def attempts(self) -> list[Attempt]:
-        """All opened windows, oldest first."""
-        return list(self._attempts.values())
 
     def register(self, merchant_uid: str, registration: Registration) -> None:
         """Fix the amount before a window opens."""
-        self._payment(merchant_uid).registration = registration
+        self._under(merchant_uid).registration = registration
 
-    def open(self, order: Order, *, webhook_mode: str | None = None, has_form_webhooks: bool = False) -> Attempt:
+    def open(self, order: Order) -> Attempt:
         """Open a window: a new imp_uid, `ready`. Nothing is sent."""
         now = self.clock.now()
-        imp_uid = f"imp_{self._tokens.digits(12)}"
-        while imp_uid in self._attempts:
-            imp_uid = f"imp_{self._tokens.digits(12)}"
-        attempt = Attempt(
-            imp_uid,
-            len(self._attempts),
-            order,
-            self.account.channel,
-            now,
-            now,
-            charged=order.amount,
-            webhook_mode=webhook_mode,
-            has_form_webhooks=has_form_webhooks,
+        imp_uid = f"imp_{self.tokens.digits(12)}"
+        while self.attempt(imp_uid) is not None:
+            imp_uid = f"imp_{self.tokens.digits(12)}"
+        channel, number = self.account.channel, len(self.attempts())
+        return self._keep(
+            Attempt(
+                number=number,
+                id=imp_uid,
+                order=order,
+                channel=channel,
+                opened_at=now,
+                changed_at=now,
+                charged=order.total,
+            )
         )
-        self._payment(order.merchant_uid).attempts.append(attempt)
-        self._attempts[imp_uid] = attempt
-        return attempt
 
     def capture(self, attempt: Attempt) -> None:
         """Take the money, and tell the shop. The caller has seen that nothing of this merchant_uid is paid."""
@@ -207,13 +135,8 @@ class Store:
         """Paymentwall refused, and no webhook says so. It may approve after all, unless another one is paid then."""
         attempt.fail_reason = reason
         attempt.failed_at = self._change(attempt, Status.FAILED)
-
-        def approve() -> None:
-            if self._payment(attempt.reference).success is None:
-                self.capture(attempt)
-
         if will_be_approved:
-            self.timers.after(LATE_APPROVAL_S, approve)
+            self._after(LATE_APPROVAL_S, attempt, lambda: self.capture(attempt))
 
     def contradict(self, attempt: Attempt) -> None:
         """Tell the shop that a paid payment failed."""
@@ -223,7 +146,7 @@ class Store:
         """Give the buyer an account to deposit into."""
         now = self._change(attempt, Status.READY)
         attempt.pg_tid = self._pg_tid()
-        attempt.account = VirtualAccount("088", self._tokens.digits(14), now)
+        attempt.account = VirtualAccount("088", self.tokens.digits(14), now)
         self._webhooks.send(attempt, attempt.status)
 
     def cancel(
@@ -233,7 +156,7 @@ class Store:
 
         Only cancels in the console are told.
         """
-        cancellation = Cancellation(self._tokens.uuid(), amount, reason, self._pg_tid())
+        cancellation = Cancellation(self.tokens.uuid(), amount, reason, self._pg_tid())
         attempt.cancellations.append(cancellation)
 
         def done() -> None:
@@ -249,13 +172,5 @@ class Store:
         else:
             done()
 
-    def _payment(self, merchant_uid: str) -> Payment:
-        return self._payments.setdefault(merchant_uid, Payment(merchant_uid))
-
-    def _change(self, attempt: Attempt, status: Status) -> datetime:
-        attempt.status = status
-        attempt.changed_at = self.clock.now()
-        return attempt.changed_at
-
     def _pg_tid(self) -> str:
-        return f"b{self._tokens.digits(9)}"
+        return f"b{self.tokens.digits(9)}"

@@ -1,15 +1,13 @@
 """PortOne V1's twin: the parts of this folder put together, and the buyer in its payment window."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from simulator.buyer import Buyer, Window
+from simulator.buyer import Buyer
 from simulator.clock import SimClock
 from simulator.delays import Delays
+from simulator.portone import Order, PaymentWindow, PortOneTwin
 from simulator.portone_v1.access import Access, PortOneV1Account
 from simulator.portone_v1.api import PortOneV1Api
 from simulator.portone_v1.browser import SCRIPT_PATH, browser_routes
@@ -17,56 +15,30 @@ from simulator.portone_v1.cancels import from_console
 from simulator.portone_v1.fields import envelope
 from simulator.portone_v1.responses import CLOSED, DECLINED, UNHEARD, Outcome, brief, redirect, rsp
 from simulator.portone_v1.scenarios import CALLS, CANCELS, RULES, VIEWS
-from simulator.portone_v1.store import Attempt, Order, Payment, Store
+from simulator.portone_v1.store import Attempt, Payment, Registration, Store
 from simulator.portone_v1.webhooks import Webhooks
 from simulator.scenarios import CANCEL, LOOKUP
-from simulator.store import AMOUNT_STEP
-from simulator.twin import JournalRow, Refunded, RefusedError, Twin, UnknownReferenceError, refuse_chargeback
-from simulator.web import money_text, page
+from simulator.twin import JournalRow, Refunded, RefusedError, refuse_chargeback
 
 BUYER = {"buyer_name": "Sim Buyer", "buyer_email": "buyer@shop.example"}
 """Who pays for a merchant_uid that was only pre-registered."""
-NO_DEPOSIT = frozenset({"declined", "late_approval", "virtual_account"})
 PREPARED = "prepared"
 """The journal's status of an amount that is registered while no window was opened."""
 
 
-class PaymentWindow(Window[Attempt]):
-    """`GET /window?imp_uid=`. Who was refused may try again: that is another imp_uid."""
+class IamportWindow(PaymentWindow[Attempt, Registration]):
+    """`GET /window?imp_uid=`."""
 
-    def __init__(self, twin: Twin, store: Store) -> None:
-        super().__init__(RULES)
-        self._store = store
-        self._buyer = Buyer(twin, VIEWS, {LOOKUP, CANCEL}, CANCELS)
-
-    def routes(self) -> list[Route]:
-        """The page and its actions."""
-        return [Route("/window", self._page), Route("/window/{action}", self.act, methods=["POST"])]
-
-    async def _page(self, request: Request) -> Response:
-        attempt = self.find(request.query_params)
-        if attempt is None:
-            return page("portone_v1_unknown.html", 404)
-        return page(
-            "portone_v1_window.html",
-            imp_uid=attempt.imp_uid,
-            name=attempt.order.name,
-            amount=money_text(attempt.order.amount, attempt.order.currency),
-            channel=attempt.channel,
-            buyer=attempt.order.buyer.get("buyer_name", ""),
-            scenarios=self.scenarios,
-        )
-
-    def find(self, fields: Mapping[str, Any]) -> Attempt | None:
-        """By the imp_uid."""
-        imp_uid = fields.get("imp_uid")
-        return self._store.attempt(imp_uid) if isinstance(imp_uid, str) else None
+    path = "/window"
+    id_name = "imp_uid"
+    gateway = "PortOne V1"
+    template = "portone_v1_window.html"
+    no_deposit = frozenset({"declined", "late_approval", "virtual_account"})
+    _store: Store
 
     def pay(self, attempt: Attempt, scenario: str | None) -> dict[str, Any]:
         """`{rsp, redirect}`: what the shop's page hears, and where the browser goes."""
-        payment = self._store.payment(attempt.reference)
-        assert payment is not None
-        return _told(self.pay_in(payment, attempt, scenario))
+        return _told(self.pay_here(attempt, scenario))
 
     def leave(self, attempt: Attempt) -> dict[str, Any]:
         """Close the window. Nothing changes: who paid before has still paid."""
@@ -76,32 +48,25 @@ class PaymentWindow(Window[Attempt]):
         """In the API's envelope."""
         return envelope(done)
 
-    def pay_in(self, payment: Payment, attempt: Attempt | None, scenario: str | None) -> Outcome:
-        """The buyer in one window; without one in the newest if it is open, else in a new one."""
-        self._store.timers.run_due()
-        scenario = self._buyer.scenario(payment.reference, scenario)
-        if scenario == "console_cancel":
-            return Outcome(from_console(self._store, payment.success))
-        if payment.success is not None:
-            raise RefusedError(f"the payment is already {payment.success.status}: a merchant_uid can be paid once")
-        if attempt is None:
-            attempt = payment.attempts[-1] if payment.attempts else None
-            if attempt is None or not attempt.is_open:
-                attempt = self._store.open(_order(payment, attempt))
-        if not attempt.is_open:
-            raise RefusedError(f"this payment is {attempt.status}: open the window again to pay")
-        return self._do(attempt, scenario)
+    def open(self, payment: Payment, last: Attempt | None, scenario: str) -> Attempt:  # noqa: ARG002 - as V2's
+        """The buyer is made up where nothing but an amount is known."""
+        return self._store.open(_order(payment, last))
 
-    def _do(self, attempt: Attempt, scenario: str) -> Outcome:
+    def cancel_in_console(self, payment: Payment) -> Outcome:
+        """The attempt that was paid."""
+        return Outcome(from_console(self._store, payment.success))
+
+    def follow(self, attempt: Attempt, scenario: str) -> Outcome:
+        """What a visit to the window comes to."""
         if scenario == "abandoned":
             return Outcome(attempt, CLOSED)
         if attempt.account is not None:
-            self._deposit(attempt, scenario)
+            self.deposit(attempt, scenario)
         elif scenario in ("declined", "late_approval"):
             self._store.fail(attempt, DECLINED.message, will_be_approved=scenario == "late_approval")
             return Outcome(attempt, DECLINED)
         else:
-            self._prepare(attempt, scenario)
+            self.prepare(attempt, scenario)
             if scenario in ("virtual_account", "underpaid_deposit"):
                 attempt.is_underpaid = scenario == "underpaid_deposit"
                 self._store.issue_account(attempt)
@@ -111,36 +76,26 @@ class PaymentWindow(Window[Attempt]):
             self._store.contradict(attempt)
         return Outcome(attempt, UNHEARD if scenario == "success_false" and attempt.account is None else None)
 
-    def _deposit(self, attempt: Attempt, scenario: str) -> None:
-        if scenario in NO_DEPOSIT:
-            raise RefusedError(f"a deposit into a virtual account cannot be {scenario}")
-        if attempt.account is None or self._store.clock.now() >= attempt.account.ends_at:
-            raise RefusedError("the virtual account takes no deposit any more")
-        self._prepare(attempt, scenario)
-        if attempt.is_underpaid or scenario == "underpaid_deposit":
-            attempt.charged = max(1, attempt.order.amount - AMOUNT_STEP)
-
-    def _prepare(self, attempt: Attempt, scenario: str) -> None:
-        self._buyer.prepare(attempt, attempt.reference, scenario)
-        if scenario in ("test_channel", "live_channel"):
-            attempt.channel = scenario.removesuffix("_channel").upper()
-        elif scenario == "form_webhooks":
-            attempt.has_form_webhooks = True
+    def prepare(self, attempt: Attempt, scenario: str) -> None:
+        """And how its webhooks are written."""
+        super().prepare(attempt, scenario)
+        attempt.has_form_webhooks |= scenario == "form_webhooks"
 
 
-class PortOneV1Twin(Twin):
+class PortOneV1Twin(PortOneTwin[Attempt, Registration]):
     """The PortOne V1 API, browser SDK and webhooks of one merchant."""
 
     name = "portone_v1"
     rules = RULES
     calls = CALLS
+    _store: Store
     account_type = PortOneV1Account
 
     def __init__(self, clock: SimClock, account: PortOneV1Account, delays: Delays, seed: int | None = None) -> None:
         super().__init__(clock, account, delays, seed)  # a webhook is not sent again: one delivery is the default
-        self._webhooks = Webhooks(self.sender, account, self.tokens)
-        self._store = Store(clock, account, self._webhooks, self.timers, self.tokens)
-        self._window = PaymentWindow(self, self._store)
+        self._console = Webhooks(self.sender, account, self.tokens)
+        self._store = Store(clock, account, self._console, self.timers, self.tokens)
+        self._window = IamportWindow(self, self._store, Buyer(self, VIEWS, {LOOKUP, CANCEL}, CANCELS))
         self._access = Access(clock, self.tokens, account)
         api = PortOneV1Api(self, self._store, self._access)
         self.serve([*api.routes(), *browser_routes(self._store), *self._window.routes()])
@@ -161,16 +116,6 @@ class PortOneV1Twin(Twin):
         refuse_chargeback(self.name, kind)
         attempt = from_console(self._store, payment.success, amount)
         return self.refunded(attempt, attempt.cancellations[-1].amount)
-
-    def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
-        """And with `url` the console's address."""
-        if url is not None:
-            self._webhooks.url = url
-        return {**super().webhooks(mode, url), "url": self._webhooks.url}
-
-    def entries(self) -> list[Attempt]:
-        """One for each imp_uid."""
-        return self._store.attempts()
 
     def journal(self) -> list[JournalRow]:
         """One row per imp_uid, and one for each amount that waits for its window."""
@@ -195,22 +140,13 @@ class PortOneV1Twin(Twin):
     def reset(self) -> None:
         """Forget everything: payments, plans, webhooks and the token."""
         super().reset()
-        for own in (self._webhooks, self._store, self._access):
+        for own in (self._console, self._store, self._access):
             own.reset()
-
-    def _payment(self, reference: str) -> Payment:
-        payment = self._store.payment(reference)
-        if payment is None:
-            raise UnknownReferenceError(f"merchant_uid {reference!r} was neither prepared nor opened by the SDK")
-        return payment
 
 
 def _told(outcome: Outcome) -> dict[str, Any]:
-    order, result = outcome.attempt.order, rsp(outcome)
-    return {
-        "rsp": result,
-        "redirect": redirect(order.redirect_url, result) if order.is_mobile and order.redirect_url else None,
-    }
+    target, result = outcome.attempt.order.target(), rsp(outcome)
+    return {"rsp": result, "redirect": redirect(target, result) if target else None}
 
 
 def _order(payment: Payment, last: Attempt | None) -> Order:
@@ -220,7 +156,7 @@ def _order(payment: Payment, last: Attempt | None) -> Order:
     if payment.registration is None:
         raise RefusedError("the amount is not known: prepare it, or open the window with the SDK")
     amount, currency = payment.registration.in_minor()
-    return Order(payment.reference, f"Order {payment.reference}"[:40], amount, currency, buyer=BUYER)
+    return Order(payment.reference, f"Order {payment.reference}"[:40], amount, currency, details=BUYER)
 
 
 TWIN = PortOneV1Twin

@@ -31,7 +31,7 @@ class Webhooks:
 
     def send(self, attempt: "Attempt", status: str, cancellation_id: str | None = None) -> None:
         """Send `status` to the payment's own addresses, else to the console's; to nobody when there is none."""
-        fields = {"imp_uid": attempt.imp_uid, "merchant_uid": attempt.reference, "status": str(status)}
+        fields = {"imp_uid": attempt.id, "merchant_uid": attempt.reference, "status": str(status)}
         if cancellation_id is not None:
             fields["cancellation_id"] = cancellation_id
         is_form = attempt.has_form_webhooks or self._account.webhook_format == "form"

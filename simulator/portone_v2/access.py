@@ -9,7 +9,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from simulator.api import Call, CallRow
 from simulator.clock import SimClock
 from simulator.portone_v2.fields import Refused, invalid
-from simulator.tokens import Tokens, same
+from simulator.tokens import Token, Tokens, same
 
 ACCESS_LIVES = timedelta(minutes=30)
 REFRESH_LIVES = timedelta(days=1)
@@ -60,14 +60,6 @@ class PortOneV2Account:
         """Raise ValueError for a webhook secret that nothing can be signed with."""
         for secret in self.webhook_secrets:
             signing_key(secret)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token and when it ends."""
-
-    value: str
-    ends_at: datetime
 
 
 class Access:

@@ -4,7 +4,7 @@ Source: official OpenAPI 1.16.0; error types and their HTTP statuses as contract
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -140,26 +140,17 @@ class Fields:
             raise invalid(f"{name} has an unknown value")
         return value
 
-    def choices(self, name: str, allowed: Collection[str]) -> list[str] | None:
-        """A list of such strings, or None."""
-        values: list[Any] | None = self._get(name, list, "a list")
-        if values is not None and not all(isinstance(value, str) and value in allowed for value in values):
-            raise invalid(f"{name} has an unknown value")
-        return values
+    def choices(self, name: str, allowed: Collection[str]) -> list[str]:
+        """A list of such strings; empty when the field is absent."""
+        return self._list(name, lambda value: isinstance(value, str) and value in allowed, "known values")
 
     def texts(self, name: str) -> list[str]:
         """A list of strings; empty when the field is absent."""
-        values: list[Any] = self._get(name, list, "a list") or []
-        if not all(isinstance(value, str) for value in values):
-            raise invalid(f"{name} must be a list of strings")
-        return values
+        return self._list(name, lambda value: isinstance(value, str), "strings")
 
     def objects(self, name: str) -> "list[Fields]":
         """A list of objects; empty when the field is absent."""
-        values: list[Any] = self._get(name, list, "a list") or []
-        if not all(isinstance(value, dict) for value in values):
-            raise invalid(f"{name} must be a list of objects")
-        return [Fields(value) for value in values]
+        return [Fields(value) for value in self._list(name, lambda value: isinstance(value, dict), "objects")]
 
     def raw(self, name: str) -> Any:
         """The value as it came."""
@@ -189,6 +180,12 @@ class Fields:
     def has(self, name: str) -> bool:
         """True when the field is there."""
         return name in self._values
+
+    def _list(self, name: str, is_right: Callable[[Any], bool], words: str) -> list[Any]:
+        values: list[Any] = self._get(name, list, "a list") or []
+        if not all(map(is_right, values)):
+            raise invalid(f"{name} must be a list of {words}")
+        return values
 
     def _get(self, name: str, kind: type, words: str) -> Any:
         if name not in self._values:

@@ -61,7 +61,7 @@ def _found(store: Store, wanted: Fields) -> list[Transaction]:
         transaction
         for payment in store.payments()
         if (transaction := payment.shown) is not None
-        and start <= (transaction.changed_at if by_change else transaction.requested_at) <= end
+        and start <= (transaction.changed_at if by_change else transaction.opened_at) <= end
         and (not statuses or transaction.status in {STATUSES[name] for name in statuses})
         and (not methods or _method(transaction) in methods)
         and is_test in (None, transaction.channel == "TEST")
@@ -83,7 +83,7 @@ def _window(store: Store, wanted: Fields) -> tuple[datetime, datetime]:
 def _sorted(kept: list[Transaction], wanted: Fields) -> list[Transaction]:
     by_change = wanted.choice("sortBy", ("REQUESTED_AT", "STATUS_CHANGED_AT")) == "STATUS_CHANGED_AT"
     is_descending = wanted.choice("sortOrder", ("DESC", "ASC")) != "ASC"
-    return sorted(kept, key=lambda each: each.changed_at if by_change else each.requested_at, reverse=is_descending)
+    return sorted(kept, key=lambda each: each.changed_at if by_change else each.opened_at, reverse=is_descending)
 
 
 def _method(transaction: Transaction) -> str:

@@ -37,7 +37,7 @@ def payment_object(
     order = transaction.order
     shown: dict[str, Any] = {
         "status": UNKNOWN_STATUS if "unknown_status" in views else transaction.status.value,
-        "id": order.payment_id,
+        "id": order.reference,
         "transactionId": transaction.id,
         "merchantId": account.merchant_id,
         "storeId": OTHER_STORE if "wrong_store" in views else account.store_id,
@@ -45,17 +45,17 @@ def payment_object(
         "channel": _channel(transaction, account),
         "version": "V2",
         "webhooks": webhooks,
-        "requestedAt": rfc3339(transaction.requested_at),
+        "requestedAt": rfc3339(transaction.opened_at),
         "updatedAt": rfc3339(transaction.changed_at),
         "statusChangedAt": rfc3339(transaction.changed_at),
-        "orderName": order.order_name,
+        "orderName": order.name,
         "amount": _amount(transaction, views),
         "currency": order.currency,
-        "customer": dict(order.customer),
-        "origin": {"platformType": "PC", "ipAddress": "127.0.0.1", **order.origin},
-        "products": [dict(product) for product in order.products] or None,
+        "customer": dict(order.details.get("customer", {})),
+        "origin": {"platformType": "PC", "ipAddress": "127.0.0.1", **order.details.get("origin", {})},
+        "products": [dict(product) for product in order.details.get("products", ())] or None,
         "customData": order.custom_data,
-        "country": order.country,
+        "country": order.details.get("country"),
         "pgTxId": None if transaction.status in (Status.READY, Status.FAILED) else transaction.pg_tx_id,
         **_of_status(transaction),
     }
@@ -85,7 +85,7 @@ def method_type(transaction: Transaction) -> str:
     """The `type` of the payment method. Who deposits has a virtual account, whatever the page asked for."""
     if transaction.account is not None:
         return ACCOUNT_METHOD
-    return METHODS.get(transaction.order.pay_method, "PaymentMethodEasyPay")
+    return METHODS.get(transaction.pay_method, "PaymentMethodEasyPay")
 
 
 def _of_status(transaction: Transaction) -> dict[str, Any]:

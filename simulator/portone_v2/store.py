@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
 
 from simulator.clock import SimClock, Timers
+from simulator.portone import Order, PaymentStore, VirtualAccount, WindowAttempt
+from simulator.portone import Payment as BasePayment
 from simulator.portone_v2.access import PortOneV2Account
 from simulator.portone_v2.fields import Refused
 from simulator.portone_v2.webhooks import Webhooks
-from simulator.store import LATE_APPROVAL_S, Attempt, VirtualAccount, another_amount
-from simulator.store import Payment as BasePayment
+from simulator.store import LATE_APPROVAL_S, another_amount
 from simulator.tokens import Tokens
 
 PENDING_S = 60
@@ -30,30 +30,6 @@ class Status(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the shop's page asked for when it opened the payment window. Amounts in minor units."""
-
-    payment_id: str
-    order_name: str
-    total: int
-    currency: str
-    tax_free: int = 0
-    vat: int | None = None
-    """None: an eleventh of what is taxed."""
-    pay_method: str = "CARD"
-    customer: Mapping[str, Any] = field(default_factory=dict)
-    """As the payment object shows it, not as the browser SDK spells it."""
-    products: tuple[Mapping[str, Any], ...] = ()
-    custom_data: str | None = None
-    country: str | None = None
-    notice_urls: tuple[str, ...] = ()
-    redirect_url: str | None = None
-    is_redirected: bool = False
-    """True when the result travels in the query of `redirect_url`."""
-    origin: Mapping[str, Any] = field(default_factory=dict)
-
-
 @dataclass(slots=True, eq=False)
 class Cancellation:
     """One cancel that was asked for."""
@@ -69,42 +45,23 @@ class Cancellation:
     cancelled_at: datetime | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Transaction(Attempt):
+@dataclass(slots=True, eq=False, kw_only=True)
+class Transaction(WindowAttempt):
     """One attempt and what became of it."""
 
-    id: str
-    order: Order
-    channel: str
-    requested_at: datetime
-    changed_at: datetime
     status: Status = Status.READY
-    paid_at: datetime | None = None
-    failed_at: datetime | None = None
     closed_at: datetime | None = None
     failure: Mapping[str, str] = field(default_factory=dict)
     pg_tx_id: str | None = None
-    account: VirtualAccount | None = None
     payment_token: str | None = None
     """Manual approval: the buyer is done and the money waits for this token at confirm."""
     cancellations: list[Cancellation] = field(default_factory=list)
     has_old_webhooks: bool = False
-    is_underpaid: bool = False
 
     @property
-    def reference(self) -> str:
-        """The paymentId."""
-        return self.order.payment_id
-
-    @property
-    def gateway_ref(self) -> str:
-        """The transactionId."""
-        return self.id
-
-    @property
-    def currency(self) -> str:
-        """As ordered."""
-        return self.order.currency
+    def pay_method(self) -> str:
+        """What the page asked for."""
+        return str(self.order.details.get("pay_method", "CARD"))
 
     @property
     def is_open(self) -> bool:
@@ -112,9 +69,9 @@ class Transaction(Attempt):
         return self.status is Status.READY and self.payment_token is None
 
     @property
-    def is_waiting(self) -> bool:
-        """True while money may come without the window: a deposit, or an approval that is pending."""
-        return self.status in (Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAY_PENDING)
+    def is_payable(self) -> bool:
+        """In the window, by a deposit, or by an approval that is pending."""
+        return self.is_open or self.status in (Status.VIRTUAL_ACCOUNT_ISSUED, Status.PAY_PENDING)
 
     @property
     def total(self) -> int:
@@ -160,71 +117,45 @@ Payment = BasePayment[Transaction, Registration]
 """Everything under one paymentId."""
 
 
-class Store:
+class Store(PaymentStore[Transaction, Registration]):
     """The payments of one store."""
 
     def __init__(
         self, clock: SimClock, account: PortOneV2Account, webhooks: Webhooks, timers: Timers, tokens: Tokens
     ) -> None:
-        self.clock = clock
+        super().__init__(clock, timers, tokens)
         self.account = account
         self.webhooks = webhooks
-        self.timers = timers
-        self.tokens = tokens
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget every payment."""
-        self._payments: dict[str, Payment] = {}
-        self._by_transaction: dict[str, Transaction] = {}
 
     def register(self, payment_id: str, registration: Registration) -> None:
         """Fix the amount before the window opens; again, while nothing is paid, replaces it."""
-        payment = self._payments.setdefault(payment_id, Payment(payment_id))
+        payment = self._under(payment_id)
         if payment.success is not None:
             raise Refused("ALREADY_PAID", "the payment is already paid")
         payment.registration = registration
 
-    def payment(self, payment_id: str) -> Payment | None:
-        """What is known under a paymentId, if only its pre-registration."""
-        return self._payments.get(payment_id)
-
-    def transaction(self, tx_id: str) -> Transaction | None:
-        """One attempt."""
-        return self._by_transaction.get(tx_id)
-
-    def everything(self) -> list[Transaction]:
-        """All attempts, oldest first."""
-        return list(self._by_transaction.values())
-
-    def payments(self) -> list[Payment]:
-        """All payments in which a window was opened, oldest first."""
-        return [payment for payment in self._payments.values() if payment.attempts]
-
     def open(self, order: Order, *, webhook_mode: str | None = None, has_old_webhooks: bool = False) -> Transaction:
         """Open a window: a new attempt, READY."""
-        payment = self._payments.setdefault(order.payment_id, Payment(order.payment_id))
-        if payment.success is not None:
+        if self._under(order.reference).success is not None:
             raise Refused("ALREADY_PAID", "the payment is already paid")
         now = self.clock.now()
         transaction = Transaction(
-            self.tokens.uuid(),
-            order,
-            self.account.channel,
-            now,
-            now,
+            id=self.tokens.uuid(),
+            order=order,
+            channel=self.account.channel,
+            opened_at=now,
+            changed_at=now,
             charged=order.total,
             webhook_mode=webhook_mode,
             has_old_webhooks=has_old_webhooks,
         )
-        payment.attempts.append(transaction)
-        self._by_transaction[transaction.id] = transaction
+        self._keep(transaction)
         self.webhooks.send(transaction, "Ready")
         return transaction
 
     def capture(self, transaction: Transaction, *, with_webhook: bool = True, trigger: str | None = None) -> None:
         """Take the money. Raises Refused(ALREADY_PAID) when an attempt of this payment succeeded before."""
-        if self._payments[transaction.reference].success is not None:
+        if self._under(transaction.reference).success is not None:
             raise Refused("ALREADY_PAID", "the payment is already paid")
         transaction.captures += 1
         transaction.payment_token = None
@@ -242,12 +173,7 @@ class Store:
 
     def approve_late(self, transaction: Transaction) -> None:
         """Have a failed attempt succeed after all, unless another one is paid by then."""
-
-        def approve() -> None:
-            if self._payments[transaction.reference].success is None:
-                self.capture(transaction, trigger="ASYNC_PAY_APPROVED")
-
-        self.timers.after(LATE_APPROVAL_S, approve)
+        self._after(LATE_APPROVAL_S, transaction, lambda: self.capture(transaction, trigger="ASYNC_PAY_APPROVED"))
 
     def pend(self, transaction: Transaction) -> None:
         """Leave the approval open; it comes by itself."""
@@ -256,11 +182,10 @@ class Store:
         self.webhooks.send(transaction, "PayPending")
 
         def approve() -> None:
-            no_success = self._payments[transaction.reference].success is None
-            if transaction.status is Status.PAY_PENDING and no_success:
+            if transaction.status is Status.PAY_PENDING:
                 self.capture(transaction, trigger="ASYNC_PAY_APPROVED")
 
-        self.timers.after(PENDING_S, approve)
+        self._after(PENDING_S, transaction, approve)
 
     def await_confirm(self, transaction: Transaction) -> str:
         """Manual approval: the buyer is done, the shop must confirm. The status stays READY ([I])."""
@@ -284,11 +209,6 @@ class Store:
         """The status that follows from what went back."""
         is_whole = transaction.refunded >= transaction.charged
         self._change(transaction, Status.CANCELLED if is_whole else Status.PARTIAL_CANCELLED)
-
-    def _change(self, transaction: Transaction, status: Status) -> datetime:
-        transaction.status = status
-        transaction.changed_at = self.clock.now()
-        return transaction.changed_at
 
     def _pg_tx_id(self) -> str:
         return f"pgtx{self.tokens.digits(20)}"

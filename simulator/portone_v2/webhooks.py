@@ -140,9 +140,9 @@ class Webhooks:
     def _body(self, transaction: "Transaction", event: str, cancellation: "Cancellation | None", at: datetime) -> bytes:
         order = transaction.order
         if transaction.has_old_webhooks:
-            content: dict[str, Any] = {"payment_id": order.payment_id, "tx_id": transaction.id, "status": event}
+            content: dict[str, Any] = {"payment_id": order.reference, "tx_id": transaction.id, "status": event}
         else:
-            data = {"storeId": self._account.store_id, "paymentId": order.payment_id, "transactionId": transaction.id}
+            data = {"storeId": self._account.store_id, "paymentId": order.reference, "transactionId": transaction.id}
             if cancellation is not None:
                 data["cancellationId"] = cancellation.id
             content = {"type": f"Transaction.{event}", "timestamp": rfc3339(at), "data": data}

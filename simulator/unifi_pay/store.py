@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from simulator.clock import SimClock
+from simulator.clock import SimClock, Timers
 from simulator.store import LATE_APPROVAL_S, Attempt, another_amount
 from simulator.tokens import Tokens, same
 from simulator.unifi_pay.order import Order
@@ -66,10 +66,11 @@ class Payment(Attempt):
 
 
 class Store:
-    """The payments of one caller. Call `run_due` before anything is read."""
+    """The payments of one caller."""
 
-    def __init__(self, clock: SimClock, callbacks: Callbacks, tokens: Tokens) -> None:
+    def __init__(self, clock: SimClock, timers: Timers, callbacks: Callbacks, tokens: Tokens) -> None:
         self.clock = clock
+        self._timers = timers
         self.callbacks = callbacks
         self._tokens = tokens
         self.reset()
@@ -80,7 +81,6 @@ class Store:
         self._by_reference: dict[str, list[Payment]] = {}
         self._by_session: dict[str, Payment] = {}
         self._request_ids: set[str] = set()
-        self._to_be_approved: list[tuple[float, Payment]] = []  # (elapsed seconds, failed until then)
 
     def create(self, order: Order) -> Payment:
         """Open a payment. A requestId serves once: its reuse is refused and not replayed ([I], as in Direct)."""
@@ -133,17 +133,8 @@ class Store:
 
     def approve_late(self, payment: Payment) -> None:
         """A failure that turns into a payment 5 s later, with a callback then."""
-        due_s = self.clock.elapsed_s() + self.clock.interval(LATE_APPROVAL_S)
-        self._to_be_approved.append((due_s, payment))
+        self._timers.after(LATE_APPROVAL_S, lambda: self._take(payment))
         self.callbacks.send(payment, Status.CONFIRMED, after_s=LATE_APPROVAL_S)
-
-    def run_due(self) -> None:
-        """Carry out the late approvals whose time has come."""
-        now_s = self.clock.elapsed_s()
-        for due_s, payment in self._to_be_approved:
-            if due_s <= now_s:
-                self._take(payment)
-        self._to_be_approved = [(due_s, payment) for due_s, payment in self._to_be_approved if due_s > now_s]
 
     def by_id(self, transaction_id: str | None) -> Payment | None:
         """The payment with this transactionId."""

@@ -19,7 +19,7 @@ from simulator.unifi_pay.responses import CURRENCY, Refused
 from simulator.unifi_pay.scenarios import CALLS, RULES, VIEWS
 from simulator.unifi_pay.store import Payment, Status, Store
 from simulator.unifi_pay.webhooks import RETRIES_S, Callbacks
-from simulator.web import page, with_query
+from simulator.web import page, unknown, with_query
 
 CONFIRMED, FAILED = "confirmed", "failed"
 """What the flow diagram has in the address to which the browser returns."""
@@ -47,6 +47,7 @@ class StartPage(Window[Payment]):
     def __init__(self, twin: Twin, store: Store) -> None:
         super().__init__(RULES)
         self._store = store
+        self._twin = twin
         self._buyer = Buyer(twin, VIEWS, {LOOKUP})  # no other call follows here
 
     def routes(self) -> list[Route]:
@@ -61,7 +62,12 @@ class StartPage(Window[Payment]):
             return Response(headers={"Cache-Control": "no-store"})
         payment = self._store.by_id(request.query_params.get("transactionId"))
         if payment is None or not self._enters(request, payment) or payment.session is None:
-            return page("unifi_pay_unknown.html", 404)
+            return unknown(
+                "Unifi Pay",
+                "결제 링크가 없거나 이미 사용되었습니다.",
+                "This payment link is unknown, or was used before.",
+                "the link opens in one browser only, and a reset or restart of the simulator forgets it.",
+            )
         whole, _, cents = Money(payment.charged, CURRENCY).to_major().partition(".")
         shown = page(
             "unifi_pay_start.html",
@@ -83,7 +89,7 @@ class StartPage(Window[Payment]):
 
     def pay(self, attempt: Payment, scenario: str | None) -> dict[str, Any]:
         """`redirect`: where the browser goes; None where it stays."""
-        self._store.run_due()
+        self._twin.run_due()
         scenario = self._buyer.scenario(attempt.reference, scenario)
         if scenario == "abandoned":
             return self.leave(attempt)
@@ -131,7 +137,7 @@ class UnifiPayTwin(Twin):
     def __init__(self, clock: SimClock, account: UnifiPayAccount, delays: Delays, seed: int | None = None) -> None:
         super().__init__(clock, account, delays, seed, RETRIES_S)
         access = Access(clock, account)
-        self._store = Store(clock, Callbacks(self.sender, access, account, self.tokens), self.tokens)
+        self._store = Store(clock, self.timers, Callbacks(self.sender, access, account, self.tokens), self.tokens)
         self._page = StartPage(self, self._store)
         self.serve([*UnifiPayApi(self, self._store, access).routes(), *self._page.routes()])
 
@@ -161,10 +167,6 @@ class UnifiPayTwin(Twin):
     def entries(self) -> Iterable[Payment]:
         """One for each transaction."""
         return self._store.everything()
-
-    def run_due(self) -> None:
-        """Carry out the late approvals whose time has come."""
-        self._store.run_due()
 
     def not_found(self, status: int) -> Response:
         """As all errors are written."""

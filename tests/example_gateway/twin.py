@@ -113,12 +113,9 @@ class AcmePayTwin(Twin):
         self.key = key
         self._charges: dict[str, Charge] = {}
         api = AcmePayApi(self)
-        self.serve(
-            [
-                api.route("POST", "/charges", START, api.create, api.references),
-                api.route("GET", "/charges/{key}", LOOKUP, api.show, api.references),
-            ]
-        )
+        create = api.route("POST", "/charges", START, api.create, api.references)
+        show = api.route("GET", "/charges/{key}", LOOKUP, api.show, api.references)
+        self.serve([create, show])
 
     def connection(self) -> dict[str, str]:
         """The key that is valid now."""

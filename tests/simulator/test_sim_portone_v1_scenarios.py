@@ -178,14 +178,6 @@ async def test_given_to_pay_the_next_look_up_misbehaves_once(v1: V1Driver, scena
     assert (await v1.calls("lookup"))[0]["scenario"] == scenario
 
 
-async def test_error_500_on_cancel_does_nothing(v1: V1Driver) -> None:
-    imp_uid = await v1.paid()
-    await v1.plan("error_500", call="cancel", reference="order1")
-    assert (await v1.cancel(imp_uid)).status_code == 500
-    assert (await v1.truth())["refunded"] == 0
-    assert (await v1.result(v1.cancel(imp_uid)))["status"] == "cancelled"
-
-
 async def test_the_token_call_can_misbehave(v1: V1Driver) -> None:
     await v1.plan("error_500", call="token")
     assert (await v1.http.post("/users/getToken", json=v1.keys)).status_code == 500
