@@ -57,11 +57,13 @@ class SimulatorSettings:
         Raises RuntimeError that names the variable whose value cannot be used.
         """
         given = {name.upper(): text for name, text in environment.items() if text}
-        scale = given.get("ONETILL_TIME_SCALE")
+        if given.get("ONETILL_MODE") == "live":
+            raise RuntimeError("ONETILL_MODE is live: the simulator is for development and tests")
+        scale = given.get("ONETILL_TIME_SCALE", str(self.time_scale))
         try:
-            time_scale = self.time_scale if scale is None else float(scale)
+            time_scale = SimClock(float(scale)).time_scale
         except ValueError:
-            raise RuntimeError(f"ONETILL_TIME_SCALE must be a number, got {scale!r}") from None
+            raise RuntimeError(f"ONETILL_TIME_SCALE must be a number greater than 0, got {scale!r}") from None
         accounts = {twin.name: _configured(self.account(twin), twin.name, given) for twin in twins()}
         return replace(self, time_scale=time_scale, accounts=accounts)
 

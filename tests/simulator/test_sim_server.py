@@ -148,7 +148,9 @@ def test_it_knows_the_accounts_that_the_products_variables_tell() -> None:
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
+        ("ONETILL_MODE", "live"),
         ("ONETILL_TIME_SCALE", "fast"),
+        ("ONETILL_TIME_SCALE", "0"),
         ("ONETILL_PORTONE_V2__WEBHOOK_SECRETS", "whsec_!"),
         ("ONETILL_UNIFI_PAY__SIGN_WITH", "nothing"),
     ],
