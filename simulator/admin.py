@@ -3,7 +3,7 @@
 | call | does |
 |---|---|
 | `POST /_sim/pay {gateway, reference, scenario?}` | what the buyer would do; answers what the browser would receive |
-| `POST /_sim/refund {gateway, reference, amount?, kind?}` | gives money back past the shop; see `Twin.refund` |
+| `POST /_sim/refund {gateway, reference, amount?, kind?}` | refunds outside the shop; see `Twin.refund` |
 | `POST /_sim/scenario {gateway, scenario, reference?, times?, call?}` | how the next matching calls behave |
 | `POST /_sim/webhooks {gateway, mode, url?}` · `GET /_sim/webhooks` | how webhooks go out · which there were |
 | `POST /_sim/advance {seconds}` · `POST /_sim/reset` | moves the clock · forgets everything |

@@ -1,13 +1,12 @@
 """The way of every API call at an imitated gateway: noted, admitted, misbehaving as the tester planned, then answered."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -90,16 +89,6 @@ class Call:
     scenario: str | None = None
     views: frozenset[tuple[str, str | None]] = frozenset()
     """The distortions planned for this one call: (scenario, reference or None for all)."""
-
-    @property
-    def query(self) -> QueryParams:
-        """The query of its address."""
-        return self.request.query_params
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Its headers; names in any case."""
-        return self.request.headers
 
     @property
     def json(self) -> dict[str, Any] | None:

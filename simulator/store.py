@@ -29,7 +29,7 @@ class Attempt:
 
     @property
     def has_succeeded(self) -> bool:
-        """True once money was taken, given back or not."""
+        """True once money was captured, refunded or not."""
         return self.captures > 0
 
     def different_amount(self) -> int:

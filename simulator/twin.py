@@ -21,8 +21,8 @@ from simulator.webhooks import WebhookSender
 
 CONSOLE, CHARGEBACK = "console", "chargeback"
 KINDS = (CONSOLE, CHARGEBACK)
-"""Who takes money back past the shop: somebody at the shop in the gateway's console, or the buyer's bank."""
-NOTHING_LEFT = "there is nothing to give back: it is not paid, or all of it went back or is on its way"
+"""Who refunds outside the shop (an external refund): somebody at the shop in the gateway's console, or the buyer's bank."""
+NOTHING_LEFT = "there is nothing to refund: it is not paid, or all of it is refunded or on its way"
 
 
 Account = Any
@@ -45,15 +45,15 @@ class JournalRow(TypedDict):
 
 
 class Refunded(TypedDict):
-    """What went back past the shop. Money in minor units."""
+    """An external refund. Money in minor units."""
 
     gateway: str
     reference: str
     gateway_ref: str | None
     amount: int
-    """What was given back by this call, at once or when the gateway's own time for it comes."""
+    """What this call refunds, at once or when the gateway's own time for it comes."""
     refunded: int
-    """All that went back until now, as the journal has it."""
+    """All that is refunded until now, as the journal has it."""
 
 
 class UnknownReferenceError(LookupError):
@@ -118,12 +118,12 @@ class Twin(ABC):
         """
 
     def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:  # noqa: ARG002 - every twin's signature
-        """Give money back past the shop: so much in minor units, or all that is left, with the real gateway's messages.
+        """Refund outside the shop: so much in minor units, or all that is left, with the real gateway's messages.
 
         `kind` is one of KINDS. Raises UnknownReferenceError, and RefusedError when nothing is left, when less than
         `amount` is, or when the gateway knows no such refund.
         """
-        raise RefusedError(f"{self.name} has no hand that gives money back")
+        raise RefusedError(f"{self.name} has no external refunds")
 
     @abstractmethod
     def entries(self) -> Iterable[Any]:
@@ -200,7 +200,7 @@ class Twin(ABC):
 
 
 def part(wanted: int | None, left: int) -> int:
-    """How much goes back: what is wanted, without that all that is left. Raises RefusedError where that cannot be."""
+    """How much is refunded: what is wanted, without that all that is left. Raises RefusedError where that cannot be."""
     if left == 0:
         raise RefusedError(NOTHING_LEFT)
     if wanted is not None and not 0 < wanted <= left:
@@ -209,10 +209,10 @@ def part(wanted: int | None, left: int) -> int:
 
 
 def whole(gateway: str, wanted: int | None, left: int) -> int:
-    """As `part`, at a gateway that gives back all or nothing."""
+    """As `part`, at a gateway that refunds all or nothing."""
     amount = part(wanted, left)
     if amount != left:
-        raise RefusedError(f"{gateway} gives back the whole only: {left} or no amount, got {amount}")
+        raise RefusedError(f"{gateway} refunds the whole only: {left} or no amount, got {amount}")
     return amount
 
 

@@ -6,13 +6,15 @@ signature, order id, total and status are this simulator's guess: no readable co
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 
 from simulator.api import Call, Refusal
 from simulator.clock import kst
-from simulator.point3.store import Payment
+
+if TYPE_CHECKING:
+    from simulator.point3.store import Payment
 
 UNKNOWN_STATUS = "HELD_FOR_REVIEW"
 SPARSE_FIELDS = ("signature", "orderIdFromClient", "totalCharge", "status")
@@ -66,7 +68,7 @@ def check_order(fields: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return fields
 
 
-def one(payment: Payment | None, call: Call) -> Response:
+def one(payment: "Payment | None", call: Call) -> Response:
     """The look-up by signature; Refused(404) when it is not known, or not shown yet."""
     shown = [] if payment is None else _shown([payment], call)
     if not shown:
@@ -74,12 +76,12 @@ def one(payment: Payment | None, call: Call) -> Response:
     return success(shown[0])
 
 
-def several(payments: list[Payment], call: Call) -> Response:
+def several(payments: list["Payment"], call: Call) -> Response:
     """A look-up that answers a list, which may be empty."""
     return success(_shown(payments, call))
 
 
-def _shown(payments: list[Payment], call: Call) -> list[dict[str, Any]]:
+def _shown(payments: list["Payment"], call: Call) -> list[dict[str, Any]]:
     """Those that look-ups show already, each distorted by the views in force."""
     views = [(payment, payment.views | call.views_of(payment.reference)) for payment in payments]
     return [
@@ -89,7 +91,7 @@ def _shown(payments: list[Payment], call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def _look_up_object(payment: Payment, views: Collection[str]) -> dict[str, Any]:
+def _look_up_object(payment: "Payment", views: Collection[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "signature": payment.signature,
         "orderIdFromClient": payment.reference,

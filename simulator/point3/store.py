@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from simulator.clock import SimClock, Timers
+from simulator.point3.responses import Refused
 from simulator.store import Attempt, another_amount
 from simulator.tokens import Tokens
 
@@ -66,16 +67,12 @@ class Payment(Attempt):
 
     @property
     def cancellable(self) -> int:
-        """The won that a cancel gives back: everything, once, and nothing before the money was taken."""
+        """The won that a cancel refunds: everything, once, and nothing before the money was taken."""
         return self.charged if self.status is Status.CONFIRMED else 0
 
     def different_amount(self) -> int:
         """Lower where at least 2 won remain (1 supply and 1 VAT)."""
         return another_amount(self.order["totalCharge"], least=2)
-
-
-class ImpossibleError(Exception):
-    """What was asked for does not go with the payment's status."""
 
 
 class Store:
@@ -94,7 +91,7 @@ class Store:
         self._by_signature: dict[str, Payment] = {}
         self._by_reference: dict[str, list[Payment]] = {}
         self._by_user: dict[str, list[Payment]] = {}
-        self._moves: list[tuple[float, int]] = []  # (elapsed seconds, won taken or given back)
+        self._moves: list[tuple[float, int]] = []  # (elapsed seconds, won captured or refunded)
 
     def issue(self, order: Mapping[str, Any], *, older_by: timedelta = timedelta(0)) -> Payment:
         """Open a payment for an order that was checked."""
@@ -116,23 +113,26 @@ class Store:
         return payment.signature
 
     def confirm(self, payment: Payment, *, declined: bool = False) -> None:
-        """Take the money: again, too, when it was taken before, because the vendor's idempotency is unknown."""
+        """Take the money: again, too, when it was taken before, because the vendor's idempotency is unknown.
+
+        Raises Refused(400) for a payment that cannot be confirmed, and for one that is declined.
+        """
         if payment.status not in (Status.WIDGET_DONE, Status.CONFIRMED):
-            raise ImpossibleError(f"a payment in status {payment.status} cannot be confirmed")
+            raise Refused(400, f"a payment in status {payment.status} cannot be confirmed")
         if declined and payment.status is Status.WIDGET_DONE:
             payment.status = Status.FAILED
-            raise ImpossibleError("the payment was declined")
+            raise Refused(400, "the payment was declined")
         payment.status = Status.CONFIRMED
         payment.captures += 1
         payment.confirmed_at = payment.confirmed_at or self.clock.now()
         self._moves.append((self.clock.elapsed_s(), payment.charged))
 
     def request_cancel(self, payment: Payment) -> None:
-        """Put a payment into the next batch."""
+        """Put a payment into the next batch. Raises Refused(400) when its status does not allow it."""
         if payment.status in (Status.CANCEL_REQUESTED, Status.CANCELLED):
-            raise ImpossibleError("the cancel was requested already")
+            raise Refused(400, "the cancel was requested already")
         if payment.status not in (Status.WIDGET_DONE, Status.CONFIRMED):
-            raise ImpossibleError(f"a payment in status {payment.status} cannot be cancelled")
+            raise Refused(400, f"a payment in status {payment.status} cannot be cancelled")
         payment.status = Status.CANCEL_REQUESTED
         due_s = self.clock.next_boundary(CANCEL_BATCH_S)
 

@@ -62,7 +62,7 @@ class PortOneV1Api(Api):
         if self._twin.plan.take(call.kind, call.references, TOKEN_EXPIRED) is not None:
             self._access.expire()
             call.row.scenario = "token_expired"
-        self._access.check(call.headers.get("authorization"))
+        self._access.check(call.request.headers.get("authorization"))
         return None
 
     def _log_in(self, call: Call) -> Response:
@@ -144,7 +144,7 @@ class PortOneV1Api(Api):
 
 def _fields(call: Call) -> Fields:
     """The fields of the body. Raises Refused(400) when it is neither JSON nor a form."""
-    return Fields.read(call.body, call.headers.get("content-type"))
+    return Fields.read(call.body, call.request.headers.get("content-type"))
 
 
 def _in_path(call: Call) -> list[str]:

@@ -65,7 +65,7 @@ def meant(store: Store, wanted: Wanted) -> Attempt | None:
 
 
 def cancel(store: Store, attempt: Attempt | None, wanted: Wanted, choose: Callable[[bool], str | None]) -> None:
-    """Give back what is wanted. Raises Refused when it cannot be; then nothing was done.
+    """Refund what is wanted. Raises Refused when it cannot be; then nothing was done.
 
     `choose` names the scenario that the cancel follows, given whether it is a partial one; it is asked only when the
     request itself is in order.

@@ -49,7 +49,10 @@ def several(store: Store, call: Call) -> tuple[list[Attempt], bool]:
 
     A merchant_uid brings its paid payment, else its newest ([I]). Raises Refused(404) when there is none.
     """
-    imp_uids, merchant_uids = call.query.getlist("imp_uid[]"), call.query.getlist("merchant_uid[]")
+    imp_uids, merchant_uids = (
+        call.request.query_params.getlist("imp_uid[]"),
+        call.request.query_params.getlist("merchant_uid[]"),
+    )
     if len(imp_uids) + len(merchant_uids) > MOST_IDS:
         raise invalid(f"at most {MOST_IDS} of imp_uid[] and merchant_uid[]")
     wanted = [store.attempt(imp_uid) for imp_uid in imp_uids]
@@ -113,7 +116,7 @@ def _of_payment(store: Store, call: Call) -> list[Attempt]:
 
 def _is_hidden(attempt: Attempt, call: Call) -> bool:
     """True for a payment of a test channel when the call says so, and by `hide_sandbox` when it says nothing."""
-    asked = flag("include_sandbox", call.query.get("include_sandbox"))
+    asked = flag("include_sandbox", call.request.query_params.get("include_sandbox"))
     is_default = "hide_sandbox" not in attempt.views | call.views_of(attempt.reference)
     return attempt.channel == "TEST" and not (is_default if asked is None else asked)
 
@@ -131,7 +134,7 @@ def _time_of(attempt: Attempt) -> int:
 
 
 def _sorted(attempts: Iterable[Attempt], call: Call) -> list[Attempt]:
-    wanted = call.query.get("sorting", "-started")
+    wanted = call.request.query_params.get("sorting", "-started")
     key = _SORTED_BY.get(wanted.removeprefix("-"))
     if key is None:
         raise invalid("sorting must be one of -started, started, -paid, paid, -updated, updated")
@@ -155,7 +158,7 @@ def _page(attempts: Sequence[Attempt], call: Call) -> Page:
 
 
 def _whole(call: Call, name: str, *, default: int) -> int:
-    text = call.query.get(name)
+    text = call.request.query_params.get(name)
     if text is None:
         return default
     if not (text.isascii() and text.isdigit() and len(text) <= 15):

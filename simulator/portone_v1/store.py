@@ -57,7 +57,7 @@ class Attempt(WindowAttempt):
 
     @property
     def refunded(self) -> int:
-        """What went back."""
+        """In minor units."""
         return sum(each.amount for each in self.cancellations if each.cancelled_at is not None)
 
     @property
@@ -152,7 +152,7 @@ class Store(PaymentStore[Attempt, Registration]):
     def cancel(
         self, attempt: Attempt, amount: int, reason: str, *, later: bool = False, with_webhook: bool = False
     ) -> None:
-        """Give back what the caller has seen to be left, now or when the pingback of Paymentwall comes.
+        """Refund what the caller has seen to be left, now or when the pingback of Paymentwall comes.
 
         Only cancels in the console are told.
         """

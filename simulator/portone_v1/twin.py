@@ -129,9 +129,20 @@ class PortOneV1Twin(PortOneTwin[Attempt, Registration]):
         if payment.registration is None:
             return []
         amount, currency = payment.registration.in_minor()
-        counts = {"refunded": 0, "captures": 0, "cancels": 0, "confirms": 0}
-        names = {"gateway": self.name, "reference": payment.reference, "gateway_ref": None}
-        return [{**names, "amount": amount, "currency": currency, "status": PREPARED, **counts}]  # type: ignore[typeddict-item]
+        return [
+            JournalRow(
+                gateway=self.name,
+                reference=payment.reference,
+                gateway_ref=None,
+                amount=amount,
+                currency=currency,
+                status=PREPARED,
+                refunded=0,
+                captures=0,
+                cancels=0,
+                confirms=0,
+            )
+        ]
 
     def not_found(self, status: int) -> Response:
         """In the API's envelope."""

@@ -141,7 +141,7 @@ class Keys:
 
         Raises Refused: the key is malformed, was used for something else, or its request still runs.
         """
-        request, header = call.request, call.headers.get("idempotency-key")
+        request, header = call.request, call.request.headers.get("idempotency-key")
         if request.method != "POST" or header is None:
             return None
         match = KEY.fullmatch(header)
@@ -173,7 +173,7 @@ class Keys:
                 del self._kept[kept.key]
 
     def _of(self, call: Call) -> Kept | None:
-        match = KEY.fullmatch(call.headers.get("idempotency-key", ""))
+        match = KEY.fullmatch(call.request.headers.get("idempotency-key", ""))
         kept = self._kept.get(match.group(1)) if match is not None else None
         return kept if kept is not None and kept.row is call.row else None
 

@@ -61,7 +61,7 @@ class PortOneV2Api(Api):
         """Whoever brings the secret or a token. A request under a key that has its answer gets it again."""
         if call.kind in OPEN:
             return None
-        self._access.check(call.headers.get("authorization"))
+        self._access.check(call.request.headers.get("authorization"))
         kept = self._keys.begin(call)
         if kept is not None and kept.answer is not None:
             return kept.answer
@@ -101,7 +101,7 @@ class PortOneV2Api(Api):
         return {}
 
     def _get(self, call: Call) -> Content:
-        self._of_own_store(Fields(call.query))
+        self._of_own_store(Fields(call.request.query_params))
         return self._shown(self._known(call), call)
 
     def _list(self, call: Call) -> Content:
@@ -160,7 +160,7 @@ class PortOneV2Api(Api):
         return {"pgTxId": transaction.pg_tx_id, "paidAt": rfc3339(transaction.paid_at or transaction.changed_at)}
 
     def _close(self, call: Call) -> Content:
-        self._of_own_store(Fields(call.query))
+        self._of_own_store(Fields(call.request.query_params))
         transaction = self._known(call)
         self._store.close_account(transaction)
         return {"closedAt": rfc3339(transaction.changed_at)}
@@ -207,6 +207,6 @@ def _body(call: Call) -> Fields:
 
 def _question(call: Call) -> Fields:
     """What a GET asks for: JSON in the query `requestBody`, else in the body, else nothing. Contract §1."""
-    asked = call.query.get("requestBody")
+    asked = call.request.query_params.get("requestBody")
     text = call.body if asked is None else asked.encode("utf-8", "replace")
     return Fields(json_object(text) if text else {})

@@ -73,7 +73,7 @@ class Left:
 def cancel(
     store: Store, transaction: Transaction, wanted: Wanted, choose: Callable[[], str | None] = lambda: None
 ) -> Cancellation:
-    """Give back what is wanted. Raises Refused when it cannot be.
+    """Refund what is wanted. Raises Refused when it cannot be.
 
     `choose` names the scenario that the cancel follows; it is asked only when the request itself is in order.
     """
@@ -99,7 +99,7 @@ def cancel(
 
 
 def is_partial(transaction: Transaction, wanted: Wanted) -> bool:
-    """True when something would be left, or was given back before."""
+    """True when something would be left, or was refunded before."""
     return wanted.amount is not None and wanted.amount < transaction.charged
 
 
@@ -157,7 +157,7 @@ def _done(
         store.webhooks.send(transaction, event, cancellation, trigger)
 
 
-def past_the_shop(
+def refund_externally(
     store: Store, paid: Transaction | None, wanted: int | None = None, kind: str = CONSOLE
 ) -> Transaction:
     """Somebody at the shop cancels in PortOne's console, or the buyer's bank takes the money back; the webhooks are alike.

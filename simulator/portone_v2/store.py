@@ -87,7 +87,7 @@ class Transaction(WindowAttempt):
 
     @property
     def refunded(self) -> int:
-        """What went back."""
+        """In minor units."""
         return sum(each.total for each in self.cancellations if each.status == "SUCCEEDED")
 
     def live_cancellations(self) -> list[Cancellation]:
@@ -206,7 +206,7 @@ class Store(PaymentStore[Transaction, Registration]):
         transaction.closed_at = self._change(transaction, Status.CANCELLED)
 
     def change_after_cancel(self, transaction: Transaction) -> None:
-        """The status that follows from what went back."""
+        """The status that follows from what is refunded."""
         is_whole = transaction.refunded >= transaction.charged
         self._change(transaction, Status.CANCELLED if is_whole else Status.PARTIAL_CANCELLED)
 

@@ -11,7 +11,7 @@ from simulator.portone import Order, PaymentWindow, PortOneTwin
 from simulator.portone_v2.access import Access, Keys, PortOneV2Account
 from simulator.portone_v2.api import REFUSED_CODE, REFUSED_MESSAGE, PortOneV2Api
 from simulator.portone_v2.browser import SCRIPT_PATH, browser_routes
-from simulator.portone_v2.cancels import past_the_shop
+from simulator.portone_v2.cancels import refund_externally
 from simulator.portone_v2.scenarios import CALLS, CANCELS, RULES, VIEWS
 from simulator.portone_v2.store import Payment, Registration, Status, Store, Transaction
 from simulator.portone_v2.webhooks import RETRIES_S, Webhooks
@@ -55,7 +55,7 @@ class SdkWindow(PaymentWindow[Transaction, Registration]):
 
     def cancel_in_console(self, payment: Payment) -> dict[str, Any]:
         """The names of the attempt that was paid."""
-        transaction = past_the_shop(self._store, payment.success)
+        transaction = refund_externally(self._store, payment.success)
         return {"paymentId": payment.reference, "txId": transaction.id}
 
     def follow(self, attempt: Transaction, scenario: str) -> dict[str, Any]:
@@ -141,7 +141,7 @@ class PortOneV2Twin(PortOneTwin[Transaction, Registration]):
         A chargeback is a cancellation with the trigger CHARGEBACK; the webhooks of disputes are not imitated.
         """
         self.run_due()
-        transaction = past_the_shop(self._store, self._payment(reference).success, amount, kind)
+        transaction = refund_externally(self._store, self._payment(reference).success, amount, kind)
         return self.refunded(transaction, transaction.cancellations[-1].total)
 
     def not_found(self, status: int) -> Response:

@@ -36,7 +36,7 @@ class UnifiPayApi(Api):
     def admit(self, call: Call) -> Response | None:
         """Whoever signs rightly; a query is no part of what is signed."""
         request = call.request
-        self._access.check(request.method, request.scope["path"], call.headers, call.body)
+        self._access.check(request.method, request.scope["path"], call.request.headers, call.body)
         return None
 
     def _create(self, call: Call) -> Response:

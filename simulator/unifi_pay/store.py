@@ -57,7 +57,7 @@ class Payment(Attempt):
 
     @property
     def cancellable(self) -> int:
-        """The cents that can be given back: everything, once."""
+        """The cents that can be refunded: everything, once."""
         return self.charged if self.status is Status.CONFIRMED else 0
 
     def different_amount(self) -> int:
@@ -122,7 +122,7 @@ class Store:
         self.callbacks.send(payment, payment.status)
 
     def refund(self, payment: Payment) -> None:
-        """Give back the whole of a confirmed payment, and tell the shop. It is CANCELED then.
+        """Refund the whole of a confirmed payment, and tell the shop. It is CANCELED then.
 
         [I], all of it: the vendor documents neither a refund nor a status for one, and CANCELED is the sibling's word.
         """

@@ -155,7 +155,7 @@ class UnifiPayTwin(Twin):
         return {"transactionId": payment.id}
 
     def refund(self, reference: str, amount: int | None, kind: str) -> Refunded:
-        """The vendor gives back the newest confirmed payment of this orderId, whole ([I]; see `Store.refund`)."""
+        """The vendor refunds the newest confirmed payment of this orderId, whole ([I]; see `Store.refund`)."""
         self.run_due()
         payments = self._payments(reference)
         refuse_chargeback(self.name, kind)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RETRIES_S = (3, 30, 10 * 60, 3600, 3 * 3600)
 """Waits before each repeat, which follows on 5xx or no answer only."""
 REFUNDED, REFUND = "REFUNDED", "REFUND"
-"""Status and type of a refund notice ([I]: it is promised, its words are not documented)."""
+"""Status and type of a refund callback ([I]: it is promised, its words are not documented)."""
 
 
 class Callbacks:
@@ -57,5 +57,5 @@ class Callbacks:
         self._sender.send(webhook, payment.webhook_mode, after_s=after_s)
 
     def send_refund(self, payment: "Payment", *, after_s: float = 0.0) -> None:
-        """Send the notice that the money went back, whether it did or not."""
+        """Say that the money was refunded, whether it was or not."""
         self.send(payment, REFUNDED, kind=REFUND, after_s=after_s)

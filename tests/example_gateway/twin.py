@@ -72,7 +72,7 @@ class AcmePayApi(Api):
 
     def admit(self, call: Call) -> Response | None:
         """Whoever brings the key."""
-        if call.headers.get("authorization") != f"Bearer {self._acmepay.key}":
+        if call.request.headers.get("authorization") != f"Bearer {self._acmepay.key}":
             raise Refused(401, "unauthorized")
         return None
 

@@ -120,7 +120,7 @@ async def test_only_portone_v2_knows_chargebacks(sim: Driver, v1: V1Driver, unif
 
 
 def test_a_twin_without_this_hand_says_so(sim: Driver) -> None:
-    with pytest.raises(RefusedError, match="unifi_pay has no hand"):
+    with pytest.raises(RefusedError, match="unifi_pay has no external refunds"):
         Twin.refund(sim.simulator.twins["unifi_pay"], "order1", None, "console")
 
 
@@ -164,7 +164,7 @@ async def test_v1_counts_what_went_back_and_what_is_on_its_way(sim: Driver, v1: 
     truth = await v1.truth()
     assert (truth["status"], truth["refunded"], truth["cancels"]) == ("paid", 7_000, 3)
     assert await refund(sim, "portone_v1") == (5_000, 12_000)
-    assert "nothing to give back" in await refused(sim, "portone_v1")
+    assert "nothing to refund" in await refused(sim, "portone_v1")
 
 
 async def test_v1_cents_are_minor_units(sim: Driver, v1: V1Driver) -> None:
@@ -224,7 +224,7 @@ async def test_v2_counts_what_went_back_and_what_is_on_its_way_but_not_what_fail
     truth = await v2.truth()
     assert (truth["status"], truth["refunded"], truth["cancels"]) == ("PARTIAL_CANCELLED", 7_000, 3)
     assert await refund(sim, "portone_v2") == (5_000, 12_000)
-    assert "nothing to give back" in await refused(sim, "portone_v2", kind="chargeback")
+    assert "nothing to refund" in await refused(sim, "portone_v2", kind="chargeback")
 
 
 @pytest.mark.parametrize("parts", [(12_000,), (9_000, 3_000), (11_000, 500, 500), (2_000, 10_000)])
@@ -269,11 +269,11 @@ async def test_point3_shows_the_request_until_its_batch(sim: Driver, fields: Jso
     assert (await sim.look(signature)).json()["result"]["status"] == "CANCEL_REQUESTED"
     truth = await sim.truth()
     assert (truth["status"], truth["refunded"], truth["cancels"]) == ("CANCEL_REQUESTED", 0, 0)
-    assert "nothing to give back" in await refused(sim, "point3")
+    assert "nothing to refund" in await refused(sim, "point3")
     await sim.advance(300)
     truth = await sim.truth()
     assert (truth["status"], truth["refunded"], truth["cancels"]) == ("CANCELLED", 12_000, 1)
-    assert "nothing to give back" in await refused(sim, "point3")
+    assert "nothing to refund" in await refused(sim, "point3")
 
 
 async def test_point3_gives_back_the_whole_only_and_only_what_was_confirmed(sim: Driver) -> None:
@@ -310,7 +310,7 @@ async def test_unifi_is_canceled_at_once_and_told_once(sim: Driver, unifi: Unifi
     assert (shown["status"], shown["orderAmount"], shown["payAmount"]) == ("CANCELED", "12.34", 12.34)
     truth = await unifi.truth()
     assert (truth["status"], truth["refunded"], truth["cancels"], truth["captures"]) == ("CANCELED", 1_234, 1, 1)
-    assert "nothing to give back" in await refused(sim, "unifi_pay")
+    assert "nothing to refund" in await refused(sim, "unifi_pay")
     assert (await unifi.try_to_pay()).status_code == 409
     await receiver.hears(2)
 
