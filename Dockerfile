@@ -1,4 +1,5 @@
-# One image for every process: api, worker, migrate and, outside live mode, the simulator.
+# One image for every process: api, worker, migrate. And, for development, one with the simulated gateways beside them:
+#   docker build --target simulator .
 # The Python is the one that the tests run on.
 ARG PYTHON=3.11-slim-bookworm
 
@@ -8,7 +9,7 @@ RUN python -m venv /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --no-compile --require-hashes --requirement /requirements.lock \
     && /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib
 
-FROM python:${PYTHON}
+FROM python:${PYTHON} AS product
 LABEL org.opencontainers.image.title="Onetill" \
       org.opencontainers.image.description="A merchant's own payment backend"
 ENV PATH=/opt/venv/bin:$PATH \
@@ -33,3 +34,13 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 \
     CMD ["healthy", "http://127.0.0.1:8000/healthz"]
 ENTRYPOINT ["onetill"]
 CMD ["serve", "--host", "0.0.0.0", "--port", "8000", "--workers", "2"]
+
+FROM product AS simulator
+LABEL org.opencontainers.image.description="Onetill with simulated gateways, for development"
+USER root
+COPY simulator simulator
+RUN python -m compileall -q simulator
+USER 10001:10001
+
+# Without --target: the product, which holds nothing of the simulator.
+FROM product

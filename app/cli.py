@@ -3,7 +3,8 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -108,9 +109,14 @@ def simulator(
     ] = None,
 ) -> None:
     """Run the stand-ins of the gateways: for development and tests, never for live money."""
-    from app.simulator.run import run_simulator
+    with _extra("simulator"):
+        from simulator.server import SimulatorSettings, run_simulator
 
-    _run(run_simulator(host, port, _settings().time_scale, public_host))
+    async def run() -> None:
+        own = SimulatorSettings(host=host, port=port, public_host=public_host)
+        await run_simulator(own.with_variables(os.environ))
+
+    _run(run())
 
 
 @app.command()
@@ -121,7 +127,8 @@ def demo(
     as_json: Json = False,
 ) -> None:
     """Run everything on this machine: Postgres, the simulated gateways, API, worker and a small shop."""
-    from app.demo.run import run_demo
+    with _extra("demo"):
+        from app.demo.run import run_demo
 
     _run(run_demo(port=port, as_json=as_json))
 
@@ -319,6 +326,22 @@ def _id(prefix: ids.Prefix, text: str, kind: str) -> UUID:
     except MalformedId:
         errors.print(
             f"{text!r} is no {kind} id; it looks like {prefix}_ and 32 letters and digits", style="red", markup=False
+        )
+        raise typer.Exit(2) from None
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Load what only an extra holds; say which one is missing, and exit with code 2."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        errors.print(
+            f"{error.name} is not installed. `onetill {name}` needs the extra {name!r}, in a checkout of Onetill: "
+            f"pip install -e '.[{name}]'. The image for it is the Dockerfile's target 'simulator'.",
+            style="red",
+            markup=False,
+            soft_wrap=True,
         )
         raise typer.Exit(2) from None
 

@@ -19,7 +19,7 @@ from app.db.embedded import EmbeddedPostgres
 from app.main import create_app
 from app.services import Services, build_services
 from app.settings import Point3Settings, Settings
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 from tests.support import MovableClock, Shop, lifespan
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")

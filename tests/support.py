@@ -14,7 +14,7 @@ from app.api.edge import Edge
 from app.demo.run import accounts
 from app.domain.clock import utc_now
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 _numbers = count(1)
 

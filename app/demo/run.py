@@ -15,9 +15,7 @@ from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.settings import Settings
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 
 DATABASE = "onetill"
 
@@ -41,8 +39,8 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             own["ONETILL_DATABASE_URL"] = postgres.app_url(DATABASE)
             own["ONETILL_DATABASE_OWNER_URL"] = postgres.owner_url(DATABASE)
         say.print("Starting the simulated gateways …")
-        time_scale = float(os.environ.get("ONETILL_TIME_SCALE", "1"))
-        simulator = Simulator(_simulated(ports[2:], api, time_scale))
+        simulated = SimulatorSettings(port=ports[2]).with_variables(os.environ).with_webhooks_to(api)
+        simulator = Simulator(simulated)
         await simulator.start()
         stack.push_async_callback(simulator.stop)
         own |= accounts(simulator)
@@ -66,20 +64,6 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             say.print(_curl(api, api_key), soft_wrap=True, highlight=False, markup=False)
         stack.callback(say.print, "Stopping …")
         await asyncio.Event().wait()
-
-
-def _simulated(ports: list[int], api: str, time_scale: float) -> SimulatorSettings:
-    """The gateways on ports in a row, with our addresses for webhooks in their consoles."""
-    return SimulatorSettings(
-        port=ports[0],
-        point3_port=ports[1],
-        portone_v1_port=ports[2],
-        portone_v1=PortOneV1Account(webhook_url=f"{api}/webhooks/portone-v1"),
-        portone_v2_port=ports[3],
-        portone_v2=PortOneV2Account(webhook_url=f"{api}/webhooks/portone-v2"),
-        unifi_pay_port=ports[4],
-        time_scale=time_scale,
-    )
 
 
 def accounts(simulator: Simulator) -> dict[str, str]:

@@ -10,7 +10,7 @@ from app.db.database import Database
 from app.refunds.schemas import OptionsView
 from app.services import Services
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.api.checks import problem
 from tests.conftest import Urls
 from tests.flows.refunds.till import ACCOUNT, POINT3, UNIFI, V1, V2, Json, Till

@@ -15,7 +15,7 @@ from app.domain.errors import refusal
 from app.gateways.port import Refusal
 from app.refunds.schemas import RefundPage, RefundView
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.api.checks import problem, row_counts, wrong_fields
 from tests.conftest import Urls
 from tests.flows.gateways.orders import BUYER

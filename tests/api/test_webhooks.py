@@ -14,8 +14,8 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import utc_now
 from app.settings import Settings
-from app.simulator.server import Simulator
 from app.webhooks.router import MAX_BODY_BYTES
+from simulator.server import Simulator
 from tests.api.checks import problem, wrong_fields
 from tests.api.running import running
 from tests.conftest import Urls

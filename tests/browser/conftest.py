@@ -18,7 +18,7 @@ from app.demo.shop import create_shop
 from app.main import create_app
 from app.ports import free_ports
 from app.settings import Settings
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
 from tests.conftest import TEMPLATE
 from tests.support import Shop, every_account

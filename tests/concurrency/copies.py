@@ -14,7 +14,7 @@ from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.main import create_app
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.concurrency.victims import until
 from tests.conftest import Urls
 from tests.support import MovableClock, Shop, every_account, lifespan

@@ -17,7 +17,7 @@ from app.demo.run import accounts
 from app.paths import ROOT
 from app.ports import free_ports
 from app.settings import Settings
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 from tests.conftest import Urls
 from tests.support import Shop
 

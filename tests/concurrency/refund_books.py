@@ -14,8 +14,8 @@ from app.domain.states import RefundStatus
 from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment
 from app.ledger.repository import PaymentRepository
-from app.simulator.server import Simulator
-from app.simulator.twin import JournalRow
+from simulator.server import Simulator
+from simulator.twin import JournalRow
 from tests.concurrency.forked import Forked
 from tests.concurrency.victims import WAIT_S, Victim, environment_of, until, victim
 from tests.flows.gateways.orders import BY_NAME

@@ -17,7 +17,7 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.concurrency.copies import settings_of
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
 from tests.conftest import Urls

@@ -19,7 +19,7 @@ import pytest_asyncio
 
 from app.ports import free_ports
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
 from tests.conftest import Urls
 from tests.support import Shop, order

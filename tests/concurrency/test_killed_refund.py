@@ -18,7 +18,7 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.concurrency.copies import Copy, copied, selling, settings_of
 from tests.concurrency.refund_books import (
     BATCH_S,

@@ -21,7 +21,7 @@ from app.demo.run import accounts
 from app.domain import ids
 from app.paths import ROOT
 from app.settings import Settings
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 from tests.concurrency.copies import Copy, copied, selling, settings_of
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
 from tests.conftest import Urls

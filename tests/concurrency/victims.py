@@ -19,7 +19,7 @@ import httpx
 from app.demo.run import accounts
 from app.paths import ROOT
 from app.ports import free_ports
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.concurrency.forked import Forked
 from tests.concurrency.messages import HttpNames, PostgresNames
 from tests.concurrency.wiretap import Cut, Moment, Wiretap

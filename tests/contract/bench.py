@@ -26,7 +26,7 @@ from app.gateways.port import (
     Session,
     Voiding,
 )
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer
 from tests.contract.hands import Hands
 

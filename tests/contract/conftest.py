@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 
 SLOW_S = 0.8
 """Longer than the deadline of an impatient adapter, and never waited for to its end."""

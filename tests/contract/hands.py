@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import httpx
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.simulator.driver import TLS
 
 Json = dict[str, Any]

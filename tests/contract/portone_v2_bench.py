@@ -12,7 +12,7 @@ from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewaySta
 from app.gateways.portone_v2.adapter import PortOneV2
 from app.gateways.portone_v2.manual import PortOneV2Manual, portone_v2
 from app.settings import PortOneV2Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.contract.bench import Bench, Make, confirmation
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands

@@ -10,6 +10,11 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return Image(tmp_path_factory.mktemp("image") / "root")
 
 
+@pytest.fixture(scope="session")
+def simulator_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    return Image(tmp_path_factory.mktemp("image") / "root", "simulator")
+
+
 @pytest.fixture
 def tools(tmp_path: Path) -> Path:
     """A folder to be the whole PATH of a script: what it may find, and nothing else."""

@@ -27,7 +27,7 @@ class Instruction:
 
 @cache
 def stages() -> list[list[Instruction]]:
-    """The Dockerfile, one list for each FROM; the last one is the image."""
+    """The Dockerfile, one list for each FROM; the last one is what is built without a target."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
     found: list[list[Instruction]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -48,9 +48,20 @@ def _instruction(word: str, rest: str) -> Instruction:
     return Instruction(word, options, json.loads(rest[start:]) if start >= 0 else shlex.split(rest))
 
 
+def target(name: str = "") -> list[Instruction]:
+    """All instructions of an image, those of the stage that it stands on first; without a name the product's."""
+    stage = stages()[-1]
+    for each in stages():
+        if name and each[0].arguments[1:] == ["AS", name]:
+            stage = each
+    base = stage[0].arguments[0]
+    named = {each[0].arguments[-1] for each in stages()}
+    return [*(target(base) if base in named - {name} else []), *stage]
+
+
 def last(word: str) -> Instruction:
-    """The one of that name that counts in the image."""
-    return next(each for each in reversed(stages()[-1]) if each.word == word)
+    """The one of that name that counts in the product's image."""
+    return next(each for each in reversed(target()) if each.word == word)
 
 
 def variables_of_compose() -> set[str]:

@@ -1,4 +1,4 @@
-"""The image without a container: the Dockerfile's last stage, copied into a folder and run from there.
+"""An image without a container: the instructions of a target of the Dockerfile, copied into a folder and run from there.
 
 Its virtual environment holds the distributions of requirements.lock and no others, so what the lock lacks is missing
 here as it would be there.
@@ -18,7 +18,7 @@ from string import Template
 import httpx
 
 from app.paths import ROOT
-from tests.deployment.files import Instruction, last, locked, stages
+from tests.deployment.files import Instruction, last, locked, target
 
 START_TIMEOUT_S = 40.0
 STOP_TIMEOUT_S = 30.0
@@ -27,12 +27,13 @@ STOP_TIMEOUT_S = 30.0
 class Image:
     """Folders below `root` as the Dockerfile lays them out below `/`, and how to run things in them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, name: str = "") -> None:
+        """Without a name it is the product's."""
         self.root = root
         self.environment = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
         self._work = PurePosixPath("/")
         _install(self.inside("/opt/venv"))
-        for instruction in stages()[-1]:
+        for instruction in target(name):
             if instruction.word == "WORKDIR":
                 self._work = PurePosixPath(instruction.arguments[0])
             elif instruction.word == "ENV":

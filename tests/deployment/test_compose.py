@@ -1,12 +1,14 @@
 """docker-compose.yml, word by word: commands, variables, ports, paths, conditions."""
 
+import dataclasses
 import socket
 from typing import Any
 
 import pytest
 
 from app.paths import ROOT
-from tests.deployment.files import compose, setting_names, stages, variables_of_compose
+from simulator.server import twins
+from tests.deployment.files import compose, setting_names, target, variables_of_compose
 from tests.deployment.image import Image
 
 SECRETS = {
@@ -25,12 +27,26 @@ def services() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def ours(services: dict[str, Any]) -> dict[str, Any]:
-    return {name: service for name, service in services.items() if service["image"] == "onetill"}
+    return {name: service for name, service in services.items() if service["image"].startswith("onetill")}
 
 
 def test_it_has_the_processes_and_starts_the_simulator_only_when_asked(services: dict[str, Any]) -> None:
     assert set(services) == {"postgres", "migrate", "api", "worker", "simulator"}
     assert {name for name, service in services.items() if "profiles" in service} == {"simulator"}
+
+
+def test_only_the_simulator_runs_in_the_image_that_holds_it(ours: dict[str, Any]) -> None:
+    assert {name for name, service in ours.items() if service["image"] != "onetill"} == {"simulator"}
+    assert ours["simulator"]["build"] == {"context": ".", "target": "simulator"}
+
+
+def test_the_simulator_knows_the_accounts_that_the_product_is_told(ours: dict[str, Any]) -> None:
+    known = {
+        f"ONETILL_{twin.name}__{field.name}".upper()
+        for twin in twins()
+        for field in dataclasses.fields(twin.account_type)
+    }
+    assert set(ours["simulator"]["environment"]) == known & setting_names() | {"ONETILL_TIME_SCALE"}
 
 
 def test_every_command_and_option_exists(image: Image, ours: dict[str, Any]) -> None:
@@ -89,7 +105,7 @@ def test_every_service_that_is_waited_for_can_become_what_is_waited_for(services
 
 
 def test_a_service_without_the_api_does_not_inherit_its_health_check(ours: dict[str, Any]) -> None:
-    assert [each.word for each in stages()[-1]].count("HEALTHCHECK") == 1
+    assert [each.word for each in target()].count("HEALTHCHECK") == 1
     for name, service in ours.items():
         assert service["healthcheck"].get("disable") or service["healthcheck"]["test"][0] == "CMD", name
 

@@ -25,7 +25,7 @@ from tests.support import key, order
 SIMULATED = {
     "ONETILL_POINT3__BASE_URL": "http://simulator:8003",
     "ONETILL_POINT3__WIDGET_ORIGIN": "http://127.0.0.1:8003",
-    "ONETILL_POINT3__SECRET": "sim_point3_secret",
+    "ONETILL_POINT3__SECRET": "a secret that both are told",
     "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
     "ONETILL_POINT3__CLIENT_NICKNAME": "Compose",
     "ONETILL_TIME_SCALE": "20",
@@ -36,10 +36,14 @@ SIMULATED = {
 class Project:
     """The services, with every address of Compose's network replaced by one of this machine."""
 
-    image: Image
+    images: dict[str, Image]
+    """By the name that the services give them."""
     services: dict[str, Any]
     ports: dict[str, int]
     """By the port inside the container."""
+
+    def image(self, name: str) -> Image:
+        return self.images[self.services[name]["image"]]
 
     def here(self, text: str) -> str:
         for inside, port in self.ports.items():
@@ -55,7 +59,7 @@ class Project:
 
     def run(self, name: str, *command: str) -> str:
         """As `docker compose exec` would, with another command."""
-        done = self.image.run(*command, **self.variables(name))
+        done = self.image(name).run(*command, **self.variables(name))
         assert done.returncode == 0, done.stderr
         return done.stdout
 
@@ -92,23 +96,26 @@ def cluster(services: dict[str, Any]) -> Iterator[EmbeddedPostgres]:
 
 
 @pytest.fixture(scope="module")
-def project(image: Image, services: dict[str, Any], cluster: EmbeddedPostgres) -> Iterator[Project]:
+def project(
+    image: Image, simulator_image: Image, services: dict[str, Any], cluster: EmbeddedPostgres
+) -> Iterator[Project]:
     """All of it, in the order of its conditions."""
     api, simulator = free_ports(1), free_ports(5)
     ports = {"5432": cluster.port, "8000": api} | {str(8002 + place): simulator + place for place in range(5)}
-    project = Project(image, services, ports)
+    project = Project({"onetill": image, "onetill-simulator": simulator_image}, services, ports)
     said = project.run("migrate", "onetill", *project.command("migrate"))
     assert "The schema is at revision" in said
     with ExitStack() as stack:
         for name, url in (("simulator", f"http://127.0.0.1:{simulator}/healthz"), ("api", None), ("worker", None)):
             url = url or (f"http://127.0.0.1:{api}/readyz" if name == "api" else None)
-            stack.enter_context(image.started(*project.command(name), variables=project.variables(name), url=url))
+            command, variables = project.command(name), project.variables(name)
+            stack.enter_context(project.image(name).started(*command, variables=variables, url=url))
         yield project
 
 
 def test_every_health_check_is_green(project: Project, cluster: EmbeddedPostgres) -> None:
     for name in ("api", "simulator"):
-        done = project.image.run(*project.check(name))
+        done = project.image(name).run(*project.check(name))
         assert done.returncode == 0, (name, done.stderr)
     program, *options = project.check("postgres")
     assert subprocess.run([*cluster.command(program, *options), f"--port={cluster.port}"]).returncode == 0

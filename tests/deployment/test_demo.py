@@ -17,6 +17,8 @@ import pytest
 
 from app.db.embedded import EmbeddedPostgres
 from app.paths import ROOT
+from tests.flows.gateways.orders import BY_NAME
+from tests.support import key, order
 
 CLEAN = {name: text for name, text in os.environ.items() if not name.startswith("ONETILL_")}
 
@@ -34,15 +36,34 @@ def running(tmp_path: Path) -> list[str]:
     return found
 
 
+SECRETS = {
+    "ONETILL_POINT3__SECRET": "the shop's own Point3 secret",
+    "ONETILL_PORTONE_V1__IMP_KEY": "the shop's own key",
+    "ONETILL_PORTONE_V1__IMP_SECRET": "the shop's own key's secret",
+    "ONETILL_PORTONE_V1__USER_CODE": "imp12345678",
+    "ONETILL_PORTONE_V1__CHANNEL_KEY": "channel-key-own-1",
+    "ONETILL_PORTONE_V2__API_SECRET": "the shop's own API secret",
+    "ONETILL_PORTONE_V2__STORE_ID": "store-own",
+    "ONETILL_PORTONE_V2__CHANNEL_KEY": "channel-key-own-2",
+    "ONETILL_PORTONE_V2__WEBHOOK_SECRETS": "whsec_bmV3IHNlY3JldA==,whsec_b2xkIHNlY3JldA==",
+    "ONETILL_UNIFI_PAY__APP_ID": "own-app",
+    "ONETILL_UNIFI_PAY__API_KEY": "own-api-key",
+    "ONETILL_UNIFI_PAY__APP_SECRET": "the shop's own app secret",
+    "ONETILL_UNIFI_PAY__STORE_ID": "own-store",
+    "ONETILL_UNIFI_PAY__SIGN_WITH": "app_id",
+}
+"""What a developer may have set for the real gateways."""
+
+
 @contextmanager
-def demo(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
+def demo(tmp_path: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
     """The command in a process group of its own, as a terminal's job is, and what it says."""
     said = tmp_path / "said"
     with said.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "app.cli", "demo", "--json", "--port", "0"],
             cwd=ROOT,
-            env=CLEAN | {MARK: str(tmp_path)},
+            env=CLEAN | {MARK: str(tmp_path)} | variables,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -75,6 +96,38 @@ def test_it_says_where_everything_is_and_ends_all_of_it(tmp_path: Path, how: str
         assert not process.stdout.read()
         assert running(tmp_path) == []
         assert "Traceback" not in said.read_text()
+
+
+def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -> None:
+    with demo(tmp_path, **SECRETS) as (process, said):
+        assert process.stdout
+        facts = json.loads(process.stdout.readline())
+        for variable, value in SECRETS.items():
+            gateway, _, name = variable.removeprefix("ONETILL_").lower().partition("__")
+            shown = {"webhook_secrets": "webhook_secret", "sign_with": None}.get(name, name)
+            assert shown is None or facts["gateways"][gateway][shown] == value.split(",")[0]
+        shop = httpx.Client(base_url=facts["api"], headers={"Authorization": f"Bearer {facts['api_key']}"}, timeout=20)
+        tester = httpx.Client(base_url=facts["simulator"], timeout=20)
+        with shop, tester:
+            for gateway in facts["gateways"]:
+                answer = shop.post("/payments", json=order(**BY_NAME[gateway].order), headers=key())
+                assert answer.status_code == 201, answer.text
+                payment = answer.json()
+                buyer = {"gateway": gateway, "reference": payment["attempts"][0]["reference"]}
+                brought = tester.post("/_sim/pay", json=buyer).json()
+                paid = shop.post("/payments/complete", json={"payment_id": payment["id"], **brought})
+                assert paid.json().get("status") == "paid", paid.text
+            answered: dict[str, int] = {}
+            while len(answered) < 3:  # webhooks come on their own time
+                rows = tester.get("/_sim/webhooks").json()
+                answered |= {row["gateway"]: row["tries"][0]["status"] for row in rows if row["tries"]}
+                assert process.poll() is None, said.read_text()
+                time.sleep(0.05)
+        assert {status // 100 for status in answered.values()} == {2}, (
+            "the product takes no webhook of a wrong signature"
+        )
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 @pytest.mark.parametrize("moment", ["Starting Postgres", "Starting the simulated", "Bringing", "Starting API"])

@@ -5,7 +5,7 @@ import re
 from app.paths import ROOT
 from app.ports import free_ports
 from tests.conftest import Urls
-from tests.deployment.files import last, stages
+from tests.deployment.files import last, stages, target
 from tests.deployment.image import Image, at
 
 
@@ -38,13 +38,27 @@ def test_it_installs_the_runtime_lock_and_checks_its_hashes() -> None:
 def test_it_runs_as_nobody_in_particular() -> None:
     (user,) = last("USER").arguments
     assert re.fullmatch(r"[1-9]\d{3,}:[1-9]\d{3,}", user)
-    (made,) = [" ".join(each.arguments) for each in stages()[-1] if "useradd" in each.arguments]
+    (made,) = [" ".join(each.arguments) for each in target() if "useradd" in each.arguments]
     uid, gid = user.split(":")
     assert f"--uid {uid} --gid {gid}" in made
 
 
+def test_the_product_does_not_hold_the_simulator_and_says_where_it_is(image: Image) -> None:
+    assert not image.inside("simulator").exists()
+    for command in ("simulator", "demo"):
+        done = image.run("onetill", command)
+        assert done.returncode == 2
+        assert f"`onetill {command}` needs the extra '{command}'" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_the_simulator_has_an_image_of_its_own(simulator_image: Image) -> None:
+    assert simulator_image.inside("simulator").is_dir()
+    assert [each.arguments for each in target("simulator") if each.word == "USER"][-1] == last("USER").arguments
+
+
 def test_its_python_is_one_that_the_project_supports() -> None:
-    assert all(stage[0].arguments[0] == "python:${PYTHON}" for stage in stages())
+    assert {target(stage[0].arguments[-1])[0].arguments[0] for stage in stages()} == {"python:${PYTHON}"}
     assert re.search(r"^ARG PYTHON=3\.1[1-9]-slim", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE)
 
 

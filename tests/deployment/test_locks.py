@@ -48,12 +48,24 @@ def test_every_dependency_is_locked_within_its_range() -> None:
             assert need.specifier.contains(pin.version), f"{need} is locked as {pin.version}: make lock"
 
 
+def declared(*extras: str) -> set[str]:
+    """The distributions of the project, or of these extras and what they contain of others."""
+    needs = [need for extra in extras for need in PROJECT["optional-dependencies"][extra]]
+    names: set[str] = {canonicalize_name(Requirement(need).name) for need in needs or PROJECT["dependencies"]}
+    return names - {PROJECT["name"]}
+
+
 def test_the_project_declares_what_it_imports() -> None:
-    declared = {canonicalize_name(Requirement(need).name) for need in PROJECT["dependencies"]}
-    demo = {canonicalize_name(Requirement(need).name) for need in PROJECT["optional-dependencies"]["demo"]}
     for path in [*(ROOT / "app").rglob("*.py"), *(ROOT / "migrations").rglob("*.py")]:
-        allowed = declared | demo if any(path.is_relative_to(place) for place in DEMO_ONLY) else declared
-        assert imported(path) <= allowed, path
+        is_demo = any(path.is_relative_to(place) for place in DEMO_ONLY)
+        assert imported(path) <= (declared() | declared("demo", "simulator") if is_demo else declared()), path
+
+
+def test_the_simulators_extra_is_what_it_imports_and_its_image_holds() -> None:
+    needed = {name for path in (ROOT / "simulator").rglob("*.py") for name in imported(path)} | {"httptools"}
+    assert needed == declared("simulator") <= locked("requirements.lock").keys()
+    for extra in ("demo", "dev"):
+        assert any(need in PROJECT["optional-dependencies"][extra] for need in ("onetill[simulator]", "onetill[demo]"))
 
 
 def imported(path: Path) -> set[str]:
@@ -64,5 +76,5 @@ def imported(path: Path) -> set[str]:
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names.add(node.module.partition(".")[0])
-    outside = names - sys.stdlib_module_names - {"app"}
+    outside = names - sys.stdlib_module_names - {"app", "migrations", "simulator"}
     return {canonicalize_name(DISTRIBUTIONS[name][0]) for name in outside}

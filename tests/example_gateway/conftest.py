@@ -2,20 +2,19 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.simulator.holds import Delays
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.delays import Delays
+from simulator.server import Simulator, SimulatorSettings
 from tests.contract.conftest import SLOW_S
 from tests.example_gateway.twin import AcmePayTwin
 
 
 class SimulatorWithAcmePay(Simulator):
-    """The simulator and a fifth gateway: what app/simulator/server.py says of the others, said of this one."""
+    """The simulator and a fifth gateway: what simulator/server.py says of the others, said of this one."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
         super().__init__(settings)
         twin = AcmePayTwin(self.clock, "sim_acmepay_key", Delays(settings.slow_s, settings.hang_s))
         self.twins[twin.name] = twin
-        self._ports[twin.name] = 0
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
 from app.refunds.processor import RefundProcessor
 from app.settings import Settings
-from app.simulator.server import Simulator
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
+from simulator.server import Simulator
 from tests.contract.hands import Hands
 from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 from tests.support import MovableClock

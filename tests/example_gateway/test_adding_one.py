@@ -8,7 +8,9 @@ from app.paths import ROOT
 
 TEXT = (ROOT / "docs" / "gateways" / "adding-one.md").read_text("utf-8")
 EXCERPTS = re.findall(r"^```python (\S+)\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
-PATHS = sorted(set(re.findall(r"`((?:app|tests|docs|static)/[\w./\-]+|pyproject\.toml|\.env\.example)`", TEXT)))
+PATHS = sorted(
+    set(re.findall(r"`((?:app|simulator|tests|docs|static)/[\w./\-]+|pyproject\.toml|\.env\.example)`", TEXT))
+)
 FENCES = re.findall(r"^```(\w*)", TEXT, flags=re.MULTILINE)
 
 GAP = re.compile(r"^[ ]*…\n", flags=re.MULTILINE)

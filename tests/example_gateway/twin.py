@@ -1,25 +1,19 @@
 """AcmePay's stand-in: its two endpoints, what a buyer can do there, and how it can misbehave."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
-from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
-from starlette.types import ASGIApp
 
-from app.simulator.calls import CallLog
-from app.simulator.clock import SimClock
-from app.simulator.front import Front
-from app.simulator.holds import Delays, Holds
-from app.simulator.scenarios import Plan, Rule
-from app.simulator.twin import JournalRow, RefusedError, UnknownReferenceError
-from app.simulator.web import RawPath, json_object
+from simulator.api import Api, Call, Refusal
+from simulator.clock import SimClock
+from simulator.delays import Delays
+from simulator.scenarios import LOOKUP, PAY, Rule
+from simulator.store import Attempt
+from simulator.twin import RefusedError, Twin, UnknownReferenceError
 
-START, LOOKUP, PAY = "start", "lookup", "pay"
+START = "start"
 LATE_S = 5.0
 _API, _PAY = frozenset({START, LOOKUP}), frozenset({PAY})
 
@@ -39,125 +33,140 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-@dataclass(slots=True)
-class Charge:
+@dataclass(slots=True, eq=False)
+class Charge(Attempt):
     """One charge as AcmePay holds it."""
 
     id: str
     reference: str
-    amount: int
     currency: str
     status: str = "open"
+    refunded: int = 0
     paid_at_s: float | None = None
     """When a card that was refused is charged all the same, in the clock's seconds."""
 
+    @property
+    def gateway_ref(self) -> str:
+        """Its id."""
+        return self.id
 
-class AcmePayTwin:
+
+class Refused(Refusal):
+    """AcmePay says no."""
+
+    def __init__(self, status: int, word: str) -> None:
+        super().__init__(word)
+        self.status = status
+
+    def answer(self) -> Response:
+        """The word."""
+        return JSONResponse({"error": str(self)}, self.status)
+
+
+class AcmePayApi(Api):
+    """Its two endpoints."""
+
+    def __init__(self, twin: "AcmePayTwin") -> None:
+        super().__init__(twin, frozenset(), Refused(500, "internal").answer())
+        self._acmepay = twin
+
+    def admit(self, call: Call) -> Response | None:
+        """Whoever brings the key."""
+        if call.request.headers.get("authorization") != f"Bearer {self._acmepay.key}":
+            raise Refused(401, "unauthorized")
+        return None
+
+    def create(self, call: Call) -> Response:
+        """A charge; the same one for a reference that has one."""
+        charge = self._named(call) or self._acmepay.open(call.json or {})
+        return self._shown(charge)
+
+    def show(self, call: Call) -> Response:
+        """One charge, by its id or by the merchant's reference."""
+        charge = self._named(call)
+        if charge is None:
+            raise Refused(404, "not_found")
+        return self._shown(charge)
+
+    def references(self, call: Call) -> list[str]:
+        """The charge that a call is about."""
+        charge = self._named(call)
+        return [charge.reference] if charge else []
+
+    def _named(self, call: Call) -> Charge | None:
+        return self._acmepay.found(call.path("key") or (call.json or {}).get("reference"))
+
+    def _shown(self, charge: Charge) -> Response:
+        shown = {name: getattr(charge, name) for name in ("id", "reference", "currency", "status")}
+        return JSONResponse({**shown, "amount": charge.charged, "page": f"{self._twin.base_url}/pay/{charge.id}"})
+
+
+class AcmePayTwin(Twin):
     """The AcmePay API of one merchant, in memory."""
 
     name = "acmepay"
     rules = RULES
     calls = (START, LOOKUP, PAY)
-    base_url = ""
 
     def __init__(self, clock: SimClock, key: str, delays: Delays) -> None:
-        self.plan, self.log = Plan(), CallLog(self.name, clock)
-        self._clock, self._key, self._holds = clock, key, Holds()
-        self._front = Front(self.plan, self._holds, delays, broken=JSONResponse({"error": "internal"}, 500))
+        super().__init__(clock, key, delays)
+        self.key = key
         self._charges: dict[str, Charge] = {}
-        routes = [Route("/charges", self._create, methods=["POST"]), Route("/charges/{key}", self._show)]
-        self.app: ASGIApp = RawPath(Starlette(routes=routes))
+        api = AcmePayApi(self)
+        create = api.route("POST", "/charges", START, api.create, api.references)
+        show = api.route("GET", "/charges/{key}", LOOKUP, api.show, api.references)
+        self.serve([create, show])
 
     def connection(self) -> dict[str, str]:
         """The key that is valid now."""
-        return {"key": self._key}
+        return {"key": self.key}
 
-    async def _create(self, request: Request) -> Response:
-        fields = json_object(await request.body()) or {}
-        return await self._answer(request, "/charges", START, fields.get("reference"), fields)
-
-    async def _show(self, request: Request) -> Response:
-        await request.body()
-        return await self._answer(request, "/charges/{key}", LOOKUP, unquote(request.path_params["key"]), {})
-
-    async def _answer(self, request: Request, path: str, call: str, key: Any, fields: dict[str, Any]) -> Response:
-        row = self.log.arrived(request.method, path, call)
-        if request.headers.get("authorization") != f"Bearer {self._key}":
-            row.status = 401
-            return JSONResponse({"error": "unauthorized"}, 401)
-        known = self._found(key)
-
-        def work(_: str | None) -> Response:
-            charge = known or (self._opened(fields) if call == START else None)
-            if charge is None:
-                return JSONResponse({"error": "not_found"}, 404)
-            return JSONResponse(asdict(charge) | {"page": f"{self.base_url}/pay/{charge.id}"})
-
-        references = [known.reference] if known else []
-        return await self._front.answer(request, row, call=call, references=references, work=work)
-
-    def _opened(self, fields: dict[str, Any]) -> Charge:
-        charge = Charge(f"ch-{len(self._charges) + 1}", fields["reference"], fields["amount"], fields["currency"])
+    def open(self, fields: Mapping[str, Any]) -> Charge:
+        """A charge for what the shop asks."""
+        id_ = f"ch-{len(self._charges) + 1}"
+        charge = Charge(id_, fields["reference"], fields["currency"], charged=fields["amount"])
         self._charges[charge.reference] = charge
         return charge
 
-    def _found(self, key: Any) -> Charge | None:
+    def found(self, key: object) -> Charge | None:
+        """By the merchant's reference or by its id."""
+        return next((each for each in self._charges.values() if key in (each.id, each.reference)), None)
+
+    def run_due(self) -> None:
+        """Charge the cards that were refused, when their time has come."""
         for charge in self._charges.values():
-            if key in (charge.id, charge.reference):
-                if charge.paid_at_s is not None and charge.paid_at_s <= self._clock.elapsed_s():
-                    charge.status = "paid"
-                return charge
-        return None
+            if charge.paid_at_s is not None and charge.paid_at_s <= self.clock.elapsed_s():
+                charge.status, charge.captures = "paid", 1
 
     def pay(self, reference: str, scenario: str | None) -> dict[str, Any]:
         """What the buyer does on the page; returns the query with which the browser comes back."""
-        charge = self._found(reference)
+        charge = self.found(reference)
         if charge is None:
             raise UnknownReferenceError(f"no charge has the reference {reference!r}")
         scenario = scenario or self.plan.take(PAY, [reference], RULES) or "paid"
         if charge.status != "open":
             raise RefusedError(f"the charge is {charge.status}: open a new one to pay again")
-        charge.amount -= scenario == "amount_differs"
+        charge.charged -= scenario == "amount_differs"
         if scenario == "late_approval":
-            charge.paid_at_s = self._clock.elapsed_s() + self._clock.interval(LATE_S)
+            charge.paid_at_s = self.clock.elapsed_s() + self.clock.interval(LATE_S)
         now = {"abandoned": "open", "declined": "declined", "late_approval": "declined", "unknown_status": "hm"}
         charge.status = now.get(scenario, "paid")
+        charge.captures = int(charge.status in {"paid", "hm"})
         return {"charge": charge.id}
 
     def webhooks(self, mode: str, url: str | None) -> dict[str, Any]:
         """Raises RefusedError: there are none."""
         raise RefusedError(f"acmepay has no webhooks to {mode}")
 
-    def deliveries(self) -> list[dict[str, Any]]:
-        """None, ever."""
-        return []
+    def entries(self) -> Iterable[Charge]:
+        """All charges."""
+        return self._charges.values()
 
-    def journal(self) -> list[JournalRow]:
-        """The truth."""
-        return [self._row(charge) for charge in self._charges.values()]
-
-    def _row(self, charge: Charge) -> JournalRow:
-        self._found(charge.id)  # what is late may be due
-        return {
-            "gateway": self.name,
-            "reference": charge.reference,
-            "gateway_ref": charge.id,
-            "amount": charge.amount,
-            "currency": charge.currency,
-            "status": charge.status,
-            "refunded": 0,
-            "captures": int(charge.status in {"paid", "hm"}),
-            "cancels": 0,
-            "confirms": 0,
-        }
+    def not_found(self, status: int) -> Response:
+        """As all errors are written."""
+        return Refused(status, "not_found").answer()
 
     def reset(self) -> None:
         """Forget everything."""
+        super().reset()
         self._charges.clear()
-        self.plan.reset()
-        self.log.reset()
-        self._holds.let_go()
-
-    def close(self) -> None:
-        """Let go of every held connection for good."""
-        self._holds.close()

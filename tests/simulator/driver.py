@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import httpx
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote
 import httpx
 from aiohttp import web
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .driver import TLS
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 from aiohttp import web
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .driver import TLS
 

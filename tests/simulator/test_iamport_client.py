@@ -1,7 +1,7 @@
 """The official Python client (PyPI `iamport-rest-client`), unmodified, against the twin.
 
 It asks for a token before each call, sends JSON, shows the token bare, and takes anything but HTTP 200 and code 0 as an
-error. It never sends `include_sandbox`, so it finds single payments of LIVE channels only.
+error. It never sends `include_sandbox`.
 Its `find_by_status` cannot be called: release 0.9.0 gives its own `_get` a parameter that it does not have.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from iamport import Iamport  # type: ignore[import-untyped]  # its stubs carry no py.typed
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import V1Driver, a_driver
 
@@ -56,11 +56,15 @@ async def test_what_is_not_there_is_an_http_error(v1: V1Driver, iamport: Any) ->
         assert caught.value.code == 404
 
 
-async def test_a_test_payment_is_hidden_from_it(v1: V1Driver, iamport: Any) -> None:
+async def test_it_finds_a_test_payment_unless_the_tester_hides_it(v1: V1Driver, iamport: Any) -> None:
     imp_uid = await v1.paid()
-    with pytest.raises(Iamport.HttpError):
+    found = await call(iamport.find, imp_uid=imp_uid)
+    assert found["sandbox"] is True
+    assert await call(iamport.find, merchant_uid="order1") == found
+    await v1.plan("hide_sandbox")
+    with pytest.raises(Iamport.HttpError) as caught:
         await call(iamport.find, imp_uid=imp_uid)
-    assert (await call(iamport.find, merchant_uid="order1"))["sandbox"] is True
+    assert caught.value.code == 404
 
 
 async def test_partial_and_full_cancel(v1: V1Driver, iamport: Any) -> None:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Awaitable
 import httpx
 import pytest
 
-from app.simulator.point3 import scenarios as point3
-from app.simulator.portone_v1 import scenarios as portone_v1
-from app.simulator.portone_v2 import scenarios as portone_v2
-from app.simulator.unifi_pay import scenarios as unifi_pay
+from simulator.point3 import scenarios as point3
+from simulator.portone_v1 import scenarios as portone_v1
+from simulator.portone_v2 import scenarios as portone_v2
+from simulator.unifi_pay import scenarios as unifi_pay
 
 from .driver import Driver
 from .driver import order as point3_order

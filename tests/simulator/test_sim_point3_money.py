@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from playwright.async_api import Browser, FrameLocator, Page
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import MOBILE, V1Driver, a_driver
 
@@ -107,17 +107,6 @@ async def test_declining_and_leaving_tell_an_error(v1: V1Driver, page: Page, but
     assert truth["status"] == status
 
 
-async def test_the_chosen_scenario_is_paid_with(v1: V1Driver, page: Page) -> None:
-    window = await buy(page, v1.params())
-    await window.locator("summary").click()
-    await window.locator("#scenario").select_option("success_false")
-    assert "success: false" in str(await window.locator("#about").text_content())
-    await window.locator("#pay").click()
-    rsp = await heard(page)
-    assert (rsp["success"], rsp["imp_success"]) == (False, False)
-    assert (await v1.truth())["status"] == "paid"
-
-
 async def test_after_a_refusal_the_buyer_can_try_again_with_the_same_merchant_uid(v1: V1Driver, page: Page) -> None:
     window = await buy(page, v1.params())
     await window.locator("#decline").click()
@@ -180,17 +169,6 @@ async def test_a_simulator_that_is_gone_is_told_as_a_failure(v1: V1Driver, page:
     await buy(page, v1.params())
     rsp = await heard(page)
     assert (rsp["success"], rsp["imp_uid"], "cannot be reached" in rsp["error_msg"]) == (False, None, True)
-
-
-async def test_the_window_can_be_paid_by_keyboard_alone(v1: V1Driver, page: Page) -> None:
-    opened = await v1.open()
-    await page.goto(v1.account["base_url"] + opened["window"])
-    for _ in range(2):  # the simulator's disclosure comes first, then pay
-        await page.keyboard.press("Tab")
-    assert await page.evaluate("document.activeElement.id") == "pay"
-    await page.keyboard.press("Enter")
-    await page.get_by_text("No shop page is listening").wait_for()
-    assert (await v1.truth())["status"] == "paid"
 
 
 async def test_on_a_phone_the_page_leaves_and_comes_back_with_the_result(v1: V1Driver, shop: str, phone: Page) -> None:

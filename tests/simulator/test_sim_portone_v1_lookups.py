@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .portone_v1_driver import V1Driver, a_driver
 
@@ -68,12 +68,31 @@ async def test_amounts_are_exact_numbers_of_major_units(v1: V1Driver, amount: fl
     assert (await v1.truth())["amount"] == round(amount * 100)
 
 
-@pytest.mark.parametrize("include", [None, "false", "0"])
-async def test_a_test_payment_is_hidden_unless_it_is_asked_for(v1: V1Driver, include: str | None) -> None:
+async def test_a_client_that_never_asks_for_test_payments_sees_them(v1: V1Driver) -> None:
     imp_uid = await v1.paid()
-    assert await v1.refusal(v1.look(imp_uid, include)) == (404, -1)
-    assert (await v1.shown(imp_uid))["sandbox"] is True
+    assert (await v1.result(v1.look(imp_uid, None)))["sandbox"] is True
+    assert (await v1.result(v1.find()))["sandbox"] is True
+
+
+@pytest.mark.parametrize("include", ["false", "0"])
+async def test_a_test_payment_is_hidden_from_a_client_that_does_not_want_it(v1: V1Driver, include: str) -> None:
+    assert await v1.refusal(v1.look(await v1.paid(), include)) == (404, -1)
+
+
+async def test_hide_sandbox_hides_test_payments_unless_they_are_asked_for(v1: V1Driver) -> None:
+    imp_uid = await v1.paid(scenario="hide_sandbox")
+    live = await v1.paid("live", "live_channel")
+    assert await v1.refusal(v1.look(imp_uid, None)) == (404, -1)
+    assert await v1.refusal(v1.find()) == (404, -1)
+    assert [row["imp_uid"] for row in (await v1.result(v1.http.get("/payments/status/all")))["list"]] == [live]
+    assert (await v1.result(v1.look(imp_uid, "true")))["sandbox"] is True
     assert (await v1.look(imp_uid, "1")).status_code == 200
+
+
+async def test_hide_sandbox_can_be_planned_for_one_call(v1: V1Driver) -> None:
+    imp_uid = await v1.paid()
+    await v1.plan("hide_sandbox")
+    assert [(await v1.look(imp_uid, None)).status_code for _ in range(2)] == [404, 200]
 
 
 async def test_include_sandbox_must_be_a_boolean(v1: V1Driver) -> None:
@@ -249,11 +268,12 @@ async def test_sparse_shows_only_what_is_required(v1: V1Driver) -> None:
     assert set(await v1.result(v1.find())) == REQUIRED
 
 
-async def test_a_live_account_shows_its_payments_to_everybody() -> None:
-    simulator = Simulator(SimulatorSettings(portone_v1=PortOneV1Account(channel="LIVE")))
+async def test_hide_sandbox_never_hides_a_live_account() -> None:
+    simulator = Simulator(SimulatorSettings(accounts={"portone_v1": PortOneV1Account(channel="LIVE")}))
     await simulator.start()
     async with V1Driver(simulator) as v1:
-        live, test = await v1.paid("one"), await v1.paid("two", "test_channel")
+        live, test = await v1.paid("one", "hide_sandbox"), await v1.paid("two", "test_channel")
+        await v1.plan("hide_sandbox", times=2)
         assert (await v1.look(live, None)).status_code == 200
         assert (await v1.look(test, None)).status_code == 404
     await simulator.stop()

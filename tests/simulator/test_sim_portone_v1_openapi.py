@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import V1Driver, a_driver
 

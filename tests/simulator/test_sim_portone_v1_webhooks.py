@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .portone_v1_driver import Ear, V1Driver, a_driver, an_ear
 
@@ -40,7 +40,7 @@ async def test_a_form_where_the_console_says_so(v1: V1Driver, ear: Ear) -> None:
 
 async def test_the_account_can_have_an_address_and_forms(ear: Ear) -> None:
     account = PortOneV1Account(webhook_url=f"{ear.url}/account", webhook_format="form")
-    simulator = Simulator(SimulatorSettings(portone_v1=account))
+    simulator = Simulator(SimulatorSettings(accounts={"portone_v1": account}))
     await simulator.start()
     async with V1Driver(simulator) as v1:
         await v1.paid()

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .portone_v1_driver import V1Driver, a_driver
 

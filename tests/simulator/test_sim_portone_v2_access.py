@@ -3,8 +3,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v2.access import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 from .portone_v2_driver import V2Driver
@@ -106,19 +106,8 @@ async def test_reset_forgets_payments_tokens_and_keys(v2: V2Driver) -> None:
     assert (await with_header(v2, f"Bearer {token}")).status_code == 401
 
 
-async def test_a_seed_makes_runs_alike() -> None:
-    seen = []
-    for seed in (7, 7, 8):
-        simulator = Simulator(SimulatorSettings(seed=seed))
-        await simulator.start()
-        async with V2Driver(simulator) as v2:
-            seen.append((await v2.paid(scenario="manual_approval"), await log_in(v2)))
-        await simulator.stop()
-    assert seen[0] == seen[1] != seen[2]
-
-
 async def test_a_paymentwall_channel_asks_who_the_customer_is() -> None:
-    simulator = Simulator(SimulatorSettings(portone_v2=PortOneV2Account(pg_provider="PAYMENTWALL")))
+    simulator = Simulator(SimulatorSettings(accounts={"portone_v2": PortOneV2Account(pg_provider="PAYMENTWALL")}))
     await simulator.start()
     async with V2Driver(simulator) as v2:
         answer = await v2.open(customer={"customerId": "c1"})

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.portone_v2.signing import sign
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v2.access import PortOneV2Account
+from simulator.portone_v2.webhooks import sign
+from simulator.server import Simulator, SimulatorSettings
 
 from .driver import Driver
 from .portone_v2_driver import Heard, Shop, V2Driver
@@ -256,7 +256,7 @@ async def test_during_a_rotation_both_secrets_sign() -> None:
     secrets = ("whsec_bmV3", "whsec_b2xk")
     async with Shop() as shop:
         account = PortOneV2Account(webhook_secrets=secrets, webhook_url=shop.url, channel="LIVE")
-        simulator = Simulator(SimulatorSettings(portone_v2=account))
+        simulator = Simulator(SimulatorSettings(accounts={"portone_v2": account}))
         await simulator.start()
         async with V2Driver(simulator) as v2:
             await v2.open()

@@ -7,7 +7,11 @@ import time
 import httpx
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.point3.twin import Point3Account
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.portone_v2.access import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.access import UnifiPayAccount
 
 from .driver import Driver
 
@@ -32,9 +36,9 @@ async def test_it_listens_where_it_is_told_to() -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
-    simulator = Simulator(SimulatorSettings(host="0.0.0.0", point3_port=port, point3_secret="mine"))  # noqa: S104
+    simulator = Simulator(SimulatorSettings(host="0.0.0.0", port=port, accounts={"point3": Point3Account("mine")}))  # noqa: S104
     await simulator.start()
-    assert simulator.gateways["point3"] == {"base_url": f"http://127.0.0.1:{port}", "secret": "mine"}
+    assert simulator.gateways["point3"] == {"base_url": f"http://127.0.0.1:{port + 1}", "secret": "mine"}
     async with httpx.AsyncClient() as client:
         assert (await client.get(f"{simulator.url}/healthz")).status_code == 200
     await simulator.stop()
@@ -45,7 +49,7 @@ async def test_a_port_in_use_is_an_error_that_names_it_and_leaves_nothing_open()
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port: int = taken.getsockname()[1]
-        simulator = Simulator(SimulatorSettings(point3_port=port))
+        simulator = Simulator(SimulatorSettings(port=port - 1))
         with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
             await simulator.start()
         await simulator.stop()
@@ -117,3 +121,41 @@ async def test_nothing_that_must_be_kept_secret_is_logged(caplog: pytest.LogCapt
 def test_a_time_scale_that_makes_no_sense_is_refused(time_scale: float) -> None:
     with pytest.raises(ValueError, match="time_scale"):
         Simulator(SimulatorSettings(time_scale=time_scale))
+
+
+def test_it_knows_the_accounts_that_the_products_variables_tell() -> None:
+    variables = {
+        "ONETILL_TIME_SCALE": "50",
+        "ONETILL_POINT3__SECRET": "mine",
+        "onetill_portone_v1__imp_key": "key",
+        "ONETILL_PORTONE_V1__IMP_SECRET": "",
+        "ONETILL_PORTONE_V2__WEBHOOK_SECRETS": "whsec_bmV3, b2xkIQ,",
+        "ONETILL_UNIFI_PAY__SIGN_WITH": "app_id",
+        "ONETILL_UNIFI_PAY__BASE_URL": "https://elsewhere.example",
+    }
+    settings = SimulatorSettings().with_variables(variables).with_webhooks_to("http://shop")
+    assert settings.time_scale == 50
+    assert settings.accounts == {
+        "point3": Point3Account("mine"),
+        "portone_v1": PortOneV1Account(imp_key="key", webhook_url="http://shop/webhooks/portone-v1"),
+        "portone_v2": PortOneV2Account(
+            webhook_secrets=("whsec_bmV3", "b2xkIQ"), webhook_url="http://shop/webhooks/portone-v2"
+        ),
+        "unifi_pay": UnifiPayAccount(sign_with="app_id"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("ONETILL_MODE", "live"),
+        ("ONETILL_TIME_SCALE", "fast"),
+        ("ONETILL_TIME_SCALE", "0"),
+        ("ONETILL_PORTONE_V2__WEBHOOK_SECRETS", "whsec_!"),
+        ("ONETILL_UNIFI_PAY__SIGN_WITH", "nothing"),
+    ],
+)
+def test_a_variable_that_cannot_be_used_is_named(variable: str, value: str) -> None:
+    with pytest.raises(RuntimeError, match=variable) as refused:
+        SimulatorSettings().with_variables({variable: value})
+    assert "!" not in str(refused.value), "it may be a secret"

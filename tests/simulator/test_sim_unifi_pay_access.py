@@ -5,9 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
-from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.unifi_pay.signing import sign
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.access import UnifiPayAccount, sign
 
 from .driver import Driver
 from .unifi_pay_driver import PATH, UnifiDriver, order
@@ -32,7 +31,7 @@ async def unifi(sim: Driver) -> AsyncIterator[UnifiDriver]:
 
 
 async def other(**account: Any) -> tuple[Simulator, UnifiDriver]:
-    simulator = Simulator(SimulatorSettings(unifi_pay=UnifiPayAccount(**account)))
+    simulator = Simulator(SimulatorSettings(accounts={"unifi_pay": UnifiPayAccount(**account)}))
     await simulator.start()
     return simulator, UnifiDriver(simulator)
 

@@ -73,16 +73,6 @@ async def test_leave_stays_and_pay_after_all(unifi: UnifiDriver, page: Page) -> 
     assert (await unifi.truth())["status"] == "CONFIRMED"
 
 
-async def test_the_chosen_scenario_is_paid_with(unifi: UnifiDriver, page: Page) -> None:
-    await start(unifi, page)
-    await page.locator("summary").click()
-    await page.locator("#scenario").select_option("returns_confirmed_but_failed")
-    assert "status=confirmed" in str(await page.locator("#about").text_content())
-    await page.locator("#pay").click()
-    assert (await brought_back(page))["status"] == ["confirmed"]
-    assert (await unifi.truth())["status"] == "FAILED"
-
-
 async def test_a_reload_shows_the_page_again_and_another_browser_sees_nothing(
     unifi: UnifiDriver, page: Page, chromium: Browser
 ) -> None:
@@ -94,16 +84,6 @@ async def test_a_reload_shows_the_page_again_and_another_browser_sees_nothing(
     assert answer is not None
     assert answer.status == 404
     await stranger.close()
-
-
-async def test_it_can_be_paid_by_keyboard_alone(unifi: UnifiDriver, page: Page) -> None:
-    await start(unifi, page)
-    for _ in range(3):  # the list of items, the simulator's disclosure, then pay
-        await page.keyboard.press("Tab")
-    assert await page.evaluate("document.activeElement.id") == "pay"
-    await page.keyboard.press("Enter")
-    await brought_back(page)
-    assert (await unifi.truth())["captures"] == 1
 
 
 async def test_nothing_is_cut_off_at_the_side_and_buttons_are_big_enough(unifi: UnifiDriver, page: Page) -> None:
@@ -122,14 +102,6 @@ async def test_a_payment_that_is_over_says_so(unifi: UnifiDriver, page: Page) ->
     await page.locator("#pay").click()
     await page.locator("#status", has_text="CANCELED").wait_for()
     assert await page.locator("button:enabled").count() == 0
-
-
-async def test_a_simulator_that_is_gone_leaves_the_buttons_usable(unifi: UnifiDriver, page: Page) -> None:
-    await start(unifi, page)
-    await page.route("**/start/pay", lambda route: route.abort())
-    await page.locator("#pay").click()
-    await page.get_by_text("cannot be reached").wait_for()
-    assert await page.locator("button:enabled").count() == 3
 
 
 async def test_the_history_button_leads_back_to_a_page_that_works(unifi: UnifiDriver, page: Page) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from app.simulator.server import Simulator, SimulatorSettings
-from app.simulator.unifi_pay.account import UnifiPayAccount
-from app.simulator.unifi_pay.callbacks import RETRIES_S
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.access import UnifiPayAccount
+from simulator.unifi_pay.webhooks import RETRIES_S
 
 from .driver import Driver
 from .unifi_pay_driver import HEADERS, Heard, Receiver, UnifiDriver, order, sign
@@ -69,7 +69,7 @@ async def test_an_address_without_a_path_is_signed_as_a_slash(unifi: UnifiDriver
 
 
 async def with_account(shop: Receiver, advance_s: float = 0, **account: Any) -> tuple[Heard, UnifiDriver, Simulator]:
-    simulator = Simulator(SimulatorSettings(unifi_pay=UnifiPayAccount(**account)))
+    simulator = Simulator(SimulatorSettings(accounts={"unifi_pay": UnifiPayAccount(**account)}))
     await simulator.start()
     async with UnifiDriver(simulator) as driver:
         created = await driver.post(

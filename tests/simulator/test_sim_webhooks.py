@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import aiohttp
 import pytest
 
-from app.simulator.clock import SimClock
-from app.simulator.webhooks import DELAY_S, MODES, REORDER_WITHIN_S, Webhook, WebhookSender
+from simulator.clock import SimClock
+from simulator.webhooks import DELAY_S, MODES, REORDER_WITHIN_S, Webhook, WebhookSender
 
 from .unifi_pay_driver import Receiver
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 import httpx
 from aiohttp import web
 
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 
 from .driver import TLS
 

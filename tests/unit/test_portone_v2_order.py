@@ -15,7 +15,7 @@ from app.gateways.portone_v2 import codes
 from app.gateways.portone_v2.api import idempotency_key
 from app.gateways.portone_v2.order import OPTIONS, request_payment
 from app.settings import PortOneV2Settings
-from app.simulator.portone_v2 import names
+from simulator.portone_v2 import fields as twin
 
 SETTINGS = PortOneV2Settings.model_validate({"api_secret": "x", "store_id": "store-1", "channel_key": "channel-1"})
 
@@ -116,7 +116,7 @@ class TestWords:
 
     @pytest.mark.parametrize("name", ["CURRENCIES", "BANKS", "PAY_METHODS"])
     def test_the_adapter_and_the_twin_know_the_same_words(self, name: str) -> None:
-        assert getattr(codes, name) == getattr(names, name)
+        assert getattr(codes, name) == getattr(twin, name)
 
     def test_every_listed_currency_that_money_can_be_in_is_taken(self) -> None:
         for currency in codes.CURRENCIES & EXPONENT.keys():

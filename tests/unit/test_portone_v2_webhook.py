@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app.gateways.portone_v2.webhook import Refusal, WebhookRefused, key_of, verify
-from app.simulator.portone_v2.signing import sign
+from simulator.portone_v2.webhooks import sign
 from tests.unit.properties import thorough
 
 SDK = "pzQGE83cSIRKM4/WH5QY+g=="

@@ -16,8 +16,8 @@ from app.gateways.portone_v1 import webhook as portone_v1
 from app.gateways.portone_v2 import notice as portone_v2
 from app.gateways.unifi_pay import webhook as unifi_pay
 from app.settings import UnifiPaySettings
-from app.simulator.portone_v2.signing import sign
-from app.simulator.unifi_pay.signing import sign as sign_unifi
+from simulator.portone_v2.webhooks import sign
+from simulator.unifi_pay.access import sign as sign_unifi
 from tests.unit.properties import thorough
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)

@@ -3,7 +3,7 @@
 import pytest
 
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.conftest import Urls
 from tests.support import every_account
 

@@ -7,9 +7,9 @@ import pytest
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.settings import Settings
-from app.simulator.portone_v1.account import PortOneV1Account
-from app.simulator.portone_v2.account import PortOneV2Account
-from app.simulator.server import Simulator, SimulatorSettings
+from simulator.portone_v1.access import PortOneV1Account
+from simulator.portone_v2.access import PortOneV2Account
+from simulator.server import Simulator, SimulatorSettings
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import Shop
 
@@ -19,7 +19,11 @@ async def simulator() -> AsyncIterator[Simulator]:
     """Gateways whose channels are live ones."""
     simulator = Simulator(
         SimulatorSettings(
-            slow_s=0.3, portone_v1=PortOneV1Account(channel="LIVE"), portone_v2=PortOneV2Account(channel="LIVE")
+            slow_s=0.3,
+            accounts={
+                "portone_v1": PortOneV1Account(channel="LIVE"),
+                "portone_v2": PortOneV2Account(channel="LIVE"),
+            },
         )
     )
     await simulator.start()

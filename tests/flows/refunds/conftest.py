@@ -14,8 +14,8 @@ from app.demo.processes import serving
 from app.ports import free_ports
 from app.services import Services
 from app.settings import Settings
-from app.simulator.server import Simulator, SimulatorSettings
 from migrations.tables import metadata
+from simulator.server import Simulator, SimulatorSettings
 from tests.conftest import TEMPLATE, Urls
 from tests.flows.refunds.till import Handy, Till
 from tests.support import MovableClock, Shop, every_account

@@ -9,7 +9,7 @@ from app.api.edge import Edge
 from app.demo.processes import serving
 from app.ports import free_ports
 from app.settings import Settings
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.conftest import Urls
 from tests.support import every_account
 

@@ -31,10 +31,10 @@ from app.main import create_app
 from app.ports import free_ports
 from app.services import build_services
 from app.settings import Settings
-from app.simulator.portone_v2.signing import sign as sign_v2
-from app.simulator.server import Simulator, SimulatorSettings
-from app.simulator.unifi_pay.signing import SIGNATURE, TIMESTAMP
-from app.simulator.unifi_pay.signing import sign as sign_unifi
+from simulator.portone_v2.webhooks import sign as sign_v2
+from simulator.server import Simulator, SimulatorSettings
+from simulator.unifi_pay.access import SIGNATURE, TIMESTAMP
+from simulator.unifi_pay.access import sign as sign_unifi
 from tests.conftest import TEMPLATE
 from tests.flows.webhooks.books import Books, Row
 from tests.support import MovableClock, every_account, lifespan

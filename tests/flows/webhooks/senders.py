@@ -9,9 +9,9 @@ from typing import Any
 
 from app.domain.clock import utc_now
 from app.settings import Settings
-from app.simulator.portone_v2.signing import sign as sign_v2
-from app.simulator.unifi_pay.signing import APP_ID, SIGNATURE, TIMESTAMP
-from app.simulator.unifi_pay.signing import sign as sign_unifi
+from simulator.portone_v2.webhooks import sign as sign_v2
+from simulator.unifi_pay.access import APP_ID, SIGNATURE, TIMESTAMP
+from simulator.unifi_pay.access import sign as sign_unifi
 
 JSON = {"Content-Type": "application/json"}
 NONE: Mapping[str, str] = MappingProxyType({})

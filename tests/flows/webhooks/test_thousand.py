@@ -11,7 +11,7 @@ from app.jobs.worker import Worker
 from app.ledger.model import Payment
 from app.payments.schemas import CreatePayment
 from app.services import Services
-from app.simulator.server import Simulator
+from simulator.server import Simulator
 from tests.flows.gateways.orders import FOUR, Kind
 from tests.support import MovableClock, order
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from app.simulator.point3.scenarios import RULES as POINT3
-from app.simulator.portone_v1.scenarios import RULES as PORTONE_V1
-from app.simulator.portone_v2.scenarios import RULES as PORTONE_V2
-from app.simulator.scenarios import Rule
-from app.simulator.unifi_pay.scenarios import RULES as UNIFI_PAY
+from simulator.point3.scenarios import RULES as POINT3
+from simulator.portone_v1.scenarios import RULES as PORTONE_V1
+from simulator.portone_v2.scenarios import RULES as PORTONE_V2
+from simulator.scenarios import Rule
+from simulator.unifi_pay.scenarios import RULES as UNIFI_PAY
 
 TWINS: Mapping[str, Mapping[str, Rule]] = {
     "point3": POINT3, "portone_v1": PORTONE_V1, "portone_v2": PORTONE_V2, "unifi_pay": UNIFI_PAY,

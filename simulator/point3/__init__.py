@@ -1,0 +1,1 @@
+"""Point3: the legacy token and signature API, and its widget page."""
