@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from time import monotonic
 from typing import Any
 from uuid import UUID
@@ -41,7 +40,6 @@ from app.refunds.repository import RefundRepository
 from app.refunds.requests import new_refund, parts_left
 from app.refunds.schemas import CreateRefund
 from app.settings import Settings
-from app.verification.recorder import POSTPONE_S
 
 R = RefundStatus
 POLL_S = 0.05
@@ -122,14 +120,11 @@ class RefundService:
         payment = await self._payments.get(payment_id, store)
         return payment, options_of(payment, self._gateway(payment), self._now())
 
-    async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """(payment, attempt) pairs of refunds whose time to look has come: verify the attempt."""
-        return await self._reads.due(self._now(), limit)
-
-    async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
-        """Push the looks at an attempt's refunds away after a look that broke."""
-        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
-        await self._reads.postpone(payment_id, attempt_id, until)
+    async def go_on(self, payment_id: UUID, refund_id: UUID) -> None:
+        """Look at a refund whose time has come, and ask for it if it may be asked for. Safe to repeat."""
+        refund = (await self._payments.get(payment_id, None)).refund(refund_id)
+        if refund is not None:
+            await self._payments.verify(payment_id, trigger="sweep", attempt_id=refund.attempt_id)
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """How long money has been on its way back, for `/metrics`."""

@@ -8,22 +8,18 @@ from uuid import UUID
 
 import msgspec
 
-from app.domain.clock import ASK_AGAIN, Now, is_exhausted, next_look
+from app.domain.clock import Now
+from app.domain.schedule import ASKED_IN_VAIN, LATE_MONEY, PUT_OFF_S, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Failure, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.ledger.transitions import LATE_MONEY, Trigger, kept_look, late_look, step
+from app.ledger.transitions import Trigger, kept_look, late_look, step
 from app.logs import get_logger
 from app.metrics import DECISIONS
 from app.payments.refunding import MoneyBack
 from app.settings import Settings
 from app.verification.matching import Decide, NotOurs, Wait, applies
-
-POSTPONE_S = 300.0
-
-ASKED_IN_VAIN = len(ASK_AGAIN)
-"""Looks at an unknown attempt after which a person is called (law 4: the schedule ends at a person)."""
 
 log = get_logger("verify")
 
@@ -188,7 +184,7 @@ class Recorder:
 
     async def postpone(self, payment: Payment, attempt: Attempt) -> None:
         """Push a look away that cannot be made now, so that it does not stand in the way of others."""
-        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
+        until = self._now() + timedelta(seconds=self._settings.seconds(PUT_OFF_S))
         await self._reschedule(payment, attempt, replace(attempt, next_check_at=until))
 
     async def _not_ours(

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
+from app.domain.schedule import BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
@@ -42,8 +43,6 @@ from app.verification.recorder import Announced, Recorder, Snapshot, Verificatio
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
-
-BUSY_POLL_S = 0.1
 
 log = get_logger("verify")
 
