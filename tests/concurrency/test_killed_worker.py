@@ -122,7 +122,7 @@ async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str,
     story = await copy.owner.fetch("SELECT * FROM payment_events WHERE payment_id = $1 ORDER BY seq", _id(payment))
     assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
     paid = [event for event in story if event["payment_to"] == "paid"]
-    assert [event["cause"] for event in paid] == [work.trigger], where
+    assert [event["trigger"] for event in paid] == [work.trigger], where
     assert [event["attempt_to"] for event in story].count("captured") == 1, where
     inbox = await copy.owner.fetch("SELECT * FROM webhook_inbox WHERE payment_id = $1", _id(payment))
     assert len(inbox) == work.has_webhook, where

@@ -11,14 +11,14 @@ from app.db.database import Database
 from app.db.due_work import Chore, DueRow, DueTable, DueWork
 from app.domain.clock import Now
 from app.jobs.engine import Engine
-from tests.concurrency.victims import until
 
 TABLES = """
 CREATE TABLE errands (
     payment_id uuid NOT NULL, id uuid NOT NULL, next_at timestamptz, claimed_until timestamptz, PRIMARY KEY (payment_id, id));
 CREATE INDEX errands_due_idx ON errands (next_at) WHERE next_at IS NOT NULL;
 CREATE TABLE errands_done (id uuid NOT NULL, worker text NOT NULL);
-GRANT SELECT, INSERT, UPDATE ON errands, errands_done TO onetill_app
+CREATE TABLE errands_workers (name text NOT NULL);
+GRANT SELECT, INSERT, UPDATE ON errands, errands_done, errands_workers TO onetill_app
 """
 
 Work = Callable[[DueRow], Awaitable[object]]
@@ -55,10 +55,8 @@ class Errands:
     async def until_done(self, within_s: float = 30) -> None:
         """Wait until nothing is left. Raises TimeoutError."""
         async with asyncio.timeout(within_s):
-            await until(self._is_done)
-
-    async def _is_done(self) -> bool:
-        return not await self.left()
+            while await self.left():  # noqa: ASYNC110  others do it
+                await asyncio.sleep(0.02)
 
 
 @asynccontextmanager

@@ -9,13 +9,14 @@ from app.db.due_work import DueRow
 from app.domain.clock import utc_now
 from tests.integration.due import engine, write_down
 
-TAKES_S = 0.02
+TAKES_S = 0.05
 
 
 async def main(url: str, name: str, lease_s: float) -> None:
     """Work until told to stop."""
     database = Database(url, connections=4)
     await database.open()
+    await database.row("INSERT INTO errands_workers VALUES ($1)", name)
     write = write_down(database, name)
 
     async def work(row: DueRow) -> None:

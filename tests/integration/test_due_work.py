@@ -236,8 +236,8 @@ async def test_a_chore_that_fails_does_not_stop_the_next_and_bites_are_bounded(
     assert (len(bites), len(fails)) == (3, 1), "as long as there is more; then an hour later"
 
 
-async def both_began(table: Errands) -> bool:
-    return len(await table.done()) == 2
+async def has_begun(table: Errands, worker: str) -> bool:
+    return worker in await table.done()
 
 
 @asynccontextmanager
@@ -257,9 +257,10 @@ async def worker_process(url: str, name: str) -> AsyncIterator[asyncio.subproces
 async def test_kill_9_of_one_of_two_workers_delays_its_rows_by_a_lease_and_no_more(
     urls: Urls, table: Errands, number: int
 ) -> None:
-    await table.add(number)
     async with worker_process(urls.app, "one") as one, worker_process(urls.app, "other") as other:
-        await until(lambda: both_began(table))
+        await until(lambda: table.owner.fetchval("SELECT count(*) = 2 FROM errands_workers"))
+        await table.add(number)
+        await until(lambda: has_begun(table, "one"))
         one.kill()
         await one.wait()
         claims = "SELECT count(*) FROM errands WHERE claimed_until IS NOT NULL AND next_at IS NOT NULL"
