@@ -34,10 +34,23 @@ REFUNDS = Counter(
     ["gateway", "status", "cause"],
     registry=REGISTRY,
 )
+DUE_CLAIMED = Counter("onetill_due_work_claimed", "Due rows that were claimed, by kind.", ["kind"], registry=REGISTRY)
+DUE_DONE = Counter("onetill_due_work_done", "Due rows that were carried out, by kind.", ["kind"], registry=REGISTRY)
+DUE_BROKE = Counter(
+    "onetill_due_work_broke", "Due rows whose work failed and was put off, by kind.", ["kind"], registry=REGISTRY
+)
+LAG_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600)
+DUE_LAG = Histogram(
+    "onetill_due_work_lag_seconds",
+    "From the time at which a row was due to its claim, by kind.",
+    ["kind"],
+    buckets=LAG_BUCKETS,
+    registry=REGISTRY,
+)
 VERIFICATION_LAG = Histogram(
     "onetill_verification_lag_seconds",
     "From a webhook's arrival to the look-up's stored answer.",
     ["gateway"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600),
+    buckets=LAG_BUCKETS,
     registry=REGISTRY,
 )

@@ -1,15 +1,21 @@
 """The wiring that the API, the worker and the terminal share. It loads no web framework."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
+from app.db.due_work import Chore, DueWork
+from app.db.wake_up import WakeUp
 from app.domain.clock import Now, utc_now
+from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S
 from app.gateways import registry
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
 from app.ledger.repository import PaymentRepository
+from app.payments.jobs import due_attempts
 from app.payments.service import PaymentService
+from app.refunds.jobs import due_refunds
 from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.service import RefundService
@@ -17,9 +23,8 @@ from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
 from app.webhooks.inbox import Inbox
+from app.webhooks.jobs import due_webhooks
 from app.webhooks.service import WebhookService
-
-IDEMPOTENCY_LEASE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Services:
     refunds: RefundService
     webhooks: WebhookService
     gateway_log: GatewayLog
+    wake_up: WakeUp
+    due_work: tuple[DueWork, ...]
+    chores: tuple[Chore, ...]
+    now: Now
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
@@ -44,6 +53,7 @@ class Services:
         """Give back connections."""
         await self.registry.close()
         await self.gateway_log.close()
+        await self.wake_up.close()
         await self.database.close()
 
 
@@ -61,6 +71,29 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     reads = RefundRepository(database)
     refunds = RefundService(reads, repository, processor, gateways, idempotency, settings, now)
-    webhooks = WebhookService(Inbox(database), payments, gateways, settings, now)
-    keys = ApiKeyService(database, settings.mode, now)
-    return Services(settings, database, gateways, idempotency, keys, payments, refunds, webhooks, gateway_log)
+    wake_up = WakeUp(database)
+    webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
+    road_s = GATEWAY_CALLS * max((gateway.deadline_s for gateway in gateways), default=0.0) + settings.confirm_wait_s
+    return Services(
+        settings=settings,
+        database=database,
+        registry=gateways,
+        idempotency=idempotency,
+        keys=ApiKeyService(database, settings.mode, now),
+        payments=payments,
+        refunds=refunds,
+        webhooks=webhooks,
+        gateway_log=gateway_log,
+        wake_up=wake_up,
+        due_work=(
+            due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            due_attempts(database, payments, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+        ),
+        chores=(
+            Chore("idempotency_keys", idempotency.forget_old),
+            Chore("webhooks", webhooks.forget_old),
+            Chore("gateway_log", partial(gateway_log.forget_older, settings.keep_exchanges_days)),
+        ),
+        now=now,
+    )

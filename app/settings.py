@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.currencies import EXPONENT
 from app.domain.routing import RoutingRule, read_rule
+from app.domain.schedule import LEASE_MARGIN_S
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused in live mode, see `refuse_unsafe_live`
 GATEWAYS = ("point3", "portone_v1", "portone_v2", "unifi_pay")
@@ -180,6 +181,8 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(repr=False)] = "postgresql://localhost/onetill"
     database_owner_url: Annotated[str | None, Field(repr=False)] = None
     """Who migrates. Defaults to `database_url`; the processes drop to the role `onetill_app` either way."""
+    database_direct_url: Annotated[str | None, Field(repr=False)] = None
+    """Around a pooler, for the worker's LISTEN. Defaults to `database_url`."""
     database_connections: Annotated[int, Field(ge=2, le=64)] = 10
     mode: Literal["live", "test"] = "test"
     public_url: HttpUrl = "http://127.0.0.1:8000"
@@ -260,7 +263,7 @@ class Settings(BaseSettings):
 
     def lease_s(self, deadline_s: float) -> float:
         """How long a process may hold the right to ask a gateway: longer than the call itself can take."""
-        return deadline_s + max(1.0, self.seconds(5))
+        return deadline_s + max(1.0, self.seconds(LEASE_MARGIN_S))
 
     def deadline(self, timeout_s: float) -> float:
         """The total deadline of one gateway call. Scaled like the leases above it, but never below what a call needs."""

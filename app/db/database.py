@@ -29,6 +29,17 @@ _SESSION = {
 COMMAND_TIMEOUT_S = 15.0
 """Above every timeout that the server keeps itself: this one ends a wait for a server that went silent."""
 
+DATABASE_AWAY = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.ReadOnlySQLTransactionError,  # failed over: this one is a standby now
+    asyncpg.InterfaceError,
+    OSError,
+)
+"""What a statement raises because there is no database to run it: the same statement may work in a moment."""
+
 
 class Database:
     """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
@@ -73,11 +84,24 @@ class Database:
         rows: list[Row] = await self.pool.fetch(sql, *values)
         return rows
 
+    async def changed(self, sql: str, *values: Any) -> int:
+        """Run one statement in its own transaction and return how many rows it wrote or deleted."""
+        status: str = await self.pool.execute(sql, *values)
+        return int(status.rpartition(" ")[2])
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
         """A unit of work: leaving it commits, an error rolls back. Never call a gateway inside."""
         async with self.pool.acquire() as connection, connection.transaction():
             yield connection
+
+
+async def connect(url: str, timeout_s: float) -> asyncpg.Connection[Any]:
+    """A connection outside the pool, in a session like the pool's; nothing on it takes longer than `timeout_s`.
+
+    Raises asyncpg.PostgresError or DATABASE_AWAY.
+    """
+    return await asyncpg.connect(url, server_settings=_SESSION, timeout=timeout_s, command_timeout=timeout_s)
 
 
 async def _no_reset(_: object) -> None:

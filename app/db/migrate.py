@@ -1,15 +1,18 @@
 """Bring a database to the newest revision, as its owner. Safe to run twice and by several machines at once."""
 
+import asyncio
+
 import asyncpg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db.schema import REVISION
 from app.paths import ROOT
 
 _MIGRATION_LOCK = 0x0E711
+_LOCK_POLL_S = 0.2
 _LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a table lock would stop payments; it fails instead and can be run again."""
 
@@ -19,7 +22,10 @@ async def upgrade(owner_url: str) -> str:
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
     try:
         async with engine.connect() as connection:
-            await connection.exec_driver_sql(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})")
+            # Not inside one waiting statement: an index that is built concurrently waits for every statement under way.
+            while not await connection.scalar(text(f"SELECT pg_try_advisory_lock({_MIGRATION_LOCK})")):
+                await connection.commit()
+                await asyncio.sleep(_LOCK_POLL_S)
             await connection.exec_driver_sql(f"SET lock_timeout = '{_LOCK_TIMEOUT}'")
             await connection.commit()
             await connection.run_sync(_run)

@@ -21,8 +21,8 @@ from app.domain.errors import (
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
 )
+from app.domain.schedule import KEYS_KEPT
 
-KEPT_FOR = timedelta(days=30)
 _FORM = re.compile(r"[!-~]{1,255}")
 
 
@@ -136,14 +136,13 @@ class Idempotency:
             intent.key,
         )
 
-    async def forget_old(self, limit: int = 10_000) -> int:
-        """Delete keys that are older than KEPT_FOR, at most `limit` a call; returns how many."""
-        rows = await self._database.rows(
+    async def forget_old(self, limit: int) -> int:
+        """Delete keys that are older than KEYS_KEPT, at most `limit` a call; returns how many."""
+        return await self._database.changed(
             "DELETE FROM idempotency_keys WHERE (scope, key) IN "
-            "(SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2) RETURNING 1",
-            self._now() - KEPT_FOR, limit,
+            "(SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
+            self._now() - KEYS_KEPT, limit,
         )  # fmt: skip
-        return len(rows)
 
     @staticmethod
     def _in_use(left: timedelta) -> IdempotencyKeyInUse:

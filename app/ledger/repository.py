@@ -14,14 +14,13 @@ import asyncpg
 
 from app.db.database import Database, Row
 from app.domain.money import Money
-from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
 from app.ledger.model import Attempt, Payment, Refund, Search
 from app.ledger.sql import (
     APPLY,
     BACKLOG,
     CREATE,
-    DUE,
     EVENTS,
     LOAD,
     LOAD_REFUNDS,
@@ -244,20 +243,13 @@ class PaymentRepository:
         rows = await self._database.rows(EVENTS, payment_id, after_seq, limit)
         return [(Event(**{name: row[name] for name in Event.__slots__}), row["hash"]) for row in rows]
 
-    async def due(self, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-        """(payment, attempt) pairs whose time to look has come, longest waiting first. Read without a lock."""
-        return [(row["payment_id"], row["id"]) for row in await self._database.rows(DUE, now, limit)]
-
     async def backlog(self, now: datetime) -> tuple[float, float]:
         """Seconds since the oldest undecided attempt began, and since the longest overdue look was due."""
-        row = await self._database.row(BACKLOG, now, [str(status) for status in ATTEMPT_UNDECIDED])
+        row = await self._database.row(BACKLOG)
         assert row is not None
-        return float(row["age_s"]), float(row["overdue_s"])
-
-    async def postpone(self, payment_id: UUID, attempt_id: UUID, until: datetime) -> None:
-        """Move an attempt's next look, whatever it was."""
-        sql = "UPDATE attempts SET next_check_at = $3 WHERE payment_id = $1 AND id = $2 AND next_check_at < $3"
-        await self._database.row(sql, payment_id, attempt_id, until)
+        waited = (now - (row[name] or now) for name in ("undecided_since", "due_since"))
+        age_s, overdue_s = (max(0.0, each.total_seconds()) for each in waited)
+        return age_s, overdue_s
 
     async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> None:
         """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened."""

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from app.db.metadata import one_of
+from app.domain.states import ATTEMPT_UNDECIDED
 from app.ledger.model import Search
 
 CREATE = """
@@ -39,7 +41,8 @@ WITH payment AS (
     ON CONFLICT (payment_id, id) DO UPDATE SET gateway_ref = excluded.gateway_ref, status = excluded.status,
         next_action = excluded.next_action, failure = excluded.failure, is_deposit = excluded.is_deposit,
         capture_accepted_at = excluded.capture_accepted_at, lookup_attempts = excluded.lookup_attempts,
-        next_check_at = excluded.next_check_at, busy_until = excluded.busy_until, updated_at = excluded.updated_at
+        next_check_at = excluded.next_check_at, busy_until = excluded.busy_until, updated_at = excluded.updated_at,
+        claimed_until = CASE WHEN attempts.next_check_at = excluded.next_check_at THEN attempts.claimed_until END
 ), event AS (
     INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_from, payment_to, attempt_id, attempt_from,
         attempt_to, evidence, prev_hash, hash)
@@ -56,7 +59,8 @@ WITH payment AS (
         gateway_ref = excluded.gateway_ref, failure = excluded.failure, is_held = excluded.is_held,
         refund_attempts = excluded.refund_attempts, asked_at = excluded.asked_at, is_lost = excluded.is_lost,
         accepted_at = excluded.accepted_at, lookup_attempts = excluded.lookup_attempts,
-        next_check_at = excluded.next_check_at, updated_at = excluded.updated_at
+        next_check_at = excluded.next_check_at, updated_at = excluded.updated_at,
+        claimed_until = CASE WHEN refunds.next_check_at = excluded.next_check_at THEN refunds.claimed_until END
 ), bound AS (
     INSERT INTO gateway_refs (gateway, ref, payment_id, attempt_id) SELECT $13, $15, id, $11 FROM payment WHERE $30::bool
 ), freed AS (
@@ -71,7 +75,10 @@ WITH payment AS (
 )
 SELECT id FROM payment
 """
-"""Everything hangs on the first part: when the payment has moved meanwhile, nothing at all is written."""
+"""Everything hangs on the first part: when the payment has moved meanwhile, nothing at all is written.
+
+A claim on due work is for one time: it ends where the time moves, here as in every statement that moves it.
+"""
 
 _COLUMNS = """
 SELECT p.id, p.store, p.mode, p.order_id, p.order_name, p.amount_minor, p.currency, p.status, p.captured_minor,
@@ -103,22 +110,22 @@ FROM payments p JOIN refunds r ON r.payment_id = p.id WHERE p.id = $1 ORDER BY r
 """  # noqa: S608  fixed fragments
 """With the version of the payment that they belong to."""
 
-DUE = "SELECT payment_id, id FROM attempts WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2"
-
-BACKLOG = """
-SELECT coalesce(extract(epoch FROM $1 - min(created_at) FILTER (WHERE status = ANY($2))), 0) AS age_s,
-    greatest(coalesce(extract(epoch FROM $1 - min(next_check_at)), 0), 0) AS overdue_s
-FROM attempts WHERE next_check_at IS NOT NULL
-"""
+BACKLOG = f"""
+SELECT (SELECT min(created_at) FROM attempts WHERE {one_of("status", ATTEMPT_UNDECIDED)}) AS undecided_since,
+    (SELECT min(next_check_at) FROM attempts WHERE next_check_at IS NOT NULL) AS due_since
+"""  # noqa: S608  our own words
+"""Two looks at the first entry of an index. The words of the statuses stand in it, as they do in the index."""
 
 RESCHEDULE = """
-UPDATE attempts SET lookup_attempts = $6, next_check_at = $7, busy_until = $8
+UPDATE attempts SET lookup_attempts = $6, next_check_at = $7, busy_until = $8,
+    claimed_until = CASE WHEN next_check_at = $7 THEN claimed_until END
 WHERE payment_id = $1 AND id = $2 AND status = $3 AND lookup_attempts = $4 AND busy_until IS NOT DISTINCT FROM $5
 """
 """Only while the attempt is as it was read: a lease that somebody took meanwhile stays."""
 
 RESCHEDULE_REFUND = """
-UPDATE refunds SET lookup_attempts = $5, next_check_at = $6
+UPDATE refunds SET lookup_attempts = $5, next_check_at = $6,
+    claimed_until = CASE WHEN next_check_at = $6 THEN claimed_until END
 WHERE payment_id = $1 AND id = $2 AND status = $3 AND lookup_attempts = $4 AND refund_attempts = $7
 """
 """Only while the refund is as it was read."""

@@ -111,6 +111,7 @@ attempts = Table(
     Column("next_check_at", MOMENT),
     Column("busy_until", MOMENT),
     Column("is_deposit", Boolean, nullable=False, server_default=text("false")),
+    Column("claimed_until", MOMENT),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
     ForeignKeyConstraint(["payment_id"], ["payments.id"]),
@@ -123,6 +124,7 @@ attempts = Table(
     ),
     Index("attempts_one_captured_idx", "payment_id", unique=True, postgresql_where=text("status = 'captured'")),
     Index("attempts_due_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
+    Index("attempts_undecided_idx", "created_at", postgresql_where=text(one_of("status", ATTEMPT_UNDECIDED))),
 )
 
 payment_events = Table(
@@ -210,6 +212,7 @@ refunds = Table(
     Column("accepted_at", MOMENT),
     Column("lookup_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_check_at", MOMENT),
+    Column("claimed_until", MOMENT),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
     ForeignKeyConstraint(["payment_id", "attempt_id"], ["attempts.payment_id", "attempts.id"]),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.schedule import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS
 from app.domain.states import (
     ATTEMPT_UNDECIDED,
     PAYMENT_UNPAID,
@@ -26,17 +27,6 @@ from app.domain.states import (
     payment_after_review,
 )
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund, total
-
-LATE_CAPTURE = timedelta(hours=1)
-"""How long after its end an attempt that may still bring money is looked at once more."""
-
-LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
-"""How long after the payment's expiry such an attempt is looked at again: a buyer may pay in a window that was left open."""
-
-
-KEPT_LOOKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 7, 30, 90, 180))
-"""How long after a capture it is looked at again, for refunds that somebody made past us: as long as a bank may take money
-back from a merchant."""
 
 
 def kept_look(payment: Payment, now: datetime, scale: float) -> datetime | None:

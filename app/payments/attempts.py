@@ -10,7 +10,7 @@ from datetime import timedelta
 import msgspec
 
 from app.domain import ids
-from app.domain.clock import Now, next_look
+from app.domain.clock import Now
 from app.domain.errors import (
     GatewayError,
     GatewayTimeout,
@@ -19,6 +19,7 @@ from app.domain.errors import (
     PaymentProcessing,
     TooManyAttempts,
 )
+from app.domain.schedule import next_look
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, Gateway
 from app.ledger.model import Attempt, Payment

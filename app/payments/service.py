@@ -13,6 +13,7 @@ from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
+from app.domain.schedule import LATE_CAPTURE
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
@@ -21,7 +22,7 @@ from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
 from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
-from app.ledger.transitions import LATE_CAPTURE, Event, Trigger, step
+from app.ledger.transitions import Event, Trigger, step
 from app.payments.attempts import AttemptOpener
 from app.payments.charge_request import charge, details_text
 from app.payments.schemas import CreatePayment
@@ -29,7 +30,7 @@ from app.refunds.processor import RefundProcessor
 from app.settings import Settings
 from app.verification.context import VerificationResult
 from app.verification.gateway_log import GatewayLog
-from app.verification.verify import POSTPONE_S, Verifier
+from app.verification.verify import Verifier
 
 STORY_PAGE = 1000
 
@@ -242,11 +243,6 @@ class PaymentService:
         """The payment that a gateway's own reference is bound to."""
         return await self._repository.holder_of_ref(gateway, ref)
 
-    async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
-        """Push an attempt's next look away after a look that broke, so that it does not stand in the way of others."""
-        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
-        await self._repository.postpone(payment_id, attempt_id, until)
-
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """How long undecided money has waited, for `/metrics`."""
         age_s, overdue_s = await self._repository.backlog(self._now())
@@ -254,10 +250,6 @@ class PaymentService:
             "onetill_oldest_undecided_seconds": ("Age of the oldest attempt that is not decided.", age_s),
             "onetill_sweep_overdue_seconds": ("How long the longest overdue look is overdue.", overdue_s),
         }
-
-    async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """(payment, attempt) pairs whose time to look has come."""
-        return await self._repository.due(self._now(), limit)
 
     async def find(self, gateway_name: str, fields: Mapping[str, str]) -> UUID | None:
         """Which payment a redirect speaks of: by the reference that its query names, else by the gateway's own."""

@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from app.domain.clock import ASK_AGAIN, HOURS, Now, next_look
+from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest, NotFound
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE, next_look
 from app.domain.states import RefundStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
@@ -32,7 +33,7 @@ from app.gateways.registry import Registry
 from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.repository import PaymentRepository
 from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
-from app.ledger.transitions import LATE_CAPTURE, Step, Trigger, refund_step, step
+from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
 from app.refunds.eligibility import captured_payment_of
@@ -50,12 +51,6 @@ MOST_DIFFERENCES = 500
 
 MOST_WRITES = 50
 """How often the record of an answer is tried again because the payment moved; the answer must not be lost."""
-
-SILENT = len(ASK_AGAIN)
-"""Looks at a refund with a lost answer after which a person is called."""
-
-OVERDUE = SILENT + HOURS
-"""Looks at an accepted refund after which a person is called: about a day."""
 
 log = get_logger("refunds")
 
@@ -186,7 +181,7 @@ class RefundProcessor:
         for refund in payment.refunds_of(attempt.id):
             if refund.is_due(self._now()):
                 attention = "for over an hour the gateway has not answered about a refund"
-                is_silent = refund.is_undecided and refund.lookup_attempts >= SILENT
+                is_silent = refund.is_undecided and refund.lookup_attempts >= ASKED_IN_VAIN
                 waited = await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
                 payment = waited or payment
         return payment
@@ -221,7 +216,7 @@ class RefundProcessor:
             return await self._wait(payment, refund, trigger, "held", None, attention)
         if refund.status is R.UNKNOWN and not self._may_ask_again(refund, policy):
             attention = "for over an hour the gateway has not shown whether it gave money back"
-            called = attention if refund.lookup_attempts >= SILENT else None
+            called = attention if refund.lookup_attempts >= ASKED_IN_VAIN else None
             return await self._wait(payment, refund, trigger, "refund_not_shown", None, called)
         if refund.refund_attempts and not refund.is_due(now):
             return payment  # it is asked again at its time, however often somebody looks
@@ -340,7 +335,7 @@ class RefundProcessor:
         attempt = _attempt(payment, refund.attempt_id)
         policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
         fields["next_check_at"] = self._look_at(refund, policy, 0 if to is R.PENDING else None)
-        if attention is None and refund.lookup_attempts >= SILENT and to in {R.CREATED, R.UNKNOWN}:
+        if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
             known = payment.refund(refund.id)

@@ -18,16 +18,6 @@ class RefundRepository:
         row = await self._database.row("SELECT payment_id FROM refunds WHERE id = $1", refund_id)
         return row["payment_id"] if row else None
 
-    async def due(self, now: datetime, limit: int) -> list[tuple[UUID, UUID]]:
-        """(payment, attempt) pairs of refunds whose time to look has come, longest waiting first. Read without a lock."""
-        sql = "SELECT payment_id, attempt_id FROM refunds WHERE next_check_at <= $1 ORDER BY next_check_at LIMIT $2"
-        return [(row["payment_id"], row["attempt_id"]) for row in await self._database.rows(sql, now, limit)]
-
-    async def postpone(self, payment_id: UUID, attempt_id: UUID, until: datetime) -> None:
-        """Move the next looks at an attempt's refunds, whatever they were."""
-        sql = "UPDATE refunds SET next_check_at = $3 WHERE payment_id = $1 AND attempt_id = $2 AND next_check_at < $3 RETURNING 1"
-        await self._database.rows(sql, payment_id, attempt_id, until)
-
     async def backlog(self, now: datetime) -> tuple[int, float]:
         """How many refunds are not decided, and the age of the oldest of them in seconds. From a partial index."""
         row = await self._database.row(

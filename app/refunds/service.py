@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +37,6 @@ from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.schemas import CreateRefund
 from app.settings import Settings
-from app.verification.verify import POSTPONE_S
 
 R = RefundStatus
 MOST_WRITES = 200
@@ -123,14 +121,11 @@ class RefundService:
         payment = await self.payment(payment_id, store)
         return payment, options_of(payment, self._gateway(payment), self._now())
 
-    async def due(self, limit: int) -> list[tuple[UUID, UUID]]:
-        """(payment, attempt) pairs of refunds whose time to look has come: verify the attempt."""
-        return await self._reads.due(self._now(), limit)
-
-    async def postpone(self, payment_id: UUID, attempt_id: UUID) -> None:
-        """Push the looks at an attempt's refunds away after a look that broke."""
-        until = self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S))
-        await self._reads.postpone(payment_id, attempt_id, until)
+    async def process(self, payment_id: UUID, refund_id: UUID) -> None:
+        """Bring a refund whose time has come a step further. Safe to repeat."""
+        refund = (await self.payment(payment_id, None)).refund(refund_id)
+        if refund is not None:
+            await self._processor.process(payment_id, refund.attempt_id, "sweep")
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """How long money has been on its way back, for `/metrics`."""

@@ -6,18 +6,15 @@ from typing import Any
 
 import msgspec
 
-from app.domain.clock import ASK_AGAIN, is_exhausted, next_look
 from app.domain.money import Money
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
-from app.ledger.transitions import LATE_CAPTURE, Step, Trigger, kept_look, late_look, step
+from app.ledger.transitions import Step, Trigger, kept_look, late_look, step
 from app.verification.context import Snapshot, VerificationContext
 from app.verification.matching import Decide
-
-LOOKS_BEFORE_ATTENTION = len(ASK_AGAIN)
-"""Looks at an unknown attempt after which a person is called."""
 
 Change = Step | Attempt | None
 """A step; the attempt with another time to look; or nothing to write."""
@@ -71,7 +68,7 @@ def undecided(
     if attempt.busy_until == context.lease:
         fields["busy_until"] = None  # ours to give back; the lease of another process stays
     is_unknown = attempt.status is AttemptStatus.UNKNOWN
-    if is_unknown and attempt.lookup_attempts >= LOOKS_BEFORE_ATTENTION:
+    if is_unknown and attempt.lookup_attempts >= ASKED_IN_VAIN:
         attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
     in_vain = is_unknown and is_exhausted(attempt.lookup_attempts) and payment.status in PAYMENT_UNPAID
     is_news = in_vain or (attention is not None and attention != payment.attention)

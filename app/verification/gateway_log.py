@@ -45,9 +45,13 @@ class GatewayLog:
         )
         return [GatewayCall(**dict(row)) for row in await self._database.rows(sql, payment_id)]
 
-    async def forget_older(self, days: int) -> None:
-        """Delete what is older than so many days."""
-        await self._database.row("DELETE FROM gateway_exchanges WHERE at < $1", self._now() - timedelta(days=days))
+    async def forget_older(self, days: int, limit: int) -> int:
+        """Delete what is older than so many days, at most `limit` a call; returns how many."""
+        return await self._database.changed(
+            "DELETE FROM gateway_exchanges WHERE (payment_id, id) IN "
+            "(SELECT payment_id, id FROM gateway_exchanges WHERE at < $1 ORDER BY at LIMIT $2)",
+            self._now() - timedelta(days=days), limit,
+        )  # fmt: skip
 
     async def close(self) -> None:
         """Wait for what is being written."""

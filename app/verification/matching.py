@@ -4,14 +4,12 @@ The order of the questions is the point: is it ours, is it the right money, may 
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from app.domain.schedule import CAPTURE_GRACE
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
-
-CAPTURE_GRACE = timedelta(minutes=5)
-"""A buyer who finished just before expiry is still confirmed so long after it."""
 
 UNKNOWN_STATUS = "the gateway states a status that we do not know"
 

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
+from app.domain.schedule import BUSY_POLL_S, PUT_OFF_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capturing, Failure, Gateway, GatewayPayment, GatewayStatus, LookupHint, Voiding
@@ -39,8 +40,6 @@ from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, m
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
 
-BUSY_POLL_S = 0.1
-POSTPONE_S = 300.0
 
 log = get_logger("verify")
 
@@ -354,7 +353,7 @@ class Verifier:
 
     def _postponed(self, attempt: Attempt) -> Attempt:
         """The attempt with its look pushed away, so that it does not stand in the way of others."""
-        return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(POSTPONE_S)))
+        return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(PUT_OFF_S)))
 
     def _rules(self) -> Rules:
         return Rules(self._now(), self._settings.time_scale, self._settings.rejected_money == "hold")

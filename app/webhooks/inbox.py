@@ -1,4 +1,4 @@
-"""The inbox in Postgres. Each method is one statement; ingest also enqueues the job, in the same commit."""
+"""The inbox in Postgres. Each method is one statement. What waits in it is found and claimed as due work, see `jobs`."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,46 +7,47 @@ from uuid import UUID
 from app.db.database import Database, Row
 from app.webhooks.records import Arrival, Webhook
 
-APPLY_JOB = "apply_webhook"
-
 INGEST = """
-WITH kept AS (
-    INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, source, payment_id, reference,
-        gateway_ref, received_at, last_received_at, next_try_at, applied_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $13,
-        CASE WHEN $13::timestamptz IS NULL THEN $12::timestamptz END)
-    ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
-        times_received = webhook_inbox.times_received + 1,
-        last_received_at = excluded.last_received_at,
-        next_try_at = coalesce(webhook_inbox.next_try_at, excluded.next_try_at),
-        apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
-        applied_at = excluded.applied_at,
-        parked_at = NULL
-    RETURNING id, next_try_at
-), job AS (
-    INSERT INTO pgqueuer (priority, entrypoint, payload, status, execute_after)
-    SELECT 0, 'apply_webhook', convert_to(id::text, 'UTF8'), 'queued', now() FROM kept WHERE id = $1 AND next_try_at IS NOT NULL
-)
-SELECT id FROM kept
+INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, source, payment_id, reference, gateway_ref,
+    received_at, last_received_at, next_try_at, applied_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::timestamptz, $12, CASE WHEN $13::bool THEN $12 END,
+    CASE WHEN NOT $13 THEN $12 END)
+ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
+    times_received = webhook_inbox.times_received + 1,
+    last_received_at = excluded.last_received_at,
+    next_try_at = CASE WHEN webhook_inbox.next_try_at IS NOT NULL AND webhook_inbox.claimed_until IS NULL
+        THEN webhook_inbox.next_try_at WHEN $13 THEN $14::timestamptz END,
+    claimed_until = NULL,
+    apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
+    applied_at = excluded.applied_at,
+    parked_at = NULL
+RETURNING id
 """
-"""A repeated webhook is counted, and asks for another look at the next sweep: whatever brought it may be news again."""
+"""A new one is due at once. A repeat is counted, and asks for another look a little later: whatever brought it may be news
+again, also while a look at it is under way."""
 
 _COLUMNS = """id, gateway, payment_id, reference, gateway_ref, received_at, last_received_at, apply_attempts,
     next_try_at IS NOT NULL AS is_waiting"""
 
 APPLIED = """
-UPDATE webhook_inbox SET applied_at = $3, next_try_at = NULL, payment_id = coalesce(payment_id, $2), note = NULL
+UPDATE webhook_inbox SET applied_at = $3, next_try_at = NULL, claimed_until = NULL, payment_id = coalesce(payment_id, $2),
+    note = NULL
 WHERE id = ANY($1) AND next_try_at IS NOT NULL AND last_received_at <= $4
 """
 
 PUT_OFF = """
-UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, note = $3
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, claimed_until = NULL, note = $3
 WHERE id = $1 AND next_try_at IS NOT NULL
 """
 
 PARK = """
-UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $2, next_try_at = NULL, note = $3
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $2, next_try_at = NULL, claimed_until = NULL, note = $3
 WHERE id = $1 AND next_try_at IS NOT NULL
+"""
+
+FORGET = """
+DELETE FROM webhook_inbox WHERE id IN (SELECT id FROM webhook_inbox
+    WHERE received_at < $1 AND last_received_at < $1 AND applied_at IS NOT NULL ORDER BY received_at LIMIT $2)
 """
 
 
@@ -57,7 +58,7 @@ class Inbox:
         self._database = database
 
     async def keep(self, arrival: Arrival) -> bool:
-        """Store it durably with its job. True: it is new. Safe to repeat; a lost connection leaves it unknown."""
+        """Store it durably. True: it is new. Safe to repeat; a lost connection leaves it unknown."""
         row = await self._database.row(
             INGEST,
             arrival.id,
@@ -72,7 +73,8 @@ class Inbox:
             arrival.reference,
             arrival.gateway_ref,
             arrival.at,
-            arrival.next_try_at,
+            arrival.is_due,
+            arrival.repeat_at,
         )
         assert row is not None
         return bool(row["id"] == arrival.id)
@@ -87,16 +89,9 @@ class Inbox:
         sql = f"SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL"  # noqa: S608
         return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
 
-    async def due(self, now: datetime, limit: int) -> list[UUID]:
-        """Whose time to try has come, longest waiting first. Read without a lock."""
-        sql = "SELECT id FROM webhook_inbox WHERE next_try_at <= $1 ORDER BY next_try_at LIMIT $2"
-        return [row["id"] for row in await self._database.rows(sql, now, limit)]
-
-    async def forget_applied(self, before: datetime) -> None:
-        """Delete what was looked into and came before then. What waits or is parked stays."""
-        await self._database.row(
-            "DELETE FROM webhook_inbox WHERE applied_at IS NOT NULL AND last_received_at < $1", before
-        )
+    async def forget_applied(self, before: datetime, limit: int) -> int:
+        """Delete what was looked into and came before then, at most so many. What waits or is parked stays."""
+        return await self._database.changed(FORGET, before, limit)
 
     async def counts(self) -> tuple[int, int]:
         """How many wait, and how many are parked. Both from partial indexes: history costs nothing."""

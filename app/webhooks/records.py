@@ -37,5 +37,7 @@ class Arrival:
     reference: str | None
     gateway_ref: str | None
     at: datetime
-    next_try_at: datetime | None
-    """When the sweep takes it up, should its job be lost. None: it speaks of no payment, so there is nothing to do."""
+    is_due: bool
+    """False: it speaks of no payment, so there is nothing to do."""
+    repeat_at: datetime
+    """When it is looked into again if it is a repeat."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -12,6 +12,7 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound
+from app.domain.schedule import JITTER, REPEAT_AFTER_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from app.gateways.port import LookupHint, ParsedWebhook, SendsWebhooks, WebhookRequest
 from app.gateways.registry import Registry
 from app.logs import get_logger
@@ -21,17 +22,8 @@ from app.settings import Settings
 from app.webhooks.inbox import Inbox
 from app.webhooks.records import Arrival, Webhook
 
-JOB_GRACE_S = 15.0
-"""How long a webhook's own job has before the sweep takes it up."""
-
-UNKNOWN_AGAIN = (5, 15, 60, 300, 900, 3600, 21_600)
-"""Seconds between looks for the payment of a webhook that nobody knows yet; then it is parked."""
-
-UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
-"""Seconds between tries while the gateway does not answer the look-up; then it is parked."""
-
-JITTER = 0.2
-"""Waits are up to so much longer, so that what failed together is not tried together."""
+DUE_KIND = "webhooks"
+"""The name of its due work."""
 
 LONGEST = 200
 """Characters of any name in a webhook; real ones are far below."""
@@ -43,9 +35,16 @@ class WebhookService:
     """The inbox of one deployment. Safe to share between tasks."""
 
     def __init__(
-        self, inbox: Inbox, payments: PaymentService, registry: Registry, settings: Settings, now: Now = utc_now
+        self,
+        inbox: Inbox,
+        payments: PaymentService,
+        registry: Registry,
+        wake: Callable[[str], None],
+        settings: Settings,
+        now: Now = utc_now,
     ) -> None:
         self._inbox = inbox
+        self._wake = wake
         self._payments = payments
         self._registry = registry
         self._settings = settings
@@ -66,7 +65,6 @@ class WebhookService:
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         speaks_of_payment = note.reference is not None or note.gateway_ref is not None
-        job_ends = request.at + timedelta(seconds=self._settings.seconds(JOB_GRACE_S))
         arrival = Arrival(
             id=ids.uuid7(),
             gateway=gateway.name,
@@ -80,9 +78,12 @@ class WebhookService:
             reference=note.reference,
             gateway_ref=note.gateway_ref,
             at=request.at,
-            next_try_at=job_ends if speaks_of_payment else None,
+            is_due=speaks_of_payment,
+            repeat_at=request.at + timedelta(seconds=self._settings.seconds(REPEAT_AFTER_S)),
         )
         is_new = await self._inbox.keep(arrival)
+        if is_new and arrival.is_due:
+            self._wake(DUE_KIND)
         WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
         log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new)
         return note
@@ -127,13 +128,10 @@ class WebhookService:
             VERIFICATION_LAG.labels(each.gateway).observe((now - each.last_received_at).total_seconds())
         return None
 
-    async def sweep(self, limit: int) -> list[UUID]:
-        """The webhooks whose time to try has come."""
-        return await self._inbox.due(self._now(), limit)
-
-    async def forget_old(self) -> None:
+    async def forget_old(self, limit: int) -> int:
         """Delete webhooks that were looked into, when their time is over: they hold what gateways say of buyers."""
-        await self._inbox.forget_applied(self._now() - timedelta(days=self._settings.keep_webhooks_days))
+        before = self._now() - timedelta(days=self._settings.keep_webhooks_days)
+        return await self._inbox.forget_applied(before, limit)
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """What waits now, for `/metrics`."""

@@ -24,6 +24,7 @@ webhook_inbox = Table(
     Column("times_received", Integer, nullable=False, server_default=text("1")),
     Column("apply_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", MOMENT),
+    Column("claimed_until", MOMENT),
     Column("applied_at", MOMENT),
     Column("parked_at", MOMENT),
     Column("note", Text),

@@ -5,9 +5,9 @@ Revises: 0001
 """
 
 import re
+from pathlib import Path
 
 from alembic import op
-from pgqueuer.adapters.persistence.qb import QueryBuilderEnvironment
 
 revision = "0002"
 down_revision = "0001"
@@ -64,32 +64,29 @@ CREATE INDEX gateway_exchanges_at_idx ON gateway_exchanges (at);
 GRANT SELECT, INSERT, DELETE ON gateway_exchanges TO onetill_app
 """
 
-JOB_TABLES = ("pgqueuer", "pgqueuer_log", "pgqueuer_schedules", "pgqueuer_statistics")
+JOB_TABLES = Path(__file__).parents[1] / "frozen" / "pgqueuer_1_6.sql"
+"""What PgQueuer 1.6 installed. Revision 0005 drops it, and its downgrade makes it again."""
 
-JOB_GRANTS = f"""
-GRANT SELECT, INSERT, UPDATE, DELETE ON {", ".join(JOB_TABLES)} TO onetill_app;
+JOB_GRANTS = """
+GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO onetill_app;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO onetill_app
 """
 
 
+JOB_TABLES_GONE = """
+DROP TRIGGER tg_pgqueuer_changed ON pgqueuer;
+DROP FUNCTION fn_pgqueuer_changed;
+DROP TABLE pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics;
+DROP TYPE pgqueuer_status
+"""
+
+
 def upgrade() -> None:
-    for statement in INBOX.split(";\n"):
-        op.execute(statement)
-    for statement in _statements(QueryBuilderEnvironment().build_install_query()):
-        op.execute(statement)
-    for statement in JOB_GRANTS.split(";\n"):
+    job_tables = re.split(r";\n\n(?=CREATE )", JOB_TABLES.read_text())
+    for statement in (*INBOX.split(";\n"), *job_tables, *JOB_GRANTS.split(";\n")):
         op.execute(statement)
 
 
 def downgrade() -> None:
-    for statement in _statements(QueryBuilderEnvironment().build_uninstall_query()):
+    for statement in (*JOB_TABLES_GONE.split(";\n"), "DROP TABLE gateway_exchanges", "DROP TABLE webhook_inbox"):
         op.execute(statement)
-    op.execute("DROP TABLE gateway_exchanges")
-    op.execute("DROP TABLE webhook_inbox")
-
-
-def _statements(script: str) -> list[str]:
-    """One by one, as the driver wants them; a function's body between `$$` stays whole."""
-    parts = re.split(r"(\$\$.*?\$\$)", re.sub(r"^--.*$", "", script, flags=re.MULTILINE), flags=re.DOTALL)
-    marked = "".join(part if index % 2 else part.replace(";", "\0") for index, part in enumerate(parts))
-    return [statement.strip() for statement in marked.split("\0") if statement.strip()]

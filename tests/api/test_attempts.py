@@ -7,8 +7,8 @@ import httpx
 
 from app.api.problem_examples import EXAMPLE_DETAILS
 from app.db.database import Database
+from app.domain.schedule import IDEMPOTENCY_LEASE_S
 from app.payments.attempts import MAX_ATTEMPTS
-from app.services import IDEMPOTENCY_LEASE_S
 from tests.api.checks import problem, row_counts, wrong_fields
 from tests.support import MovableClock, Shop, key
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from app.db.database import Database
-from app.services import IDEMPOTENCY_LEASE_S
+from app.domain.schedule import IDEMPOTENCY_LEASE_S
 from tests.api.checks import problem, row_counts
 from tests.support import MovableClock, Shop, key, order
 

@@ -13,6 +13,7 @@ from app.api.edge import Edge
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import utc_now
+from app.domain.schedule import REPEAT_AFTER_S
 from app.settings import Settings
 from app.webhooks.router import MAX_BODY_BYTES
 from simulator.server import Simulator
@@ -112,15 +113,26 @@ class TestKept:
         post = v1(None, "imp_1")
         assert (await gateways.post("/webhooks/portone_v1", content=post.content)).status_code == 200
 
-    async def test_a_job_is_there_with_the_row_and_a_repeat_makes_no_second_one(
+    async def test_the_row_is_due_at_once_and_a_repeat_changes_nothing_of_that(
         self, gateways: httpx.AsyncClient, database: Database
     ) -> None:
         for _ in range(3):
             assert (await sent(gateways, v1(REFERENCE, "imp_1"))).status_code == 200
         row = await only_row(database)
         assert (row["times_received"], row["apply_attempts"]) == (3, 0)
-        jobs = await database.rows("SELECT entrypoint, payload FROM pgqueuer")
-        assert [(job["entrypoint"], job["payload"].decode()) for job in jobs] == [("apply_webhook", str(row["id"]))]
+        assert row["next_try_at"] == row["received_at"]
+
+    async def test_a_repeat_while_somebody_looks_into_it_asks_for_another_look(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        """One look in so long a time, however often it is repeated."""
+        await sent(gateways, v1(REFERENCE, "imp_1"))
+        await database.row("UPDATE webhook_inbox SET claimed_until = now() + interval '1 hour'")
+        for _ in range(3):
+            await sent(gateways, v1(REFERENCE, "imp_1"))
+        row = await only_row(database)
+        assert row["claimed_until"] is None
+        assert 0 < (row["next_try_at"] - row["received_at"]).total_seconds() <= REPEAT_AFTER_S + 5
 
     async def test_a_body_up_to_the_cap_is_kept_and_one_byte_more_is_not(
         self, gateways: httpx.AsyncClient, database: Database
@@ -254,7 +266,7 @@ class TestPortOneV2:
         assert (await sent(gateways, v2(settings, body))).status_code == 200
         row = await only_row(database)
         assert row["applied_at"] is not None, "it speaks of no payment, so there is nothing to wait for"
-        assert await database.rows("SELECT 1 FROM pgqueuer") == []
+        assert row["next_try_at"] is None
 
     async def test_a_signed_body_that_says_nothing_is_422(
         self, gateways: httpx.AsyncClient, database: Database, settings: Settings, subtests: pytest.Subtests

@@ -65,7 +65,7 @@ class Copy:
         try:
             await until(lambda: self.owner.fetchval(sql, *values))
         except TimeoutError:
-            tables = ("payments", "attempts", "refunds", "webhook_inbox", "pgqueuer")
+            tables = ("payments", "attempts", "refunds", "webhook_inbox")
             left = [dict(row) for name in tables for row in await self.owner.fetch(f"SELECT * FROM {name}")]  # noqa: S608
             raise AssertionError(f"{where}: {left}") from None
 

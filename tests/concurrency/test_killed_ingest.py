@@ -133,9 +133,10 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
             all_of_them.append((payment, str(place)))
             async with fresh() as doomed:
                 doomed.doom(place)
-                assert await _deliver(doomed.url, post) is None, place
+                answer = await _deliver(doomed.url, post)
+                assert answer is None or "pg_notify" in place.name, place  # the workers are woken after the answer
                 came = await doomed.died(WAIT_S)
-            if place.wire == "caller" and place.moment == "after":
+            if answer is not None or (place.wire == "caller" and place.moment == "after"):
                 assert len(await _kept(database, payment)) == 1, "it had answered"
             status = await _deliver(survivor.url, post)
             assert status == 200, place

@@ -7,6 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.db.database import Database
+from app.db.due_work import DueTable
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent
@@ -84,12 +85,12 @@ async def test_a_browser_that_only_says_so_pays_nothing(house: House) -> None:
     assert outcome.payment.status is PaymentStatus.OPEN
 
 
-async def test_a_buyer_who_pays_and_never_comes_back_is_found(house: House) -> None:
+async def test_a_buyer_who_pays_and_never_comes_back_is_found(house: House, database: Database) -> None:
     payment = await house.create()
     await house.hands.pay(payment.last_attempt.reference)
     house.clock.advance(timedelta(hours=1).total_seconds())
-    ((payment_id, attempt_id),) = await house.service.due(100)
-    outcome = await house.service.verify(payment_id, trigger="sweep", attempt_id=attempt_id)
+    (due,) = await DueTable(database, "attempts", due_at="next_check_at").due(house.clock(), 100)
+    outcome = await house.service.verify(payment.id, trigger="sweep", attempt_id=due.id)
     assert outcome.payment.status is PaymentStatus.PAID
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
+from app.db.due_work import DueTable
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
@@ -41,7 +42,6 @@ from app.ledger.transitions import refund_step, step
 from app.payments.schemas import CreatePayment
 from app.payments.service import PaymentService
 from app.refunds.processor import RefundProcessor
-from app.refunds.repository import RefundRepository
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
@@ -122,9 +122,10 @@ class House:
         self.repository = PaymentRepository(database)
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
-        self.refunds = RefundRepository(database)
         registry, gateway_log = Registry([gateway]), GatewayLog(database, clock)
         self.processor = RefundProcessor(self.repository, registry, gateway_log, settings, clock)
+        self.attempts = DueTable(database, "attempts", due_at="next_check_at")
+        self.refunds = DueTable(database, "refunds", due_at="next_check_at")
         self.service = PaymentService(
             self.repository,
             registry,
@@ -161,10 +162,13 @@ class House:
         pauses: list[float] = [DAY_S] * days or [seconds]
         for pause_s in pauses:
             self.clock.advance(pause_s)
-            due = [*await self.service.due(100), *await self.refunds.due(self.clock(), 100)]
-            for payment_id, attempt_id in dict.fromkeys(due):
+            due = {row.id for row in await self.attempts.due(self.clock(), 100)}
+            payment, _ = await self.now()
+            owed = {row.id for row in await self.refunds.due(self.clock(), 100)}
+            due |= {refund.attempt_id for refund in payment.refunds if refund.id in owed}
+            for attempt_id in due:
                 try:
-                    await self.service.verify(payment_id, trigger="sweep", attempt_id=attempt_id)
+                    await self.service.verify(self.payment_id, trigger="sweep", attempt_id=attempt_id)
                 except OnetillError:
                     continue
 

@@ -25,14 +25,9 @@ def test_the_revision_that_processes_expect_is_alembics_newest() -> None:
     assert ScriptDirectory.from_config(migrate.configuration()).get_current_head() == REVISION
 
 
-def _is_ours(name: str | None, kind: str, _: object) -> bool:
-    """The job engine's tables are described by the engine."""
-    return not (kind == "table" and name and name.startswith("pgqueuer"))
-
-
 async def test_the_migrated_schema_is_the_models_schema(urls: Urls) -> None:
     def differences(connection: Connection) -> list[object]:
-        options = {"compare_type": True, "compare_server_default": True, "include_name": _is_ours}
+        options = {"compare_type": True, "compare_server_default": True}
         context = MigrationContext.configure(connection, opts=options)
         return list(compare_metadata(context, metadata))
 

@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from app.domain.clock import next_look, rfc3339, utc_now
+from app.domain.clock import rfc3339, utc_now
 from app.domain.language import Language, pick_language
+from app.domain.schedule import next_look
 
 NOW = datetime(2026, 11, 21, 8, 30, tzinfo=UTC)
 HOUR, DAY = 3600, 86_400

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.money import Money
+from app.domain.schedule import CAPTURE_GRACE
 from app.domain.states import (
     ATTEMPT_UNDECIDED,
     PAYMENT_COLLECTED,
@@ -19,7 +20,7 @@ from app.domain.states import (
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
-from app.verification.matching import CAPTURE_GRACE, Capture, Decide, NotOurs, Verdict, Wait, match_payment
+from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 from tests.unit.factories import AMOUNT, EXPIRES_AT, NOW, attempt, held, payment
 from tests.unit.properties import thorough
 

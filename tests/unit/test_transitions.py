@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import IllegalTransition
+from app.domain.schedule import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS
 from app.domain.states import (
     ATTEMPT_MOVES,
     ATTEMPT_UNDECIDED,
@@ -21,7 +22,7 @@ from app.domain.states import (
     PaymentStatus,
 )
 from app.ledger.model import Attempt, Payment
-from app.ledger.transitions import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS, Event, Step, kept_look, late_look, step
+from app.ledger.transitions import Event, Step, kept_look, late_look, step
 from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 

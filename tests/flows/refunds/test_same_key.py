@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from app.domain import ids
-from app.idempotency.service import KEPT_FOR
+from app.domain.schedule import KEYS_KEPT
 from app.services import Services
 from app.settings import Settings
 from tests.api.checks import problem
@@ -120,8 +120,8 @@ class TestOneKey:
         payment, intent = await till.sold(kind), key()
         amount = None if kind is POINT3 else 500
         first = (await till.refund(payment, amount, headers=intent)).json()
-        await till.wait(KEPT_FOR.total_seconds() + 1)
-        assert await parts.idempotency.forget_old() > 0
+        await till.wait(KEYS_KEPT.total_seconds() + 1)
+        assert await parts.idempotency.forget_old(100) > 0
         again = await till.refund(payment, amount, headers=intent)
         assert (again.status_code, "idempotency-replayed" in again.headers) == (201, False)
         assert (again.json()["id"], again.json()["status"]) == (first["id"], "succeeded")
@@ -133,8 +133,8 @@ class TestOneKey:
     async def test_a_key_that_was_forgotten_does_not_stand_for_another_body(self, till: Till, parts: Services) -> None:
         payment, intent = await till.sold(V2), key()
         await till.gave(payment, 500, headers=intent)
-        await till.wait(KEPT_FOR.total_seconds() + 1)
-        await parts.idempotency.forget_old()
+        await till.wait(KEYS_KEPT.total_seconds() + 1)
+        await parts.idempotency.forget_old(100)
         problem(await till.refund(payment, 2000, headers=intent), "idempotency_key_reused")
         await till.has_given(payment, 500, cancels=1)
 
@@ -143,8 +143,8 @@ class TestOneKey:
         await till.shop.scenario("lost_request", "portone_v1", call="cancel")
         refund = (await till.refund(payment, 500, headers=intent)).json()
         await parts.refunds.mark(ids.read(ids.Prefix.REFUND, refund["id"]), is_done=False, note="no trace of it")
-        await till.wait(KEPT_FOR.total_seconds() + 1)
-        await parts.idempotency.forget_old()
+        await till.wait(KEYS_KEPT.total_seconds() + 1)
+        await parts.idempotency.forget_old(100)
         told = problem(await till.refund(payment, 500, headers=intent), "refund_declined")
         assert told["refund_id"] == refund["id"]
         assert "None" not in told["detail"]

@@ -337,7 +337,7 @@ class House:
         """Wait for the webhooks that are under way; of too many the oldest are lost."""
         for _ in range(6):
             rows = await self.sim("GET", "/_sim/webhooks")
-            if all(row["apply_attempts"] for row in rows):
+            if all(row["tries"] for row in rows):
                 break
             await asyncio.sleep(0.02)
         del self.box[:-FULL_BOX]

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -11,9 +12,9 @@ import pytest
 
 from app.db.database import Database
 from app.domain import ids
+from app.domain.schedule import JITTER, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from app.jobs.worker import Worker
 from app.services import Services
-from app.webhooks.service import JITTER, JOB_GRACE_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
 from tests.flows.webhooks.test_arrival import rows, until_kept
@@ -195,15 +196,18 @@ class TestHandlerFailsOnce:
         await Worker(parts).sweep()
         assert await paid_once(shop, payment) == ["webhook"]
 
-    async def test_a_job_that_was_lost_with_its_worker_is_taken_up_by_the_sweep(
+    async def test_what_a_worker_died_over_is_looked_into_when_its_lease_ends(
         self, shop: Shop, parts: Services, database: Database, clock: MovableClock
     ) -> None:
         payment = await shop.create(**V2.order)
         await shop.buyer_pays(payment, "lost_webhook")
         await post(shop, told(shop, clock, payment))
-        await database.row("DELETE FROM pgqueuer")
-        clock.advance(JOB_GRACE_S + 1)
-        await Worker(parts).sweep()
+        (webhooks,) = [kind for kind in parts.due_work if kind.name == "webhooks"]
+        due, ends = await webhooks.rows.due(clock(), 10), clock() + timedelta(seconds=webhooks.lease_s)
+        assert await webhooks.rows.claim(due, clock(), ends) == due
+        assert await Worker(parts).sweep() == 0, "somebody has it"
+        clock.advance(webhooks.lease_s)
+        assert await Worker(parts).sweep() == 1
         assert await paid_once(shop, payment) == ["webhook"]
 
 

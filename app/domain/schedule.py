@@ -1,0 +1,114 @@
+"""All waiting times of the product: how soon something is looked at again, how long a claim holds, how often one looks.
+
+Seconds of real time. In test mode they are divided by `ONETILL_TIME_SCALE`, but for those that say how long a network may take.
+"""
+
+from datetime import datetime, timedelta
+
+# ── Undecided attempts ────────────────────────────────────────────────────────────────────────────────────────────────
+
+ASK_AGAIN = (5, 15, 60, 300, 900, 3600)
+"""Seconds between looks at an undecided attempt whose buyer came back; hourly after that, then daily (design law 8)."""
+
+HOURS, DAYS = 24, 7
+"""After those, an attempt is asked about so many times an hour apart, then so many times a day apart; then a person decides."""
+
+ABANDONED = (60, 300, 900, 3600)
+"""Seconds between looks at an attempt whose buyer has not come back yet."""
+
+
+def next_look(now: datetime, looks: int, *, returned: bool, time_scale: float = 1.0) -> datetime:
+    """When an undecided attempt is asked about again, after so many `looks` that decided nothing.
+
+    `returned` says that the buyer came back or that we asked for the money: those are looked at sooner.
+    """
+    steps = ASK_AGAIN if returned else ABANDONED
+    wait_s = steps[looks] if looks < len(steps) else 3600 if looks < len(steps) + HOURS else 86_400
+    return now + timedelta(seconds=wait_s / time_scale)
+
+
+def is_exhausted(looks: int) -> bool:
+    """Whether an attempt whose money was asked for has been asked about for a week in vain (design law 4)."""
+    return looks >= len(ASK_AGAIN) + HOURS + DAYS
+
+
+ASKED_IN_VAIN = len(ASK_AGAIN)
+"""Looks at an attempt or a refund with a lost answer after which a person is called: over an hour (design law 4)."""
+
+OVERDUE = ASKED_IN_VAIN + HOURS
+"""Looks at an accepted refund after which a person is called: about a day."""
+
+# ── What has ended and may still bring or lose money ──────────────────────────────────────────────────────────────────
+
+CAPTURE_GRACE = timedelta(minutes=5)
+"""A buyer who finished just before expiry is still captured so long after it."""
+
+LATE_CAPTURE = timedelta(hours=1)
+"""How long after its end an attempt that may still bring money is looked at once more."""
+
+LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
+"""How long after the payment's expiry such an attempt is looked at again: a buyer may pay in a window that was left open."""
+
+KEPT_LOOKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 7, 30, 90, 180))
+"""How long after a capture it is looked at again, for external refunds: as long as a bank may take money back from a merchant."""
+
+
+# ── Webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+UNKNOWN_AGAIN = (5, 15, 60, 300, 900, 3600, 21_600)
+"""Seconds between looks for the payment of a webhook that nobody knows yet; then it is parked."""
+
+UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
+"""Seconds between tries while the gateway does not answer the look-up; then it is parked."""
+
+JITTER = 0.2
+"""Waits are up to so much longer, so that what failed together is not tried together."""
+
+REPEAT_AFTER_S = 15.0
+"""A repeated webhook asks for another look so long after it came: whoever repeats it sets off one look in that time."""
+
+# ── Claims on a gateway call and on a key ─────────────────────────────────────────────────────────────────────────────
+
+LEASE_MARGIN_S = 5.0
+"""A lease is so much longer than what it is taken for, so that clocks may differ a little; see `Settings.lease_s`."""
+
+IDEMPOTENCY_LEASE_S = 60.0
+"""How long the caller of an idempotency key may work on it before another call with it goes on."""
+
+KEYS_KEPT = timedelta(days=30)
+"""How long an idempotency key is remembered."""
+
+BUSY_POLL_S = 0.1
+"""How often one looks again while somebody else is asking the gateway about the same attempt."""
+
+# ── Due work ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+LOOK_EVERY_S = 5.0
+"""How often a worker looks for due rows when nothing woke it."""
+
+PUT_OFF_S = 300.0
+"""When a row whose work broke comes back."""
+
+GATEWAY_CALLS = 4
+"""Calls to a gateway that one verification may have to wait for in turn, each as long as its deadline."""
+
+DATABASE_AWAY_S = 1.0
+"""Between two tries to go on with a claimed row while the database is away."""
+
+WAKE_EVERY_S = 0.01
+"""Between two NOTIFYs of one process: a burst of webhooks costs so many, not one each."""
+
+KEEPALIVE_S = 2.0
+"""How often the LISTEN connection is asked whether it still lives, and …"""
+
+KEEPALIVE_TIMEOUT_S = 1.5
+"""… how long its answer may take. Together with a new connection this stays below 5 s."""
+
+RECONNECT_S, CONNECT_TIMEOUT_S = 0.5, 5.0
+"""Between two tries to listen again, and how long one may take."""
+
+FORGET_EVERY_S = 3600.0
+"""How often old keys, webhooks and exchanges are deleted."""
+
+FORGET_PAUSE_S = 0.1
+"""Between two bites of deleting, so that others come in between."""

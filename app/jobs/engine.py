@@ -1,0 +1,180 @@
+"""The engine of due work: finds due rows, claims them, carries them out and puts off what breaks. It knows no noun.
+
+Every kind has hands of its own, so a gateway that hangs in one kind does not hold up another. No more rows are claimed than
+there are free hands, so what a killed worker leaves claimed is what it had under way, and waits for one lease.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+import asyncpg
+
+from app.db.database import DATABASE_AWAY
+from app.db.due_work import Chore, DueRow, DueWork
+from app.domain.clock import Now
+from app.domain.errors import OnetillError
+from app.domain.schedule import DATABASE_AWAY_S, FORGET_EVERY_S, FORGET_PAUSE_S, LOOK_EVERY_S, PUT_OFF_S
+from app.logs import get_logger
+from app.metrics import DUE_BROKE, DUE_CLAIMED, DUE_DONE, DUE_LAG
+
+HANDS = 16
+"""Rows of one kind under way in one worker; bounds the load on gateways and the connection pool."""
+
+SEEN = 200
+"""Due rows that are read to choose from: workers that look at the same moment mostly choose others."""
+
+BITE = 1000
+"""Old rows that one statement deletes at most."""
+
+log = get_logger("jobs")
+
+
+class Engine:
+    """Works on all kinds until it is stopped."""
+
+    def __init__(self, kinds: Sequence[DueWork], chores: Sequence[Chore], *, now: Now, time_scale: float) -> None:
+        self._stop = asyncio.Event()
+        self._lanes = {kind.name: Lane(kind, self._stop, now, time_scale) for kind in kinds}
+        self._chores = chores
+        self._time_scale = time_scale
+
+    async def run(self) -> None:
+        """Work until `stop`, then finish what is under way. A database that is away is waited for."""
+        async with asyncio.TaskGroup() as group:
+            for lane in self._lanes.values():
+                group.create_task(lane.run())
+            for chore in self._chores:
+                group.create_task(self._keep_tidy(chore))
+
+    def stop(self) -> None:
+        """Begin nothing new."""
+        self._stop.set()
+        self.wake()
+
+    def wake(self, kind: str = "") -> None:
+        """Look at once for due rows of this kind; of every kind without one."""
+        for name, lane in self._lanes.items():
+            if kind in {name, ""}:
+                lane.again.set()
+
+    async def sweep(self) -> int:
+        """Carry out all that is due now, one kind after another, and return how many rows that were."""
+        return sum([await lane.sweep() for lane in self._lanes.values()])
+
+    async def _keep_tidy(self, chore: Chore) -> None:
+        while not self._stop.is_set():
+            try:
+                while not self._stop.is_set():
+                    if await chore.forget(BITE) < BITE:
+                        break
+                    await asyncio.sleep(FORGET_PAUSE_S)
+            except Exception:  # whatever it is, nobody's money waits for this, and the next hour tries again
+                log.exception("chore_failed", chore=chore.name)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), FORGET_EVERY_S / self._time_scale)
+
+
+class Lane:
+    """The hands of one kind."""
+
+    def __init__(self, kind: DueWork, stop: asyncio.Event, now: Now, time_scale: float) -> None:
+        self.again = asyncio.Event()
+        """Set when it is worth looking at once."""
+        self._kind = kind
+        self._stop = stop
+        self._now = now
+        self._look_every_s = LOOK_EVERY_S / time_scale
+        self._put_off_for = timedelta(seconds=PUT_OFF_S / time_scale)
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Work until told to stop, then finish what is under way."""
+        while not self._stop.is_set():
+            self.again.clear()
+            try:
+                begun = await self._begin()
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                log.warning("not_looked", kind=self._kind.name, error=type(error).__name__)
+                begun = 0
+            if not begun or len(self._under_way) == HANDS:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.again.wait(), self._look_every_s)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def sweep(self) -> int:
+        """Carry out all that is due now; see `Engine.sweep`."""
+        begun = 0
+        while True:
+            begun += await self._begin()
+            if not self._under_way:
+                return begun
+            await asyncio.wait(self._under_way, return_when=asyncio.FIRST_COMPLETED)
+
+    async def _begin(self) -> int:
+        """Claim as many due rows as there are free hands, begin them, and return how many."""
+        free = HANDS - len(self._under_way)
+        if not free or self._stop.is_set():
+            return 0
+        now, rows = self._now(), self._kind.rows
+        due = await rows.due(now, SEEN)
+        chosen = due if len(due) <= free else random.sample(due, free)
+        won = await rows.claim(chosen, now, now + timedelta(seconds=self._kind.lease_s)) if chosen else []
+        for row in won:
+            DUE_CLAIMED.labels(self._kind.name).inc()
+            DUE_LAG.labels(self._kind.name).observe(max(0.0, (now - row.due_at).total_seconds()))
+            task = asyncio.create_task(self._work_on(row))
+            self._under_way.add(task)
+            task.add_done_callback(self._ended)
+        return len(won)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if len(self._under_way) in {0, HANDS // 2}:
+            self.again.set()
+
+    async def _work_on(self, row: DueRow) -> None:
+        """Carry out one row. One that fails is logged and put off; it never stops the others."""
+        kind, about = self._kind, {"row_id": str(row.id), "payment_id": str(row.payment_id)}
+        try:
+            async with asyncio.timeout(kind.deadline_s):
+                await self._carry_out(row)
+        except Exception as error:
+            if self._stop.is_set() and isinstance(error, DATABASE_AWAY):
+                log.warning("work_left", kind=kind.name, error=type(error).__name__, **about)
+                return  # it stays claimed, and is another worker's when the lease ends
+            DUE_BROKE.labels(kind.name).inc()
+            if isinstance(error, OnetillError):
+                log.warning("work_failed", kind=kind.name, code=error.code, **about)
+            else:
+                # A row that breaks our code, or is held by somebody, must neither stop the worker nor fill every batch.
+                log.exception("work_broke", kind=kind.name, **about)
+            await self._put_off(row)
+        else:
+            DUE_DONE.labels(kind.name).inc()
+
+    async def _carry_out(self, row: DueRow) -> None:
+        """Again while the database is away: the claim holds, and nobody else may go on with the row before it ends."""
+        while True:
+            try:
+                await self._kind.carry_out(row)
+            except DATABASE_AWAY as error:
+                if self._stop.is_set() or isinstance(error, ValueError):  # the latter: a value that no column takes
+                    raise
+                log.warning("database_away", kind=self._kind.name, error=type(error).__name__)
+                await asyncio.sleep(DATABASE_AWAY_S)
+            else:
+                return
+
+    async def _put_off(self, row: DueRow) -> None:
+        kind = self._kind
+        try:
+            if kind.put_off is not None:
+                await kind.put_off(row)
+            else:
+                await kind.rows.put_off(row, self._now() + self._put_off_for)
+        except Exception:  # whatever it is, the row comes back when its lease ends
+            log.exception("not_put_off", kind=kind.name, row_id=str(row.id))

@@ -1,0 +1,57 @@
+"""Listens for what wakes the workers, on a connection of its own. One that has died is noticed within seconds and replaced.
+
+Around a pooler: LISTEN belongs to a session (`ONETILL_DATABASE_DIRECT_URL`).
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import asyncpg
+
+from app.db.database import DATABASE_AWAY, connect
+from app.db.wake_up import CHANNEL
+from app.domain.schedule import CONNECT_TIMEOUT_S, KEEPALIVE_S, KEEPALIVE_TIMEOUT_S, RECONNECT_S
+from app.logs import get_logger
+
+log = get_logger("listener")
+
+
+class Listener:
+    """Calls `wake` with the kind that each notification names, and with "" whenever some may have been missed."""
+
+    def __init__(self, url: str, wake: Callable[[str], None]) -> None:
+        self._url = url
+        self._wake = wake
+        self._is_there = True
+
+    async def run(self) -> None:
+        """Listen until canceled."""
+        while True:
+            try:
+                await self._listen()
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                if self._is_there:
+                    log.warning("listener_lost", error=type(error).__name__)
+                self._is_there = False
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        """One connection's life: until it ends, or does not answer in time."""
+        connection = await connect(self._url, CONNECT_TIMEOUT_S)
+        ended = asyncio.Event()
+        try:
+            connection.add_termination_listener(lambda _: ended.set())
+            await connection.add_listener(CHANNEL, self._heard)
+            self._is_there = True
+            self._wake("")
+            while not ended.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(ended.wait(), KEEPALIVE_S)
+                await connection.execute("SELECT 1", timeout=KEEPALIVE_TIMEOUT_S)
+        finally:
+            connection.terminate()
+
+    def _heard(self, _: Any, __: int, ___: str, kind: object) -> None:
+        self._wake(str(kind))
