@@ -12,27 +12,52 @@ _TPS = re.compile(r"tps = ([0-9.]+)")
 
 _ID = "(SELECT id FROM seed)"
 _ORDER = "(SELECT id::text FROM seed)"
-_REFERENCE = "(SELECT replace(id::text, '-', '') || 'a1' FROM seed)"
-_CREATE_VALUES = [
-    *(
-        _ID,
-        "'bench'",
-        "'test'",
-        _ORDER,
-        "'Mug'",
-        "24000",
-        "'KRW'",
-        "'open'",
-        "'point3'",
-        "NULL",
-        "NULL",
-        "'{}'",
-        "NULL",
-    ),
-    *("'{}'", "sha256('x')", "now()", "now() + interval '30 min'", "gen_random_uuid()", _REFERENCE, "NULL"),
-    *("'pending'", "'{}'", "now()", "NULL", "'api'", "'created'", "'{}'", "sha256('')"),
-    *("'bench'", _ORDER, "sha256('y')", "201", "'x'", "NULL"),
-]
+_HASH = "sha256('x')"
+_CREATE_VALUES = {
+    "key": {"scope": "'bench'", "key": _ORDER, "fingerprint": _HASH, "status": "201", "answer": "'x'"},
+    "payment": {
+        "id": _ID,
+        "store": "'bench'",
+        "mode": "'test'",
+        "order_id": _ORDER,
+        "order_name": "'Mug'",
+        "amount.minor": "24000",
+        "amount.currency": "'KRW'",
+        "status": "'open'",
+        "gateway": "'point3'",
+        "details": "'{}'",
+        "metadata": "'{}'",
+        "last_seq": "1",
+        "last_hash": _HASH,
+        "created_at": "now()",
+        "expires_at": "(now() + interval '30 min')",
+        **dict.fromkeys(("captured_minor", "refunded_minor", "refunding_minor", "refund_count"), "0"),
+    },
+    "attempt": {
+        "id": _ID,
+        "number": "1",
+        "gateway": "'point3'",
+        "reference": "(SELECT replace(id::text, '-', '') || 'a1' FROM seed)",
+        "status": "'pending'",
+        "next_action": "'{}'",
+        "is_deposit": "false",
+        "lookup_attempts": "0",
+        **dict.fromkeys(("created_at", "next_check_at"), "now()"),
+    },
+    "event": {
+        "payment_id": _ID,
+        "seq": "1",
+        "at": "now()",
+        "trigger": "'api'",
+        "reason": "'created'",
+        "payment_to": "'open'",
+        "attempt_id": _ID,
+        "attempt_to": "'pending'",
+        "evidence": "'{}'",
+        "prev_hash": _HASH,
+    },
+}
+"""What is not named is NULL."""
 
 
 def per_second(postgres: EmbeddedPostgres, database: str, script: str, *, clients: int, seconds: int) -> float:
@@ -53,9 +78,11 @@ def per_second(postgres: EmbeddedPostgres, database: str, script: str, *, client
 
 def create_script() -> str:
     """Our create statement, every value made by Postgres; ids are random because pgbench has no others."""
-    statement = CREATE.replace("WITH key AS", "WITH seed AS MATERIALIZED (SELECT gen_random_uuid() AS id), key AS", 1)
-    for number in range(len(_CREATE_VALUES), 0, -1):
-        statement = statement.replace(f"${number}", _CREATE_VALUES[number - 1])
+    statement = CREATE.sql.replace(
+        "WITH key AS", "WITH seed AS MATERIALIZED (SELECT gen_random_uuid() AS id), key AS", 1
+    )
+    for number, (part, path) in reversed(list(enumerate(CREATE.names, start=1))):
+        statement = statement.replace(f"${number}", _CREATE_VALUES[part].get(path, "NULL"))
     return statement.strip() + ";\n"
 
 

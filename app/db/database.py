@@ -5,6 +5,7 @@ Every session runs as the role `onetill_app`, whoever logs in, so what the schem
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,6 +16,9 @@ from app.db.schema import APP_ROLE
 
 Row = asyncpg.Record
 
+_DUPLICATE = re.compile(r'duplicate key value violates unique constraint "([^"]+)"')
+_SHARD = re.compile(r"_\d{6,}$")
+
 _SESSION = {
     "role": APP_ROLE,
     "application_name": "onetill",
@@ -22,9 +26,11 @@ _SESSION = {
     "statement_timeout": "10s",
     "idle_in_transaction_session_timeout": "10s",
     "timezone": "UTC",
+    # A statement is planned once, whatever it is asked for, and none is worth a second process.
     "jit": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "max_parallel_workers_per_gather": "0",
 }
-
 
 COMMAND_TIMEOUT_S = 15.0
 """Above every timeout that the server keeps itself: this one ends a wait for a server that went silent."""
@@ -102,6 +108,21 @@ async def connect(url: str, timeout_s: float) -> asyncpg.Connection[Any]:
     Raises asyncpg.PostgresError or DATABASE_AWAY.
     """
     return await asyncpg.connect(url, server_settings=_SESSION, timeout=timeout_s, command_timeout=timeout_s)
+
+
+def broken_unique(error: asyncpg.PostgresError) -> str | None:
+    """The unique constraint that a statement would have broken, or None where it failed for another reason.
+
+    A distributed Postgres (Citus) tells the name in the text alone, with the number of the shard behind it, and from
+    `INSERT … SELECT` under SQLSTATE XX000.
+    """
+    if isinstance(error, asyncpg.UniqueViolationError) and error.constraint_name:
+        name = error.constraint_name
+    elif found := _DUPLICATE.search(str(error)):
+        name = found[1]
+    else:
+        return None
+    return _SHARD.sub("", name)
 
 
 async def _no_reset(_: object) -> None:
