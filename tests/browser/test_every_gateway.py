@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Frame, Page, expect
 
-from app.db.embedded import EmbeddedPostgres
 from tests.browser.conftest import open_site
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Witness, World, origin_of
 from tests.flows.gateways.orders import BY_NAME
+from tests.support.databases import Databases
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -59,8 +59,8 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-async def four(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
-    async with open_site(postgres, every_gateway=True) as site:
+async def four(databases: Databases) -> AsyncIterator[World]:
+    async with open_site(databases, every_gateway=True) as site:
         yield site
 
 

@@ -18,8 +18,8 @@ from app.paths import ROOT
 from app.ports import free_ports
 from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
-from tests.conftest import Urls
 from tests.support import Shop
+from tests.support.databases import Urls
 
 TIME_SCALE = 100
 """Retries, sweeps and the gateways' batches are so much faster; one of Point3's takes 3 s then."""
@@ -69,9 +69,7 @@ async def running(urls: Urls, api_key: str, database: Database, log: Path) -> As
         client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=30))
         settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
         shop = Shop(client, simulator, settings)
-        for gateway in ("portone_v1", "portone_v2"):
-            told = {"gateway": gateway, "mode": "duplicate", "url": f"{url}/webhooks/{gateway.replace('_', '-')}"}
-            await shop.sim("POST", "/_sim/webhooks", told)
+        await shop.webhooks_go_to(url, "duplicate")
         yield Running(shop, database, log)
 
 

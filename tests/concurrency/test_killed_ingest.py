@@ -18,20 +18,20 @@ from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
 from app.simulator.server import Simulator
-from tests.concurrency.copies import settings_of
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.senders import Post
 from tests.flows.webhooks.test_inbox import told
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 HOUR_S = 3600
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 def _form(post: Post, payment: dict[str, Any], imp_uid: str) -> Post:

@@ -21,8 +21,8 @@ from app.ports import free_ports
 from app.settings import Settings
 from app.simulator.server import Simulator
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
-from tests.conftest import Urls
 from tests.support import Shop, order
+from tests.support.databases import Urls
 
 TIME_SCALE = "100"
 WAIT_S = 30

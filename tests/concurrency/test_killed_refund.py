@@ -19,7 +19,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
 from app.simulator.server import Simulator
-from tests.concurrency.copies import Copy, copied, selling, settings_of
+from tests.concurrency.copies import Copy, copied, selling
 from tests.concurrency.refund_books import (
     BATCH_S,
     HURRY,
@@ -35,9 +35,10 @@ from tests.concurrency.refund_books import (
     Road,
 )
 from tests.concurrency.victims import AT_ONCE, WAIT_S, Place, each, sample
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 MOST = 0
 """Places of one way beside those that are always taken."""
@@ -48,7 +49,7 @@ HANGING_AT_ONCE = 7
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 @dataclass(frozen=True, slots=True)

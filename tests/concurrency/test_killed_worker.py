@@ -22,12 +22,13 @@ from app.domain import ids
 from app.paths import ROOT
 from app.settings import Settings
 from app.simulator.server import Simulator, SimulatorSettings
-from tests.concurrency.copies import Copy, copied, selling, settings_of
+from tests.concurrency.copies import Copy, copied, selling
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.test_inbox import told
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 HOUR_S = 3600
 SLOW_S = 1.0
@@ -83,7 +84,7 @@ async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 async def _bought(shop: Shop, clock: MovableClock, work: Work, number: int) -> list[dict[str, Any]]:

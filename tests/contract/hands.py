@@ -6,7 +6,7 @@ from typing import Any, Self
 import httpx
 
 from app.simulator.server import Simulator
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 Json = dict[str, Any]
 

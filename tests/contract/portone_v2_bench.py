@@ -16,7 +16,7 @@ from app.simulator.server import Simulator
 from tests.contract.bench import Bench, Make, confirmation
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 SCRIPT_URL = "https://cdn.example/v2/browser-sdk.js"
 STORE = "store-00000000-0000-4000-8000-000000000001"

@@ -18,7 +18,7 @@ from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.point3_bench import Point3Bench, envelope
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 OPTIONS = "gateway_options.point3"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "point3"

@@ -17,7 +17,7 @@ from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import SCRIPT_URL, PortOneV1Bench, envelope, no
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 ALREADY = no("결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다).")
 

@@ -20,8 +20,7 @@ from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.unifi_pay_bench import UnifiPayBench
-from tests.simulator.driver import TLS
-from tests.support import MovableClock
+from tests.support import TLS, MovableClock
 
 
 class TestUnifiPay(UnifiPayBench, GatewayContract):

@@ -9,7 +9,7 @@ import httpx
 
 from app.paths import ROOT
 from app.ports import free_ports
-from tests.conftest import Urls
+from tests.support.databases import Urls
 
 CLEAN = {name: text for name, text in os.environ.items() if not name.startswith("ONETILL_")}
 

@@ -14,11 +14,11 @@ from app.jobs.worker import Worker
 from app.services import Services, build_services
 from app.settings import Settings
 from app.webhooks.service import JITTER, JOB_GRACE_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
 from tests.flows.webhooks.senders import Post, unifi, unifi_body, v1, v2, v2_body
 from tests.flows.webhooks.test_arrival import rows
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
 
 one_step = pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
 

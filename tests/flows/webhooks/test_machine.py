@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from app.db.embedded import EmbeddedPostgres
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import FOUR, ONE_STEP, Kind
@@ -23,6 +22,7 @@ from tests.flows.webhooks.house import House, Letter, Order, changed
 from tests.flows.webhooks.till import Till, indexes, waits_to_live
 from tests.flows.webhooks.trouble import ASKING, BROKEN, BUYERS, FAULTS, OPENING, TWINS, broken
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
 from tests.unit.properties import thorough
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "10"))
@@ -241,16 +241,16 @@ async def _is_back_or_told(shop: Shop, payment: dict[str, Any]) -> bool:
     return truth["refunded"] == truth["amount"] or payment["id"] in {row["id"] for row in listed.json()["data"]}
 
 
-def test_money_goes_back_once_whatever_happens(postgres: EmbeddedPostgres) -> None:
-    _run(postgres, Till)
+def test_money_goes_back_once_whatever_happens(own_urls: Urls) -> None:
+    _run(own_urls, Till)
 
 
-def test_the_books_are_true_whatever_happens(postgres: EmbeddedPostgres) -> None:
-    _run(postgres, Market)
+def test_the_books_are_true_whatever_happens(own_urls: Urls) -> None:
+    _run(own_urls, Market)
 
 
-def _run(postgres: EmbeddedPostgres, machine: type[Till]) -> None:
-    with House(postgres, f"machine_{machine.__name__.lower()}") as house:
+def _run(urls: Urls, machine: type[Till]) -> None:
+    with House(urls) as house:
         thoroughly = settings(
             thorough,
             max_examples=EXAMPLES,
