@@ -62,7 +62,6 @@ class PortOneV2Bench(Bench):
     name = "portone_v2"
     currency = "KRW"
     other_currency = "XCG"
-    tells_channels = True
     left_open = "virtual_account"
     unknown_payment = ABSENT
     approval: ClassVar[str] = "automatic"

@@ -16,6 +16,7 @@ from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayPayment
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
 from tests.contract.bench import Make, assert_shows, question
+from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
@@ -23,7 +24,11 @@ from tests.contract.unifi_pay_bench import UnifiPayBench
 from tests.support import TLS, MovableClock
 
 
-class TestUnifiPay(UnifiPayBench, GatewayContract):
+class TestUnifiPay(
+    UnifiPayBench,
+    GatewayContract,
+    OneStepContract,
+):
     def test_it_can_say_that_something_happened_and_nothing_else(self, gateway: Gateway) -> None:
         assert gateway.capabilities is Capability.WEBHOOKS
         assert gateway.page == PageSources()
