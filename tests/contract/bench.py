@@ -210,7 +210,7 @@ async def perform(gateway: Gateway, operation: str, charge: ChargeRequest, ref: 
             return await gateway.create_session(charge)
         case "fetch_payment":
             return await gateway.fetch_payment(question(charge, ref))
-        case "look_up_by_reference":
+        case "fetch_payment_by_reference":
             return await gateway.fetch_payment(question(charge))
         case "capture":
             return await confirming(gateway).capture(confirmation(charge, ref))

@@ -183,7 +183,7 @@ class GatewayContract(FaultContract):
 class ReferenceContract(Bench):
     """For gateways that can be asked by our reference, not by their own only."""
 
-    operations: ClassVar[tuple[str, ...]] = ("look_up_by_reference",)
+    operations: ClassVar[tuple[str, ...]] = ("fetch_payment_by_reference",)
 
     async def test_what_the_browser_brought_leads_to_the_same_payment_as_our_reference(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest

@@ -16,7 +16,7 @@ from tests.contract.faulty_server import Behaviour, FaultyServer, answers, in_tu
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import Desk, PortOneV1Bench, access, envelope, no, payment
 
-OPERATIONS = ("create_session", "fetch_payment", "look_up_by_reference", "refund")
+OPERATIONS = ("create_session", "fetch_payment", "fetch_payment_by_reference", "refund")
 ABSENT = answers(404, no("존재하지 않는 결제정보입니다.", -1))
 REFUSED = answers(401, no("Unauthorized", -1))
 REF = "imp_448280090638"
@@ -126,7 +126,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         """Also a cancel: a call that is refused with 401 was not executed."""
         desk = Desk(access("old"), access("new"))
         said = {"create_session": envelope(), "refund": envelope()}.get(operation, envelope(payment(charge)))
-        if operation == "look_up_by_reference":
+        if operation == "fetch_payment_by_reference":
             said = envelope({"list": [payment(charge)]})
         async with FaultyServer(in_turn(REFUSED, answers(200, said)), desk) as server:
             assert not isinstance(await outcome(make(server.url), operation, charge), GatewayError)
