@@ -20,8 +20,10 @@ from tests.support import MovableClock, Shop, lifespan, reset
 from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, shared_database
 from tests.support.settings import settings_for
 
-SLOW_S = 0.3
-"""How long a slow gateway takes here."""
+SLOW_S = 0.8
+"""How long a slow gateway takes here: time for what a test does meanwhile, on a busy machine too."""
+
+pytest_plugins = ["tests.support.no_skips"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -34,6 +36,25 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-quic",
 ]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--size", type=int, default=1, help="how many times as long the `long` tests run; see docs/soak.md"
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a Chromium."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def size(request: pytest.FixtureRequest) -> int:
+    """How many times as long as in `make test-long` a long test runs."""
+    return int(request.config.getoption("--size"))
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ from app.settings import Settings
 from tests.api.checks import row_counts
 from tests.support import MovableClock, Shop, key
 
+pytestmark = pytest.mark.long
+
 CONFIG = ROOT / "tests" / "api" / "schemathesis.toml"
 TIMEOUT_S = 120
 

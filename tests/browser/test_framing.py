@@ -1,13 +1,10 @@
 """Who may put the checkout page into a frame: nobody, or those whom the settings name."""
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.conftest import open_site
 from tests.browser.driver import Buyer
 from tests.support.databases import Databases
-
-pytestmark = pytest.mark.browser
 
 FRAME = """(url) => new Promise((loaded) => {
   const frame = Object.assign(document.createElement("iframe"), { src: url, width: 800, height: 700, onload: loaded });

@@ -66,7 +66,7 @@ async def running(urls: Urls, api_key: str, database: Database, log: Path) -> As
             stack.push_async_callback(_end, process)
         await until_ready(f"{url}/readyz")
         headers = {"Authorization": f"Bearer {api_key}"}
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=30))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=120))
         settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
         shop = Shop(client, simulator, settings)
         await shop.webhooks_go_to(url, "duplicate")
@@ -77,7 +77,7 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await process.wait()
     except TimeoutError:
         process.kill()

@@ -16,7 +16,7 @@ from tests.support import MovableClock, Shop
 from tests.support.databases import Urls
 from tests.support.settings import every_account, settings_for
 
-PATIENCE_S = 0.6
+PATIENCE_S = 1.5
 """What a call to a gateway may take here: longer than a slow answer, and not long for one that is lost."""
 
 

@@ -1,12 +1,10 @@
 """Two machines that do anything at any time, over all four gateways. After every step the books are true (`Books.check`), and
 in the end, once everything is quiet, they are complete (`Books.check_quiet`).
 
-`MACHINE_EXAMPLES=150 pytest -o faulthandler_timeout=0 tests/flows/webhooks/test_machine.py` runs them for longer;
-`MACHINE_STEPS` sets the length of each example. Without `MACHINE_EXAMPLES` the examples are the same every time, so that no
-verdict depends on luck; with it, every run tries others.
+At size 1 the examples are the same every time, so that no verdict depends on luck; at a larger one (docs/soak.md) every run
+tries others.
 """
 
-import os
 from functools import partial
 from typing import Any
 
@@ -25,9 +23,9 @@ from tests.support import MovableClock, Shop, key
 from tests.support.databases import Urls
 from tests.unit.properties import thorough
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "10"))
-"""Of each machine."""
-STEPS = int(os.environ.get("MACHINE_STEPS", "30"))
+EXAMPLES = 10
+"""Of each machine, at size 1."""
+STEPS = 30
 
 
 class Market(Till):
@@ -241,21 +239,23 @@ async def _is_back_or_told(shop: Shop, payment: dict[str, Any]) -> bool:
     return truth["refunded"] == truth["amount"] or payment["id"] in {row["id"] for row in listed.json()["data"]}
 
 
-def test_money_goes_back_once_whatever_happens(own_urls: Urls) -> None:
-    _run(own_urls, Till)
+@pytest.mark.long
+def test_money_goes_back_once_whatever_happens(own_urls: Urls, size: int) -> None:
+    _run(own_urls, Till, size)
 
 
-def test_the_books_are_true_whatever_happens(own_urls: Urls) -> None:
-    _run(own_urls, Market)
+@pytest.mark.long
+def test_the_books_are_true_whatever_happens(own_urls: Urls, size: int) -> None:
+    _run(own_urls, Market, size)
 
 
-def _run(urls: Urls, machine: type[Till]) -> None:
+def _run(urls: Urls, machine: type[Till], size: int) -> None:
     with House(urls) as house:
         thoroughly = settings(
             thorough,
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES * size,
             stateful_step_count=STEPS,
-            derandomize="MACHINE_EXAMPLES" not in os.environ,
+            derandomize=size == 1,
             suppress_health_check=list(HealthCheck),
         )
         factory: Any = partial(machine, house)  # hypothesis takes any factory, and declares a class

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import msgspec
+import pytest
 
 from app.db.database import Database
 from app.idempotency.service import Intent
@@ -44,6 +45,7 @@ def look_ups(simulator: Simulator) -> Counter[str]:
     return Counter(row["reference"] for row in calls)
 
 
+@pytest.mark.long
 async def test_a_thousand_payments_without_a_webhook_are_all_found(
     simulator: Simulator, parts: Services, database: Database, clock: MovableClock
 ) -> None:
