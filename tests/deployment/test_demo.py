@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import httpx
 import pytest
@@ -58,7 +59,12 @@ def demo(tmp_path: Path) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
         process.communicate()
 
 
-@pytest.mark.parametrize("how", ["terminate", "ctrl-c", "hang up"])
+def others(*names: str) -> list[Any]:
+    """The same again, for the long run: a demo takes seconds."""
+    return [pytest.param(name, marks=pytest.mark.long) for name in names]
+
+
+@pytest.mark.parametrize("how", ["terminate", *others("ctrl-c", "hang up")])
 def test_it_says_where_everything_is_and_ends_all_of_it(tmp_path: Path, how: str) -> None:
     with demo(tmp_path) as (process, said):
         assert process.stdout
@@ -80,7 +86,7 @@ def test_it_says_where_everything_is_and_ends_all_of_it(tmp_path: Path, how: str
         assert "Traceback" not in said.read_text()
 
 
-@pytest.mark.parametrize("moment", ["Starting Postgres", "Starting the simulated", "Bringing", "Starting API"])
+@pytest.mark.parametrize("moment", ["Bringing", *others("Starting Postgres", "Starting the simulated", "Starting API")])
 def test_it_can_be_stopped_while_it_starts(tmp_path: Path, moment: str) -> None:
     with demo(tmp_path) as (process, said):
         while moment not in said.read_text():
