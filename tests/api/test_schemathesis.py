@@ -26,7 +26,7 @@ from tests.support import MovableClock, Shop, key
 pytestmark = pytest.mark.long
 
 CONFIG = ROOT / "tests" / "api" / "schemathesis.toml"
-TIMEOUT_S = 120
+TIMEOUT_S = 900
 
 
 @pytest.fixture

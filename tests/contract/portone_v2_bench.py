@@ -95,7 +95,7 @@ class PortOneV2Bench(Bench):
 
     async def has_arrived(self, hands: Hands, call: str) -> None:
         """Return once PortOne has got such a call; each question is a round trip, so nobody is kept busy."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await hands.calls(call):
                 continue
 

@@ -15,6 +15,7 @@ from tests.contract import faulty_server as faults
 from tests.contract.bench import Make, outcome, perform, question
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import ChannelContract, GatewayContract, ReferenceContract
+from tests.contract.fault_contract import LEEWAY_S
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v2_bench import SCRIPT_URL, STORE, TX, PortOneV2Bench, no
@@ -278,4 +279,4 @@ class TestPortOneV2(
         wire.behave = faults.hangs
         gateway = make(wire.url, deadline_s=60.0, look_up_timeout_s=0.05)
         with pytest.raises(GatewayTimeout):
-            await asyncio.wait_for(gateway.fetch_payment(question(charge)), 5)
+            await asyncio.wait_for(gateway.fetch_payment(question(charge)), LEEWAY_S)

@@ -18,6 +18,7 @@ from app.settings import UnifiPaySettings
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract
+from tests.contract.fault_contract import LEEWAY_S
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.unifi_pay_bench import UnifiPayBench
@@ -187,7 +188,7 @@ class TestUnifiPay(
             ref = await self.finished(
                 make(), hands, replace(charge, webhook_url=f"{ours.url}/webhooks/unifi-pay"), scenario
             )
-            await asyncio.wait_for(ours.has_got(sum(trusts.values())), 5)
+            await asyncio.wait_for(ours.has_got(sum(trusts.values())), LEEWAY_S)
             now_ms = int(utc_now().timestamp() * 1000)
             judged = Counter(verify(account, call.target, call.headers, call.body, now_ms) for call in ours.arrived)
             notices = [read(call.body) for call in ours.arrived]

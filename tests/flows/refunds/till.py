@@ -101,7 +101,7 @@ class Till:
 
     async def until_called(self, payment: Json, kind: str, before: int = 0) -> None:
         """A further call of this kind has reached the payment's gateway."""
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while await self._calls(payment, kind) <= before:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)

@@ -43,7 +43,7 @@ T = TypeVar("T")
 DEADLINE_S = 0.4
 """Of one gateway call, in real time: a hanging call costs so much."""
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 """What the product does in one step takes less."""
 
 DAY_S = 86_400

@@ -58,7 +58,7 @@ async def look_ups(shop: Shop, gateway: str) -> int:
 
 
 async def until_asked(shop: Shop, gateway: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not await look_ups(shop, gateway):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)
