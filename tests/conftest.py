@@ -23,7 +23,7 @@ from tests.support.settings import settings_for
 SLOW_S = 0.8
 """How long a slow gateway takes here: time for what a test does meanwhile, on a busy machine too."""
 
-pytest_plugins = ["tests.support.no_skips"]
+pytest_plugins = ["tests.no_skips"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -118,10 +118,10 @@ async def running_simulator() -> AsyncIterator[Simulator]:
 
 
 @pytest.fixture
-async def simulator(running_simulator: Simulator) -> Simulator:
-    """The imitated gateways, as if they had just been started."""
+async def simulator(running_simulator: Simulator) -> AsyncIterator[Simulator]:
+    """The imitated gateways, as if they had just been started. Nothing of a test goes on in them after it."""
+    yield running_simulator
     await reset(running_simulator)
-    return running_simulator
 
 
 @pytest.fixture

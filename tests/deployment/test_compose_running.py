@@ -22,6 +22,8 @@ from tests.deployment.image import Image, at
 from tests.deployment.test_compose import SECRETS
 from tests.support import key, order
 
+pytestmark = pytest.mark.long
+
 SIMULATED = {
     "ONETILL_POINT3__BASE_URL": "http://simulator:8003",
     "ONETILL_POINT3__WIDGET_ORIGIN": "http://127.0.0.1:8003",

