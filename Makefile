@@ -9,18 +9,24 @@ READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup run demo check test bench lock migrate
+.PHONY: help setup run demo check test test-long soak bench lock migrate
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Install everything, as locked, into .venv
 
 demo: $(READY) ## Run all of it on this machine: Postgres, simulated gateways, API, worker and a shop
 	@$(BIN)/onetill demo $(ARGS)
 
-test: $(READY) ## Run the tests
+test: $(READY) ## Run the tests, all but the long ones
 	@scripts/run-tests $(ARGS)
+
+test-long: $(READY) ## Run kill runs, races, machines and browser matrices, at a reduced length
+	@scripts/run-tests long $(ARGS)
+
+soak: $(READY) ## Run those at full length, by hand, and write docs/soak-report.md
+	@scripts/soak $(ARGS)
 
 check: $(READY) ## Lint, format, types and the direction of imports; changes nothing
 	$(BIN)/ruff check .

@@ -1,10 +1,7 @@
-"""Fixtures: one Postgres and one migrated template a run, a database of its own for every test that asks for one."""
+"""Fixtures. What is slow to start is started once a process and found empty by every test: Postgres, the gateways, Chromium."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
-from itertools import count
 
 import httpx
 import pytest
@@ -13,14 +10,20 @@ from playwright.async_api import Browser, async_playwright
 
 from app.api.edge import Edge
 from app.api_keys.service import ApiKeyService
-from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.main import create_app
 from app.services import Services, build_services
-from app.settings import Point3Settings, Settings
+from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
-from tests.support import MovableClock, Shop, lifespan
+from tests.support import MovableClock, Shop, lifespan, reset
+from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, shared_database
+from tests.support.settings import settings_for
+
+SLOW_S = 0.8
+"""How long a slow gateway takes here: time for what a test does meanwhile, on a busy machine too."""
+
+pytest_plugins = ["tests.no_skips"]
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
@@ -34,16 +37,24 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 
-TEMPLATE = "onetill_template"
-_databases = count(1)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--size", type=int, default=1, help="how many times as long the `long` tests run; see docs/soak.md"
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Urls:
-    """How to reach a test's own database, as the app and as the owner."""
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a Chromium."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
+            item.add_marker("browser")
 
-    app: str
-    owner: str
+
+@pytest.fixture(scope="session")
+def size(request: pytest.FixtureRequest) -> int:
+    """How many times as long as in `make test-long` a long test runs."""
+    return int(request.config.getoption("--size"))
 
 
 @pytest.fixture(scope="session")
@@ -60,17 +71,34 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(durable=False) as server:
-        server.execute("postgres", f"CREATE DATABASE {TEMPLATE}")
-        asyncio.run(migrate.upgrade(server.owner_url(TEMPLATE)))
         yield server
 
 
+@pytest.fixture(scope="session")
+async def databases(postgres: EmbeddedPostgres) -> AsyncIterator[Databases]:
+    async with databases_of(postgres) as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+async def shared(databases: Databases) -> AsyncIterator[SharedDatabase]:
+    async with shared_database(databases) as shared:
+        yield shared
+
+
 @pytest.fixture
-def urls(postgres: EmbeddedPostgres) -> Iterator[Urls]:
-    name = f"test_{next(_databases)}"
-    postgres.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
-    yield Urls(postgres.app_url(name), postgres.owner_url(name))
-    postgres.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+async def own_urls(databases: Databases) -> AsyncIterator[Urls]:
+    """A database of the test's own: for what changes a schema or a server setting, kills processes, or copies it."""
+    urls = await databases.create()
+    yield urls
+    await databases.drop(urls)
+
+
+@pytest.fixture
+async def urls(shared: SharedDatabase) -> Urls:
+    """The process's database, empty."""
+    await shared.empty()
+    return shared.urls
 
 
 @pytest_asyncio.fixture
@@ -81,12 +109,19 @@ async def database(urls: Urls) -> AsyncIterator[Database]:
     await database.close()
 
 
-@pytest_asyncio.fixture
-async def simulator() -> AsyncIterator[Simulator]:
-    simulator = Simulator(SimulatorSettings(slow_s=0.3))
+@pytest.fixture(scope="session")
+async def running_simulator() -> AsyncIterator[Simulator]:
+    simulator = Simulator(SimulatorSettings(slow_s=SLOW_S))
     await simulator.start()
     yield simulator
     await simulator.stop()
+
+
+@pytest.fixture
+async def simulator(running_simulator: Simulator) -> AsyncIterator[Simulator]:
+    """The imitated gateways, as if they had just been started. Nothing of a test goes on in them after it."""
+    yield running_simulator
+    await reset(running_simulator)
 
 
 @pytest.fixture
@@ -96,26 +131,8 @@ def clock() -> MovableClock:
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    """The product on the test's database, with the simulated Point3. Tests change it with `model_copy`."""
-    account = simulator.gateways["point3"]
-    return Settings(
-        _env_file=None,  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
-        database_url=urls.app,
-        database_owner_url=urls.owner,
-        public_url="http://testserver",
-        log_level="error",
-        confirm_wait_s=5,
-        point3=Point3Settings.model_validate(
-            {
-                "base_url": account["base_url"],
-                "secret": account["secret"],
-                "widget_origin": account["base_url"],
-                "client_business_num": "1234567890",
-                "client_nickname": "Test shop",
-                "timeout_s": 2.0,
-            }
-        ),
-    )
+    """The product with the simulated Point3. Tests change it with `model_copy`; `settings_for` makes others."""
+    return settings_for(urls, simulator, portone_v1=None, portone_v2=None, unifi_pay=None)
 
 
 @pytest_asyncio.fixture

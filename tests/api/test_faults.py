@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
@@ -21,10 +20,16 @@ from app.settings import Settings
 from tests.api.checks import problem
 from tests.api.line import Line
 from tests.api.running import running
-from tests.conftest import Urls
 from tests.support import MovableClock, key, order
+from tests.support.databases import Urls, name_of
 
 Lines = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def urls(own_urls: Urls) -> Urls:
+    """Schemas and server settings break here: each test has a database of its own."""
+    return own_urls
 
 
 @pytest.fixture
@@ -57,9 +62,9 @@ def behind_line(settings: Settings, line: Line, postgres: EmbeddedPostgres) -> S
 
 
 async def test_our_own_mistake_is_a_500_that_tells_nothing_and_is_logged_once(
-    client: httpx.AsyncClient, urls: Urls, postgres: EmbeddedPostgres, log_lines: Lines
+    client: httpx.AsyncClient, urls: Urls, log_lines: Lines
 ) -> None:
-    postgres.execute(urlsplit(urls.owner).path[1:], "ALTER TABLE payment_events RENAME TO a_secret_name")
+    await _as_owner(urls, "ALTER TABLE payment_events RENAME TO a_secret_name")
     answer = await client.post("/payments", json=order(order_name="비밀 선물"), headers=key())
     told = problem(answer, "internal_error")
     assert told.keys() == {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
@@ -165,12 +170,17 @@ async def test_a_server_that_is_shut_down_during_a_statement_is_a_503(client: ht
 
 
 async def test_a_server_that_became_a_standby_is_a_503(
-    urls: Urls, postgres: EmbeddedPostgres, settings: Settings, clock: MovableClock, api_key: str
+    urls: Urls, settings: Settings, clock: MovableClock, api_key: str
 ) -> None:
-    name = urlsplit(urls.owner).path[1:]
-    postgres.execute(name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    await _as_owner(urls, f"ALTER DATABASE {name_of(urls)} SET default_transaction_read_only = on")
     async with running(settings, clock, api_key) as client:
         problem(await client.post("/payments", json=order(), headers=key()), "storage_unavailable")
+
+
+async def _as_owner(urls: Urls, sql: str) -> None:
+    owner = await asyncpg.connect(urls.owner)
+    await owner.execute(sql)
+    await owner.close()
 
 
 @asynccontextmanager

@@ -12,23 +12,17 @@ from app.services import Services
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.api.checks import problem
-from tests.conftest import Urls
 from tests.flows.refunds.till import ACCOUNT, POINT3, UNIFI, V1, V2, Json, Till
-from tests.support import MovableClock, Shop, every_account
+from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 POSSIBLE = {"possible": True, "code": None, "detail": None}
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            **every_account(simulator),
-        }
-    )
+    return settings_for(urls, simulator)
 
 
 @pytest.fixture

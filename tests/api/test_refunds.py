@@ -17,9 +17,10 @@ from app.refunds.schemas import RefundPage, RefundView
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.api.checks import problem, row_counts, wrong_fields
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BUYER
-from tests.support import Shop, every_account, key
+from tests.support import Shop, key
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 CONTROLS = ["a\x00b", "line\n", "a\tb"]
 NOT_TEXT: list[Any] = [1, True, [], {}]
@@ -44,14 +45,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            **every_account(simulator),
-        }
-    )
+    return settings_for(urls, simulator)
 
 
 @pytest.fixture

@@ -23,8 +23,10 @@ from app.settings import Settings
 from tests.api.checks import row_counts
 from tests.support import MovableClock, Shop, key
 
+pytestmark = pytest.mark.long
+
 CONFIG = ROOT / "tests" / "api" / "schemathesis.toml"
-TIMEOUT_S = 120
+TIMEOUT_S = 900
 
 
 @pytest.fixture

@@ -19,9 +19,10 @@ from app.webhooks.router import MAX_BODY_BYTES
 from simulator.server import Simulator
 from tests.api.checks import problem, wrong_fields
 from tests.api.running import running
-from tests.conftest import Urls
 from tests.flows.webhooks.senders import UNIFI_PATH, Post, unifi, unifi_body, v1, v2, v2_body
-from tests.support import MovableClock, every_account
+from tests.support import MovableClock
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 REFERENCE = ids.reference(ids.uuid7(), 1)
 SECOND_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtd2hpbGUtcm90YXRlZA=="
@@ -30,15 +31,7 @@ SECOND_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtd2hpbGUtcm90YXRlZA=="
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
     """All four gateways; PortOne V2's webhook secret is being rotated."""
-    settings = Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            **every_account(simulator),
-        }
-    )
+    settings = settings_for(urls, simulator)
     assert settings.portone_v2 is not None
     settings.portone_v2.webhook_secrets.append(SecretStr(SECOND_SECRET))
     return settings

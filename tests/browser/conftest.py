@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from itertools import count
 from typing import Any
 
 import httpx
@@ -12,46 +11,35 @@ from playwright.async_api import Browser
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
-from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import serving
 from app.demo.shop import create_shop
 from app.main import create_app
 from app.ports import free_ports
-from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
-from tests.conftest import TEMPLATE
-from tests.support import Shop, every_account
+from tests.support import TLS, Shop
+from tests.support.databases import Databases
+from tests.support.settings import settings_for
 
 NewBuyer = Callable[..., Awaitable[Buyer]]
 """Opens a fresh browser context; keyword arguments are Playwright's, such as `locale` and `viewport`."""
 
-_databases = count(1)
-
 
 @asynccontextmanager
-async def open_site(postgres: EmbeddedPostgres, *, every_gateway: bool = False, **changes: Any) -> AsyncIterator[World]:
+async def open_site(databases: Databases, *, every_gateway: bool = False, **changes: Any) -> AsyncIterator[World]:
     """All parts on ports of their own, with a database of their own, with Point3 or every gateway. `changes` are settings."""
-    name = f"browser_{next(_databases)}"
-    postgres.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+    urls = await databases.create()
     api_port, shop_port = free_ports(), free_ports()
     storefront = f"http://127.0.0.1:{shop_port}"
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(databases.drop, urls)
         simulator = Simulator(SimulatorSettings(slow_s=0.3))
         await simulator.start()
         stack.push_async_callback(simulator.stop)
         account = simulator.gateways["point3"]
-        accounts = every_account(simulator)
-        settings = Settings.model_validate(
-            {
-                "database_url": postgres.app_url(name),
-                "public_url": f"http://127.0.0.1:{api_port}",
-                "time_scale": 50,
-                "log_level": "error",
-                **(accounts if every_gateway else {"point3": accounts["point3"]}),
-                **changes,
-            }
-        )
+        public_url = f"http://127.0.0.1:{api_port}"
+        left_out = {} if every_gateway else {"portone_v1": None, "portone_v2": None, "unifi_pay": None}
+        settings = settings_for(urls, simulator, public_url=public_url, time_scale=50, **left_out, **changes)
         database = Database(settings.database_url, connections=4)
         await database.open()
         stack.push_async_callback(database.close)
@@ -60,7 +48,9 @@ async def open_site(postgres: EmbeddedPostgres, *, every_gateway: bool = False, 
         await stack.enter_async_context(serving(create_app(settings), api_port))
         await stack.enter_async_context(serving(create_shop(settings.public_url, key, storefront), shop_port))
         headers = {"Authorization": f"Bearer {key}"}
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=settings.public_url, headers=headers))
+        client = await stack.enter_async_context(
+            httpx.AsyncClient(base_url=settings.public_url, headers=headers, verify=TLS)
+        )
         yield World(
             api=settings.public_url,
             widget=account["base_url"],
@@ -71,8 +61,8 @@ async def open_site(postgres: EmbeddedPostgres, *, every_gateway: bool = False, 
 
 
 @pytest.fixture(scope="session")
-async def site(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
-    async with open_site(postgres) as site:
+async def site(databases: Databases) -> AsyncIterator[World]:
+    async with open_site(databases) as site:
         yield site
 
 

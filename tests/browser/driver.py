@@ -10,7 +10,7 @@ from app.db.database import Database
 from app.domain import ids
 from tests.support import Shop
 
-PATIENCE_MS = 8_000
+PATIENCE_MS = 30_000
 """How long a buyer here waits for one thing. Generous: the machine may be busy with other suites."""
 
 expect.set_options(timeout=PATIENCE_MS)

@@ -6,8 +6,6 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import NewBuyer
 from tests.browser.driver import Buyer, box
 
-pytestmark = pytest.mark.browser
-
 FOCUSED = "document.activeElement.id || document.activeElement.className"
 
 

@@ -8,8 +8,6 @@ from playwright.async_api import Route, expect
 
 from tests.browser.driver import Buyer
 
-pytestmark = pytest.mark.browser
-
 
 async def press_the_cross(buyer: Buyer) -> None:
     await buyer.page.get_by_role("button", name="Close the payment window").click()

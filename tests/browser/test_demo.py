@@ -19,10 +19,8 @@ from playwright.async_api import Browser, Page, expect
 from app.paths import ROOT
 from tests.browser.driver import PATIENCE_MS
 
-pytestmark = pytest.mark.browser
-
-START_TIMEOUT_S = 60
-STOP_TIMEOUT_S = 20
+START_TIMEOUT_S = 120
+STOP_TIMEOUT_S = 120
 TIME_SCALE = "20"
 
 

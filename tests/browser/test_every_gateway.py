@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, BrowserContext, Frame, Page, expect
 
-from app.db.embedded import EmbeddedPostgres
 from tests.browser.conftest import open_site
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Witness, World, origin_of
 from tests.flows.gateways.orders import BY_NAME
+from tests.support.databases import Databases
 
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -21,8 +21,20 @@ PHONE = {
 }
 DESK: dict[str, Any] = {}
 FOUR = ("point3", "portone_v1", "portone_v2", "unifi_pay")
+DEVICES = {"desk": DESK, "phone": PHONE}
 every_gateway = pytest.mark.parametrize("gateway", FOUR)
-every_device = pytest.mark.parametrize("device", [DESK, PHONE], ids=["desk", "phone"])
+
+
+def every_way(*always: tuple[str, str]) -> pytest.MarkDecorator:
+    """Every gateway on every device. What is not named here is `long`."""
+    ways = [
+        pytest.param(
+            gateway, device, marks=() if (gateway, name) in always else pytest.mark.long, id=f"{gateway}-{name}"
+        )
+        for gateway in FOUR
+        for name, device in DEVICES.items()
+    ]
+    return pytest.mark.parametrize(("gateway", "device"), ways)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +71,8 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-async def four(postgres: EmbeddedPostgres) -> AsyncIterator[World]:
-    async with open_site(postgres, every_gateway=True) as site:
+async def four(databases: Databases) -> AsyncIterator[World]:
+    async with open_site(databases, every_gateway=True) as site:
         yield site
 
 
@@ -90,8 +102,7 @@ async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) 
         assert witness.surprises == []
 
 
-@every_device
-@every_gateway
+@every_way(("point3", "desk"), ("portone_v1", "desk"), ("portone_v2", "phone"), ("unifi_pay", "desk"))
 async def test_a_buyer_pays(visit: Any, gateway: str, device: dict[str, Any]) -> None:
     buyer = await visit(gateway, device)
     await buyer.chooses(gateway, "#pay")
@@ -102,8 +113,7 @@ async def test_a_buyer_pays(visit: Any, gateway: str, device: dict[str, Any]) ->
     assert (truth["captures"], truth["amount"]) == (1, buyer.payment["amount"])
 
 
-@every_device
-@every_gateway
+@every_way(("portone_v1", "phone"))
 async def test_a_paid_buyer_comes_to_the_shop(visit: Any, four: World, gateway: str, device: dict[str, Any]) -> None:
     buyer = await visit(gateway, device, return_url=f"{four.storefront}/?paid")
     await buyer.chooses(gateway, "#pay")
@@ -111,8 +121,7 @@ async def test_a_paid_buyer_comes_to_the_shop(visit: Any, four: World, gateway: 
     assert (await buyer.stored())["status"] == "paid"
 
 
-@every_device
-@every_gateway
+@every_way(("portone_v2", "desk"))
 async def test_a_refused_card_leaves_the_order_open_and_offers_the_others(
     visit: Any, gateway: str, device: dict[str, Any]
 ) -> None:
@@ -129,7 +138,7 @@ async def test_a_refused_card_leaves_the_order_open_and_offers_the_others(
     assert stored["captured_amount"] == buyer.payment["amount"]
 
 
-@pytest.mark.parametrize("gateway", ["portone_v1", "portone_v2"])
+@pytest.mark.parametrize("gateway", ["portone_v1", pytest.param("portone_v2", marks=pytest.mark.long)])
 async def test_a_window_that_was_closed_can_be_opened_again(visit: Any, gateway: str) -> None:
     buyer = await visit(gateway, DESK)
     await buyer.chooses(gateway, "#leave")
@@ -159,7 +168,7 @@ async def test_a_link_that_is_opened_again_does_not_lead_away_again(visit: Any) 
     assert [attempt["status"] for attempt in stored["attempts"]] == ["pending", "captured"], "a page opens once"
 
 
-@pytest.mark.parametrize("gateway", ["portone_v1", "portone_v2"])
+@pytest.mark.parametrize("gateway", ["portone_v1", pytest.param("portone_v2", marks=pytest.mark.long)])
 async def test_a_script_that_does_not_come_is_said_and_charges_nobody(visit: Any, four: World, gateway: str) -> None:
     buyer = await visit(gateway, DESK, blocked=four.shop.simulator.gateways[gateway]["script_url"])
     buyer.witness.expect("net::ERR_FAILED")

@@ -2,12 +2,9 @@
 
 from typing import Any
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.driver import Buyer
-
-pytestmark = pytest.mark.browser
 
 SUCCESS = {"status": "success", "msg": "forged"}
 ERROR = {"status": "error", "msg": "forged"}

@@ -1,13 +1,10 @@
 """Who may put the checkout page into a frame: nobody, or those whom the settings name."""
 
-import pytest
 from playwright.async_api import expect
 
-from app.db.embedded import EmbeddedPostgres
 from tests.browser.conftest import open_site
 from tests.browser.driver import Buyer
-
-pytestmark = pytest.mark.browser
+from tests.support.databases import Databases
 
 FRAME = """(url) => new Promise((loaded) => {
   const frame = Object.assign(document.createElement("iframe"), { src: url, width: 800, height: 700, onload: loaded });
@@ -25,9 +22,9 @@ async def test_a_stranger_may_not_frame_the_page(buyer: Buyer) -> None:
     await expect(buyer.page.frame_locator("iframe").locator("#checkout")).to_have_count(0)
 
 
-async def test_who_is_named_in_the_settings_may_frame_the_page(buyer: Buyer, postgres: EmbeddedPostgres) -> None:
+async def test_who_is_named_in_the_settings_may_frame_the_page(buyer: Buyer, databases: Databases) -> None:
     framer = buyer.world.storefront
-    async with open_site(postgres, frame_ancestors=[framer]) as site:
+    async with open_site(databases, frame_ancestors=[framer]) as site:
         payment = await site.shop.create()
         await buyer.page.goto(framer)
         await buyer.page.evaluate(FRAME, payment["checkout_url"])

@@ -10,8 +10,6 @@ from app.domain.language import Language
 from tests.browser.conftest import NewBuyer
 from tests.browser.driver import World
 
-pytestmark = pytest.mark.browser
-
 
 @dataclass(frozen=True)
 class Words:

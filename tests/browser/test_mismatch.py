@@ -1,11 +1,8 @@
 """What the browser brought is not what was ordered: nothing is paid, the page says so, and a fresh try works."""
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.driver import Buyer
-
-pytestmark = pytest.mark.browser
 
 
 async def test_the_signature_of_another_order_pays_nothing(buyer: Buyer) -> None:

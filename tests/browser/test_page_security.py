@@ -5,15 +5,12 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
-import pytest
 from playwright.async_api import Response, Route, expect
 
 from app.api.auth import ClientTokens
 from app.domain import ids
 from tests.browser.driver import Buyer, World, origin_of
 from tests.support import key, order
-
-pytestmark = pytest.mark.browser
 
 SANDBOX = (
     "allow-forms allow-scripts allow-same-origin allow-popups allow-top-navigation allow-modals "

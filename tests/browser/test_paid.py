@@ -1,11 +1,8 @@
 """The road that everything else is about: from the shop's shelf to an order that is paid, proven and told."""
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.driver import Buyer
-
-pytestmark = pytest.mark.browser
 
 
 async def test_a_buyer_pays_and_comes_back_to_a_paid_order(buyer: Buyer) -> None:

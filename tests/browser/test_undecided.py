@@ -2,12 +2,9 @@
 
 from typing import Any
 
-import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.driver import Buyer
-
-pytestmark = pytest.mark.browser
 
 
 async def confirmed(buyer: Buyer, payment: dict[str, Any]) -> None:

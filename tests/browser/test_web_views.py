@@ -3,12 +3,9 @@
 import json
 from typing import Any
 
-import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.driver import Buyer, expect_soon
-
-pytestmark = pytest.mark.browser
 
 # Native objects refuse a method that was taken off them; the widget's own frame has none of these in this test.
 BRIDGES = """if (window === window.top) {

@@ -7,7 +7,13 @@ import pytest
 
 from app.db.database import Database
 from tests.concurrency.processes import Running, running
-from tests.conftest import Urls
+from tests.support.databases import Urls
+
+
+@pytest.fixture
+def urls(own_urls: Urls) -> Urls:
+    """Processes are killed here, and databases copied: each test has one of its own."""
+    return own_urls
 
 
 @pytest.fixture

@@ -16,23 +16,10 @@ from app.main import create_app
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.concurrency.victims import until
-from tests.conftest import Urls
-from tests.support import MovableClock, Shop, every_account, lifespan
+from tests.support import MovableClock, Shop, lifespan
+from tests.support.databases import Urls
 
 _copies = count(1)
-
-
-def settings_of(urls: Urls, simulator: Simulator) -> Settings:
-    """The product on a test's database, with all gateways of a simulator."""
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            **every_account(simulator),
-        }
-    )
 
 
 @asynccontextmanager

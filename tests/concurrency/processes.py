@@ -5,21 +5,22 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import httpx
 
 from app.db.database import Database
-from app.demo.processes import until_ready
 from app.demo.run import accounts
 from app.paths import ROOT
 from app.ports import free_ports
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
-from tests.conftest import Urls
+from tests.concurrency.victims import until
 from tests.support import Shop
+from tests.support.databases import Urls
 
 TIME_SCALE = 100
 """Retries, sweeps and the gateways' batches are so much faster; one of Point3's takes 3 s then."""
@@ -64,22 +65,26 @@ async def running(urls: Urls, api_key: str, database: Database, log: Path) -> As
                 sys.executable, "-m", "app.cli", *arguments, env=environment, cwd=ROOT, stdout=output, stderr=output
             )
             stack.push_async_callback(_end, process)
-        await until_ready(f"{url}/readyz")
         headers = {"Authorization": f"Bearer {api_key}"}
-        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=30))
+        client = await stack.enter_async_context(httpx.AsyncClient(base_url=url, headers=headers, timeout=120))
+        await until(partial(_is_ready, client))
         settings = Settings(_env_file=None)  # type: ignore[call-arg]  # pydantic-settings takes it, its type does not say so
         shop = Shop(client, simulator, settings)
-        for gateway in ("portone_v1", "portone_v2"):
-            told = {"gateway": gateway, "mode": "duplicate", "url": f"{url}/webhooks/{gateway.replace('_', '-')}"}
-            await shop.sim("POST", "/_sim/webhooks", told)
+        await shop.webhooks_go_to(url, "duplicate")
         yield Running(shop, database, log)
+
+
+async def _is_ready(client: httpx.AsyncClient) -> bool:
+    with suppress(httpx.TransportError):
+        return (await client.get("/readyz")).status_code == 200
+    return False
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         process.send_signal(signal.SIGTERM)
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             await process.wait()
     except TimeoutError:
         process.kill()

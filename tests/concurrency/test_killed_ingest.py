@@ -18,20 +18,22 @@ from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.concurrency.copies import settings_of
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.senders import Post
 from tests.flows.webhooks.test_inbox import told
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.long
 
 HOUR_S = 3600
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 def _form(post: Post, payment: dict[str, Any], imp_uid: str) -> Post:
@@ -107,6 +109,7 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
     sender: Sender,
     database: Database,
     clock: MovableClock,
+    size: int,
 ) -> None:
     clock.advance(HOUR_S)  # payments are created as if in an hour: until then no sweep looks at them of its own accord
 
@@ -122,7 +125,7 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
         watched.record()
         assert await _deliver(watched.url, undisturbed[1]) == 200
         await watched.quiet()
-        places = sample(watched.places(), most=100)
+        places = sample(watched.places(), most=100, size=size)
     assert {place.wire for place in places} == {"Postgres", "caller"}
     all_of_them = [(undisturbed[0], "not killed")]
 
@@ -135,7 +138,7 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
                 doomed.doom(place)
                 answer = await _deliver(doomed.url, post)
                 assert answer is None or "pg_notify" in place.name, place  # the workers are woken after the answer
-                came = await doomed.died(WAIT_S)
+                came = await doomed.died()
             if answer is not None or (place.wire == "caller" and place.moment == "after"):
                 assert len(await _kept(database, payment)) == 1, "it had answered"
             status = await _deliver(survivor.url, post)
@@ -147,7 +150,7 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
         all_of_them.append((payment, "killed as soon as the sender has its 2xx, which is not repeated"))
         async with fresh() as doomed:
             assert await _deliver(doomed.url, post, doomed.process.kill) == 200
-            assert await doomed.died(WAIT_S)
+            assert await doomed.died()
 
     for payment, where in all_of_them:
         assert len(await _kept(database, payment)) == 1, where
@@ -162,7 +165,7 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
 
 
 async def test_complete_at_a_one_step_gateway_converges_wherever_the_api_is_killed(
-    shop: Shop, urls: Urls, simulator: Simulator, api_key: str, clock: MovableClock
+    shop: Shop, urls: Urls, simulator: Simulator, api_key: str, clock: MovableClock, size: int
 ) -> None:
     """Every other time the shop says again that the buyer is done; else nobody does, and the worker finds the money."""
     clock.advance(-HOUR_S // 60 - 1)  # a minute ago: so every attempt is due for its first look
@@ -189,7 +192,7 @@ async def test_complete_at_a_one_step_gateway_converges_wherever_the_api_is_kill
         assert answer is not None
         assert answer.json()["status"] == "paid"
         await watched.quiet()
-        places = sample(watched.places(), most=100)
+        places = sample(watched.places(), most=100, size=size)
     assert {place.wire for place in places} == {"Postgres", "gateway", "caller"}
     all_of_them = [(undisturbed[0], "not killed")]
 
@@ -201,7 +204,7 @@ async def test_complete_at_a_one_step_gateway_converges_wherever_the_api_is_kill
             async with fresh() as doomed:
                 doomed.doom(place)
                 answer = await complete(doomed, payment, browser)
-                came = await doomed.died(WAIT_S)
+                came = await doomed.died()
             if answer is not None or (place.wire == "caller" and place.moment == "after"):
                 assert (await shop.get(payment))["status"] == "paid", place
             elif number % 2:

@@ -15,17 +15,20 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from app.ports import free_ports
 from app.settings import Settings
 from simulator.server import Simulator
+from tests.concurrency.victims import WAIT_S
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
-from tests.conftest import Urls
 from tests.support import Shop, order
+from tests.support.databases import Urls
+
+pytestmark = pytest.mark.long
 
 TIME_SCALE = "100"
-WAIT_S = 30
 
 
 @dataclass(slots=True)
@@ -78,7 +81,7 @@ async def api(urls: Urls, simulator: Simulator, api_key: str) -> AsyncIterator[A
         Wiretap(database.port) as postgres,
         Wiretap(point3.port) as gateway,
         httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {api_key}"}
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {api_key}"}, timeout=WAIT_S
         ) as client,
     ):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")} | {

@@ -19,7 +19,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.concurrency.copies import Copy, copied, selling, settings_of
+from tests.concurrency.copies import Copy, copied, selling
 from tests.concurrency.refund_books import (
     BATCH_S,
     HURRY,
@@ -35,9 +35,12 @@ from tests.concurrency.refund_books import (
     Road,
 )
 from tests.concurrency.victims import AT_ONCE, WAIT_S, Place, each, sample
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.long
 
 MOST = 0
 """Places of one way beside those that are always taken."""
@@ -48,7 +51,7 @@ HANGING_AT_ONCE = 7
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ async def till_at(url: str, api_key: str, road: Road) -> AsyncIterator[Till]:
 
 @pytest.mark.parametrize("road", ROADS.values(), ids=ROADS)
 async def test_a_refund_is_made_once_wherever_the_api_is_killed(
-    shop: Shop, urls: Urls, simulator: Simulator, database: Database, api_key: str, road: Road
+    shop: Shop, urls: Urls, simulator: Simulator, database: Database, api_key: str, road: Road, size: int
 ) -> None:
     books = Books(database, simulator, road.gateway)
     all_of_them: list[tuple[Json, dict[str, str], str]] = []
@@ -107,7 +110,7 @@ async def test_a_refund_is_made_once_wherever_the_api_is_killed(
         await watched.quiet()
         places = watched.places()
         known = {place.name for place in places} if road is V1_OTHER else ()  # it reads what V1_PAYMENTWALL reads
-        places = sample(places, most=MOST, every_effect=True, known=known)
+        places = sample(places, most=MOST, size=size, every_effect=True, known=known)
     assert {place.wire for place in places} == {"Postgres", "gateway", "caller"}
 
     async with (
@@ -124,7 +127,7 @@ async def test_a_refund_is_made_once_wherever_the_api_is_killed(
             ):
                 doomed.doom(place)
                 await till.refund(payment, headers)
-                came = await doomed.died(5)
+                came = await doomed.died()
             all_of_them.append((payment, headers, where))
             if road.ends_at_a_person and await books.is_lost(payment):
                 lost.append(payment)
@@ -159,7 +162,14 @@ async def _take_over(
 
 @pytest.mark.parametrize("road", [POINT3_BLIND, V1_PAYMENTWALL, V2], ids=lambda road: road.gateway)
 async def test_wrong_money_goes_back_once_wherever_the_api_is_killed(
-    shop: Shop, urls: Urls, simulator: Simulator, database: Database, api_key: str, clock: MovableClock, road: Road
+    shop: Shop,
+    urls: Urls,
+    simulator: Simulator,
+    database: Database,
+    api_key: str,
+    clock: MovableClock,
+    road: Road,
+    size: int,
 ) -> None:
     """Every other time the shop says again that the buyer is done; else nobody does, and the worker finds the money."""
     clock.advance(-MINUTE_S - 1)  # payments are created a minute ago: so every attempt is due for its first look
@@ -179,7 +189,7 @@ async def test_wrong_money_goes_back_once_wherever_the_api_is_killed(
         assert answer is not None
         assert (answer.status_code, answer.json()["mismatch"]) == (409, "amount_mismatch"), answer.text
         await watched.quiet()
-        places = sample(watched.places(), most=MOST, every_effect=True)
+        places = sample(watched.places(), most=MOST, size=size, every_effect=True)
     assert {place.wire for place in places} == {"Postgres", "gateway", "caller"}
 
     async with (
@@ -201,7 +211,7 @@ async def test_wrong_money_goes_back_once_wherever_the_api_is_killed(
             ):
                 doomed.doom(place)
                 await till.complete(payment, browser)
-                came = await doomed.died(5)
+                came = await doomed.died()
             if road.ends_at_a_person and await books.is_lost(payment):
                 lost.append(payment)
             if number % 2:
@@ -326,7 +336,7 @@ async def _finish(lane: Lane, road: Road) -> int:
 
 @pytest.mark.parametrize("road", LEFT, ids=lambda road: road.gateway)
 async def test_a_second_worker_finishes_it_wherever_the_first_is_killed(
-    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, road: Road
+    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, road: Road, size: int
 ) -> None:
     """Until the gateway has said yes to a refund, or what it has done is stored."""
     account: Any = getattr(settings, road.gateway)
@@ -364,7 +374,7 @@ async def test_a_second_worker_finishes_it_wherever_the_first_is_killed(
                     await lane.books.until_answered(payment, where)
                 print(what, end=": ")
                 places = [place for place in watched.places() if _is_about_money(place)]
-                jobs += [(what, place) for place in sample(places, most=MOST, every_effect=True, known=read)]
+                jobs += [(what, place) for place in sample(places, most=MOST, size=size, every_effect=True, known=read)]
                 read |= {place.name for place in places}
             await lane.put_off(payment)
         assert {place.wire for _, place in jobs} == {"Postgres", "gateway"}
@@ -380,7 +390,7 @@ async def test_a_second_worker_finishes_it_wherever_the_first_is_killed(
             await lane.make_due(payment, what, f"{what}: {place}")
             async with road.process("worker", lane.copy.url, simulator) as doomed:
                 doomed.doom(place)
-                came = await doomed.died(10)
+                came = await doomed.died()
             await lane.put_off(payment)
             free.put_nowait(lane)
             return came

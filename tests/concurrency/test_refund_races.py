@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import pytest
 
 from app.domain import ids
 from app.domain.errors import RefundRefused
@@ -17,14 +18,16 @@ from app.ledger.audit_trail import faults_of
 from app.ledger.repository import PaymentRepository
 from tests.concurrency.processes import Running
 from tests.flows.gateways.orders import BY_NAME, Kind
-from tests.support import key
+from tests.support import TLS, key
+
+pytestmark = pytest.mark.long
 
 ROUNDS = 20
 AT_ONCE = 2
 """Rounds under way at one time, each about a payment of its own."""
 HEAD_STARTS = (-0.03, 0.0, 0.02, 0.06)
 """Seconds after the shop's calls at which the console gives back, in turn; below 0 it comes first."""
-SETTLE_S = 45.0
+SETTLE_S = 120.0
 REFUSED = {kind.code for kind in RefundRefused.__subclasses__()}
 UNDECIDED = {"created", "unknown", "pending"}
 
@@ -74,7 +77,7 @@ async def race(running: Running, number: int) -> Round:
     async def console() -> httpx.Response:
         await asyncio.sleep(max(0.0, start))
         body = {"gateway": wants.kind.name, "reference": payment["attempts"][-1]["reference"]}
-        async with httpx.AsyncClient(base_url=shop.simulator.url) as hand:
+        async with httpx.AsyncClient(base_url=shop.simulator.url, timeout=SETTLE_S, verify=TLS) as hand:
             return await hand.post("/_sim/refund", json=body | ({"amount": wants.console} if wants.console else {}))
 
     async def sync() -> httpx.Response:
@@ -133,7 +136,7 @@ async def check_truth(running: Running, each: Round) -> Counter[tuple[str, str]]
 
 
 async def test_twenty_races_for_one_payments_money_give_the_gateways_books_and_no_error(
-    product_of_processes: Running,
+    product_of_processes: Running, size: int
 ) -> None:
     running, slots = product_of_processes, asyncio.Semaphore(AT_ONCE)
 
@@ -141,14 +144,16 @@ async def test_twenty_races_for_one_payments_money_give_the_gateways_books_and_n
         async with slots:
             return await race(running, number)
 
-    rounds = await asyncio.gather(*(one(number) for number in range(ROUNDS)))
+    rounds = await asyncio.gather(*(one(number) for number in range(ROUNDS * size)))
     for each in rounds:
         check_answers(each)
     ended: Counter[tuple[str, str]] = Counter()
     for each in rounds:
         ended += await check_truth(running, each)
-    print(dict(ended))
-    assert ended["api", "succeeded"] >= ROUNDS // 2
-    assert ended["gateway", "succeeded"] >= 1, "the console must have won somewhere, or this proves nothing"
-    assert any(answer.status_code == 409 for each in rounds for answer in each.refunds), "somebody must have lost"
+    print("races:", dict(ended))  # who won is the machine's affair; `test_past_us` has the console win
+    assert ended["api", "succeeded"] + ended["gateway", "succeeded"] >= len(rounds), "somebody won each of them"
+    whole = [each for each in rounds if each.payment["gateway"] == "point3"]
+    assert all(any(answer.status_code == 409 for answer in each.refunds) for each in whole), (
+        "only one can have it whole"
+    )
     running.assert_no_fault()

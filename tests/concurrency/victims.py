@@ -23,8 +23,12 @@ from simulator.server import Simulator
 from tests.concurrency.forked import Forked
 from tests.concurrency.messages import HttpNames, PostgresNames
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
+from tests.support import TLS
 
-WAIT_S = 30
+WAIT_S = 120
+"""For what must come, however busy the machine is."""
+MAY_COME_S = 10
+"""For what comes in most runs."""
 QUIET_S = 0.3
 AT_ONCE = 4
 """Victims at one time. Most of the time each waits for something: a lease, a heartbeat, a sweep."""
@@ -58,6 +62,7 @@ class Victim:
     def __init__(self, wires: Mapping[str, Wiretap], arguments: Sequence[str], environment: Mapping[str, str]) -> None:
         self.wires = wires
         self.process = Forked(arguments, environment)
+        self._must_come = True
 
     @property
     def url(self) -> str:
@@ -66,7 +71,7 @@ class Victim:
 
     async def ready(self) -> None:
         """Wait until it serves."""
-        async with asyncio.timeout(WAIT_S), httpx.AsyncClient(base_url=self.url) as client:
+        async with asyncio.timeout(WAIT_S), httpx.AsyncClient(base_url=self.url, timeout=WAIT_S, verify=TLS) as client:
             while True:
                 with suppress(httpx.HTTPError):
                     if (await client.get("/readyz")).status_code == 200:
@@ -100,12 +105,13 @@ class Victim:
     def doom(self, place: Place) -> None:
         """Let it be killed there."""
         self.record()
+        self._must_come = place.number == 1
         self.wires[place.wire].cut = Cut(place.number, place.moment, self.process.kill, of=place.name)
 
-    async def died(self, within_s: float) -> bool:
+    async def died(self) -> bool:
         """Whether it came to the place where it was to be killed. It is gone in any case when this returns."""
         try:
-            return await self.process.ended(within_s) == -signal.SIGKILL
+            return await self.process.ended(WAIT_S if self._must_come else MAY_COME_S) == -signal.SIGKILL
         except TimeoutError:
             self.process.kill()
             await self.process.ended(WAIT_S)
@@ -164,14 +170,17 @@ async def until(condition: Callable[[], Awaitable[object]], pause_s: float = 0.0
 
 
 def sample(
-    places: Sequence[Place], most: int, *, every_effect: bool = False, known: Collection[str] = ()
+    places: Sequence[Place], most: int, size: int, *, every_effect: bool = False, known: Collection[str] = ()
 ) -> list[Place]:
     """Every message by its name once, the first and the last of each wire, and evenly up to `most` of all places.
 
     What writes, and what is said to a gateway or by a caller, is cut on both sides, with `every_effect` each time that it is
     said; a read, if there is no room for both, on one: nobody outside can tell them apart. Reads of a name that is `known`
-    are cut elsewhere. Prints how many were taken.
+    are cut elsewhere. At a `size` above 1 every place is taken. Prints how many were.
     """
+    if size > 1:
+        print(f"all {len(places)} places taken")
+        return list(places)
     new = [place for place in places if place.has_effect or place.name not in known]
     kept = {place for place in new if place.has_effect and (every_effect or place.number == 1)}
     for wire in {place.wire for place in new}:
@@ -205,4 +214,4 @@ async def each(places: Sequence[Place], run: Callable[[int, Place], Awaitable[bo
     print(f"{len(places) - len(missed)} of {len(places)} were killed where they should be")
     print(*(f"not {place}" for place in missed), sep="\n")
     assert not [place for place in missed if place.number == 1]
-    assert len(missed) <= len(places) // 10
+    assert len(missed) <= len(places) // 4, "too many were not killed at all"

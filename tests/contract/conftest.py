@@ -4,7 +4,7 @@ import pytest
 
 from simulator.server import Simulator, SimulatorSettings
 
-SLOW_S = 0.8
+SLOW_S = 1.5
 """Longer than the deadline of an impatient adapter, and never waited for to its end."""
 
 

@@ -196,11 +196,13 @@ async def never_stops_sending(writer: StreamWriter) -> None:
         await writer.drain()
 
 
+BOMB = gzip.compress(b'{"statusCode": 200, "result": "' + b"x" * (10 << 20) + b'"}')
+
+
 async def sends_a_bomb(writer: StreamWriter) -> None:
     """Ten kilobytes that unpack to ten megabytes."""
-    body = gzip.compress(b'{"statusCode": 200, "result": "' + b"x" * (10 << 20) + b'"}')
-    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(BOMB)}\r\n\r\n"
+    writer.write(head.encode() + BOMB)
     await writer.drain()
 
 

@@ -6,7 +6,7 @@ from typing import Any, Self
 import httpx
 
 from simulator.server import Simulator
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 Json = dict[str, Any]
 
@@ -17,7 +17,7 @@ class Hands:
     def __init__(self, simulator: Simulator, gateway: str) -> None:
         self.gateway = gateway
         self.connection = simulator.gateways[gateway]
-        self._http = httpx.AsyncClient(base_url=simulator.url, timeout=5, verify=TLS)
+        self._http = httpx.AsyncClient(base_url=simulator.url, timeout=60, verify=TLS)
 
     async def __aenter__(self) -> Self:
         await self._ask("POST", "/_sim/reset")

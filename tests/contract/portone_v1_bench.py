@@ -74,7 +74,6 @@ class PortOneV1Bench(Bench):
     currency = "KRW"
     other_currency = "KWD"
     refund_batch_s = 300
-    tells_channels = True
     tells_canceling: ClassVar[bool] = False
     public: ClassVar[frozenset[str]] = frozenset({"base_url", "script_url", "user_code", "channel_key"})
 

@@ -16,7 +16,7 @@ from simulator.server import Simulator
 from tests.contract.bench import Bench, Make, confirmation
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
-from tests.simulator.driver import TLS
+from tests.support import TLS
 
 SCRIPT_URL = "https://cdn.example/v2/browser-sdk.js"
 STORE = "store-00000000-0000-4000-8000-000000000001"
@@ -62,7 +62,6 @@ class PortOneV2Bench(Bench):
     name = "portone_v2"
     currency = "KRW"
     other_currency = "XCG"
-    tells_channels = True
     left_open = "virtual_account"
     unknown_payment = ABSENT
     approval: ClassVar[str] = "automatic"
@@ -96,7 +95,7 @@ class PortOneV2Bench(Bench):
 
     async def has_arrived(self, hands: Hands, call: str) -> None:
         """Return once PortOne has got such a call; each question is a round trip, so nobody is kept busy."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not await hands.calls(call):
                 continue
 

@@ -14,17 +14,28 @@ from app.domain.order import Customer, Tax
 from app.gateways.point3.adapter import Point3
 from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayStatus, PageSources
 from tests.contract.bench import Make, assert_shows, perform, question
-from tests.contract.contract import GatewayContract
+from tests.contract.capture_contract import CaptureContract
+from tests.contract.contract import GatewayContract, ReferenceContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.point3_bench import Point3Bench, envelope
-from tests.simulator.driver import TLS
+from tests.contract.refund_contract import RepeatedRefundContract, WholeRefundContract
+from tests.contract.void_contract import VoidContract
+from tests.support import TLS
 
 OPTIONS = "gateway_options.point3"
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "point3"
 
 
-class TestPoint3(Point3Bench, GatewayContract):
+class TestPoint3(
+    Point3Bench,
+    GatewayContract,
+    ReferenceContract,
+    CaptureContract,
+    RepeatedRefundContract,
+    WholeRefundContract,
+    VoidContract,
+):
     async def test_the_widgets_address_carries_the_token_encoded(
         self, point3: Point3, make: Make, hands: Hands, charge: ChargeRequest
     ) -> None:

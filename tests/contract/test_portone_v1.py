@@ -13,11 +13,13 @@ from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, Pa
 from app.gateways.portone_v1.adapter import PortOneV1
 from app.payments.charge_request import encode_action
 from tests.contract.bench import RETURN_URL, WEBHOOK_URL, Make
-from tests.contract.contract import GatewayContract
+from tests.contract.capture_contract import OneStepContract
+from tests.contract.contract import ChannelContract, GatewayContract, ReferenceContract
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
 from tests.contract.portone_v1_bench import SCRIPT_URL, PortOneV1Bench, envelope, no
-from tests.simulator.driver import TLS
+from tests.contract.refund_contract import PartialRefundContract
+from tests.support import TLS
 
 ALREADY = no("결제정보 사전등록에 실패하였습니다(이미 등록된 merchant_uid입니다).")
 
@@ -26,7 +28,14 @@ def registered(charge: ChargeRequest, **changes: object) -> dict[str, object]:
     return {"merchant_uid": charge.reference, "amount": 24_000, "currency": "KRW"} | changes
 
 
-class TestPortOneV1(PortOneV1Bench, GatewayContract):
+class TestPortOneV1(
+    PortOneV1Bench,
+    GatewayContract,
+    ReferenceContract,
+    ChannelContract,
+    OneStepContract,
+    PartialRefundContract,
+):
     # -- what the browser is told
 
     async def test_the_amount_is_registered_and_the_window_gets_everything_it_needs(

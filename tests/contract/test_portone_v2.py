@@ -13,15 +13,28 @@ from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, Pa
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract import faulty_server as faults
 from tests.contract.bench import Make, outcome, perform, question
-from tests.contract.contract import GatewayContract
+from tests.contract.capture_contract import OneStepContract
+from tests.contract.contract import ChannelContract, GatewayContract, ReferenceContract
+from tests.contract.fault_contract import LEEWAY_S
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v2_bench import SCRIPT_URL, STORE, TX, PortOneV2Bench, no
+from tests.contract.refund_contract import PartialRefundContract, RepeatedRefundContract
+from tests.contract.void_contract import VoidContract
 
 OPTIONS = "gateway_options.portone_v2"
 
 
-class TestPortOneV2(PortOneV2Bench, GatewayContract):
+class TestPortOneV2(
+    PortOneV2Bench,
+    GatewayContract,
+    ReferenceContract,
+    ChannelContract,
+    OneStepContract,
+    RepeatedRefundContract,
+    PartialRefundContract,
+    VoidContract,
+):
     async def test_a_whole_order_goes_to_the_window_in_the_sdks_own_names(
         self, wired: PortOneV2, wire: FaultyServer, hands: Hands, charge: ChargeRequest
     ) -> None:
@@ -266,4 +279,4 @@ class TestPortOneV2(PortOneV2Bench, GatewayContract):
         wire.behave = faults.hangs
         gateway = make(wire.url, deadline_s=60.0, look_up_timeout_s=0.05)
         with pytest.raises(GatewayTimeout):
-            await asyncio.wait_for(gateway.fetch_payment(question(charge)), 5)
+            await asyncio.wait_for(gateway.fetch_payment(question(charge)), LEEWAY_S)

@@ -11,15 +11,27 @@ from app.domain.order import Tax
 from app.gateways.port import Capability, ChargeRequest, Gateway
 from app.gateways.portone_v2.manual import PortOneV2Manual
 from tests.contract.bench import Make, confirmation, confirming, perform
-from tests.contract.contract import GatewayContract
+from tests.contract.capture_contract import CaptureContract
+from tests.contract.contract import ChannelContract, GatewayContract, ReferenceContract
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.portone_v2_bench import STORE, TX, PortOneV2ManualBench, no
+from tests.contract.refund_contract import PartialRefundContract, RepeatedRefundContract
+from tests.contract.void_contract import VoidContract
 
 PAID = {"pgTxId": "pg-1", "paidAt": "2026-11-21T08:30:00Z"}
 
 
-class TestPortOneV2Manual(PortOneV2ManualBench, GatewayContract):
+class TestPortOneV2Manual(
+    PortOneV2ManualBench,
+    GatewayContract,
+    ReferenceContract,
+    ChannelContract,
+    CaptureContract,
+    RepeatedRefundContract,
+    PartialRefundContract,
+    VoidContract,
+):
     # -- what is special about it
 
     def test_it_confirms_by_the_browsers_token_and_sees_nothing_before(self, gateway: Gateway) -> None:

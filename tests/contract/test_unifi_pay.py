@@ -16,15 +16,20 @@ from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayPayment
 from app.gateways.unifi_pay.callback import Trust, read, verify
 from app.settings import UnifiPaySettings
 from tests.contract.bench import Make, assert_shows, question
+from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract
+from tests.contract.fault_contract import LEEWAY_S
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.contract.unifi_pay_bench import UnifiPayBench
-from tests.simulator.driver import TLS
-from tests.support import MovableClock
+from tests.support import TLS, MovableClock
 
 
-class TestUnifiPay(UnifiPayBench, GatewayContract):
+class TestUnifiPay(
+    UnifiPayBench,
+    GatewayContract,
+    OneStepContract,
+):
     def test_it_can_say_that_something_happened_and_nothing_else(self, gateway: Gateway) -> None:
         assert gateway.capabilities is Capability.WEBHOOKS
         assert gateway.page == PageSources()
@@ -183,7 +188,7 @@ class TestUnifiPay(UnifiPayBench, GatewayContract):
             ref = await self.finished(
                 make(), hands, replace(charge, webhook_url=f"{ours.url}/webhooks/unifi-pay"), scenario
             )
-            await asyncio.wait_for(ours.has_got(sum(trusts.values())), 5)
+            await asyncio.wait_for(ours.has_got(sum(trusts.values())), LEEWAY_S)
             now_ms = int(utc_now().timestamp() * 1000)
             judged = Counter(verify(account, call.target, call.headers, call.body, now_ms) for call in ours.arrived)
             notices = [read(call.body) for call in ours.arrived]

@@ -20,8 +20,8 @@ import httpx
 from app.paths import ROOT
 from tests.deployment.files import Instruction, last, locked, target
 
-START_TIMEOUT_S = 40.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 120.0
+STOP_TIMEOUT_S = 120.0
 
 
 class Image:
@@ -122,7 +122,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if httpx.get(url, timeout=2).status_code == 200:
+            if httpx.get(url, timeout=30).status_code == 200:
                 return
         except httpx.HTTPError:
             pass

@@ -4,9 +4,9 @@ import re
 
 from app.paths import ROOT
 from app.ports import free_ports
-from tests.conftest import Urls
 from tests.deployment.files import last, stages, target
 from tests.deployment.image import Image, at
+from tests.support.databases import Urls
 
 
 def copied() -> list[str]:

@@ -6,7 +6,8 @@ import pytest
 
 from app.gateways.port import Gateway
 from tests.contract.bench import Bench
-from tests.contract.contract import GatewayContract
+from tests.contract.capture_contract import OneStepContract
+from tests.contract.contract import GatewayContract, ReferenceContract
 from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 
 
@@ -28,7 +29,7 @@ class AcmePayBench(Bench):
         return []
 
 
-class TestAcmePay(AcmePayBench, GatewayContract):
+class TestAcmePay(AcmePayBench, GatewayContract, ReferenceContract, OneStepContract):
     @pytest.mark.parametrize(
         ("fields", "ref"), [({"charge": "ch-1", "status": "paid"}, "ch-1"), ({"signature": "s"}, None)]
     )

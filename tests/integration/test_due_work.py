@@ -18,10 +18,10 @@ from app.domain.schedule import PUT_OFF_S
 from app.jobs.engine import HANDS
 from app.paths import ROOT
 from tests.concurrency.victims import until
-from tests.conftest import Urls
 from tests.integration.due import Errands, engine, errands, write_down
 from tests.integration.wire import Wire
 from tests.support import MovableClock
+from tests.support.databases import Urls
 
 LEASE_S = 2.0
 

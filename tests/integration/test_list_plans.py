@@ -9,7 +9,7 @@ from app.db.database import Database
 from app.ledger.model import Search
 from app.ledger.repository import PaymentRepository
 from benchmarks.lists import fill, look, searches
-from tests.conftest import Urls
+from tests.support.databases import Urls
 
 PAYMENTS = 20_000
 IN_VAIN = 5

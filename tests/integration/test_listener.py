@@ -12,10 +12,10 @@ from app.db.database import Database
 from app.db.wake_up import CHANNEL, WakeUp
 from app.jobs.listener import Listener
 from tests.concurrency.victims import until
-from tests.conftest import Urls
 from tests.integration.due import Errands, engine, errands, write_down
 from tests.integration.wire import Wire
 from tests.support import MovableClock
+from tests.support.databases import Urls
 
 CUT_S = 5.0
 """So long after its connection has gone, a listener hears again."""

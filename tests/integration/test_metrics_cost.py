@@ -4,8 +4,8 @@ import asyncpg
 
 from app.ledger.sql import BACKLOG
 from app.services import Services
-from tests.conftest import Urls
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
 
 KEPT = """
 INSERT INTO payments (id, store, mode, order_id, order_name, amount_minor, currency, status, captured_minor, gateway,

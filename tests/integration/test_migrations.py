@@ -14,11 +14,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.db import migrate
 from app.db.database import Database
-from app.db.embedded import EmbeddedPostgres
 from app.db.schema import REVISION
 from migrations.tables import metadata
-from tests.conftest import Urls
 from tests.support import Shop
+from tests.support.databases import Databases, Urls
 
 
 def test_the_revision_that_processes_expect_is_alembics_newest() -> None:
@@ -108,9 +107,9 @@ SELECT id, gen_random_uuid(), 1, gateway, 'ref' || order_id, 'rejected', order_i
 """
 
 
-async def test_money_that_was_going_back_becomes_refunds_and_turns_back(postgres: EmbeddedPostgres) -> None:
+async def test_money_that_was_going_back_becomes_refunds_and_turns_back(databases: Databases) -> None:
     """What stood on the attempt before revision 0003 is a refund after it, due as it was."""
-    postgres.execute("postgres", "CREATE DATABASE before_refunds")
+    urls = await databases.create(template=None)
 
     async def to(move: Callable[[Config, str], None], revision: str) -> None:
         def run(connection: Connection) -> None:
@@ -122,10 +121,9 @@ async def test_money_that_was_going_back_becomes_refunds_and_turns_back(postgres
             await connection.run_sync(run)
             await connection.commit()
 
-    url = postgres.owner_url("before_refunds")
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url))
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner))
     await to(command.upgrade, "0002")
-    owner = await asyncpg.connect(url)
+    owner = await asyncpg.connect(urls.owner)
     await owner.execute(BEFORE_REFUNDS)
     await to(command.upgrade, "0003")
     sql = """SELECT p.order_id, r.status, r.amount_minor, r.reason, r.next_check_at IS NOT NULL AS is_due, p.refund_count,
@@ -143,4 +141,4 @@ async def test_money_that_was_going_back_becomes_refunds_and_turns_back(postgres
     }
     await owner.close()
     await engine.dispose()
-    postgres.execute("postgres", "DROP DATABASE before_refunds WITH (FORCE)")
+    await databases.drop(urls)

@@ -12,6 +12,8 @@ from portone_server_sdk import common, errors
 from portone_server_sdk import payment as sdk
 from portone_server_sdk.webhook import WebhookTransactionPaid, WebhookVerificationError, verify
 
+from simulator.server import Simulator
+
 from .driver import Driver
 from .portone_v2_driver import Heard, Shop, V2Driver
 
@@ -22,14 +24,21 @@ async def v2(sim: Driver) -> AsyncIterator[V2Driver]:
         yield driver
 
 
-@pytest.fixture
-async def payments(v2: V2Driver) -> AsyncIterator[portone.PaymentClient]:
-    account = v2.account
+@pytest.fixture(scope="module")
+async def client(running: Simulator) -> AsyncIterator[portone.PaymentClient]:
+    """Made once: it reads the machine's certificates for each of its parts, half a second in all."""
+    account = running.gateways["portone_v2"]
     client = portone.PaymentClient(
         secret=account["api_secret"], base_url=account["base_url"], store_id=account["store_id"]
     )
     yield client
     await client._async_client.aclose()  # the SDK has no close of its own
+
+
+@pytest.fixture
+def payments(v2: V2Driver, client: portone.PaymentClient) -> portone.PaymentClient:
+    """The shop's client, at a twin that has forgotten everything."""
+    return client
 
 
 Payments = portone.PaymentClient

@@ -12,8 +12,6 @@ from simulator.server import Simulator
 
 from .portone_v1_driver import MOBILE, V1Driver, a_driver
 
-pytestmark = pytest.mark.browser
-
 HTML = """<!doctype html><title>Shop</title><script src="{script}"></script><script>
   window.heard = [];
   const buy = (params) => IMP.request_pay(params, (rsp) => heard.push(rsp));

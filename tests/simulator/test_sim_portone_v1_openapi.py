@@ -20,6 +20,8 @@ from simulator.server import Simulator
 
 from .portone_v1_driver import V1Driver, a_driver
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = Path(__file__).parent / "openapi" / "portone_v1.json"
 TIMEOUT_S = 240
 OPERATIONS = 11

@@ -10,8 +10,6 @@ from playwright.async_api import Browser, FrameLocator, Page
 from .driver import Driver
 from .portone_v2_driver import MOBILE, Shop, V2Driver
 
-pytestmark = pytest.mark.browser
-
 HTML = """<!doctype html><title>Shop</title><script src="{script}"></script><script>
   window.result = null; window.thrown = null;
   window.buy = async (request) => {{

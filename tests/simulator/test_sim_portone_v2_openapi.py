@@ -18,6 +18,8 @@ import pytest
 from .driver import Driver
 from .portone_v2_driver import V2Driver
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = Path(__file__).parent / "openapi" / "portone_v2.json"
 TIMEOUT_S = 240
 OPERATIONS = 9

@@ -10,8 +10,6 @@ from playwright.async_api import Browser, Page, ViewportSize
 from .driver import Driver
 from .unifi_pay_driver import UnifiDriver
 
-pytestmark = pytest.mark.browser
-
 DESKTOP = ViewportSize(width=1280, height=800)
 PHONE = ViewportSize(width=320, height=568)
 SHOP = "https://shop.example/"

@@ -23,6 +23,8 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from .driver import Driver
 from .unifi_pay_driver import NOWHERE, PATH, RETURN_URL, UnifiDriver
 
+pytestmark = pytest.mark.long
+
 DOCUMENT = Path(__file__).parent / "openapi" / "unifi_pay.yaml"
 LOOK_UP = f"{PATH}/{{transactionId}}"
 EXAMPLES = 60

@@ -9,8 +9,6 @@ from playwright.async_api import Browser, FrameLocator, Page
 
 from .driver import Driver
 
-pytestmark = pytest.mark.browser
-
 SANDBOX = "allow-forms allow-scripts allow-same-origin allow-popups allow-modals"
 SHOP = """<!doctype html><script>
   window.heard = [];

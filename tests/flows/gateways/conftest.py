@@ -4,19 +4,10 @@ import pytest
 
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.conftest import Urls
-from tests.support import every_account
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            "confirm_wait_s": 5,
-            **every_account(simulator),
-        }
-    )
+    return settings_for(urls, simulator)

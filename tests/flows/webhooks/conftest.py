@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 
 from app.api.edge import Edge
@@ -10,8 +9,9 @@ from app.demo.processes import serving
 from app.ports import free_ports
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.conftest import Urls
-from tests.support import every_account
+from tests.support import Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 
 @pytest.fixture
@@ -21,24 +21,12 @@ def port() -> int:
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator, port: int) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": f"http://127.0.0.1:{port}",
-            "log_level": "error",
-            "confirm_wait_s": 5,
-            **every_account(simulator),
-        }
-    )
+    return settings_for(urls, simulator, public_url=f"http://127.0.0.1:{port}")
 
 
 @pytest.fixture
-async def served(product: Edge, port: int, simulator: Simulator, settings: Settings) -> AsyncIterator[str]:
+async def served(product: Edge, port: int, shop: Shop, settings: Settings) -> AsyncIterator[str]:
     """The product's address; the consoles of the gateways know it."""
-    async with serving(product, port), httpx.AsyncClient(base_url=simulator.url) as hands:
-        for gateway in ("portone_v1", "portone_v2"):
-            url = f"{settings.public_url}/webhooks/{gateway.replace('_', '-')}"
-            answer = await hands.post("/_sim/webhooks", json={"gateway": gateway, "mode": "send", "url": url})
-            assert answer.status_code == 200, answer.text
+    async with serving(product, port):
+        await shop.webhooks_go_to(settings.public_url)
         yield settings.public_url

@@ -22,7 +22,6 @@ from starlette.routing import Route
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
-from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import serving
 from app.domain import ids
 from app.gateways.port import Capability
@@ -30,21 +29,21 @@ from app.jobs.worker import Worker
 from app.main import create_app
 from app.ports import free_ports
 from app.services import build_services
-from app.settings import Settings
 from simulator.portone_v2.webhooks import sign as sign_v2
 from simulator.server import Simulator, SimulatorSettings
 from simulator.unifi_pay.access import SIGNATURE, TIMESTAMP
 from simulator.unifi_pay.access import sign as sign_unifi
-from tests.conftest import TEMPLATE
 from tests.flows.webhooks.books import Books, Row
-from tests.support import MovableClock, every_account, lifespan
+from tests.support import TLS, MovableClock, lifespan
+from tests.support.databases import Urls
+from tests.support.settings import every_account, settings_for
 
 T = TypeVar("T")
 
 DEADLINE_S = 0.4
 """Of one gateway call, in real time: a hanging call costs so much."""
 
-PATIENCE_S = 20
+PATIENCE_S = 120
 """What the product does in one step takes less."""
 
 DAY_S = 86_400
@@ -172,10 +171,9 @@ def _look_at(task: asyncio.Task[Any]) -> None:
 class House:
     """Everything that lasts for a run; `begin` and `end` stand around each example."""
 
-    def __init__(self, postgres: EmbeddedPostgres, database: str) -> None:
+    def __init__(self, urls: Urls) -> None:
         self._runner = asyncio.Runner()
-        self._postgres = postgres
-        self._database = database
+        self._urls = urls
         self._lasting = AsyncExitStack()
         self._process = AsyncExitStack()
         self.simulator = Simulator(SimulatorSettings(slow_s=DEADLINE_S * 2, hang_s=DEADLINE_S * 3))
@@ -186,14 +184,12 @@ class House:
         return self._runner.run(work)
 
     def __enter__(self) -> "House":
-        self._postgres.execute("postgres", f"CREATE DATABASE {self._database} TEMPLATE {TEMPLATE}")
         self.run(self._open())
         return self
 
     def __exit__(self, *_: object) -> None:
         self.run(self._lasting.aclose())
         self._runner.close()
-        self._postgres.execute("postgres", f"DROP DATABASE {self._database} WITH (FORCE)")
 
     async def _open(self) -> None:
         asyncio.get_running_loop().set_task_factory(_make_task)
@@ -202,23 +198,20 @@ class House:
         self._port = free_ports()
         box = Starlette(routes=[Route("/{path:path}", self._take, methods=["GET", "POST"])])
         await self._lasting.enter_async_context(serving(box, self._port))
-        self._hands = httpx.AsyncClient(base_url=self.simulator.url, transport=httpx.AsyncHTTPTransport(verify=False))
+        self._hands = httpx.AsyncClient(base_url=self.simulator.url, verify=TLS)
         await self._lasting.enter_async_context(self._hands)
-        self._books = await asyncpg.connect(self._postgres.owner_url(self._database))
+        self._books = await asyncpg.connect(self._urls.owner)
         self._lasting.push_async_callback(self._books.close)
         found = await self._books.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         kept = {"alembic_version", "api_keys"}
         self._tables = ", ".join(row["tablename"] for row in found if row["tablename"] not in kept)
-        accounts = every_account(self.simulator)
-        self.settings = Settings.model_validate(
-            {
-                "database_url": self._postgres.app_url(self._database),
-                "public_url": f"http://127.0.0.1:{self._port}",
-                "log_level": "error",
-                "confirm_wait_s": 0.1,
-                "database_connections": 8,
-                **{name: account | {"timeout_s": DEADLINE_S} for name, account in accounts.items()},
-            }
+        self.settings = settings_for(
+            self._urls,
+            self.simulator,
+            public_url=f"http://127.0.0.1:{self._port}",
+            confirm_wait_s=0.1,
+            database_connections=8,
+            **every_account(self.simulator, DEADLINE_S),
         )
         database = Database(self.settings.database_url, connections=2)
         await database.open()

@@ -22,7 +22,7 @@ async def rows(database: Database, gateway: str) -> list[dict[str, Any]]:
 
 
 async def until_kept(database: Database, gateway: str, count: int = 1) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while len(found := await rows(database, gateway)) < count:
         assert time.monotonic() < deadline, found
         await asyncio.sleep(0.02)
@@ -60,7 +60,7 @@ async def test_the_worker_takes_it_up_at_once(shop: Shop, kind: Kind, served: st
         assert time.monotonic() - started < 3, "long before the sweep"
     finally:
         signal.raise_signal(signal.SIGTERM)
-        await asyncio.wait_for(worker, 10)
+        await asyncio.wait_for(worker, 60)
 
 
 @one_step
@@ -69,7 +69,7 @@ async def test_the_same_webhook_twice_is_one_row_and_one_capture(
 ) -> None:
     payment = await shop.create(**kind.order)
     await shop.buyer_pays(payment, "duplicate_webhook")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while max((row["times_received"] for row in await rows(database, kind.name)), default=0) < 2:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)

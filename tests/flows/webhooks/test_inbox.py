@@ -14,11 +14,11 @@ from app.domain.schedule import JITTER, REPEAT_AFTER_S, UNANSWERED_AGAIN, UNKNOW
 from app.jobs.worker import Worker
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
 from tests.flows.webhooks.senders import Post, unifi, unifi_body, v1, v2, v2_body
 from tests.flows.webhooks.test_arrival import rows
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
 
 one_step = pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
 
@@ -58,7 +58,7 @@ async def look_ups(shop: Shop, gateway: str) -> int:
 
 
 async def until_asked(shop: Shop, gateway: str) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while not await look_ups(shop, gateway):
         assert time.monotonic() < deadline
         await asyncio.sleep(0.01)

@@ -1,12 +1,10 @@
 """Two machines that do anything at any time, over all four gateways. After every step the books are true (`Books.check`), and
 in the end, once everything is quiet, they are complete (`Books.check_quiet`).
 
-`MACHINE_EXAMPLES=150 pytest -o faulthandler_timeout=0 tests/flows/webhooks/test_machine.py` runs them for longer;
-`MACHINE_STEPS` sets the length of each example. Without `MACHINE_EXAMPLES` the examples are the same every time, so that no
-verdict depends on luck; with it, every run tries others.
+At size 1 the examples are the same every time, so that no verdict depends on luck; at a larger one (docs/soak.md) every run
+tries others.
 """
 
-import os
 from functools import partial
 from typing import Any
 
@@ -15,7 +13,6 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from app.db.embedded import EmbeddedPostgres
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import FOUR, ONE_STEP, Kind
@@ -23,11 +20,12 @@ from tests.flows.webhooks.house import House, Letter, Order, changed
 from tests.flows.webhooks.till import Till, indexes, waits_to_live
 from tests.flows.webhooks.trouble import ASKING, BROKEN, BUYERS, FAULTS, OPENING, TWINS, broken
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
 from tests.unit.properties import thorough
 
-EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "10"))
-"""Of each machine."""
-STEPS = int(os.environ.get("MACHINE_STEPS", "30"))
+EXAMPLES = 10
+"""Of each machine, at size 1."""
+STEPS = 30
 
 
 class Market(Till):
@@ -241,21 +239,23 @@ async def _is_back_or_told(shop: Shop, payment: dict[str, Any]) -> bool:
     return truth["refunded"] == truth["amount"] or payment["id"] in {row["id"] for row in listed.json()["data"]}
 
 
-def test_money_goes_back_once_whatever_happens(postgres: EmbeddedPostgres) -> None:
-    _run(postgres, Till)
+@pytest.mark.long
+def test_money_goes_back_once_whatever_happens(own_urls: Urls, size: int) -> None:
+    _run(own_urls, Till, size)
 
 
-def test_the_books_are_true_whatever_happens(postgres: EmbeddedPostgres) -> None:
-    _run(postgres, Market)
+@pytest.mark.long
+def test_the_books_are_true_whatever_happens(own_urls: Urls, size: int) -> None:
+    _run(own_urls, Market, size)
 
 
-def _run(postgres: EmbeddedPostgres, machine: type[Till]) -> None:
-    with House(postgres, f"machine_{machine.__name__.lower()}") as house:
+def _run(urls: Urls, machine: type[Till], size: int) -> None:
+    with House(urls) as house:
         thoroughly = settings(
             thorough,
-            max_examples=EXAMPLES,
+            max_examples=EXAMPLES * size,
             stateful_step_count=STEPS,
-            derandomize="MACHINE_EXAMPLES" not in os.environ,
+            derandomize=size == 1,
             suppress_health_check=list(HealthCheck),
         )
         factory: Any = partial(machine, house)  # hypothesis takes any factory, and declares a class

@@ -10,9 +10,9 @@ from app.gateways.gateway_log import GatewayCall
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
 
 
 @pytest.fixture

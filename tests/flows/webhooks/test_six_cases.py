@@ -15,11 +15,11 @@ from app.domain import ids
 from app.domain.schedule import JITTER, UNANSWERED_AGAIN, UNKNOWN_AGAIN
 from app.jobs.worker import Worker
 from app.services import Services
-from tests.conftest import Urls
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
 from tests.flows.webhooks.test_arrival import rows, until_kept
 from tests.flows.webhooks.test_inbox import look_ups, post, told, until_asked
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
 
 one_step = pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
 

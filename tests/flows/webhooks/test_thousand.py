@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import msgspec
+import pytest
 
 from app.db.database import Database
 from app.idempotency.service import Intent
@@ -43,6 +44,7 @@ def look_ups(simulator: Simulator) -> Counter[str]:
     return Counter(row["reference"] for row in calls)
 
 
+@pytest.mark.long
 async def test_a_thousand_payments_without_a_webhook_are_all_found(
     simulator: Simulator, parts: Services, settings: Settings, database: Database, clock: MovableClock
 ) -> None:

@@ -1,6 +1,7 @@
 """What tests share: a clock that can be moved, the app with its lifespan, and a shop that pays through the simulator."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,10 +12,12 @@ from typing import Any
 import httpx
 
 from app.api.edge import Edge
-from app.demo.run import accounts
 from app.domain.clock import utc_now
 from app.settings import Settings
 from simulator.server import Simulator
+
+TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that never use it: httpx would read the machine's certificates for each of them, 20 ms every time."""
 
 _numbers = count(1)
 
@@ -33,13 +36,11 @@ class MovableClock:
         self._added += timedelta(seconds=seconds)
 
 
-def every_account(simulator: Simulator) -> dict[str, Any]:
-    """The settings of all gateways of a running simulator, as keyword arguments of `Settings`."""
-    found: dict[str, dict[str, str]] = {}
-    for variable, value in accounts(simulator).items():
-        gateway, _, name = variable.removeprefix("ONETILL_").lower().partition("__")
-        found.setdefault(gateway, {})[name] = value
-    return {gateway: {**account, "timeout_s": 2.0} for gateway, account in found.items()}
+async def reset(simulator: Simulator) -> None:
+    """Let the imitated gateways forget everything, as when they were started."""
+    async with httpx.AsyncClient(base_url=simulator.url, verify=TLS) as hand:
+        answer = await hand.post("/_sim/reset")
+    assert answer.status_code == 200, answer.text
 
 
 @asynccontextmanager
@@ -130,9 +131,15 @@ class Shop:
         (row,) = [row for row in rows if row["reference"] == attempt["reference"] and row["gateway_ref"] is not None]
         return dict(row)
 
+    async def webhooks_go_to(self, url: str, mode: str = "send") -> None:
+        """Tell the consoles of the gateways that have one where the product is."""
+        for gateway in ("portone_v1", "portone_v2"):
+            path = f"/webhooks/{gateway.replace('_', '-')}"
+            await self.sim("POST", "/_sim/webhooks", {"gateway": gateway, "mode": mode, "url": url + path})
+
     async def sim(self, method: str, path: str, body: Any = None) -> Any:
         """One of the simulator's own hands."""
-        async with httpx.AsyncClient(base_url=self.simulator.url) as client:
+        async with httpx.AsyncClient(base_url=self.simulator.url, verify=TLS) as client:
             answer = await client.request(method, path, json=body)
         assert answer.status_code == 200, answer.text
         return answer.json()
