@@ -23,6 +23,13 @@ from tests.integration.wire import Wire
 from tests.support import MovableClock
 from tests.support.databases import Urls
 
+
+@pytest.fixture
+def urls(own_urls: Urls) -> Urls:
+    """A table of errands is made in it, and sessions are ended."""
+    return own_urls
+
+
 LEASE_S = 2.0
 
 

@@ -17,6 +17,13 @@ from tests.integration.wire import Wire
 from tests.support import MovableClock
 from tests.support.databases import Urls
 
+
+@pytest.fixture
+def urls(own_urls: Urls) -> Urls:
+    """A table of errands is made in it, and sessions are ended."""
+    return own_urls
+
+
 CUT_S = 5.0
 """So long after its connection has gone, a listener hears again."""
 

@@ -77,20 +77,31 @@ class SharedDatabase:
 
     async def empty(self) -> None:
         """End every other session and forget every row. Tables that hold none are left alone: that is ten times faster."""
+        if self._owner.is_closed():  # a test that ends sessions may have ended this one too
+            self._owner = await _connect(self.urls)
         await self._owner.execute(END_SESSIONS)
         if tables := [row[0] for row in await self._owner.fetch(self._which_hold_rows)]:
             await self._owner.execute(f"TRUNCATE {', '.join(tables)} RESTART IDENTITY CASCADE")
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self._owner.close()
 
 
 @asynccontextmanager
 async def shared_database(databases: Databases) -> AsyncIterator[SharedDatabase]:
     """Make it, and stay connected as its owner."""
     urls = await databases.create()
-    owner = await asyncpg.connect(urls.owner, server_settings={"lock_timeout": "10s"})
+    owner = await _connect(urls)
+    shared = SharedDatabase(urls, owner, await owner.fetchval(WHICH_HOLD_ROWS))
     try:
-        yield SharedDatabase(urls, owner, await owner.fetchval(WHICH_HOLD_ROWS))
+        yield shared
     finally:
-        await owner.close()
+        await shared.close()
+
+
+async def _connect(urls: Urls) -> "asyncpg.Connection[Any]":
+    return await asyncpg.connect(urls.owner, server_settings={"lock_timeout": "10s"})
 
 
 def name_of(urls: Urls) -> str:
