@@ -36,13 +36,11 @@ class Capability(Flag):
     """A refund is accepted first and done later."""
     WEBHOOKS = auto()
     SAVED_CARDS = auto()
+    """A means of payment can be kept for later charges."""
     VIRTUAL_ACCOUNTS = auto()
     """Buyers may pay by a transfer to an account of their own."""
     VOID = auto()
     """What stands open there without money can be closed; the gateway also satisfies `Voiding`."""
-    DELIVERY = auto()
-    SETTLEMENT = auto()
-    SECRET_ROTATION = auto()
 
 
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")

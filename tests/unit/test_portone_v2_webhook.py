@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.gateways.portone_v2.webhook import Refusal, WebhookRefused, key_of, verify
+from app.gateways.portone_v2.webhook_signature import Refusal, WebhookRefused, key_of, verify
 from simulator.portone_v2.webhooks import sign
 from tests.unit.properties import thorough
 

@@ -1,4 +1,4 @@
-"""Point3's cancel: always of the whole payment, and done with the next batch (contract §4.4)."""
+"""What can be given back through Point3: always the whole payment, and done with the next batch. Pure (contract §4.4)."""
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import RefundPolicy, RefundRequest, Refusal
@@ -8,11 +8,11 @@ BATCH_S = 300.0
 AGAIN_S = 2 * BATCH_S
 """A cancel that arrived shows from its batch on. Inferred: a batch later still, one that does not show never arrived."""
 
-TERMS = RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=BATCH_S, again_after_s=AGAIN_S)
+REFUND_POLICY = RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=BATCH_S, again_after_s=AGAIN_S)
 """The same for every sale."""
 
 
-def check(request: RefundRequest) -> None:
+def check_refund(request: RefundRequest) -> None:
     """Refuse what Point3's cancel cannot say: it names neither an amount nor an account. Raises InvalidRequest."""
     if request.amount.minor <= 0 or request.amount != request.refundable:
         raise InvalidRequest(("amount", "Point3 gives back the whole payment only; leave the amount out"))

@@ -9,14 +9,14 @@ import msgspec
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.port import Json
-from app.gateways.portone_v2.answer import Answer, is_ill
 from app.gateways.portone_v2.codes import NAME
-from app.settings import PortOneV2Settings
+from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.portone_v2.response import ApiResponse, is_ill
 
 _PLAIN_KEY = re.compile(r"[0-9A-Za-z_\-]{1,200}")
 
 
-class Api:
+class ApiClient:
     """The connections of one store."""
 
     def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None) -> None:
@@ -31,13 +31,13 @@ class Api:
             is_ill=is_ill,
         )
 
-    async def ask(self, operation: str, reference: str, *, deadline_s: float) -> Answer:
+    async def ask(self, operation: str, reference: str, *, deadline_s: float) -> ApiResponse:
         """Read one payment of our store."""
         return await self._send(operation, "GET", f"{_path(reference)}?{self._store}", {}, None, deadline_s)
 
     async def post(
         self, operation: str, reference: str, action: str, content: Json | None = None, *, key: str | None = None
-    ) -> Answer:
+    ) -> ApiResponse:
         """Do something to one payment, once for each `key`: see `idempotency_key`.
 
         Our store is named in the content, or in the query where there is none.
@@ -56,13 +56,13 @@ class Api:
         headers: dict[str, str],
         body: bytes | None,
         deadline_s: float | None,
-    ) -> Answer:
+    ) -> ApiResponse:
         """One call and its answer, whatever that is. Source: contract §1, the secret itself after `PortOne `."""
         everywhere = {"Authorization": f"PortOne {self._secret.get_secret_value()}", "Accept": "application/json"}
         answer = await self.http.request(
             operation, method, path, headers=everywhere | headers, body=body, deadline_s=deadline_s
         )
-        return Answer.of(answer)
+        return ApiResponse.of(answer)
 
 
 def idempotency_key(operation: str, identity: str) -> str:

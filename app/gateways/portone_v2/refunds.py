@@ -4,20 +4,11 @@ from dataclasses import replace
 
 import msgspec
 
-from app.domain.errors import GatewayTimeout, InvalidRequest
-from app.gateways.port import (
-    CapturedPayment,
-    Failure,
-    Json,
-    RefundAccount,
-    RefundAnswer,
-    RefundPolicy,
-    RefundRequest,
-    Refusal,
-)
-from app.gateways.portone_v2.answer import Answer
-from app.gateways.portone_v2.api import idempotency_key
-from app.gateways.portone_v2.codes import BANKS, NAME, refusal_of
+from app.domain.errors import GatewayTimeout
+from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest, Refusal
+from app.gateways.portone_v2.client import idempotency_key
+from app.gateways.portone_v2.codes import NAME, refusal_of
+from app.gateways.portone_v2.response import ApiResponse
 from app.gateways.portone_v2.wire import Cancellation
 
 
@@ -25,25 +16,6 @@ class Canceled(msgspec.Struct, frozen=True):
     """The answer to a cancel."""
 
     cancellation: Cancellation
-
-
-def refund_policy(captured: CapturedPayment, settlement_currency: str | None) -> RefundPolicy:
-    """What the rules say of giving this sale back.
-
-    At once but for some payment companies, and each answer says which it is. What was asked may be asked again at once:
-    the Idempotency-Key makes it the same cancel for 3 hours, and `currentCancellableAmount` keeps a second one from being
-    done after that (contract §1, §3). Paymentwall gives back no part where it settles in another currency (V2 guide).
-    """
-    is_foreign = settlement_currency not in {None, captured.amount.currency}
-    return RefundPolicy(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=captured.is_deposit)
-
-
-def check_refund(request: RefundRequest) -> None:
-    """Refuse what PortOne would not read. Raises InvalidRequest that names the field of our API."""
-    if request.amount.minor <= 0:
-        raise InvalidRequest(("amount", "must be above 0"))
-    if request.account is not None and request.account.bank.upper() not in BANKS:
-        raise InvalidRequest(("refund_account.bank", "must be a bank of PortOne V2's list, such as SHINHAN or KAKAO"))
 
 
 def cancel_key(request: RefundRequest) -> str:
@@ -75,7 +47,7 @@ def cancel_of(request: RefundRequest, store_id: str) -> Json:
     return body | ({"refundAccount": _account(request.account)} if request.account else {})
 
 
-def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
+def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     """What was said to a cancel. Raises the errors of the port when that was neither yes nor no.
 
     HTTP 200 does not mean refunded: `REQUESTED` is accepted for later, `FAILED` is a no. A word that we do not know, or

@@ -26,7 +26,7 @@ class Problem(msgspec.Struct, rename="camel", frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A complete answer. `problem` is None for a success, and for a refusal that is not PortOne's."""
 
     status: int
@@ -34,7 +34,7 @@ class Answer:
     problem: Problem | None
 
     @classmethod
-    def of(cls, answer: HttpAnswer) -> "Answer":
+    def of(cls, answer: HttpAnswer) -> "ApiResponse":
         """Read an answer, whatever it is."""
         return cls(answer.status, answer.body, _problem(answer.body) if answer.status >= 400 else None)
 
@@ -115,7 +115,7 @@ class Answer:
 
 def is_ill(answer: HttpAnswer) -> bool:
     """Whether an answer counts against PortOne's health: a payment company's no, passed on as 502, does not."""
-    return answer.status == 429 or (answer.status >= 500 and not Answer.of(answer).is_pg_word)
+    return answer.status == 429 or (answer.status >= 500 and not ApiResponse.of(answer).is_pg_word)
 
 
 def short(text: object) -> str | None:

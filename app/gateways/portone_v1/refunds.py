@@ -3,9 +3,10 @@
 import msgspec
 
 from app.gateways.port import GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest, RefundState
-from app.gateways.portone_v1.answer import Answer
-from app.gateways.portone_v1.order import taxes
-from app.gateways.portone_v1.wire import Payment, gateway_payment_of, major
+from app.gateways.portone_v1.lookup import gateway_payment_of
+from app.gateways.portone_v1.response import ApiResponse
+from app.gateways.portone_v1.session import taxes
+from app.gateways.portone_v1.wire import Payment, major
 
 
 def cancel_of(request: RefundRequest, *, pg: str) -> Json:
@@ -27,7 +28,7 @@ def cancel_of(request: RefundRequest, *, pg: str) -> Json:
     return body
 
 
-def answer_of(answer: Answer, request: RefundRequest) -> RefundAnswer:
+def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     """What the gateway said to a cancel. Raises the errors of the port when it said neither yes nor no.
 
     A yes is "accepted" until the payment that comes with it shows the refund; an unreadable payment takes no yes back.

@@ -1,7 +1,7 @@
-"""Unifi Pay's calls to our `callbackUrl`: whether they are signed, and what they hint at. Pure.
+"""Whether a call to our `callbackUrl` is signed by Unifi Pay. Pure.
 
 Source: contract §5. No document describes headers or body. Inferred: a signature, where there is one, is that of §2 over
-our own path and the raw body; the body is the sibling product's. Signed or not, only a look-up makes money true.
+our own path and the raw body. Signed or not, only a look-up makes money true.
 """
 
 import hmac
@@ -9,10 +9,8 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-import msgspec
-
-from app.gateways.unifi_pay.signing import APP_ID, SIGNATURE, TIMESTAMP, WINDOW_MS, sign, signed_id
-from app.settings import UnifiPaySettings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.unifi_pay.request_signature import APP_ID, SIGNATURE, TIMESTAMP, WINDOW_MS, sign, signed_id
 
 
 class Trust(StrEnum):
@@ -23,18 +21,6 @@ class Trust(StrEnum):
     """It claims nothing: a hint, as good as a redirect that anybody can make."""
     REFUSED = "refused"
     """It claims to be signed and is not, or is too old: answer 4xx and keep it out."""
-
-
-class Notice(msgspec.Struct, rename="camel", frozen=True):
-    """What a callback says. `type` is `PURCHASE`, or anything else: a refund's notice is a reason to look as well."""
-
-    transaction_id: str
-    order_id: str | None = None
-    status: str | None = None
-    type: str | None = None
-
-
-_notice = msgspec.json.Decoder(Notice)
 
 
 def verify(settings: UnifiPaySettings, path: str, headers: Mapping[str, str], body: bytes, now_ms: int) -> Trust:
@@ -58,12 +44,3 @@ def verify(settings: UnifiPaySettings, path: str, headers: Mapping[str, str], bo
 
 def _equal(given: str, expected: str) -> bool:
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
-
-
-def read(body: bytes) -> Notice | None:
-    """What it hints at; None for a body of another shape, which is logged and answered like any other."""
-    try:
-        notice = _notice.decode(body)
-    except (ValueError, RecursionError):
-        return None
-    return notice if notice.transaction_id else None

@@ -5,13 +5,13 @@ import time
 from app.domain.errors import GatewayUnavailable
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
-from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.codes import NAME
 from app.gateways.portone_v1.login import Login
-from app.settings import PortOneV1Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.portone_v1.response import ApiResponse
 
 
-class Api:
+class ApiClient:
     """The connections and the login of one account."""
 
     def __init__(self, settings: PortOneV1Settings, *, deadline_s: float, breaker: Breaker | None) -> None:
@@ -21,9 +21,9 @@ class Api:
         self.login = Login(self.http, settings.imp_key.get_secret_value(), settings.imp_secret.get_secret_value())
         self.headers = {"Accept": "application/json"} | ({"Tier": settings.tier} if settings.tier else {})
 
-    def talk(self) -> "Talk":
+    def begin(self) -> "Operation":
         """Begin an operation: its calls share one deadline, login included."""
-        return Talk(self, time.monotonic() + self.http.deadline_s)
+        return Operation(self, time.monotonic() + self.http.deadline_s)
 
     async def close(self) -> None:
         """Close the connections. Calls under way end as lost."""
@@ -31,14 +31,14 @@ class Api:
         await self.http.close()
 
 
-class Talk:
+class Operation:
     """The calls of one operation."""
 
-    def __init__(self, api: Api, ends_at: float) -> None:
+    def __init__(self, api: ApiClient, ends_at: float) -> None:
         self._api = api
         self._ends_at = ends_at
 
-    async def call(self, operation: str, method: str, path: str, body: bytes | None = None) -> Answer:
+    async def call(self, operation: str, method: str, path: str, body: bytes | None = None) -> ApiResponse:
         """One call and its answer, whatever that is.
 
         A 401 is answered before anything is done (contract §2), so a new token is fetched and the call repeated, once; a
@@ -53,14 +53,14 @@ class Talk:
             answer = await self._send(fresh, operation, method, path, body)
         return answer
 
-    async def _send(self, token: str, operation: str, method: str, path: str, body: bytes | None) -> Answer:
+    async def _send(self, token: str, operation: str, method: str, path: str, body: bytes | None) -> ApiResponse:
         headers = self._api.headers | {"Authorization": f"Bearer {token}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         got = await self._api.http.request(
             operation, method, path, headers=headers, body=body, deadline_s=self._left_s()
         )
-        return Answer.read(got.status, got.body)
+        return ApiResponse.read(got.status, got.body)
 
     def _left_s(self) -> float:
         """What is left of the deadline. Raises GatewayUnavailable when nothing is: the next call is not sent any more."""

@@ -8,7 +8,7 @@ import hmac
 from base64 import b64encode
 from collections.abc import Mapping
 
-from app.settings import UnifiPaySettings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 
 APP_ID, API_KEY = "X-AppId", "X-API-Key"
 TIMESTAMP, SIGNATURE = "X-Timestamp", "X-Authorization-Hmac"

@@ -22,14 +22,14 @@ class Envelope(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """A complete answer; `envelope` is None where the body is none."""
 
     status: int
     envelope: Envelope | None
 
     @classmethod
-    def read(cls, status: int, body: bytes) -> "Answer":
+    def read(cls, status: int, body: bytes) -> "ApiResponse":
         """Read a body, whatever it is."""
         try:
             return cls(status, msgspec.json.decode(body, type=Envelope))
