@@ -2,7 +2,7 @@
 
 One process, a local server in another one that answers at once. Each round runs every client in turn, so that whatever else
 the machine does hits all of them. A busy machine makes every call dearer, so the ratio of each round to the first client is what
-counts; its median, times the least that the first one cost in any round, says what a complete would pay.
+counts; its median, times the least that the first one cost in any round, says at most what a complete would pay.
 """
 
 import argparse

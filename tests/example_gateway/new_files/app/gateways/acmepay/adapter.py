@@ -1,17 +1,19 @@
-"""AcmePay's adapter: a whole gateway as small as it gets. Told step by step in docs/gateways/adding-one.md."""
+"""The AcmePay adapter: a whole gateway as small as it gets. Told step by step in docs/gateways/adding-one.md."""
 
 from collections.abc import Mapping
 from urllib.parse import quote
 
 import msgspec
-from pydantic import BaseModel, SecretStr
+from app.gateways.acmepay.codes import status_of
+from app.gateways.acmepay.manifest import MANIFEST, AcmePaySettings, capabilities
+from app.gateways.acmepay.wire import Charge
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp, HttpAnswer
+from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
-    Capability,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -22,39 +24,21 @@ from app.gateways.port import (
     Session,
 )
 
-STATUSES = {"open": GatewayStatus.PENDING, "paid": GatewayStatus.CAPTURED, "declined": GatewayStatus.FAILED}
-
-
-class AcmePaySettings(BaseModel):
-    """The account. A real gateway's settings stand in app/settings.py."""
-
-    base_url: str
-    key: SecretStr
-
-
-class Charge(msgspec.Struct, frozen=True):
-    """AcmePay's one shape, in answer to every call. Amounts are euro cents."""
-
-    id: str
-    reference: str
-    amount: int
-    currency: str
-    status: str
-    page: str | None = None
-
 
 class AcmePay:
-    """One AcmePay account: it opens a page, tells what became of it, and gives nothing back."""
+    """One AcmePay account."""
 
-    name = "acmepay"
-    title = "AcmePay"
-    capabilities = Capability.REOPEN
+    name = MANIFEST.name
     page = PageSources()
 
     def __init__(self, settings: AcmePaySettings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
+        self.title = settings.label or MANIFEST.title
+        self.capabilities = capabilities(settings)
         self.deadline_s = deadline_s
         self._key = settings.key
-        self._http = GatewayHttp(self.name, settings.base_url, deadline_s=deadline_s, connections=64, breaker=breaker)
+        self._http = GatewayHttp(
+            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
+        )
 
     @property
     def is_available(self) -> bool:
@@ -78,7 +62,7 @@ class AcmePay:
         charge = self._read(await self._call("start", "POST", "/charges", msgspec.json.encode(order)))
         if charge.page is None:
             raise GatewayTimeout(gateway=self.name)
-        return Session({"type": "redirect", "url": charge.page}, charge.id)
+        return Session({"type": MANIFEST.next_action, "url": charge.page}, charge.id)
 
     async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
         """What AcmePay holds, by its id or by our reference."""
@@ -87,7 +71,7 @@ class AcmePay:
         if answer.status == 404:
             return GatewayPayment(GatewayStatus.ABSENT)
         charge = self._read(answer)
-        status = STATUSES.get(charge.status, GatewayStatus.UNRECOGNIZED)
+        status = status_of(charge.status)
         return GatewayPayment(
             status=status,
             reference=charge.reference,
@@ -121,3 +105,8 @@ class AcmePay:
         except (ValueError, RecursionError) as error:
             raise GatewayTimeout(gateway=self.name) from error
         return charge
+
+
+def create(account: AcmePaySettings, context: AdapterContext) -> AcmePay:
+    """The adapter of one account in this process."""
+    return AcmePay(account, deadline_s=context.deadline_s, breaker=context.breaker)

@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from app.gateways.acmepay.adapter import AcmePay
+from app.gateways.acmepay.manifest import AcmePaySettings
 
 from app.gateways.port import Gateway
 from tests.contract.bench import Bench
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract, ReferenceContract
-from tests.example_gateway.adapter import AcmePay, AcmePaySettings
 
 
 class AcmePayBench(Bench):
@@ -20,7 +21,6 @@ class AcmePayBench(Bench):
 
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> AcmePay:
         deadline_s = settings.pop("deadline_s")
-        settings.pop("connections", None)
         fields = {"base_url": base_url, "key": connection["key"]}
         return AcmePay(AcmePaySettings.model_validate(fields | settings), deadline_s=deadline_s)
 

@@ -4,14 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
-
 from simulator.api import Api, Call, Refusal
 from simulator.clock import SimClock
 from simulator.delays import Delays
 from simulator.scenarios import LOOKUP, PAY, Rule
 from simulator.store import Attempt
 from simulator.twin import RefusedError, Twin, UnknownReferenceError
+from starlette.responses import JSONResponse, Response
 
 START = "start"
 LATE_S = 5.0
@@ -51,6 +50,13 @@ class Charge(Attempt):
         return self.id
 
 
+@dataclass(frozen=True, slots=True)
+class AcmePayAccount:
+    """What the merchant knows."""
+
+    key: str = "sim_acmepay_key"
+
+
 class Refused(Refusal):
     """AcmePay says no."""
 
@@ -72,7 +78,7 @@ class AcmePayApi(Api):
 
     def admit(self, call: Call) -> Response | None:
         """Whoever brings the key."""
-        if call.request.headers.get("authorization") != f"Bearer {self._acmepay.key}":
+        if call.request.headers.get("authorization") != f"Bearer {self._acmepay.account.key}":
             raise Refused(401, "unauthorized")
         return None
 
@@ -107,10 +113,10 @@ class AcmePayTwin(Twin):
     name = "acmepay"
     rules = RULES
     calls = (START, LOOKUP, PAY)
+    account_type = AcmePayAccount
 
-    def __init__(self, clock: SimClock, key: str, delays: Delays) -> None:
-        super().__init__(clock, key, delays)
-        self.key = key
+    def __init__(self, clock: SimClock, account: AcmePayAccount, delays: Delays, seed: int | None = None) -> None:
+        super().__init__(clock, account, delays, seed)
         self._charges: dict[str, Charge] = {}
         api = AcmePayApi(self)
         create = api.route("POST", "/charges", START, api.create, api.references)
@@ -119,7 +125,7 @@ class AcmePayTwin(Twin):
 
     def connection(self) -> dict[str, str]:
         """The key that is valid now."""
-        return {"key": self.key}
+        return {"key": self.account.key}
 
     def open(self, fields: Mapping[str, Any]) -> Charge:
         """A charge for what the shop asks."""
@@ -170,3 +176,6 @@ class AcmePayTwin(Twin):
         """Forget everything."""
         super().reset()
         self._charges.clear()
+
+
+TWIN = AcmePayTwin
