@@ -15,6 +15,7 @@ from starlette.staticfiles import StaticFiles
 from app.checkout.view import format_amount
 from app.domain.currencies import EXPONENT
 from app.domain.language import pick_language
+from app.gateways.registry import MANIFESTS
 from app.http_client import open_client
 from app.paths import STATIC, TEMPLATES
 
@@ -33,7 +34,7 @@ class Product:
 
     def price(self, currency: str) -> int:
         """In minor units."""
-        return self.cents if currency == "USD" else self.won
+        return self.won if currency == "KRW" else self.cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +49,7 @@ class Way:
 
 WAYS = {
     "auto": Way(None, "Let Onetill choose", "자동 선택"),
-    "point3": Way("point3", "Point3", "Point3"),
-    "portone_v1": Way("portone_v1", "Paymentwall (PortOne V1), in dollars", "페이먼트월 (포트원 V1, 달러)", "USD"),
-    "portone_v2": Way("portone_v2", "Card (PortOne V2)", "카드 (포트원 V2)"),
-    "unifi_pay": Way("unifi_pay", "Unifi Pay, in dollars", "유니파이 페이 (달러)", "USD"),
+    **{each.name: Way(each.name, *each.offered_as, each.offered_in) for each in MANIFESTS},
 }
 
 

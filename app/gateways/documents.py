@@ -15,7 +15,7 @@ from app.gateways.registry import MANIFESTS
 from app.paths import ROOT
 
 _COLUMNS = {
-    "we confirm": Capability.CAPTURE,
+    "we capture": Capability.CAPTURE,
     "refund": Capability.REFUND,
     "in parts": Capability.PARTIAL_REFUND,
     "refund later": Capability.ASYNC_REFUND,

@@ -51,6 +51,10 @@ class Manifest(Generic[Account]):
     """The settings that reach its twin; `{…}` stands for a member of the twin's connection. Enough to turn it on."""
     at_compose: str
     """For people who try it with Compose's simulator: the addresses and credentials to set."""
+    offered_as: tuple[str, str]
+    """How the demo's shop offers it, in English and Korean."""
+    offered_in: str = "KRW"
+    """The currency in which the demo's shop sells by it."""
     browser_fields: Mapping[str, str] = field(default_factory=dict)
     """What its browser side yields for `POST /payments/complete`, with what each one is."""
     needed_in_live_mode: Mapping[str, str] = field(default_factory=dict)

@@ -74,19 +74,19 @@ class Point3:
         origin = self._settings.widget_origin
         return Session({"type": MANIFEST.next_action, "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.
 
         Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
         total. A row of another order id is never ours; one that does not show its order id is reported as it is.
         """
-        if question.gateway_ref is not None:
-            rows = await self._rows(f"/api/payments/{quote(question.gateway_ref, safe='')}")
-            ours = [row for row in rows if row.gateway_ref == question.gateway_ref] or rows
+        if query.gateway_ref is not None:
+            rows = await self._rows(f"/api/payments/{quote(query.gateway_ref, safe='')}")
+            ours = [row for row in rows if row.gateway_ref == query.gateway_ref] or rows
         else:
-            rows = await self._rows(f"/api/payments/orderid/{quote(question.reference, safe='')}")
-            ours = [row for row in rows if row.reference in {None, question.reference}]
-        return min(ours, key=lambda row: rank(row, question.expected), default=GatewayPayment(GatewayStatus.ABSENT))
+            rows = await self._rows(f"/api/payments/orderid/{quote(query.reference, safe='')}")
+            ours = [row for row in rows if row.reference in {None, query.reference}]
+        return min(ours, key=lambda row: rank(row, query.expected), default=GatewayPayment(GatewayStatus.ABSENT))
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money for this signature. Never blindly repeated: a lost answer is for the next look-up to settle."""
@@ -112,16 +112,16 @@ class Point3:
         evidence = {"cancel": answer, "amount": request.amount.minor, "reason": request.reason}
         return RefundAnswer(is_done=False, failure=failure, evidence=evidence)
 
-    async def void(self, question: PaymentQuery) -> Failure | None:
-        """Cancel a payment that the buyer finished and we did not confirm. None as well when it is canceled already.
+    async def void(self, query: PaymentQuery) -> Failure | None:
+        """Cancel a payment that the buyer finished and we did not capture. None as well when it is canceled already.
 
-        Of one that we confirmed, the same call gives the money back: look up first. Without a signature nothing is called:
-        only our confirm would move money, and there is none to send.
+        Of one that we captured, the same call is a refund: fetch it first. Without a signature nothing is called:
+        only our capture would move money, and there is none to send.
         """
-        if question.gateway_ref is None:
+        if query.gateway_ref is None:
             return None
-        failure = await self._cancel(question.gateway_ref)
-        if failure is not None and (await self.fetch_payment(question)).status in _CLOSED:
+        failure = await self._cancel(query.gateway_ref)
+        if failure is not None and (await self.fetch_payment(query)).status in _CLOSED:
             return None
         return failure
 

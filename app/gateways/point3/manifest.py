@@ -71,6 +71,7 @@ MANIFEST = Manifest(
     capabilities=capabilities,
     next_action="point3_widget",
     browser_fields={"signature": "what its widget posted"},
+    offered_as=("Point3", "Point3"),
     simulated={
         "base_url": "{base_url}",
         "secret": "{secret}",

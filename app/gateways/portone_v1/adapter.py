@@ -106,7 +106,7 @@ class PortOneV1:
         }
         return Session(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, by imp_uid, or by our reference when none is known yet.
 
         Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
@@ -114,15 +114,15 @@ class PortOneV1:
         it is. Without any, the amount that `create_session` registered shows that the order is known.
         """
         operation = self._api.begin()
-        hinted = await self._payment(operation, question.gateway_ref) if question.gateway_ref else None
-        if hinted and (hinted.reference != question.reference or hinted.status in CONCLUSIVE):
+        hinted = await self._payment(operation, query.gateway_ref) if query.gateway_ref else None
+        if hinted and (hinted.reference != query.reference or hinted.status in CONCLUSIVE):
             return hinted
-        found = await self._payments_of(operation, question.reference)
+        found = await self._payments_of(operation, query.reference)
         if hinted and all(each.gateway_ref != hinted.gateway_ref for each in found):
             found.append(hinted)
         if found:
-            return min(found, key=lambda each: rank(each, question.expected))
-        prepared = await self._prepared(operation, question.reference)
+            return min(found, key=lambda each: rank(each, query.expected))
+        prepared = await self._prepared(operation, query.reference)
         return payment_before_window(prepared) if prepared else GatewayPayment(GatewayStatus.ABSENT)
 
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:

@@ -100,18 +100,18 @@ class PortOneV2:
             answer.accepted(Registered)
         return Session({"type": MANIFEST.next_action, "script": self._settings.script_url, "params": params})
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.
 
         One reference may have several transactions, of which one at most is paid; PortOne shows that one, or the newest
         (inferred). So another transaction than the asked one is no contradiction, and is noted for who reads it later.
         Before the window opens there is nothing to see, although the amount is registered (inferred).
         """
-        answer = await self._api.ask("fetch_payment", question.reference, deadline_s=self._look_up_s)
+        answer = await self._api.ask("fetch_payment", query.reference, deadline_s=self._look_up_s)
         if answer.is_unknown:
             return GatewayPayment(GatewayStatus.ABSENT)
         found = gateway_payment_of(answer.accepted(Payment), self._settings.store_id)
-        if question.gateway_ref in {None, found.gateway_ref}:
+        if query.gateway_ref in {None, found.gateway_ref}:
             return found
         return replace(found, evidence=found.evidence | {"asked_for_another_transaction": True})
 
@@ -134,16 +134,16 @@ class PortOneV2:
         answer = await self._api.post("cancel", request.reference, "cancel", body, key=refunds.cancel_key(request))
         return refunds.answer_of(answer, request)
 
-    async def void(self, question: PaymentQuery) -> Failure | None:
+    async def void(self, query: PaymentQuery) -> Failure | None:
         """Close the account that waits for a deposit. None as well when it is closed already.
 
         A window that is open cannot be closed: there is no call for it.
         """
-        answer = await self._api.post("void", question.reference, "virtual-account/close")
+        answer = await self._api.post("void", query.reference, "virtual-account/close")
         if not answer.is_explicit_no:
             answer.accepted(Closed)
             return None
-        if answer.reason == NOT_WAITING and (await self.fetch_payment(question)).status in _CLOSED:
+        if answer.reason == NOT_WAITING and (await self.fetch_payment(query)).status in _CLOSED:
             return None
         return answer.failure()
 

@@ -86,6 +86,7 @@ MANIFEST = Manifest(
         "txId": "PortOne's id of the transaction",
         "paymentToken": "where a channel approves manually",
     },
+    offered_as=("Card (PortOne V2)", "카드 (포트원 V2)"),
     simulated={
         "base_url": "{base_url}",
         "api_secret": "{api_secret}",

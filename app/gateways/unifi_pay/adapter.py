@@ -88,13 +88,13 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name)
         return Session({"type": MANIFEST.next_action, "url": created.start_page_url}, created.transaction_id)
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.
 
         Without that id the answer is `ABSENT`, and no call is made: the id comes together with the start page, so whoever
         lacks the one never got the other, and nothing can be paid there.
         """
-        ref = question.gateway_ref
+        ref = query.gateway_ref
         if ref is None:
             return GatewayPayment(GatewayStatus.ABSENT)
         answer = await self._request("fetch_payment", "GET", f"{PAYMENT}/{quote(ref, safe='')}")

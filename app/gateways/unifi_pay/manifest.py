@@ -66,6 +66,8 @@ MANIFEST = Manifest(
     capabilities=capabilities,
     next_action="redirect",
     browser_fields={"transactionId": "Unifi Pay's id of the payment"},
+    offered_as=("Unifi Pay, in dollars", "유니파이 페이 (달러)"),
+    offered_in="USD",
     simulated={
         "base_url": "{base_url}",
         "app_id": "{app_id}",

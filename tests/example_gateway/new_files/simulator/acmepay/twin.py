@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from starlette.responses import JSONResponse, Response
+
 from simulator.api import Api, Call, Refusal
 from simulator.clock import SimClock
 from simulator.delays import Delays
 from simulator.scenarios import LOOKUP, PAY, Rule
 from simulator.store import Attempt
 from simulator.twin import RefusedError, Twin, UnknownReferenceError
-from starlette.responses import JSONResponse, Response
 
 START = "start"
 LATE_S = 5.0

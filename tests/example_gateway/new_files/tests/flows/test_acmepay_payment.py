@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 from app.gateways.acmepay.manifest import MANIFEST
-from simulator.server import Simulator
 
 from app.services import Services
 from app.settings import Settings
+from simulator.server import Simulator
 from tests.conftest import Urls
 from tests.support import MovableClock, Shop
 

@@ -27,6 +27,8 @@ MANIFEST = Manifest(
     settings=AcmePaySettings,
     capabilities=capabilities,
     next_action="redirect",
+    offered_as=("AcmePay, in euros", "애크미페이 (유로)"),
+    offered_in="EUR",
     simulated={"base_url": "{base_url}", "key": "{key}"},
     at_compose="base URL http://simulator:8007, key sim_acmepay_key",
 )
