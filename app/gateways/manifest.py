@@ -5,7 +5,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -15,21 +15,16 @@ from app.gateways.port import Capability
 
 
 class GatewaySettings(BaseModel):
-    """The settings that every gateway account has. Each field has a description, and an example where it has no default."""
+    """The settings that every gateway account has. Each one's docstring is its comment in `.env.example`."""
 
-    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
-    label: Annotated[
-        str | None,
-        Field(
-            min_length=1,
-            max_length=40,
-            description="What buyers read where they may change to this way to pay.",
-            examples=["Card"],
-        ),
-    ] = None
-    timeout_s: Annotated[float, Field(gt=0, le=120, description="Seconds that one call may take in all.")] = 10.0
-    connections: Annotated[int, Field(gt=0, le=1000, description="Connections of each process at most.")] = 64
+    label: str | None = Field(None, min_length=1, max_length=40, examples=["Card"])
+    """What buyers read where they may change to this way to pay."""
+    timeout_s: float = Field(10.0, gt=0, le=120)
+    """Seconds that one call may take in all."""
+    connections: int = Field(64, gt=0, le=1000)
+    """Connections of each process at most."""
 
 
 Account = TypeVar("Account", bound=GatewaySettings)

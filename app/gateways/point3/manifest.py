@@ -14,48 +14,24 @@ Letter = Annotated[str, Field(pattern=r"^[a-z]$")]
 class Point3Settings(GatewaySettings):
     """Point3's payment widget. The vendor prints no API host; `api.point3.io` is the documented guess of the contract."""
 
-    base_url: Annotated[HttpUrl, Field(description="Point3's API.")] = "https://api.point3.io"
-    secret: Annotated[SecretStr, Field(description="The secret that Point3 gave you.", examples=["from-point3"])]
-    widget_origin: Annotated[Origin, Field(description="Where the payment widget comes from.")] = (
-        "https://widget.point3.io"
-    )
-    client_business_num: Annotated[
-        str,
-        Field(
-            pattern=r"^[0-9]{10}$",
-            description="Your business registration number, ten digits.",
-            examples=["1234567890"],
-        ),
-    ]
-    client_nickname: Annotated[
-        str,
-        Field(
-            min_length=1,
-            max_length=100,
-            description="The shop's name that the buyer reads in the widget.",
-            examples=["My shop"],
-        ),
-    ]
-    look_up: Annotated[
-        Literal["before", "after"],
-        Field(
-            description="before or after: whether a look-up answers before confirm. Leave it unless Point3 says otherwise."
-        ),
-    ] = "before"
-    """The vendor does not say which; `after` confirms first, then looks, then refunds what does not match."""
-    cash_receipt_type: Annotated[
-        Letter, Field(description="Cash receipt where an order names none, one letter of Point3's list.")
-    ] = "a"
-    culture_expense_types: Annotated[list[Letter], BeforeValidator(split)] = Field(
-        default_factory=lambda: [*"abcdf"],
-        min_length=1,
-        description="Culture expense types that an order may name, comma-separated letters of Point3's list.",
-    )
-    status_aliases: Pairs = Field(
-        default_factory=dict,
-        description="What Point3's unpublished status words mean, as VENDOR_WORD=MEANING pairs, comma-separated.",
-        examples=["PAID=CONFIRMED"],
-    )
+    base_url: HttpUrl = "https://api.point3.io"
+    """Point3's API."""
+    secret: SecretStr = Field(examples=["from-point3"])
+    """The secret that Point3 gave you."""
+    widget_origin: Origin = "https://widget.point3.io"
+    """Where the payment widget comes from."""
+    client_business_num: str = Field(pattern=r"^[0-9]{10}$", examples=["1234567890"])
+    """Your business registration number, ten digits."""
+    client_nickname: str = Field(min_length=1, max_length=100, examples=["My shop"])
+    """The shop's name that the buyer reads in the widget."""
+    look_up: Literal["before", "after"] = "before"  # `after`: capture, then look, then refund what does not match
+    """before or after: whether a look-up answers before confirm. Leave it unless Point3 says otherwise."""
+    cash_receipt_type: Letter = "a"
+    """Cash receipt where an order names none, one letter of Point3's list."""
+    culture_expense_types: Annotated[list[Letter], BeforeValidator(split)] = Field([*"abcdf"], min_length=1)
+    """Culture expense types that an order may name, comma-separated letters of Point3's list."""
+    status_aliases: Pairs = Field({}, examples=["PAID=CONFIRMED"])
+    """What Point3's unpublished status words mean, as VENDOR_WORD=MEANING pairs, comma-separated."""
 
 
 def capabilities(account: Point3Settings) -> Capability:

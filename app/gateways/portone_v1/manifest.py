@@ -1,6 +1,6 @@
 """PortOne V1 with Paymentwall, or with another PG: its settings and what it can do."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -12,46 +12,28 @@ from app.setting_types import Currency, HttpUrl
 class PortOneV1Settings(GatewaySettings):
     """PortOne V1 (iamport) with a Paymentwall channel, or with another PG's."""
 
-    base_url: Annotated[HttpUrl, Field(description="PortOne's V1 API.")] = "https://api.iamport.kr"
-    imp_key: Annotated[
-        SecretStr, Field(description="The REST API key, from PortOne's console.", examples=["from-portone"])
-    ]
-    imp_secret: Annotated[
-        SecretStr, Field(description="The REST API secret that belongs to it.", examples=["from-portone"])
-    ]
-    user_code: Annotated[
-        str,
-        Field(pattern=r"^imp[0-9]+$", description="The merchant's identification code.", examples=["imp12345678"]),
-    ]
-    """The browser script is initialised with it."""
-    channel_key: Annotated[
-        str,
-        Field(min_length=1, description="The channel that takes the payments.", examples=["channel-key-from-portone"]),
-    ]
-    script_url: Annotated[HttpUrl, Field(description="The script that the checkout page loads.")] = (
-        "https://cdn.iamport.kr/v1/iamport.js"
-    )
-    pg: Annotated[
-        Literal["paymentwall", "other"], Field(description="paymentwall or other: whose rules an order must keep.")
-    ] = "paymentwall"
-    """Paymentwall wants a name of two words, an e-mail, and confirms cancels later."""
-    most_usd: Annotated[
-        int,
-        Field(
-            gt=0,
-            le=1_000_000,
-            description="Paymentwall's limit of one payment, in whole dollars; they raise it on request.",
-        ),
-    ] = 500
-    settlement_currency: Annotated[
-        Currency | None,
-        Field(
-            description="The currency that Paymentwall pays you in. It cannot give back a part when an order is in another one.",
-            examples=["USD"],
-        ),
-    ] = None
-    tier: Annotated[str | None, Field(description="The Tier header of agency accounts.", examples=["001"])] = None
-    timeout_s: Annotated[float, Field(gt=0, le=120, description="Seconds that one call may take in all.")] = 30.0
+    base_url: HttpUrl = "https://api.iamport.kr"
+    """PortOne's V1 API."""
+    imp_key: SecretStr = Field(examples=["from-portone"])
+    """The REST API key, from PortOne's console."""
+    imp_secret: SecretStr = Field(examples=["from-portone"])
+    """The REST API secret that belongs to it."""
+    user_code: str = Field(pattern=r"^imp[0-9]+$", examples=["imp12345678"])
+    """The merchant's identification code."""
+    channel_key: str = Field(min_length=1, examples=["channel-key-from-portone"])
+    """The channel that takes the payments."""
+    script_url: HttpUrl = "https://cdn.iamport.kr/v1/iamport.js"
+    """The script that the checkout page loads."""
+    pg: Literal["paymentwall", "other"] = "paymentwall"
+    """paymentwall or other: whose rules an order must keep."""
+    most_usd: int = Field(500, gt=0, le=1_000_000)
+    """Paymentwall's limit of one payment, in whole dollars; they raise it on request."""
+    settlement_currency: Currency | None = Field(None, examples=["USD"])
+    """The currency that Paymentwall pays you in. It cannot give back a part when an order is in another one."""
+    tier: str | None = Field(None, examples=["001"])
+    """The Tier header of agency accounts."""
+    timeout_s: float = Field(30.0, gt=0, le=120)
+    """Seconds that one call may take in all."""
 
 
 def capabilities(account: PortOneV1Settings) -> Capability:

@@ -1,6 +1,6 @@
 """PortOne V2: its settings and what it can do."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, SecretStr
 
@@ -12,50 +12,28 @@ from app.setting_types import Currency, HttpUrl, Secrets
 class PortOneV2Settings(GatewaySettings):
     """PortOne V2: one store, one channel."""
 
-    base_url: Annotated[HttpUrl, Field(description="PortOne's V2 API.")] = "https://api.portone.io"
-    api_secret: Annotated[
-        SecretStr, Field(description="The V2 API secret, from PortOne's console.", examples=["from-portone"])
-    ]
-    store_id: Annotated[str, Field(min_length=1, description="The store.", examples=["store-from-portone"])]
-    channel_key: Annotated[
-        str,
-        Field(min_length=1, description="The channel that takes the payments.", examples=["channel-key-from-portone"]),
-    ]
-    webhook_secrets: Secrets = Field(
-        default_factory=list,
-        description="Webhook secrets, comma-separated: one, or two while they are rotated. Live mode demands one.",
-        examples=["whsec_ZnJvbS1wb3J0b25l"],
-    )
-    script_url: Annotated[HttpUrl, Field(description="The script that the checkout page loads.")] = (
-        "https://cdn.portone.io/v2/browser-sdk.js"
-    )
-    pay_method: Annotated[
-        str,
-        Field(
-            pattern=r"^[A-Z_]+$",
-            description="How to pay where an order names no method: CARD, VIRTUAL_ACCOUNT, TRANSFER or EASY_PAY, for example.",
-        ),
-    ] = "CARD"
-    approval: Annotated[
-        Literal["automatic", "manual"],
-        Field(description="automatic or manual, as the channel is set in PortOne's console."),
-    ] = "automatic"
-    """With `manual`, money moves only when our server confirms."""
-    settlement_currency: Annotated[
-        Currency | None,
-        Field(
-            description="With a Paymentwall channel, the currency that it pays you in: it cannot give back a part of an order "
-            "in another one.",
-            examples=["USD"],
-        ),
-    ] = None
-    timeout_s: Annotated[
-        float, Field(gt=0, le=120, description="Seconds that one call may take in all; PortOne asks for 60.")
-    ] = 60.0
-    """A broken connection does not cancel the work on their side."""
-    look_up_timeout_s: Annotated[
-        float, Field(gt=0, le=120, description="Seconds that a look-up may take; it may be asked again.")
-    ] = 15.0
+    base_url: HttpUrl = "https://api.portone.io"
+    """PortOne's V2 API."""
+    api_secret: SecretStr = Field(examples=["from-portone"])
+    """The V2 API secret, from PortOne's console."""
+    store_id: str = Field(min_length=1, examples=["store-from-portone"])
+    """The store."""
+    channel_key: str = Field(min_length=1, examples=["channel-key-from-portone"])
+    """The channel that takes the payments."""
+    webhook_secrets: Secrets = Field([], examples=["whsec_ZnJvbS1wb3J0b25l"])
+    """Webhook secrets, comma-separated: one, or two while they are rotated. Live mode demands one."""
+    script_url: HttpUrl = "https://cdn.portone.io/v2/browser-sdk.js"
+    """The script that the checkout page loads."""
+    pay_method: str = Field("CARD", pattern=r"^[A-Z_]+$")
+    """How to pay where an order names no method: CARD, VIRTUAL_ACCOUNT, TRANSFER or EASY_PAY, for example."""
+    approval: Literal["automatic", "manual"] = "automatic"
+    """automatic or manual, as the channel is set in PortOne's console."""
+    settlement_currency: Currency | None = Field(None, examples=["USD"])
+    """With a Paymentwall channel, the currency that it pays you in: it cannot give back a part of an order in another one."""
+    timeout_s: float = Field(60.0, gt=0, le=120)  # a broken connection does not cancel the work on their side
+    """Seconds that one call may take in all; PortOne asks for 60."""
+    look_up_timeout_s: float = Field(15.0, gt=0, le=120)
+    """Seconds that a look-up may take; it may be asked again."""
 
 
 def capabilities(account: PortOneV2Settings) -> Capability:

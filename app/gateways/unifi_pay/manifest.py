@@ -1,6 +1,6 @@
 """LINE NEXT Unifi Pay (Classic): its settings and what it can do."""
 
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
@@ -12,35 +12,20 @@ from app.setting_types import HttpUrl
 class UnifiPaySettings(GatewaySettings):
     """LINE NEXT Unifi Pay (Classic). The host is issued at onboarding; nobody publishes it."""
 
-    base_url: Annotated[
-        HttpUrl,
-        Field(
-            description="The host that LINE NEXT gave you; nobody publishes it.",
-            examples=["https://from-line-next.example"],
-        ),
-    ]
-    app_id: Annotated[
-        str, Field(min_length=1, description="The app id, issued at onboarding.", examples=["from-line-next"])
-    ]
-    api_key: Annotated[
-        SecretStr | None, Field(description="The API key, when one was issued.", examples=["from-line-next"])
-    ] = None
-    app_secret: Annotated[
-        SecretStr, Field(description="The secret that signs every call.", examples=["from-line-next"])
-    ]
-    store_id: Annotated[
-        str, Field(min_length=1, description="Your store, as you told LINE NEXT.", examples=["my-store"])
-    ]
-    sign_with: Annotated[
-        Literal["api_key", "app_id"],
-        Field(
-            description="api_key or app_id: which of them stands in the signed text. The vendor's pages contradict each other."
-        ),
-    ] = "api_key"
-    country: Annotated[
-        str,
-        Field(pattern=r"^[A-Z]{2}$", description="The buyer's country where an order names none, two letters."),
-    ] = "KR"
+    base_url: HttpUrl = Field(examples=["https://from-line-next.example"])
+    """The host that LINE NEXT gave you; nobody publishes it."""
+    app_id: str = Field(min_length=1, examples=["from-line-next"])
+    """The app id, issued at onboarding."""
+    api_key: SecretStr | None = Field(None, examples=["from-line-next"])
+    """The API key, when one was issued."""
+    app_secret: SecretStr = Field(examples=["from-line-next"])
+    """The secret that signs every call."""
+    store_id: str = Field(min_length=1, examples=["my-store"])
+    """Your store, as you told LINE NEXT."""
+    sign_with: Literal["api_key", "app_id"] = "api_key"
+    """api_key or app_id: which of them stands in the signed text. The vendor's pages contradict each other."""
+    country: str = Field("KR", pattern=r"^[A-Z]{2}$")
+    """The buyer's country where an order names none, two letters."""
 
     @model_validator(mode="after")
     def need_the_signing_id(self) -> Self:

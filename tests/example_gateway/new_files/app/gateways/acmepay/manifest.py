@@ -1,7 +1,5 @@
 """AcmePay: its settings and what it can do."""
 
-from typing import Annotated
-
 from pydantic import Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
@@ -12,8 +10,10 @@ from app.setting_types import HttpUrl
 class AcmePaySettings(GatewaySettings):
     """One AcmePay account."""
 
-    base_url: Annotated[HttpUrl, Field(description="AcmePay's API.")] = "https://api.acmepay.example"
-    key: Annotated[SecretStr, Field(description="The key that AcmePay gave you.", examples=["from-acmepay"])]
+    base_url: HttpUrl = "https://api.acmepay.example"
+    """AcmePay's API."""
+    key: SecretStr = Field(examples=["from-acmepay"])
+    """The key that AcmePay gave you."""
 
 
 def capabilities(_: AcmePaySettings) -> Capability:
