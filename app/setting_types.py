@@ -52,6 +52,12 @@ Origin = Annotated[str, AfterValidator(_origin), _ADDRESS]
 Currency = Annotated[str, AfterValidator(_currency)]
 
 
+def origin_of(url: str) -> str:
+    """The scheme, host and port of an address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def is_address(field: FieldInfo) -> bool:
     """Whether a setting is an `HttpUrl` or an `Origin`: where calls or browsers go."""
     return _ADDRESS in field.metadata

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
@@ -37,6 +37,7 @@ from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared
+from app.setting_types import origin_of
 
 T = TypeVar("T")
 
@@ -68,7 +69,7 @@ class PortOneV1:
         self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
         self._live_channel = True if is_live_deployment or settings.pg != "paymentwall" else None
         self.deadline_s = deadline_s
-        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
+        self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
         self.capabilities = capabilities(settings)
 
     @property
@@ -206,8 +207,3 @@ def _read(response: msgspec.Raw, shape: type[T]) -> T:
 def _registered(answer: ApiResponse) -> Prepared | None:
     response = answer.accepted()
     return None if bytes(response) == b"null" else _read(response, Prepared)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -39,6 +38,7 @@ from app.gateways.portone_v2.session import request_payment
 from app.gateways.portone_v2.webhook_parser import parse_webhook
 from app.gateways.portone_v2.webhook_signature import key_of
 from app.gateways.portone_v2.wire import Payment
+from app.setting_types import origin_of
 
 _CLOSED = frozenset({GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """What a closed account leaves behind (inferred: `CANCELLED`), and one that has ended by itself."""
@@ -70,7 +70,7 @@ class PortOneV2:
         self.capabilities = capabilities(settings)
         self.deadline_s = deadline_s
         self._look_up_s = min(deadline_s, settings.look_up_timeout_s)
-        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
+        self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
         self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
 
     @property
@@ -199,8 +199,3 @@ def _refuse_wrong(settings: PortOneV2Settings) -> None:
             key_of(secret)
     except ValueError as error:
         raise ValueError(f"ONETILL_PORTONE_V2__WEBHOOK_SECRETS: {error}") from None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -13,6 +13,8 @@ from hashlib import sha256
 
 from pydantic import SecretStr
 
+from app.domain.errors import WebhookRefused
+
 WINDOW_S = 300
 """How old, or how far ahead of our clock, a delivery may be. Its timestamp is that of each try, not of the event."""
 
@@ -24,20 +26,12 @@ _SECONDS = re.compile(r"[0-9]{1,12}")
 class Refusal(StrEnum):
     """Why a webhook is not believed."""
 
-    NO_SECRET = "no_secret"  # noqa: S105  our settings hold none, so nothing can be proven
-    MISSING_HEADERS = "missing_headers"
-    MALFORMED_HEADERS = "malformed_headers"
-    TOO_OLD = "too_old"
-    TOO_NEW = "too_new"
-    WRONG_SIGNATURE = "wrong_signature"
-
-
-class WebhookRefused(Exception):
-    """It is not proven to be PortOne's: answer 4xx and keep it out. Says why, and nothing of what came."""
-
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.value)
-        self.refusal = refusal
+    NO_SECRET = "our settings hold no webhook secret"  # noqa: S105
+    MISSING_HEADERS = "a webhook- header is missing"
+    MALFORMED_HEADERS = "a webhook- header cannot be read"
+    TOO_OLD = "its timestamp is too old"
+    TOO_NEW = "its timestamp is ahead of our clock"
+    WRONG_SIGNATURE = "its signature is wrong"
 
 
 def key_of(secret: SecretStr) -> bytes:
@@ -60,26 +54,27 @@ def verify(secrets: Sequence[SecretStr], headers: Mapping[str, str], body: bytes
 
     Several secrets are live while they are rotated, and a webhook may carry several signatures: one match is enough,
     entries of other versions are skipped. Every pair is compared, and each comparison takes the same time.
-    Raises WebhookRefused, whatever the headers hold; ValueError for a secret of ours that is none, see `key_of`.
+    Raises WebhookRefused with one of `Refusal`, whatever the headers hold; ValueError for a secret of ours that is none,
+    see `key_of`.
     """
     keys = [key_of(secret) for secret in secrets]
     given = {name.lower(): value for name, value in headers.items()}
     webhook_id, timestamp, signature = (given.get(f"webhook-{name}") for name in ("id", "timestamp", "signature"))
     if not keys:
-        raise WebhookRefused(Refusal.NO_SECRET)
+        raise WebhookRefused(reason=Refusal.NO_SECRET.value)
     if not webhook_id or not timestamp or not signature:
-        raise WebhookRefused(Refusal.MISSING_HEADERS)
+        raise WebhookRefused(reason=Refusal.MISSING_HEADERS.value)
     if not _ID.fullmatch(webhook_id) or not _SECONDS.fullmatch(timestamp):
-        raise WebhookRefused(Refusal.MALFORMED_HEADERS)
+        raise WebhookRefused(reason=Refusal.MALFORMED_HEADERS.value)
     age_s = now.timestamp() - int(timestamp)
     if abs(age_s) > WINDOW_S:
-        raise WebhookRefused(Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW)
+        raise WebhookRefused(reason=(Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW).value)
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     expected = [_sign(key, signed) for key in keys]
     entries = [entry.encode("utf-8", "replace") for entry in signature.split(" ")]
     matches = [hmac.compare_digest(right, entry) for right in expected for entry in entries]
     if not any(matches):
-        raise WebhookRefused(Refusal.WRONG_SIGNATURE)
+        raise WebhookRefused(reason=Refusal.WRONG_SIGNATURE.value)
     return webhook_id
 
 
