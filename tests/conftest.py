@@ -40,6 +40,7 @@ ARGUMENTS = [
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # the tests' own client, beside the product whose logs are read
 
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--size", type=int, default=1, help="how many times as long the `long` tests run; see docs/soak.md"

@@ -4,29 +4,21 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from app.gateways.acmepay.manifest import MANIFEST
 
+from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.conftest import Urls
 from tests.support import MovableClock, Shop
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 ORDER = {"gateway": "acmepay", "currency": "EUR", "amount": 1234}
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
-    return Settings.model_validate(
-        {
-            "database_url": urls.app,
-            "database_owner_url": urls.owner,
-            "public_url": "http://testserver",
-            "log_level": "error",
-            "confirm_wait_s": 0.2,
-            "acmepay": MANIFEST.at_simulator(simulator.gateways["acmepay"]) | {"timeout_s": 2.0},
-        }
-    )
+    return settings_for(urls, simulator, confirm_wait_s=0.2)
 
 
 async def comes_back(shop: Shop, payment: dict[str, Any], scenario: str) -> dict[str, Any]:
@@ -56,8 +48,7 @@ async def test_a_buyer_who_pays_and_never_comes_back_is_found(shop: Shop, parts:
     payment = await shop.create(**ORDER)
     await shop.buyer_pays(payment)
     clock.advance(timedelta(hours=1).total_seconds())
-    ((payment_id, attempt_id),) = await parts.payments.due(100)
-    await parts.payments.verify(payment_id, trigger="sweep", attempt_id=attempt_id)
+    await Worker(parts).sweep()
     assert (await shop.get(payment))["status"] == "paid"
 
 
