@@ -10,6 +10,8 @@ from app.db.wake_up import WakeUp
 from app.domain.clock import Now, utc_now
 from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S
 from app.gateways import registry
+from app.gateways.breaker import OPEN_S, Breaker
+from app.gateways.manifest import AdapterContext, GatewaySettings
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
 from app.ledger.repository import PaymentRepository
@@ -57,10 +59,20 @@ class Services:
         await self.database.close()
 
 
+def build_gateways(settings: Settings) -> Registry:
+    """The adapters of the accounts in these settings."""
+
+    def context_of(account: GatewaySettings) -> AdapterContext:
+        breaker = Breaker(settings.seconds(OPEN_S))
+        return AdapterContext(settings.deadline(account.timeout_s), breaker, is_live=settings.mode == "live")
+
+    return registry.build(settings.accounts(), settings.routing, context_of)
+
+
 def build_services(settings: Settings, now: Now = utc_now) -> Services:
     """Wire the services. Nothing connects yet: open `database` in the running loop."""
     database = Database(settings.database_url, connections=settings.database_connections)
-    gateways = registry.build(settings)
+    gateways = build_gateways(settings)
     slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
     idempotency = Idempotency(database, lease_s=lease_s, now=now)

@@ -1,5 +1,6 @@
 """Fixtures. What is slow to start is started once a process and found empty by every test: Postgres, the gateways, Chromium."""
 
+import logging
 import shutil
 from collections.abc import AsyncIterator, Iterator
 
@@ -36,6 +37,8 @@ ARGUMENTS = [
     "--disable-sync",
     "--disable-quic",
 ]
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # the tests' own client, beside the product whose logs are read
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

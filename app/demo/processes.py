@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 
-import httpx
+import httpx2
 import uvicorn
 from starlette.types import ASGIApp
 
 from app.db.embedded import END_WITH_PARENT
+from app.http_client import open_client
 from app.ports import free_ports, is_free
 
 READY_TIMEOUT_S = 60.0
@@ -130,13 +131,13 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
 async def until_ready(url: str) -> None:
     """Wait until the address answers 200. Raises RuntimeError with its last word after READY_TIMEOUT_S."""
     said = "nothing"
-    async with httpx.AsyncClient(timeout=2) as client:
+    async with open_client(timeout_s=2) as client:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while True:
                     try:
                         answer = await client.get(url)
-                    except httpx.HTTPError as error:
+                    except httpx2.HTTPError as error:
                         said = type(error).__name__
                     else:
                         if answer.status_code == 200:

@@ -14,6 +14,7 @@ from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
+from app.gateways.registry import MANIFESTS
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
 
@@ -27,7 +28,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
     """
     say = Console(stderr=True)
     async with until_told(), AsyncExitStack() as stack:
-        ports = ports_from(port, 7)
+        ports = ports_from(port, 3 + len(MANIFESTS))
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
         own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
         if "ONETILL_DATABASE_URL" not in os.environ:
@@ -68,30 +69,10 @@ async def run_demo(*, port: int, as_json: bool) -> None:
 
 def accounts(simulator: Simulator) -> dict[str, str]:
     """The settings with which Onetill reaches every gateway of a running simulator, as variables."""
-    point3, v1, v2, unifi = (simulator.gateways[name] for name in ("point3", "portone_v1", "portone_v2", "unifi_pay"))
     return {
-        "ONETILL_POINT3__BASE_URL": point3["base_url"],
-        "ONETILL_POINT3__SECRET": point3["secret"],
-        "ONETILL_POINT3__WIDGET_ORIGIN": point3["base_url"],
-        "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",
-        "ONETILL_POINT3__CLIENT_NICKNAME": "Onetill demo shop",
-        "ONETILL_PORTONE_V1__BASE_URL": v1["base_url"],
-        "ONETILL_PORTONE_V1__IMP_KEY": v1["imp_key"],
-        "ONETILL_PORTONE_V1__IMP_SECRET": v1["imp_secret"],
-        "ONETILL_PORTONE_V1__USER_CODE": v1["user_code"],
-        "ONETILL_PORTONE_V1__CHANNEL_KEY": v1["channel_key"],
-        "ONETILL_PORTONE_V1__SCRIPT_URL": v1["script_url"],
-        "ONETILL_PORTONE_V2__BASE_URL": v2["base_url"],
-        "ONETILL_PORTONE_V2__API_SECRET": v2["api_secret"],
-        "ONETILL_PORTONE_V2__STORE_ID": v2["store_id"],
-        "ONETILL_PORTONE_V2__CHANNEL_KEY": v2["channel_key"],
-        "ONETILL_PORTONE_V2__WEBHOOK_SECRETS": v2["webhook_secret"],
-        "ONETILL_PORTONE_V2__SCRIPT_URL": v2["script_url"],
-        "ONETILL_UNIFI_PAY__BASE_URL": unifi["base_url"],
-        "ONETILL_UNIFI_PAY__APP_ID": unifi["app_id"],
-        "ONETILL_UNIFI_PAY__API_KEY": unifi["api_key"],
-        "ONETILL_UNIFI_PAY__APP_SECRET": unifi["app_secret"],
-        "ONETILL_UNIFI_PAY__STORE_ID": unifi["store_id"],
+        manifest.variable(setting): text
+        for manifest in MANIFESTS
+        for setting, text in manifest.at_simulator(simulator.gateways[manifest.name]).items()
     }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -15,6 +15,8 @@ from starlette.staticfiles import StaticFiles
 from app.checkout.view import format_amount
 from app.domain.currencies import EXPONENT
 from app.domain.language import pick_language
+from app.gateways.registry import MANIFESTS
+from app.http_client import open_client
 from app.paths import STATIC, TEMPLATES
 
 
@@ -32,7 +34,7 @@ class Product:
 
     def price(self, currency: str) -> int:
         """In minor units."""
-        return self.cents if currency == "USD" else self.won
+        return self.won if currency == "KRW" else self.cents
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,7 @@ class Way:
 
 WAYS = {
     "auto": Way(None, "Let Onetill choose", "자동 선택"),
-    "point3": Way("point3", "Point3", "Point3"),
-    "portone_v1": Way("portone_v1", "Paymentwall (PortOne V1), in dollars", "페이먼트월 (포트원 V1, 달러)", "USD"),
-    "portone_v2": Way("portone_v2", "Card (PortOne V2)", "카드 (포트원 V2)"),
-    "unifi_pay": Way("unifi_pay", "Unifi Pay, in dollars", "유니파이 페이 (달러)", "USD"),
+    **{each.name: Way(each.name, *each.offered_as, each.offered_in) for each in MANIFESTS},
 }
 
 
@@ -114,7 +113,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             "customer": BUYER,
             "return_url": f"{url}/orders/{order_id}",
         }
-        async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as client:
+        async with open_client(api, headers=headers, timeout_s=30) as client:
             answer = await client.post("/payments", json=body, headers={"Idempotency-Key": order_id})
         if answer.status_code != 201:
             return JSONResponse(answer.json(), answer.status_code)
@@ -122,7 +121,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
 
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
-        async with httpx.AsyncClient(base_url=api, headers=headers, timeout=30) as client:
+        async with open_client(api, headers=headers, timeout_s=30) as client:
             payment = await _payment(client, order_id)
             if payment is None:
                 return RedirectResponse("/", 303)
@@ -142,7 +141,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
         order_id = request.path_params["order_id"]
         async with (
             request.form() as form,
-            httpx.AsyncClient(base_url=api, headers=headers, timeout=90) as client,
+            open_client(api, headers=headers, timeout_s=90) as client,
         ):
             payment = await _payment(client, order_id)
             left, number = str(form.get("left", "")), str(form.get("number", ""))
@@ -172,14 +171,14 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
     )
 
 
-async def _payment(client: httpx.AsyncClient, order_id: str) -> dict[str, Any] | None:
+async def _payment(client: httpx2.AsyncClient, order_id: str) -> dict[str, Any] | None:
     """The newest payment of an order."""
     answer = await client.get("/payments", params={"order_id": order_id, "limit": 1})
     found = answer.json().get("data") if answer.status_code == 200 else None
     return found[0] if found else None
 
 
-async def _staff(client: httpx.AsyncClient, payment: dict[str, Any], lang: str) -> dict[str, Any]:
+async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any], lang: str) -> dict[str, Any]:
     """What the shop's staff sees of a paid order: what went back, and what can go back now, or why not."""
     path, words = f"/payments/{payment['id']}", {"Accept-Language": lang}
     options = (await client.get(f"{path}/refund-options", headers=words)).json()

@@ -83,21 +83,8 @@ class GatewayHttp:
         outcome: str | int = "error"
         received: bytes | None = None
         try:
-            async with (
-                asyncio.timeout(deadline_s or self.deadline_s),
-                self._open().request(
-                    method,
-                    URL(self._base_url + path, encoded=True),
-                    headers=headers,
-                    data=body,
-                    allow_redirects=False,
-                    trace_request_ctx=progress,
-                ) as response,
-            ):
-                answer = HttpAnswer(response.status, await self._read(response))
-                outcome, received = answer.status, answer.body
-                self.breaker.record(is_good=not self._is_ill(answer))
-                return answer
+            async with asyncio.timeout(deadline_s or self.deadline_s):
+                answer = await self._send(method, self._base_url + path, headers, body, progress)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             outcome = type(error).__name__
             self.breaker.record(is_good=False)
@@ -105,6 +92,10 @@ class GatewayHttp:
             if progress.connected:
                 raise GatewayTimeout(gateway=self.gateway) from None
             raise GatewayUnavailable(gateway=self.gateway) from None
+        else:
+            outcome, received = answer.status, answer.body
+            self.breaker.record(is_good=not self._is_ill(answer))
+            return answer
         finally:
             self.breaker.release()
             took_ms = round((time.perf_counter() - started) * 1000, 1)
@@ -114,6 +105,20 @@ class GatewayHttp:
                     utc_now(), self.gateway, operation, str(outcome), took_ms, masked(body), masked(received)
                 )
             )
+
+    async def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, progress: SimpleNamespace
+    ) -> HttpAnswer:
+        """One call by aiohttp; docs/decisions/0016-one-client-for-gateways.md says why by that one."""
+        async with self._open().request(
+            method,
+            URL(url, encoded=True),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            trace_request_ctx=progress,
+        ) as response:
+            return HttpAnswer(response.status, await self._read(response))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

@@ -25,24 +25,22 @@ class Capability(Flag):
     REOPEN = auto()
     """`create_session` may be repeated with the same reference; without it, a lost answer needs an attempt of its own."""
     CAPTURE = auto()
-    """Money moves only when our server confirms; the gateway also satisfies `Capturing`."""
+    """Money moves only when our server asks for it; the gateway also satisfies `Capturing`."""
     LOOKUP_BEFORE_CAPTURE = auto()
-    """A look-up already answers before confirm, so amount and order are compared before any money moves."""
+    """A look-up already answers before the capture, so amount and order are compared before any money moves."""
     CAPTURE_BY_TOKEN = auto()
-    """Confirm needs the one-time token that the browser brought, and a repeated one moves nothing twice."""
+    """A capture needs the one-time token that the browser brought, and a repeated one moves nothing twice."""
     REFUND = auto()
     PARTIAL_REFUND = auto()
     ASYNC_REFUND = auto()
     """A refund is accepted first and done later."""
     WEBHOOKS = auto()
     SAVED_CARDS = auto()
+    """A means of payment can be kept for later charges."""
     VIRTUAL_ACCOUNTS = auto()
     """Buyers may pay by a transfer to an account of their own."""
     VOID = auto()
     """What stands open there without money can be closed; the gateway also satisfies `Voiding`."""
-    DELIVERY = auto()
-    SETTLEMENT = auto()
-    SECRET_ROTATION = auto()
 
 
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
@@ -78,7 +76,7 @@ class ChargeRequest:
 class Session:
     """The buyer may pay now: `next_action` is what the browser or app does next. A Decimal in it is a JSON number.
 
-    It names the buyer where a gateway's window wants that, so it is kept out of whatever prints an `Session`.
+    It names the buyer where a gateway's window wants that, so it is kept out of whatever prints a `Session`.
     """
 
     next_action: Json = field(repr=False)
@@ -102,12 +100,12 @@ class GatewayStatus(StrEnum):
     PENDING = "pending"
     """Known, and the buyer has not finished."""
     AUTHORIZED = "authorized"
-    """The buyer has finished; money moves when we confirm."""
+    """The buyer has finished; money moves when we capture."""
     AWAITING_DEPOSIT = "awaiting_deposit"
     CAPTURED = "captured"
     FAILED = "failed"
     REFUND_PENDING = "refund_pending"
-    """A cancel was accepted and is not done yet."""
+    """A refund was accepted and is not done yet."""
     CANCELED = "canceled"
     STATUS_MISSING = "status_missing"
     """It knows the payment and does not say its status."""
@@ -174,7 +172,7 @@ class GatewayPayment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuery:
-    """Which charge to look up: by `gateway_ref` when known, else by our reference. `expected` only ranks duplicates."""
+    """Which payment to fetch: by `gateway_ref` when known, else by our reference. `expected` only ranks duplicates."""
 
     reference: str
     expected: Money
@@ -206,7 +204,7 @@ class CaptureRequest:
 
 @dataclass(frozen=True, slots=True)
 class CaptureAnswer:
-    """The gateway's explicit answer to confirm: `failure` None means that the money moved."""
+    """The gateway's explicit answer to a capture: `failure` None means that the money moved."""
 
     failure: Failure | None
     evidence: Json
@@ -262,7 +260,7 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CapturedPayment:
-    """A captured charge, as far as giving it back depends on it."""
+    """A captured payment, as far as its refund depends on it."""
 
     amount: Money
     captured_at: datetime
@@ -273,7 +271,7 @@ class CapturedPayment:
 
 @dataclass(frozen=True, slots=True)
 class RefundPolicy:
-    """What a gateway's rules say of giving a sale back, before anybody asks. A code where something is not possible."""
+    """What a gateway's rules say of refunding a payment, before anybody asks. A code where something is not possible."""
 
     whole: str | None = None
     """Why the whole cannot go back; None when it can."""
@@ -367,7 +365,7 @@ class Gateway(Protocol):
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """Return what the gateway holds. Safe to repeat. Raises as `create_session` does."""
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
@@ -382,7 +380,7 @@ class Capturing(Protocol):
     """A gateway with `CAPTURE`."""
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
-        """Take the money. Not safe to repeat: after a lost answer, look up first. Raises as `create_session` does."""
+        """Take the money. Not safe to repeat: after a lost answer, fetch first. Raises as `create_session` does."""
 
 
 @runtime_checkable
@@ -390,13 +388,13 @@ class Refunding(Gateway, Protocol):
     """A gateway with `Capability.REFUND`."""
 
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
-        """What this gateway's rules say of giving this sale back. Pure."""
+        """What this gateway's rules say of refunding this payment. Pure."""
 
     def check_refund(self, request: RefundRequest) -> None:
         """Refuse before any call what `refund` would refuse locally. Raises InvalidRequest that names the field."""
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Give money back. After a lost answer, look up first; see `RefundTerms.again_after_s`. Raises as `create_session` does.
+        """Give money back. After a lost answer, fetch first; see `RefundPolicy.again_after_s`. Raises as `create_session` does.
 
         Raises InvalidRequest for what the gateway cannot give back so: a part, or an account that it does not know.
         """
@@ -406,9 +404,9 @@ class Refunding(Gateway, Protocol):
 class Voiding(Gateway, Protocol):
     """A gateway with `Capability.VOID`."""
 
-    async def void(self, question: PaymentQuery) -> Failure | None:
+    async def void(self, query: PaymentQuery) -> Failure | None:
         """Close what stands open there without money: an account that waits for a deposit, a finished widget that was not
-        confirmed. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
+        captured. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
 
         Raises as `create_session` does.
         """

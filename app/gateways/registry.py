@@ -1,16 +1,27 @@
-"""Which gateways are on, and who takes a payment that names none."""
+"""Which gateways there are, which are on, and who takes a payment that names none."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import import_module
+from typing import Any
 
 from app.domain.errors import InvalidRequest
 from app.domain.routing import RoutingRule
-from app.gateways.breaker import OPEN_S, Breaker
-from app.gateways.point3.adapter import Point3
+from app.gateways.manifest import AdapterContext, GatewaySettings, Manifest
 from app.gateways.port import ChargeRequest, Gateway
-from app.gateways.portone_v1.adapter import PortOneV1
-from app.gateways.portone_v2.manual import portone_v2
-from app.gateways.unifi_pay.adapter import UnifiPay
-from app.settings import Settings
+
+NAMES = (
+    "point3",
+    "portone_v1",
+    "portone_v2",
+    "unifi_pay",
+)
+"""Every gateway of the product, by its folder, in the order in which they are asked where no rule says another.
+
+A new one is a line here, and a line in the simulator's registry; see docs/gateways/adding-one.md.
+"""
+
+MANIFESTS: tuple[Manifest[Any], ...] = tuple(import_module(f"{__package__}.{name}.manifest").MANIFEST for name in NAMES)
+"""What each of them says of itself. Their adapters, and the HTTP client below those, load with `build`."""
 
 ChargeFor = Callable[[Gateway], ChargeRequest]
 """The order as one gateway would be asked to charge it; `options` differ."""
@@ -85,18 +96,14 @@ class Registry:
             await gateway.close()
 
 
-def build(settings: Settings) -> Registry:
-    """The one place where gateways are wired."""
-    breaker_s = settings.seconds(OPEN_S)
+def build(
+    accounts: Iterable[tuple[Manifest[Any], GatewaySettings]],
+    rules: Sequence[RoutingRule],
+    context_of: Callable[[GatewaySettings], AdapterContext],
+) -> Registry:
+    """The gateways of these accounts, each made by `create` in its folder's adapter.py."""
     gateways: list[Gateway] = []
-    if own := settings.point3:
-        gateways.append(Point3(own, deadline_s=settings.deadline(own.timeout_s), breaker=Breaker(breaker_s)))
-    if v1 := settings.portone_v1:
-        is_live = settings.mode == "live"
-        deadline_s = settings.deadline(v1.timeout_s)
-        gateways.append(PortOneV1(v1, deadline_s=deadline_s, breaker=Breaker(breaker_s), is_live_deployment=is_live))
-    if v2 := settings.portone_v2:
-        gateways.append(portone_v2(v2, deadline_s=settings.deadline(v2.timeout_s), breaker=Breaker(breaker_s)))
-    if unifi := settings.unifi_pay:
-        gateways.append(UnifiPay(unifi, deadline_s=settings.deadline(unifi.timeout_s), breaker=Breaker(breaker_s)))
-    return Registry(gateways, settings.routing)
+    for manifest, account in accounts:
+        adapter = import_module(f"{__package__}.{manifest.name}.adapter")
+        gateways.append(adapter.create(account, context_of(account)))
+    return Registry(gateways, rules)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import httpx
 
 from app.domain.clock import Now
+from app.gateways.point3.manifest import Point3Settings
 from app.main import create_app
 from app.settings import Settings
 from tests.support import lifespan
@@ -27,5 +28,6 @@ async def running(settings: Settings, now: Now, api_key: str) -> AsyncIterator[h
 
 def with_point3(settings: Settings, **changes: object) -> Settings:
     """The same settings with another Point3 account."""
-    assert settings.point3 is not None
-    return settings.model_copy(update={"point3": settings.point3.model_copy(update=changes)})
+    account = settings.account(Point3Settings)
+    assert account is not None
+    return settings.model_copy(update={"point3": account.model_copy(update=changes)})

@@ -14,6 +14,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import utc_now
 from app.domain.schedule import REPEAT_AFTER_S
+from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.settings import Settings
 from app.webhooks.router import MAX_BODY_BYTES
 from simulator.server import Simulator
@@ -32,8 +33,9 @@ SECOND_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtd2hpbGUtcm90YXRlZA=="
 def settings(urls: Urls, simulator: Simulator) -> Settings:
     """All four gateways; PortOne V2's webhook secret is being rotated."""
     settings = settings_for(urls, simulator)
-    assert settings.portone_v2 is not None
-    settings.portone_v2.webhook_secrets.append(SecretStr(SECOND_SECRET))
+    account = settings.account(PortOneV2Settings)
+    assert account is not None
+    account.webhook_secrets.append(SecretStr(SECOND_SECRET))
     return settings
 
 

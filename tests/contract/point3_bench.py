@@ -7,8 +7,8 @@ from urllib.parse import unquote
 import pytest
 
 from app.gateways.point3.adapter import Point3
+from app.gateways.point3.manifest import Point3Settings
 from app.gateways.port import ChargeRequest, Gateway
-from app.settings import Point3Settings
 from tests.contract.bench import Bench, Make
 from tests.contract.faulty_server import FaultyServer, answers
 

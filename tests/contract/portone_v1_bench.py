@@ -8,7 +8,7 @@ import pytest
 
 from app.gateways.port import ChargeRequest, Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
-from app.settings import PortOneV1Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
 from tests.contract.bench import Bench, Make
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer, answers, in_turn
 from tests.contract.hands import Hands

@@ -1,13 +1,11 @@
 """Point3's look-ups: the paths, several payments under one order id, and every shape that an answer may have."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
 
-from app.domain.clock import utc_now
-from app.domain.errors import GatewayRefused, GatewayTimeout
+from app.domain.errors import GatewayTimeout
 from app.gateways.point3.adapter import Point3
 from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from tests.contract.bench import Make, assert_shows, perform, question
@@ -30,23 +28,12 @@ class TestPoint3LookUps(Point3Bench):
             f"/api/payments/{encoded}/cancel",
         ]
 
-    async def test_each_look_up_uses_the_path_of_the_contract(
+    async def test_a_look_up_without_a_signature_uses_the_path_of_our_order_id(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
     ) -> None:
-        start = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
         await wired.fetch_payment(replace(question(charge), reference="ord/1"))
-        await wired.payments_of_user("user/1 한")
-        await wired.payments_between(start, start + timedelta(hours=13), page=1)
-        await wired.payments_between(start, None, page=2, count=5)
         assert [(sent.method, sent.target, sent.body) for sent in wire.arrived] == [
-            ("GET", "/api/payments/orderid/ord%2F1", b""),
-            ("GET", "/api/payments/userId/user%2F1%20%ED%95%9C", b""),
-            (
-                "GET",
-                "/api/payments/date?startDate=2026-11-21T00%3A00%3A00&endDate=2026-11-21T13%3A00%3A00&page=1&count=30",
-                b"",
-            ),
-            ("GET", "/api/payments/date?startDate=2026-11-21T00%3A00%3A00&endDate=&page=2&count=5", b""),
+            ("GET", "/api/payments/orderid/ord%2F1", b"")
         ]
 
     async def test_of_several_payments_with_our_order_id_the_one_with_our_amount_is_ours(
@@ -190,23 +177,3 @@ class TestPoint3LookUps(Point3Bench):
     def test_an_alias_that_means_nothing_stops_the_start(self, make: Make) -> None:
         with pytest.raises(ValueError, match="ONETILL_POINT3__STATUS_ALIASES: 'CONFIRMD' is no meaning"):
             make(status_aliases={"APPROVED": "CONFIRMD"})
-
-    async def test_payments_of_a_user_and_of_a_period_are_listed_from_page_one(
-        self, point3: Point3, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        charges = [replace(charge, reference=f"{charge.reference}x{number}") for number in range(3)]
-        for each in charges:
-            await point3.create_session(each)
-        references = [each.reference for each in charges]
-        of_user = await point3.payments_of_user("buyer-7f3a")
-        assert [held.reference for held in of_user] == references
-        assert await point3.payments_of_user("somebody-else") == []
-        since = utc_now() - timedelta(minutes=1)
-        pages = [await point3.payments_between(since, None, page, count=2) for page in (1, 2, 3)]
-        assert [[held.reference for held in page] for page in pages] == [references[:2], references[2:], []]
-        assert all(held.status is GatewayStatus.PENDING for page in pages for held in page)
-        assert await point3.payments_between(since - timedelta(hours=2), since, page=1) == []
-
-    async def test_page_zero_is_refused_by_point3(self, point3: Point3) -> None:
-        with pytest.raises(GatewayRefused):
-            await point3.payments_between(utc_now(), None, page=0)

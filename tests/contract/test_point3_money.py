@@ -1,4 +1,4 @@
-"""Point3's confirm, cancel and settlement, and the secret that opens them all."""
+"""Point3's confirm and cancel."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
 from app.gateways.port import CaptureRequest, ChargeRequest, GatewayStatus, RefundAccount, RefundRequest, Refusal
-from tests.contract.bench import Make, assert_shows, confirming, perform, question
+from tests.contract.bench import assert_shows, confirming, question
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
 from tests.contract.point3_bench import Point3Bench, envelope, row
@@ -195,66 +195,3 @@ class TestPoint3Money(Point3Bench):
             "orderIdFromClient": charge.reference,
             "totalCharge": 24_000,
         }
-
-    # -- money due, and the secret
-
-    async def test_the_settlement_is_what_point3_states(
-        self, point3: Point3, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        await self.captured(point3, hands, charge)
-        before = await point3.settlement()
-        assert isinstance(before, dict)
-        assert before["amount"] == 0, "the figure is renewed every thirty minutes"
-        await hands.advance(1800)
-        after = await point3.settlement()
-        assert isinstance(after, dict)
-        assert after["amount"] == charge.amount.minor
-
-    async def test_a_fresh_secret_kills_the_old_one_at_once(
-        self, point3: Point3, make: Make, hands: Hands, charge: ChargeRequest
-    ) -> None:
-        fresh = await point3.refresh_secret()
-        assert fresh != hands.connection["secret"]
-        for operation in ("create_session", "fetch_payment", "capture", "refund"):
-            with pytest.raises(GatewayRefused) as refused:
-                await perform(point3, operation, charge)
-            assert refused.value.details["raw_code"] == "401"
-        assert isinstance(await perform(make(secret=fresh), "create_session", charge), object)
-        assert len(await hands.journal()) == 1
-
-    @pytest.mark.parametrize(
-        "result",
-        [
-            "new-secret-1",
-            {"secret": "new-secret-1"},
-            {"token": "new-secret-1"},
-            {"issuedAt": "2026-11-21T08:30:00.000Z", "secret": "new-secret-1"},
-            {"message": "the old secret is dead from now on", "clientSecret": "new-secret-1"},
-            {"data": {"merchant": "m1", "secretKey": "new-secret-1"}},
-            {"tokenType": "Basic", "token": "new-secret-1"},
-            {"value": "new-secret-1", "type": "Basic"},
-        ],
-    )
-    async def test_the_fresh_secret_is_found_in_every_likely_shape(
-        self, wired: Point3, wire: FaultyServer, result: object
-    ) -> None:
-        """It is the only copy, and the old one is dead: taking a timestamp for it would lock the merchant out."""
-        wire.behave = answers(200, envelope(result))
-        assert await wired.refresh_secret() == "new-secret-1"
-        assert (wire.arrived[0].method, wire.arrived[0].target) == ("POST", "/api/token/refresh")
-
-    @pytest.mark.parametrize("result", [None, "", {}, {"secret": ""}, {"secret": 5}, []])
-    async def test_a_refresh_without_a_secret_may_have_happened(
-        self, wired: Point3, wire: FaultyServer, result: object
-    ) -> None:
-        wire.behave = answers(200, envelope(result))
-        with pytest.raises(GatewayTimeout):
-            await wired.refresh_secret()
-
-    @pytest.mark.parametrize("status", [500, 503])
-    async def test_a_refresh_that_broke_may_have_happened_and_is_not_safe_to_repeat(
-        self, wired: Point3, wire: FaultyServer, status: int
-    ) -> None:
-        wire.behave = answers(status, b"")
-        with pytest.raises(GatewayTimeout):
-            await wired.refresh_secret()

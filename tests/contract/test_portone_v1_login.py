@@ -262,7 +262,7 @@ class TestPortOneV1Login(PortOneV1Bench):
         self, make: Make, charge: ChargeRequest, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         ticks = iter([0.0, 1.0, 100.0, 200.0])
-        monkeypatch.setattr("app.gateways.portone_v1.api.time", SimpleNamespace(monotonic=lambda: next(ticks)))
+        monkeypatch.setattr("app.gateways.portone_v1.client.time", SimpleNamespace(monotonic=lambda: next(ticks)))
         async with FaultyServer(ABSENT, Desk(access())) as server:
             with pytest.raises(GatewayUnavailable):
                 await perform(make(server.url), "refund", charge)

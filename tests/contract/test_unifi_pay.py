@@ -13,8 +13,9 @@ from app.domain.errors import GatewayRefused
 from app.domain.money import Money
 from app.domain.order import Customer, Item
 from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayPayment, GatewayStatus, PageSources
-from app.gateways.unifi_pay.callback import Trust, read, verify
-from app.settings import UnifiPaySettings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.unifi_pay.webhook_parser import read
+from app.gateways.unifi_pay.webhook_signature import Trust, verify
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract

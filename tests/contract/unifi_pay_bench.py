@@ -8,7 +8,7 @@ import pytest
 
 from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from app.gateways.unifi_pay.adapter import UnifiPay
-from app.settings import UnifiPaySettings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from tests.contract.bench import Bench, Make
 from tests.contract.faulty_server import FaultyServer, answers
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.gateways.point3.manifest import Point3Settings
 from app.settings import Settings
 from tests.support import Shop
 
@@ -84,8 +85,9 @@ class TestLookUpAfterConfirm:
 
     @pytest.fixture
     def settings(self, settings: Settings) -> Settings:
-        assert settings.point3 is not None
-        after = settings.point3.model_copy(update={"look_up": "after"})
+        account = settings.account(Point3Settings)
+        assert account is not None
+        after = account.model_copy(update={"look_up": "after"})
         return settings.model_copy(update={"point3": after})
 
     async def test_a_payment_that_no_look_up_shows_before_confirm_is_paid(self, shop: Shop) -> None:

@@ -208,7 +208,7 @@ class TestLines:
             get_logger("test.level").warning("loud_enough")
         assert [line["event"] for line in captured.lines()] == ["loud_enough"]
 
-    @pytest.mark.parametrize("noisy", ["httpx", "httpcore", "uvicorn.access", "asyncio"])
+    @pytest.mark.parametrize("noisy", ["httpx2", "uvicorn.access", "asyncio"])
     def test_libraries_that_log_whole_urls_stay_quiet_even_at_debug(self, captured: CapturedLogs, noisy: str) -> None:
         logging.getLogger(noisy).info("GET /api/payments/sig12345")
         assert captured.text == ""

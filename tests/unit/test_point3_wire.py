@@ -11,7 +11,8 @@ from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.point3.codes import DECLINES, REFUSALS, STATUSES, aliases, refusal_of, status_of
-from app.gateways.point3.wire import gateway_payment_of, rows_of, split_vat
+from app.gateways.point3.lookup import gateway_payment_of, rows_of
+from app.gateways.point3.session import split_vat
 from app.gateways.port import ChargeRequest, GatewayStatus, Refusal
 from tests.unit.properties import thorough
 

@@ -12,8 +12,8 @@ from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Tax
 from app.gateways.port import ChargeRequest
-from app.gateways.portone_v1.order import cut, request_pay
-from app.settings import PortOneV1Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.portone_v1.session import cut, request_pay
 from tests.unit.properties import thorough
 
 CHARGE = ChargeRequest(

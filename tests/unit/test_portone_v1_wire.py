@@ -10,16 +10,17 @@ from hypothesis import strategies as st
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState, Refusal
-from app.gateways.portone_v1.answer import Answer, short
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
-from app.gateways.portone_v1.wire import Payment, Prepared, gateway_payment_of, major, money_of
+from app.gateways.portone_v1.lookup import gateway_payment_of
+from app.gateways.portone_v1.response import ApiResponse, short
+from app.gateways.portone_v1.wire import Payment, Prepared, major, money_of
 from tests.unit.properties import thorough
 
 CURRENCIES = ["KRW", "JPY", "USD", "EUR", "KWD"]
 
 
-def answer(status: int, body: object) -> Answer:
-    return Answer.read(status, body if isinstance(body, bytes) else json.dumps(body).encode())
+def answer(status: int, body: object) -> ApiResponse:
+    return ApiResponse.read(status, body if isinstance(body, bytes) else json.dumps(body).encode())
 
 
 def said(act: object) -> object:

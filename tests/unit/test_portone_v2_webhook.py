@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.gateways.portone_v2.webhook import Refusal, WebhookRefused, key_of, verify
+from app.domain.errors import WebhookRefused
+from app.gateways.portone_v2.webhook_signature import Refusal, key_of, verify
 from simulator.portone_v2.webhooks import sign
 from tests.unit.properties import thorough
 
@@ -68,7 +69,7 @@ def headers(
 def refusal(given: dict[str, str], *texts: str, body: bytes = BODY, now: datetime = NOW) -> Refusal:
     with pytest.raises(WebhookRefused) as refused:
         verify(secrets(*(texts or (OTHER,))), given, body, now)
-    return refused.value.refusal
+    return Refusal(str(refused.value.details["reason"]))
 
 
 class TestGenuine:
@@ -126,7 +127,7 @@ class TestForged:
     def test_without_a_secret_nothing_is_believed(self) -> None:
         with pytest.raises(WebhookRefused) as refused:
             verify([], headers(), BODY, NOW)
-        assert refused.value.refusal is Refusal.NO_SECRET
+        assert refused.value.details["reason"] == Refusal.NO_SECRET
 
     @pytest.mark.parametrize(("seconds", "why"), [(301, Refusal.TOO_OLD), (-301, Refusal.TOO_NEW)])
     def test_what_is_too_old_or_ahead_of_time_is_refused_however_it_is_signed(self, seconds: int, why: Refusal) -> None:
@@ -198,8 +199,8 @@ class TestForged:
 
     def test_a_refusal_tells_nothing_of_what_came(self) -> None:
         with pytest.raises(WebhookRefused) as refused:
-            verify(secrets(OTHER), headers(signature="v1,secret"), BODY, NOW)
-        assert str(refused.value) == "wrong_signature"
+            verify(secrets(OTHER), headers(signature="v1,c2VjcmV0"), BODY, NOW)
+        assert refused.value.details == {"reason": "its signature is wrong"}
 
 
 class TestSecrets:

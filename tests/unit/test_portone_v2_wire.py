@@ -22,9 +22,10 @@ from app.gateways.port import (
     RefundState,
     Refusal,
 )
-from app.gateways.portone_v2.answer import Answer, is_ill
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
-from app.gateways.portone_v2.wire import Payment, currency_of, gateway_payment_of
+from app.gateways.portone_v2.lookup import currency_of, gateway_payment_of
+from app.gateways.portone_v2.response import ApiResponse, is_ill
+from app.gateways.portone_v2.wire import Payment
 from tests.unit.properties import thorough
 
 PAID: dict[str, Any] = {
@@ -356,7 +357,7 @@ class TestAnswers:
         ).map(lambda value: json.dumps(value).encode()),
     )
     def test_no_body_breaks_the_reading(self, status: int, body: bytes) -> None:
-        answer = Answer.of(HttpAnswer(status, body))
+        answer = ApiResponse.of(HttpAnswer(status, body))
         try:
             gateway_payment_of(answer.accepted(Payment), "store-1")
         except (GatewayTimeout, GatewayUnavailable, GatewayRefused):
@@ -365,11 +366,11 @@ class TestAnswers:
 
     @pytest.mark.parametrize("body", [b'{"type": "X", "message": "\xff"}', b'{"type": 5}', b"[]", b"", b"{}"])
     def test_a_refusal_that_is_not_portones_names_no_reason(self, body: bytes) -> None:
-        assert Answer.of(HttpAnswer(400, body)).reason is None
+        assert ApiResponse.of(HttpAnswer(400, body)).reason is None
 
     def test_bytes_that_are_no_text_are_no_answer_even_where_nobody_reads_them(self) -> None:
         with pytest.raises(GatewayTimeout):
-            Answer.of(HttpAnswer(200, b'{"status": "PAID", "note": "\xff\xfe"}')).accepted(Payment)
+            ApiResponse.of(HttpAnswer(200, b'{"status": "PAID", "note": "\xff\xfe"}')).accepted(Payment)
 
     @pytest.mark.parametrize(
         ("status", "type_", "ill"),
@@ -390,5 +391,5 @@ class TestAnswers:
         assert word not in DECLINES
 
     def test_a_long_type_is_cut(self) -> None:
-        refused = Answer.of(HttpAnswer(400, json.dumps({"type": "X" * 5000}).encode()))
+        refused = ApiResponse.of(HttpAnswer(400, json.dumps({"type": "X" * 5000}).encode()))
         assert refused.failure() == Failure("declined", "X" * 100)

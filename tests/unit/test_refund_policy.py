@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from app.domain.money import Money
-from app.gateways.point3.cancel import AGAIN_S, BATCH_S, TERMS
+from app.gateways.point3.refund_policy import AGAIN_S, BATCH_S, REFUND_POLICY
 from app.gateways.port import CapturedPayment, RefundPolicy
 from app.gateways.portone_v1 import refund_policy as portone_v1
-from app.gateways.portone_v2 import cancel as portone_v2
-from app.settings import PortOneV1Settings, PortOneV2Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.portone_v2 import refund_policy as portone_v2
+from app.gateways.portone_v2.manifest import PortOneV2Settings
 
 NOON = datetime(2026, 11, 21, 3, tzinfo=UTC)
 """Noon in Korea."""
@@ -32,7 +33,7 @@ def v2(captured: CapturedPayment, settlement_currency: str | None = None) -> Ref
 
 class TestPoint3:
     def test_it_gives_back_the_whole_with_the_next_batch_and_is_asked_again_after_two(self) -> None:
-        assert RefundPolicy(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == TERMS
+        assert RefundPolicy(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == REFUND_POLICY
         assert (BATCH_S, AGAIN_S) == (300, 600)
 
 

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.settings import DEFAULT_SECRET_KEY, Point3Settings, Settings
+from app.gateways.point3.manifest import Point3Settings
+from app.settings import DEFAULT_SECRET_KEY, Settings
 from tests.unit.properties import thorough
 
 POINT3 = {
@@ -46,10 +47,10 @@ class TestReading:
     def test_without_variables_it_is_test_mode_with_no_gateway(self) -> None:
         settings = Settings()
         assert settings.mode == "test"
-        assert settings.point3 is None
+        assert list(settings.accounts()) == []
 
     def test_a_gateway_is_on_when_its_variables_are_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        point3 = read(monkeypatch, POINT3).point3
+        point3 = read(monkeypatch, POINT3).account(Point3Settings)
         assert point3 is not None
         assert point3.secret.get_secret_value() == "p3-real-secret-value"
         assert point3.base_url == "https://api.point3.io"
@@ -80,7 +81,7 @@ class TestReading:
     def test_a_gateways_list_is_separated_by_commas_too(
         self, monkeypatch: pytest.MonkeyPatch, text: str, letters: list[str]
     ) -> None:
-        point3 = read(monkeypatch, POINT3 | {"ONETILL_POINT3__CULTURE_EXPENSE_TYPES": text}).point3
+        point3 = read(monkeypatch, POINT3 | {"ONETILL_POINT3__CULTURE_EXPENSE_TYPES": text}).account(Point3Settings)
         assert point3 is not None
         assert point3.culture_expense_types == letters
 
@@ -94,7 +95,7 @@ class TestReading:
     def test_pairs_are_names_with_meanings(
         self, monkeypatch: pytest.MonkeyPatch, text: str, pairs: dict[str, str]
     ) -> None:
-        point3 = read(monkeypatch, POINT3 | {"ONETILL_POINT3__STATUS_ALIASES": text}).point3
+        point3 = read(monkeypatch, POINT3 | {"ONETILL_POINT3__STATUS_ALIASES": text}).account(Point3Settings)
         assert point3 is not None
         assert point3.status_aliases == pairs
 
@@ -202,7 +203,7 @@ class TestSecrets:
     @pytest.mark.parametrize("show", [repr, str])
     def test_settings_that_are_printed_show_no_secret(self, monkeypatch: pytest.MonkeyPatch, show: Any) -> None:
         settings = read(monkeypatch, LIVE)
-        shown = show(settings) + show(settings.point3)
+        shown = show(settings) + show(settings.account(Point3Settings))
         assert LIVE["ONETILL_SECRET_KEY"] not in shown
         assert LIVE["ONETILL_POINT3__SECRET"] not in shown
 

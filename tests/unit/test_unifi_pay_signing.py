@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from app.gateways.unifi_pay.callback import Notice, Trust, read, verify
-from app.gateways.unifi_pay.signing import WINDOW_MS, headers, sign
-from app.settings import UnifiPaySettings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.unifi_pay.request_signature import WINDOW_MS, headers, sign
+from app.gateways.unifi_pay.webhook_parser import Notice, read
+from app.gateways.unifi_pay.webhook_signature import Trust, verify
 from tests.unit.properties import thorough
 
 SECRET = "unifi-test-secret"

@@ -13,13 +13,11 @@ from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Item
 from app.gateways.port import ChargeRequest, GatewayPayment, GatewayStatus
-from app.gateways.unifi_pay.codes import STATUSES, status_of
-from app.gateways.unifi_pay.countries import ALPHA_3
-from app.gateways.unifi_pay.held import gateway_payment_of
+from app.gateways.unifi_pay.codes import ALPHA_3, STATUSES, status_of
+from app.gateways.unifi_pay.lookup import gateway_payment_of
+from app.gateways.unifi_pay.session import MAX_MINOR, creation_of
 from app.gateways.unifi_pay.wire import (
-    MAX_MINOR,
     Unreadable,
-    creation_of,
     encode,
     is_object,
     is_page,

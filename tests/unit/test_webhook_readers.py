@@ -12,10 +12,11 @@ from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest, WebhookRefused
 from app.gateways.port import ParsedWebhook, WebhookRequest
-from app.gateways.portone_v1 import webhook as portone_v1
-from app.gateways.portone_v2 import notice as portone_v2
-from app.gateways.unifi_pay import webhook as unifi_pay
-from app.settings import UnifiPaySettings
+from app.gateways.portone_v1 import webhook_parser as portone_v1
+from app.gateways.portone_v2 import webhook_parser as portone_v2
+from app.gateways.portone_v2.webhook_signature import Refusal
+from app.gateways.unifi_pay import webhook_parser as unifi_pay
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from simulator.portone_v2.webhooks import sign
 from simulator.unifi_pay.access import sign as sign_unifi
 from tests.unit.properties import thorough
@@ -212,7 +213,7 @@ class TestPortOneV2:
     def test_a_refusal_says_why_in_words_of_ours(self, headers: dict[str, str]) -> None:
         with pytest.raises(WebhookRefused) as refused:
             portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/", headers, b"{}", NOW))
-        assert refused.value.details["reason"] in portone_v2._REASONS.values()
+        assert refused.value.details["reason"] in set(Refusal)
 
 
 class TestUnifiPay:

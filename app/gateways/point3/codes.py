@@ -18,7 +18,7 @@ STATUSES: dict[str, GatewayStatus] = {
 `status_aliases`. A word that is neither here nor there is `UNRECOGNIZED` and never success."""
 
 DECLINES = frozenset({400, 402, 404, 410, 422})
-"""HTTP statuses, or envelope codes, of an explicit "no" to confirm or cancel. Everything else is a lost answer or a
+"""HTTP statuses, or envelope codes, of an explicit "no" to a capture or a refund. Everything else is a lost answer or a
 refusal of the call itself: 409 above all, which may mean that the same call is under way or already done. Inferred: the
 contract documents 400, 401 and 500 for one endpoint only (§3)."""
 

@@ -1,18 +1,17 @@
-"""The PortOne V1 adapter: registers the amount, has the window opened, looks up, and cancels."""
+"""The PortOne V1 adapter: registers the amount, has the window opened, fetches payments, and refunds."""
 
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
-from app.domain.money import Money
 from app.gateways.breaker import Breaker
+from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
-    Capability,
     CapturedPayment,
     ChargeRequest,
     GatewayPayment,
@@ -28,15 +27,17 @@ from app.gateways.port import (
     Session,
     WebhookRequest,
 )
-from app.gateways.portone_v1.answer import Answer
-from app.gateways.portone_v1.api import Api, Talk
-from app.gateways.portone_v1.cancel import answer_of, cancel_of
-from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, RANK
-from app.gateways.portone_v1.order import request_pay
+from app.gateways.portone_v1.client import ApiClient, Operation
+from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
+from app.gateways.portone_v1.lookup import gateway_payment_of, payment_before_window, rank
+from app.gateways.portone_v1.manifest import MANIFEST, PortOneV1Settings, capabilities
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
-from app.gateways.portone_v1.webhook import parse_webhook
-from app.gateways.portone_v1.wire import Page, Payment, Prepared, gateway_payment_of, held_before_paying
-from app.settings import PortOneV1Settings
+from app.gateways.portone_v1.refunds import answer_of, cancel_of
+from app.gateways.portone_v1.response import ApiResponse
+from app.gateways.portone_v1.session import request_pay
+from app.gateways.portone_v1.webhook_parser import parse_webhook
+from app.gateways.portone_v1.wire import Page, Payment, Prepared
+from app.setting_types import origin_of
 
 T = TypeVar("T")
 
@@ -54,7 +55,6 @@ class PortOneV1:
     """
 
     name = NAME
-    title = "PortOne V1"
 
     def __init__(
         self,
@@ -65,14 +65,12 @@ class PortOneV1:
         is_live_deployment: bool = True,
     ) -> None:
         self._settings = settings
-        self.title = settings.label or self.title
-        self._api = Api(settings, deadline_s=deadline_s, breaker=breaker)
+        self.title = settings.label or MANIFEST.title
+        self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
         self._live_channel = True if is_live_deployment or settings.pg != "paymentwall" else None
         self.deadline_s = deadline_s
-        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
-        self.capabilities = Capability.REOPEN | Capability.REFUND | Capability.PARTIAL_REFUND | Capability.WEBHOOKS
-        if settings.pg == "paymentwall":
-            self.capabilities |= Capability.ASYNC_REFUND
+        self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
+        self.capabilities = capabilities(settings)
 
     @property
     def is_available(self) -> bool:
@@ -91,10 +89,10 @@ class PortOneV1:
         """
         params = request_pay(request, self._settings)
         body = _encode({name: params[name] for name in ("merchant_uid", "amount", "currency")})
-        talk = self._api.talk()
-        answer = await talk.call("prepare", "POST", "/payments/prepare", body)
+        operation = self._api.begin()
+        answer = await operation.call("prepare", "POST", "/payments/prepare", body)
         if answer.is_explicit_no:
-            registered = await self._prepared(talk, request.reference)
+            registered = await self._prepared(operation, request.reference)
             is_ours = registered is not None and registered.allows(request.amount)
         else:
             registered = _registered(answer)
@@ -102,38 +100,38 @@ class PortOneV1:
         if not is_ours:
             raise GatewayRefused(gateway=self.name, raw_code=str(answer.code))
         action: Json = {
-            "type": "portone_v1_sdk",
+            "type": MANIFEST.next_action,
             "script": self._settings.script_url,
             "user_code": self._settings.user_code,
             "params": params,
         }
         return Session(action | ({"tier": self._settings.tier} if self._settings.tier else {}))
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, by imp_uid, or by our reference when none is known yet.
 
         Every opening of the window is a payment of its own with the same merchant_uid. So one that did not take money does
         not speak for the order: of all of them the one where money moved does. An imp_uid of another order is reported as
         it is. Without any, the amount that `create_session` registered shows that the order is known.
         """
-        talk = self._api.talk()
-        hinted = await self._payment(talk, question.gateway_ref) if question.gateway_ref else None
-        if hinted and (hinted.reference != question.reference or hinted.status in CONCLUSIVE):
+        operation = self._api.begin()
+        hinted = await self._payment(operation, query.gateway_ref) if query.gateway_ref else None
+        if hinted and (hinted.reference != query.reference or hinted.status in CONCLUSIVE):
             return hinted
-        found = await self._payments_of(talk, question.reference)
+        found = await self._payments_of(operation, query.reference)
         if hinted and all(each.gateway_ref != hinted.gateway_ref for each in found):
             found.append(hinted)
         if found:
-            return min(found, key=lambda each: _rank(each, question.expected))
-        prepared = await self._prepared(talk, question.reference)
-        return held_before_paying(prepared) if prepared else GatewayPayment(GatewayStatus.ABSENT)
+            return min(found, key=lambda each: rank(each, query.expected))
+        prepared = await self._prepared(operation, query.reference)
+        return payment_before_window(prepared) if prepared else GatewayPayment(GatewayStatus.ABSENT)
 
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
-        """The rules of the PG behind the channel: see `terms.refund_terms`."""
+        """The rules of the PG behind the channel: see `refund_policy`."""
         return refund_policy(captured, now, self._settings)
 
     def check_refund(self, request: RefundRequest) -> None:
-        """Refuse an amount that would mean everything, and an account that nobody reads: see `terms.check_refund`."""
+        """Refuse an amount that would mean everything, and an account that nobody reads: see `refund_policy.check_refund`."""
         check_refund(request, pg=self._settings.pg)
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
@@ -144,10 +142,10 @@ class PortOneV1:
         """
         self.check_refund(request)
         body = _encode(cancel_of(request, pg=self._settings.pg))
-        return answer_of(await self._api.talk().call("cancel", "POST", "/payments/cancel", body), request)
+        return answer_of(await self._api.begin().call("cancel", "POST", "/payments/cancel", body), request)
 
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
-        """Its unsigned webhook: see `webhook.read_webhook`."""
+        """Its unsigned webhook: see `webhook_parser`."""
         return parse_webhook(request)
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
@@ -161,34 +159,41 @@ class PortOneV1:
         """Close the connection pool."""
         await self._api.close()
 
-    async def _payment(self, talk: Talk, imp_uid: str) -> GatewayPayment | None:
+    async def _payment(self, operation: Operation, imp_uid: str) -> GatewayPayment | None:
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
         path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
-        answer = await talk.call("fetch_payment", "GET", path)
-        return None if answer.is_unknown else self._held(_read(answer.accepted(), Payment))
+        answer = await operation.call("fetch_payment", "GET", path)
+        return None if answer.is_unknown else self._payment_of(_read(answer.accepted(), Payment))
 
-    async def _payments_of(self, talk: Talk, reference: str) -> list[GatewayPayment]:
+    async def _payments_of(self, operation: Operation, reference: str) -> list[GatewayPayment]:
         """The payments of one merchant_uid.
 
         Whether test channels show here is not documented; the parameter is the one of the single look-up (inferred).
         """
         query = f"limit={_MOST_WINDOWS}&sorting=-updated&include_sandbox=true"
-        answer = await talk.call("fetch_payment", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
+        answer = await operation.call("fetch_payment", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
         if answer.is_unknown:
             return []
-        found = [self._held(each) for each in _read(answer.accepted(), Page).payments or []]
+        found = [self._payment_of(each) for each in _read(answer.accepted(), Page).payments or []]
         return [each for each in found if each.reference in {None, reference}]
 
-    async def _prepared(self, talk: Talk, reference: str) -> Prepared | None:
+    async def _prepared(self, operation: Operation, reference: str) -> Prepared | None:
         """What was registered. The "none" of this call is not documented: HTTP 404, or 200 with a code, or null (inferred)."""
-        answer = await talk.call("prepared", "GET", f"/payments/prepare/{quote(reference, safe='')}")
+        answer = await operation.call("prepared", "GET", f"/payments/prepare/{quote(reference, safe='')}")
         if answer.is_unknown or (answer.status == 200 and answer.is_explicit_no):
             return None
         return _registered(answer)
 
-    def _held(self, payment: Payment) -> GatewayPayment:
+    def _payment_of(self, payment: Payment) -> GatewayPayment:
         channels = {True: False, False: self._live_channel, None: None}
         return gateway_payment_of(payment, is_live=channels[payment.sandbox])
+
+
+def create(account: PortOneV1Settings, context: AdapterContext) -> PortOneV1:
+    """The adapter of one account in this process."""
+    return PortOneV1(
+        account, deadline_s=context.deadline_s, breaker=context.breaker, is_live_deployment=context.is_live
+    )
 
 
 def _read(response: msgspec.Raw, shape: type[T]) -> T:
@@ -199,15 +204,6 @@ def _read(response: msgspec.Raw, shape: type[T]) -> T:
         raise GatewayTimeout(gateway=NAME) from None
 
 
-def _registered(answer: Answer) -> Prepared | None:
+def _registered(answer: ApiResponse) -> Prepared | None:
     response = answer.accepted()
     return None if bytes(response) == b"null" else _read(response, Prepared)
-
-
-def _rank(held: GatewayPayment, expected: Money) -> tuple[int, bool]:
-    return (RANK.index(held.status) if held.status in RANK else len(RANK), held.amount != expected)
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -1,8 +1,9 @@
 """PortOne V1's status words and refusals, in ours."""
 
 from app.gateways.port import GatewayStatus, Refusal
+from app.gateways.portone_v1.manifest import MANIFEST
 
-NAME = "portone_v1"
+NAME = MANIFEST.name
 
 STATUSES: dict[str, GatewayStatus] = {
     "ready": GatewayStatus.PENDING,  # open, or left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)

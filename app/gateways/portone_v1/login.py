@@ -11,8 +11,8 @@ import msgspec
 
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.gateways.http import GatewayHttp
-from app.gateways.portone_v1.answer import Answer
 from app.gateways.portone_v1.codes import NAME
+from app.gateways.portone_v1.response import ApiResponse
 
 MARGIN_S = 45.0
 """How long before its end a token is given up. Less than the last minute, before which a login brings the same token."""
@@ -73,7 +73,7 @@ class Login:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             got = await self._http.request("token", "POST", "/users/getToken", headers=headers, body=self._body)
-            access = msgspec.json.decode(Answer.read(got.status, got.body).accepted(), type=Access)
+            access = msgspec.json.decode(ApiResponse.read(got.status, got.body).accepted(), type=Access)
         except (GatewayTimeout, ValueError):  # lost, or unreadable: either way nothing but the login was sent
             raise GatewayUnavailable(gateway=NAME) from None
         if not access.access_token:

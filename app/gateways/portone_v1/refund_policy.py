@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta, timezone
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
-from app.settings import PortOneV1Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
 
 KST = timezone(timedelta(hours=9))
 

@@ -1,17 +1,18 @@
-"""The PortOne V2 adapter: registers the amount, has the window opened, looks up, and cancels."""
+"""The PortOne V2 adapter: registers the amount, has the window opened, fetches payments, captures, refunds and voids."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from urllib.parse import urlsplit
 
 import msgspec
 
 from app.gateways.breaker import Breaker
+from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
-    Capability,
+    CaptureAnswer,
     CapturedPayment,
+    CaptureRequest,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -27,14 +28,17 @@ from app.gateways.port import (
     Session,
     WebhookRequest,
 )
-from app.gateways.portone_v2.api import Api
-from app.gateways.portone_v2.cancel import answer_of, cancel_key, cancel_of, check_refund, refund_policy
+from app.gateways.portone_v2 import capture, refunds
+from app.gateways.portone_v2.client import ApiClient
 from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
-from app.gateways.portone_v2.notice import parse_webhook
-from app.gateways.portone_v2.order import request_payment
-from app.gateways.portone_v2.webhook import key_of
-from app.gateways.portone_v2.wire import Payment, gateway_payment_of
-from app.settings import PortOneV2Settings
+from app.gateways.portone_v2.lookup import gateway_payment_of
+from app.gateways.portone_v2.manifest import MANIFEST, PortOneV2Settings, capabilities
+from app.gateways.portone_v2.refund_policy import check_refund, refund_policy
+from app.gateways.portone_v2.session import request_payment
+from app.gateways.portone_v2.webhook_parser import parse_webhook
+from app.gateways.portone_v2.webhook_signature import key_of
+from app.gateways.portone_v2.wire import Payment
+from app.setting_types import origin_of
 
 _CLOSED = frozenset({GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """What a closed account leaves behind (inferred: `CANCELLED`), and one that has ended by itself."""
@@ -58,25 +62,16 @@ class PortOneV2:
     """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
 
     name = NAME
-    title = "PortOne V2"
-    capabilities = (
-        Capability.REOPEN
-        | Capability.REFUND
-        | Capability.PARTIAL_REFUND
-        | Capability.WEBHOOKS
-        | Capability.VIRTUAL_ACCOUNTS
-        | Capability.VOID
-    )
-    """No `ASYNC_REFUND`: cancels are done at once but for some payment companies; each answer says which it is."""
 
     def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
         _refuse_wrong(settings)
         self._settings = settings
-        self.title = settings.label or self.title
+        self.title = settings.label or MANIFEST.title
+        self.capabilities = capabilities(settings)
         self.deadline_s = deadline_s
         self._look_up_s = min(deadline_s, settings.look_up_timeout_s)
-        self.page = PageSources(scripts=(_origin(settings.script_url),), opens_any_page=True)
-        self._api = Api(settings, deadline_s=deadline_s, breaker=breaker)
+        self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
+        self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
 
     @property
     def is_available(self) -> bool:
@@ -103,29 +98,29 @@ class PortOneV2:
         answer = await self._api.post("pre_register", request.reference, "pre-register", amount)
         if answer.reason != ALREADY_PAID:
             answer.accepted(Registered)
-        return Session({"type": "portone_v2_sdk", "script": self._settings.script_url, "params": params})
+        return Session({"type": MANIFEST.next_action, "script": self._settings.script_url, "params": params})
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What PortOne holds, always by our reference: the browser's transaction id cannot lead to another order.
 
         One reference may have several transactions, of which one at most is paid; PortOne shows that one, or the newest
         (inferred). So another transaction than the asked one is no contradiction, and is noted for who reads it later.
         Before the window opens there is nothing to see, although the amount is registered (inferred).
         """
-        answer = await self._api.ask("fetch_payment", question.reference, deadline_s=self._look_up_s)
+        answer = await self._api.ask("fetch_payment", query.reference, deadline_s=self._look_up_s)
         if answer.is_unknown:
             return GatewayPayment(GatewayStatus.ABSENT)
-        held = gateway_payment_of(answer.accepted(Payment), self._settings.store_id)
-        if question.gateway_ref in {None, held.gateway_ref}:
-            return held
-        return replace(held, evidence=held.evidence | {"asked_for_another_transaction": True})
+        found = gateway_payment_of(answer.accepted(Payment), self._settings.store_id)
+        if query.gateway_ref in {None, found.gateway_ref}:
+            return found
+        return replace(found, evidence=found.evidence | {"asked_for_another_transaction": True})
 
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:  # noqa: ARG002  every gateway's signature
-        """A part or all, at once, and again without harm: see `cancel.refund_terms`."""
+        """A part or all, at once, and again without harm: see `refund_policy`."""
         return refund_policy(captured, self._settings.settlement_currency)
 
     def check_refund(self, request: RefundRequest) -> None:
-        """Refuse an amount that is none, and a bank that PortOne does not list: see `cancel.check_refund`."""
+        """Refuse an amount that is none, and a bank that PortOne does not list: see `refund_policy.check_refund`."""
         check_refund(request)
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
@@ -135,25 +130,25 @@ class PortOneV2:
         with the `account` to send it to: without one PortOne refuses.
         """
         check_refund(request)
-        body = cancel_of(request, self._settings.store_id)
-        answer = await self._api.post("cancel", request.reference, "cancel", body, key=cancel_key(request))
-        return answer_of(answer, request)
+        body = refunds.cancel_of(request, self._settings.store_id)
+        answer = await self._api.post("cancel", request.reference, "cancel", body, key=refunds.cancel_key(request))
+        return refunds.answer_of(answer, request)
 
-    async def void(self, question: PaymentQuery) -> Failure | None:
+    async def void(self, query: PaymentQuery) -> Failure | None:
         """Close the account that waits for a deposit. None as well when it is closed already.
 
         A window that is open cannot be closed: there is no call for it.
         """
-        answer = await self._api.post("void", question.reference, "virtual-account/close")
+        answer = await self._api.post("void", query.reference, "virtual-account/close")
         if not answer.is_explicit_no:
             answer.accepted(Closed)
             return None
-        if answer.reason == NOT_WAITING and (await self.fetch_payment(question)).status in _CLOSED:
+        if answer.reason == NOT_WAITING and (await self.fetch_payment(query)).status in _CLOSED:
             return None
         return answer.failure()
 
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
-        """Its signed webhook: see `notice.read_webhook`."""
+        """Its signed webhook: see `webhook_parser`."""
         return parse_webhook(self._settings.webhook_secrets, request)
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
@@ -174,6 +169,26 @@ class PortOneV2:
         await self._api.http.close()
 
 
+class PortOneV2Manual(PortOneV2):
+    """PortOne V2 with a channel of manual approval. The browser brings a one-time token, and confirm spends it."""
+
+    async def capture(self, request: CaptureRequest) -> CaptureAnswer:
+        """Take the money. PortOne compares transaction, amount, currency and channel type, and refuses when one differs.
+
+        The same confirm again is the same one for 3 hours, and a token works once. `ALREADY_PAID` says that money moved,
+        which is for the look-up to prove. Raises InvalidRequest without a token.
+        """
+        body = capture.confirm_of(request, self._settings.store_id)
+        key = capture.confirm_key(request.reference, body)
+        return capture.answer_of(await self._api.post("confirm", request.reference, "confirm", body, key=key))
+
+
+def create(account: PortOneV2Settings, context: AdapterContext) -> PortOneV2:
+    """The adapter for the channel's way of approval: only the one of manual approval can capture."""
+    kind = PortOneV2Manual if account.approval == "manual" else PortOneV2
+    return kind(account, deadline_s=context.deadline_s, breaker=context.breaker)
+
+
 def _refuse_wrong(settings: PortOneV2Settings) -> None:
     """Stop the start for settings that would fail with the first order, or with the first webhook."""
     if settings.pay_method not in PAY_METHODS:
@@ -184,8 +199,3 @@ def _refuse_wrong(settings: PortOneV2Settings) -> None:
             key_of(secret)
     except ValueError as error:
         raise ValueError(f"ONETILL_PORTONE_V2__WEBHOOK_SECRETS: {error}") from None
-
-
-def _origin(url: str) -> str:
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}"

@@ -4,8 +4,9 @@ Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser 
 """
 
 from app.gateways.port import GatewayStatus, RefundState, Refusal
+from app.gateways.portone_v2.manifest import MANIFEST
 
-NAME = "portone_v2"
+NAME = MANIFEST.name
 
 STATUSES: dict[str, GatewayStatus] = {
     "READY": GatewayStatus.PENDING,  # the window is open, was left, or waits for our confirm

@@ -1,4 +1,4 @@
-"""The Unifi Pay adapter: opens a start page, looks up, and reads what a redirect brings. There is no refund API."""
+"""The Unifi Pay adapter: opens a start page, fetches payments, and reads callbacks. There is no refund API."""
 
 import re
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp, HttpAnswer
+from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
-    Capability,
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
@@ -21,14 +21,15 @@ from app.gateways.port import (
     Session,
     WebhookRequest,
 )
-from app.gateways.unifi_pay.countries import ALPHA_3
-from app.gateways.unifi_pay.held import gateway_payment_of
-from app.gateways.unifi_pay.signing import headers
-from app.gateways.unifi_pay.webhook import parse_webhook
+from app.gateways.unifi_pay.codes import ALPHA_3
+from app.gateways.unifi_pay.lookup import gateway_payment_of
+from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings, capabilities
+from app.gateways.unifi_pay.request_signature import headers
+from app.gateways.unifi_pay.session import creation_of
+from app.gateways.unifi_pay.webhook_parser import parse_webhook
 from app.gateways.unifi_pay.wire import (
     Creation,
     Unreadable,
-    creation_of,
     encode,
     is_object,
     is_page,
@@ -36,7 +37,6 @@ from app.gateways.unifi_pay.wire import (
     read_created,
     read_shown,
 )
-from app.settings import UnifiPaySettings
 
 PAYMENT = "/api/v1/payment"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,11 +45,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class UnifiPay:
     """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
 
-    name = "unifi_pay"
-    title = "Unifi Pay"
-    capabilities = Capability.WEBHOOKS
-    """No `REOPEN`: a `requestId` is taken once, and used again it is refused (inferred). No `REFUND`: the vendor's page
-    about it is an empty heading; money goes back by hand, in the vendor's console."""
+    name = MANIFEST.name
     page = PageSources()
 
     def __init__(
@@ -58,7 +54,8 @@ class UnifiPay:
         if settings.country not in ALPHA_3:
             raise ValueError(f"ONETILL_UNIFI_PAY__COUNTRY: {settings.country!r} is no ISO 3166-1 country")
         self._settings = settings
-        self.title = settings.label or self.title
+        self.title = settings.label or MANIFEST.title
+        self.capabilities = capabilities(settings)
         self._now = now
         self.deadline_s = deadline_s
         base = urlsplit(settings.base_url)
@@ -89,15 +86,15 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name) from error
         if not is_page(created.start_page_url, must_encrypt=self._must_encrypt):
             raise GatewayTimeout(gateway=self.name)
-        return Session({"type": "redirect", "url": created.start_page_url}, created.transaction_id)
+        return Session({"type": MANIFEST.next_action, "url": created.start_page_url}, created.transaction_id)
 
-    async def fetch_payment(self, question: PaymentQuery) -> GatewayPayment:
+    async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What Unifi Pay holds, by its own transaction id: it cannot be asked by our reference.
 
         Without that id the answer is `ABSENT`, and no call is made: the id comes together with the start page, so whoever
         lacks the one never got the other, and nothing can be paid there.
         """
-        ref = question.gateway_ref
+        ref = query.gateway_ref
         if ref is None:
             return GatewayPayment(GatewayStatus.ABSENT)
         answer = await self._request("fetch_payment", "GET", f"{PAYMENT}/{quote(ref, safe='')}")
@@ -109,7 +106,7 @@ class UnifiPay:
             raise GatewayTimeout(gateway=self.name) from error
 
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
-        """Its callback: see `webhook.read_webhook`."""
+        """Its callback: see `webhook_parser`."""
         return parse_webhook(self._settings, request)
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
@@ -151,3 +148,8 @@ class UnifiPay:
             option = min(request.options)
             raise InvalidRequest((f"gateway_options.{self.name}.{option}", "is not known; Unifi Pay has no options"))
         return creation_of(request, self._settings.store_id, self._settings.country)
+
+
+def create(account: UnifiPaySettings, context: AdapterContext) -> UnifiPay:
+    """The adapter of one account in this process."""
+    return UnifiPay(account, deadline_s=context.deadline_s, breaker=context.breaker)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
@@ -14,8 +15,9 @@ ORDER = BY_NAME["portone_v2"].order
 @pytest.fixture
 def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     approval = getattr(request, "param", "automatic")
-    assert settings.portone_v2
-    return settings.model_copy(update={"portone_v2": settings.portone_v2.model_copy(update={"approval": approval})})
+    account = settings.account(PortOneV2Settings)
+    assert account
+    return settings.model_copy(update={"portone_v2": account.model_copy(update={"approval": approval})})
 
 
 manual = pytest.mark.parametrize("settings", ["manual"], indirect=True)

@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.gateways.portone_v2.manifest import PortOneV2Settings
 from tests.api.checks import problem, wrong_fields
 from tests.flows.refunds.till import V1, V2, Json, Till
 
@@ -13,7 +14,7 @@ ODD: dict[str, Any] = {"amount": 10_007, "tax": {"vat": 607, "tax_free": 3331}}
 
 async def shown(till: Till, payment: Json) -> Json:
     """The payment as PortOne V2 shows it."""
-    account = till.shop.settings.portone_v2
+    account = till.shop.settings.account(PortOneV2Settings)
     assert account is not None
     headers = {"Authorization": f"PortOne {account.api_secret.get_secret_value()}"}
     async with httpx.AsyncClient(base_url=account.base_url, headers=headers) as portone:

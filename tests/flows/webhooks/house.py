@@ -25,6 +25,9 @@ from app.db.database import Database
 from app.demo.processes import serving
 from app.domain import ids
 from app.gateways.port import Capability
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.jobs.worker import Worker
 from app.main import create_app
 from app.ports import free_ports
@@ -227,7 +230,7 @@ class House:
 
     async def begin(self, pg: str) -> None:
         """An example: nothing stored, nothing paid, real time. `pg` is the payment company behind PortOne V1."""
-        v1 = self.settings.portone_v1
+        v1 = self.settings.account(PortOneV1Settings)
         assert v1 is not None
         self.settings = self.settings.model_copy(update={"portone_v1": v1.model_copy(update={"pg": pg})})
         await self._books.execute(f"TRUNCATE {self._tables} CASCADE")
@@ -295,7 +298,8 @@ class House:
 
     def signed_now(self, letter: Letter) -> Letter:
         """The webhook as its gateway would send it at this moment: each try is signed with its own time."""
-        now, v2, unifi = self.clock(), self.settings.portone_v2, self.settings.unifi_pay
+        now = self.clock()
+        v2, unifi = self.settings.account(PortOneV2Settings), self.settings.account(UnifiPaySettings)
         assert v2 is not None
         assert unifi is not None
         assert unifi.api_key is not None

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from app.domain.clock import utc_now
+from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.settings import Settings
 from simulator.portone_v2.webhooks import sign as sign_v2
 from simulator.unifi_pay.access import APP_ID, SIGNATURE, TIMESTAMP
@@ -44,8 +46,9 @@ def v2(
     headers: Mapping[str, str] = NONE,
 ) -> Post:
     """PortOne V2: signed with the live secret unless another is given; `headers` replace what was made."""
-    assert settings.portone_v2 is not None
-    secret = secret or settings.portone_v2.webhook_secrets[0].get_secret_value()
+    account = settings.account(PortOneV2Settings)
+    assert account is not None
+    secret = secret or account.webhook_secrets[0].get_secret_value()
     timestamp = int((at or utc_now()).timestamp())
     made = {
         "webhook-id": webhook_id,
@@ -70,7 +73,7 @@ def unifi_body(transaction_id: object, order_id: object = None, status: object =
 
 def unifi(settings: Settings, body: bytes, *, at: datetime | None = None, headers: Mapping[str, str] = NONE) -> Post:
     """Unifi Pay, signed; `headers` replace what was made."""
-    account = settings.unifi_pay
+    account = settings.account(UnifiPaySettings)
     assert account is not None
     assert account.api_key is not None
     timestamp = str(int((at or utc_now()).timestamp() * 1000))

@@ -1,0 +1,84 @@
+"""The parts of README.md, `.env.example` and docker-compose.yml that follow from the manifests.
+
+`python -m app.gateways.documents` writes them between their marks; a test finds a document that drifted.
+"""
+
+import re
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.gateways.manifest import Manifest, example_of
+from app.gateways.port import Capability
+from app.gateways.registry import MANIFESTS
+from app.paths import ROOT
+
+_COLUMNS = {
+    "we capture": Capability.CAPTURE,
+    "refund": Capability.REFUND,
+    "in parts": Capability.PARTIAL_REFUND,
+    "refund later": Capability.ASYNC_REFUND,
+    "webhooks": Capability.WEBHOOKS,
+    "virtual accounts": Capability.VIRTUAL_ACCOUNTS,
+    "close unpaid": Capability.VOID,
+}
+
+
+def capability_table() -> str:
+    """What each gateway can do with its least account, as a Markdown table."""
+    lines = [f"| gateway | {' | '.join(_COLUMNS)} |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    for manifest in MANIFESTS:
+        can = manifest.capabilities(manifest.example())
+        cells = ["yes" if flag in can else "–" for flag in _COLUMNS.values()]
+        lines.append(f"| {manifest.title} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def example_variables() -> str:
+    """Every setting of every gateway as a line of an env file that sets nothing, with its comment."""
+    return "\n\n".join(_example_variables(manifest) for manifest in MANIFESTS)
+
+
+def _example_variables(manifest: Manifest[Any]) -> str:
+    needed = [name.upper() for name in manifest.needed()]
+    note = textwrap.wrap(f"Against Compose's simulator: {manifest.at_compose}.", 120, break_on_hyphens=False)
+    lines = [f"# ---- {manifest.title}: on when {', '.join(needed)} are set. ----", *(f"# {line}" for line in note), ""]
+    for name, setting in manifest.fields().items():
+        value = example_of(setting)
+        lines.append(f"# {setting.description}")
+        lines.append(f"#{manifest.variable(name)}=" + (f'"{value}"' if " " in value else value))
+    return "\n".join(lines)
+
+
+def compose_variables() -> str:
+    """Every variable of every gateway, as Compose passes it on when it is set."""
+    return "\n".join(f"  {manifest.variable(name)}:" for manifest in MANIFESTS for name in manifest.fields())
+
+
+PARTS: dict[str, tuple[str, str, Callable[[], str]]] = {
+    "README.md": ("<!-- gateways -->", "<!-- /gateways -->", capability_table),
+    ".env.example": ("# ==== Gateways, from their manifests ====", "# ==== end of gateways ====", example_variables),
+    "docker-compose.yml": ("  # gateways, from their manifests", "  # end of gateways", compose_variables),
+}
+"""By document: the marks around the part that is made, and what makes it."""
+
+
+def made_anew(name: str, text: str) -> str:
+    """The document with its part made anew. Raises ValueError when its marks are missing."""
+    begin, end, make = PARTS[name]
+    if begin not in text or end not in text:
+        raise ValueError(f"{name} has no {begin} … {end}")
+    blank = "\n" if name == ".env.example" else ""
+    fresh = f"{begin}\n{blank}{make()}\n{blank}{end}"
+    return re.sub(f"{re.escape(begin)}.*{re.escape(end)}", lambda _: fresh, text, flags=re.DOTALL)
+
+
+def write(root: Path) -> None:
+    """Write all of them."""
+    for name in PARTS:
+        (root / name).write_text(made_anew(name, (root / name).read_text("utf-8")), "utf-8")
+
+
+if __name__ == "__main__":
+    write(ROOT)

@@ -1,0 +1,73 @@
+"""Point3's payments in our words, read leniently: no field is sure but those that the contract's §3 lists."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.domain.money import Money
+from app.gateways.point3.wire import CURRENCY
+from app.gateways.port import GatewayPayment, GatewayStatus
+
+_IDENTITY = frozenset({"signature", "orderIdFromClient", "totalCharge"})
+"""An object with one of these is a payment, whatever lists it holds (its items, its cancels)."""
+_RANK = (
+    GatewayStatus.CAPTURED,
+    GatewayStatus.REFUND_PENDING,
+    GatewayStatus.CANCELED,
+    GatewayStatus.AUTHORIZED,
+    GatewayStatus.UNRECOGNIZED,
+    GatewayStatus.STATUS_MISSING,
+    GatewayStatus.PENDING,
+)
+"""Which of several payments of one order id speaks for it: first where money moved or may have, last the explicit no."""
+
+
+def rows_of(result: object) -> list[Mapping[str, Any]]:
+    """The payments in a look-up's `result`: a list, one object, or a list inside an object that is no payment itself.
+
+    Null, an empty list and an empty page are an explicit "none". Raises ValueError for a shape that says neither.
+    """
+    if result is None:
+        return []
+    if isinstance(result, Mapping):
+        if not _IDENTITY & result.keys():
+            nested = next((value for value in result.values() if isinstance(value, list)), None)
+            if nested is not None:
+                return rows_of(nested)
+        return [result]
+    if isinstance(result, list):
+        rows = [row for row in result if isinstance(row, Mapping)]
+        if len(rows) == len(result):
+            return rows
+    raise ValueError("a look-up's result is neither a payment nor a list of payments")
+
+
+def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> GatewayPayment:
+    """One look-up row in our words. Fields that are missing or malformed become None.
+
+    What is canceled went back whole (inferred: there is no other cancel, contract §4.4). The word is the same for a payment
+    that was closed before we captured it, of which there was nothing to give back: whoever reads it knows which it was.
+    """
+    signature, reference = row.get("signature"), row.get("orderIdFromClient")
+    amount = _won(row.get("totalCharge"))
+    return GatewayPayment(
+        status=status,
+        reference=str(reference) if reference is not None else None,
+        gateway_ref=str(signature) if signature else None,
+        amount=amount,
+        refunded=amount if status is GatewayStatus.CANCELED else None,
+        evidence={"status": row.get("status"), "orderIdFromClient": reference, "totalCharge": row.get("totalCharge")},
+    )
+
+
+def _won(value: object) -> Money | None:
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        return None
+    try:
+        return Money.from_major(str(value), CURRENCY)
+    except ValueError:
+        return None
+
+
+def rank(payment: GatewayPayment, expected: Money) -> tuple[int, bool]:
+    """The place of one of several payments of one order id: the lowest speaks for it, among equals one of our total."""
+    return (_RANK.index(payment.status) if payment.status in _RANK else len(_RANK), payment.amount != expected)

@@ -1,0 +1,63 @@
+"""PortOne V1's cancel: what is sent, and what its answer says of the refund (contract §6)."""
+
+import msgspec
+
+from app.gateways.port import GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest, RefundState
+from app.gateways.portone_v1.lookup import gateway_payment_of
+from app.gateways.portone_v1.response import ApiResponse
+from app.gateways.portone_v1.session import taxes
+from app.gateways.portone_v1.wire import Payment, major
+
+
+def cancel_of(request: RefundRequest, *, pg: str) -> Json:
+    """The body of a cancel. The balance that we expect goes as `checksum`: it is V1's only defence against doing it twice.
+
+    A `merchant_uid` beside the `imp_uid` would not be looked at. Paymentwall was not told the taxes, see `request_pay`.
+    """
+    body: Json = {
+        "imp_uid": request.gateway_ref,
+        "amount": major(request.amount),
+        "checksum": major(request.refundable),
+        "reason": request.reason,
+    }
+    if pg != "paymentwall":
+        body |= taxes(request.tax, request.amount.currency)
+    if account := request.account:
+        body |= {"refund_holder": account.holder, "refund_bank": account.bank, "refund_account": account.number}
+        body |= {"refund_tel": account.phone} if account.phone else {}
+    return body
+
+
+def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
+    """What the gateway said to a cancel. Raises the errors of the port when it said neither yes nor no.
+
+    A yes is "accepted" until the payment that comes with it shows the refund; an unreadable payment takes no yes back.
+    The refund's name is that of the newest entry of its amount; None where the history does not tell it.
+    """
+    told: Json = {"amount": request.amount.minor, "reason": request.reason}
+    if failure := answer.explicit():
+        return RefundAnswer(is_done=False, failure=failure, evidence=told | {"cancel": "refused"})
+    try:
+        payment = msgspec.json.decode(answer.accepted(), type=Payment)
+    except (ValueError, RecursionError):
+        payment = Payment()
+    after = gateway_payment_of(payment, is_live=None)
+    if not _shows(after, request):
+        return RefundAnswer(
+            is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
+        )
+    same = [each.ref for each in after.refunds if each.amount == request.amount and each.state is RefundState.SUCCEEDED]
+    ref = same[-1] if same else None
+    evidence = told | {"cancel": "done", "status": payment.status, "cancellation_id": ref}
+    return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)
+
+
+def _shows(after: GatewayPayment, request: RefundRequest) -> bool:
+    """Whether a payment shows this refund as done: what is left is what we expected, and nothing left means cancelled."""
+    if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt:
+        return False
+    left = request.refundable.minor - request.amount.minor
+    if left == 0:
+        return after.status is GatewayStatus.CANCELED
+    given = after.refunded.minor if after.refunded else 0
+    return after.status is GatewayStatus.CAPTURED and after.amount.minor - given == left

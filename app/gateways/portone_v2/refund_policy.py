@@ -1,0 +1,24 @@
+"""What can be given back through PortOne V2. Pure (contract §1, §3)."""
+
+from app.domain.errors import InvalidRequest
+from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
+from app.gateways.portone_v2.codes import BANKS
+
+
+def refund_policy(captured: CapturedPayment, settlement_currency: str | None) -> RefundPolicy:
+    """What the rules say of giving this sale back.
+
+    At once but for some payment companies, and each answer says which it is. What was asked may be asked again at once:
+    the Idempotency-Key makes it the same cancel for 3 hours, and `currentCancellableAmount` keeps a second one from being
+    done after that (contract §1, §3). Paymentwall gives back no part where it settles in another currency (V2 guide).
+    """
+    is_foreign = settlement_currency not in {None, captured.amount.currency}
+    return RefundPolicy(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=captured.is_deposit)
+
+
+def check_refund(request: RefundRequest) -> None:
+    """Refuse what PortOne would not read. Raises InvalidRequest that names the field of our API."""
+    if request.amount.minor <= 0:
+        raise InvalidRequest(("amount", "must be above 0"))
+    if request.account is not None and request.account.bank.upper() not in BANKS:
+        raise InvalidRequest(("refund_account.bank", "must be a bank of PortOne V2's list, such as SHINHAN or KAKAO"))

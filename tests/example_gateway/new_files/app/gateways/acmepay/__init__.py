@@ -1,0 +1,1 @@
+"""AcmePay, the smallest gateway there can be."""

@@ -1,0 +1,1 @@
+"""AcmePay's stand-in."""
