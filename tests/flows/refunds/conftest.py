@@ -6,8 +6,8 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import serving
@@ -129,7 +129,7 @@ async def till(shop: Shop, parts: Services, database: Database, clock: MovableCl
 
 
 @pytest.fixture
-async def served(product: Edge, port: int, shop: Shop, settings: Settings) -> AsyncIterator[None]:
+async def served(product: FastAPI, port: int, shop: Shop, settings: Settings) -> AsyncIterator[None]:
     """The product on a real port, which the gateways' consoles know, so that webhooks arrive."""
     async with serving(product, port):
         for gateway in ("portone_v1", "portone_v2"):

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from app.demo.processes import serving
 from app.ports import free_ports
 from app.settings import Settings
@@ -34,7 +34,7 @@ def settings(urls: Urls, simulator: Simulator, port: int) -> Settings:
 
 
 @pytest.fixture
-async def served(product: Edge, port: int, simulator: Simulator, settings: Settings) -> AsyncIterator[str]:
+async def served(product: FastAPI, port: int, simulator: Simulator, settings: Settings) -> AsyncIterator[str]:
     """The product's address; the consoles of the gateways know it."""
     async with serving(product, port), httpx.AsyncClient(base_url=simulator.url) as hands:
         for gateway in ("portone_v1", "portone_v2"):
