@@ -9,7 +9,7 @@ READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup run demo check test test-long soak bench lock migrate
+.PHONY: help setup run demo check test test-long soak bench lock migrate openapi
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,11 +28,15 @@ test-long: $(READY) ## Run kill runs, races, machines and browser matrices, at a
 soak: $(READY) ## Run those at full length, by hand, and write docs/soak-report.md
 	@scripts/soak $(ARGS)
 
-check: $(READY) ## Lint, format, types and the direction of imports; changes nothing
+check: $(READY) ## Lint, format, types, the direction of imports, and that the API only grows; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python -m scripts.openapi check origin/main HEAD~1
+
+openapi: $(READY) ## Write docs/openapi.json anew from the code
+	@$(BIN)/python -m scripts.openapi write
 
 migrate: $(READY) ## Bring the database of ONETILL_DATABASE_URL to the newest schema
 	@$(BIN)/onetill migrate

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
-from app.api.edge import Edge
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
@@ -145,7 +145,7 @@ async def api_key(database: Database) -> str:
 
 
 @pytest_asyncio.fixture
-async def product(settings: Settings, clock: MovableClock) -> AsyncIterator[Edge]:
+async def product(settings: Settings, clock: MovableClock) -> AsyncIterator[FastAPI]:
     """The ASGI app, started."""
     app = create_app(settings, clock)
     async with lifespan(app):
@@ -153,7 +153,7 @@ async def product(settings: Settings, clock: MovableClock) -> AsyncIterator[Edge
 
 
 @pytest_asyncio.fixture
-async def client(product: Edge, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
+async def client(product: FastAPI, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
     """A shop server's client: secret key set."""
     headers = {"Authorization": f"Bearer {api_key}"}
     transport = httpx.ASGITransport(app=product)

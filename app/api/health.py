@@ -1,86 +1,91 @@
 """`/healthz`: the process answers. `/readyz`: it can also serve, because the database answers with the right schema."""
 
 import asyncio
-from typing import Any
+from typing import Annotated, Literal
 
 import asyncpg
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from typing_extensions import TypedDict
 
+from app.api.document import PUBLIC, success
 from app.db.database import Database
+from app.db.schema import REVISION
 
 READY_TIMEOUT_S = 2.0
 
-
-def _documented(
-    id: str, summary: str, description: str, answers: dict[str, tuple[str, dict[str, str]]]
-) -> dict[str, Any]:
-    responses = {
-        status: {
-            "description": text,
-            "headers": {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}},
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": sorted(example),
-                        "properties": {name: {"type": "string"} for name in sorted(example)},
-                    },
-                    "example": example,
-                }
-            },
-        }
-        for status, (text, example) in answers.items()
-    }
-    entry = {"operationId": id, "tags": ["operations"], "summary": summary, "description": description, "security": []}
-    return {"get": entry | {"responses": responses}}
+router = APIRouter(tags=["operations"])
 
 
-HEALTH_PATHS = {
-    "/healthz": _documented(
-        "getHealth",
-        "The process answers",
-        "Asks nothing but the process itself: restart it when this fails.",
-        {"200": ("It does.", {"status": "ok"})},
-    ),
-    "/readyz": _documented(
-        "getReadiness",
-        "The process can serve",
-        "Also asks the database, and whether its schema is the one that this version needs: send no traffic on 503.",
-        {
-            "200": ("It can.", {"status": "ready"}),
-            "503": ("It cannot now.", {"status": "unready", "reason": "the database does not answer"}),
-        },
-    ),
-}
-"""Their entries in the OpenAPI document."""
+class Health(TypedDict):
+    """The process answers."""
+
+    status: Literal["ok"]
 
 
-def health_routes(database: Database, schema: str) -> list[Route]:
-    """The two routes. `schema` is the revision that this code needs."""
+class Ready(TypedDict):
+    """The process can serve."""
 
-    async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def readyz(_: Request) -> Response:
-        fault = await _fault(database, schema)
-        return JSONResponse({"status": "unready", "reason": fault}, 503) if fault else JSONResponse({"status": "ready"})
-
-    return [
-        Route("/healthz", healthz, include_in_schema=False),
-        Route("/readyz", readyz, include_in_schema=False),
-    ]
+    status: Literal["ready"]
 
 
-async def _fault(database: Database, schema: str) -> str | None:
+class Unready(TypedDict):
+    """The process cannot serve, and why."""
+
+    status: Literal["unready"]
+    reason: str
+
+
+async def database(request: Request) -> Database:
+    """The pool that `/readyz` asks."""
+    pool: Database = request.app.state.database
+    return pool
+
+
+@router.get(
+    "/healthz",
+    operation_id="getHealth",
+    summary="The process answers",
+    response_description="It does.",
+    response_model=Health,
+    responses={200: success({"status": "ok"})},
+    openapi_extra=PUBLIC,
+)
+async def get_health() -> Response:
+    """Asks nothing but the process itself: restart it when this fails."""
+    return JSONResponse({"status": "ok"})
+
+
+@router.get(
+    "/readyz",
+    operation_id="getReadiness",
+    summary="The process can serve",
+    response_description="It can.",
+    response_model=Ready,
+    responses={
+        200: success({"status": "ready"}),
+        503: success(
+            {"status": "unready", "reason": "the database does not answer"},
+            model=Unready,
+            description="It cannot now.",
+        ),
+    },
+    openapi_extra=PUBLIC,
+)
+async def get_readiness(pool: Annotated[Database, Depends(database)]) -> Response:
+    """Also asks the database, and whether its schema is the one that this version needs: send no traffic on 503."""
+    fault = await _fault(pool)
+    return JSONResponse({"status": "unready", "reason": fault}, 503) if fault else JSONResponse({"status": "ready"})
+
+
+async def _fault(pool: Database) -> str | None:
     try:
         async with asyncio.timeout(READY_TIMEOUT_S):
-            row = await database.row("SELECT version_num FROM alembic_version")
+            row = await pool.row("SELECT version_num FROM alembic_version")
     except asyncpg.UndefinedTableError:
         return "the schema is missing: run `onetill migrate`"
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
         return "the database does not answer"
-    if row is None or row["version_num"] != schema:
-        return f"the schema is not at revision {schema}: run `onetill migrate`"
+    if row is None or row["version_num"] != REVISION:
+        return f"the schema is not at revision {REVISION}: run `onetill migrate`"
     return None

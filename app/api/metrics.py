@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from app.metrics import REGISTRY, SHARED
+
+router = APIRouter(include_in_schema=False)
 
 Gauges = Callable[[], Awaitable[Mapping[str, tuple[str, float]]]]
 """What is read at each scrape: name → (help, value)."""
@@ -28,17 +29,19 @@ class _Now:
         return [GaugeMetricFamily(name, about, value=value) for name, (about, value) in self._values.items()]
 
 
-def metrics_route(gauges: Gauges) -> Route:
-    """The route. It needs no key: it says how many, never whose. Keep it from the outside with your proxy."""
+async def gauges(request: Request) -> Gauges:
+    """What the database is asked at each scrape."""
+    found: Gauges = request.app.state.gauges
+    return found
 
-    async def metrics(request: Request) -> Response:
-        request.scope["path_kind"] = "/metrics"
-        now = CollectorRegistry()
-        now.register(_Now(await gauges()))
-        counted = REGISTRY
-        if SHARED in os.environ:
-            counted = CollectorRegistry()
-            MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # published without types
-        return Response(generate_latest(counted) + generate_latest(now), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
-    return Route("/metrics", metrics, include_in_schema=False)
+@router.get("/metrics")
+async def get_metrics(read_gauges: Annotated[Gauges, Depends(gauges)]) -> Response:
+    """Counts and gauges. It needs no key: it says how many, never whose. Keep it from the outside with your proxy."""
+    now = CollectorRegistry()
+    now.register(_Now(await read_gauges()))
+    counted = REGISTRY
+    if SHARED in os.environ:
+        counted = CollectorRegistry()
+        MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # published without types
+    return Response(generate_latest(counted) + generate_latest(now), media_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from app.api.parsing import MAX_BODY_BYTES
 from app.api.problems import PROBLEMS, explain, problem_body
-from app.api.reading import MAX_BODY_BYTES
 from app.domain.language import Language
 
 PAYMENT_ID = "pay_019aa6f1c2d37e4f8a5b6c7d8e9f0a1b"
@@ -17,9 +17,10 @@ _REFUSED: dict[str, object] = {
     "gateway": "portone_v2",
 }
 EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
-    "invalid_request": {"errors": [{"field": "amount", "message": "expected `int` >= 1"}]},
+    "invalid_request": {"errors": [{"field": "amount", "message": "should be greater than or equal to 1"}]},
     "malformed_id": {"prefix": "pay"},
     "body_too_large": {"limit_bytes": MAX_BODY_BYTES},
+    "webhook_refused": {"reason": "its signature does not match"},
     "idempotency_key_in_use": {"retry_after_s": 12},
     "unauthorized": {"hint": "The key is unknown or was revoked."},
     "forbidden": {"hint": "The key lacks the scope payments:write.", "scope": "payments:write"},

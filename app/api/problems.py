@@ -9,10 +9,9 @@ from string import Formatter
 from urllib.parse import quote
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import Request, Response
+from starlette.types import Scope
 
-from app.domain.errors import OnetillError
 from app.domain.language import Language, pick_language
 from app.logs import get_logger
 
@@ -241,13 +240,13 @@ def problem(
         extra["Retry-After"] = str(details["retry_after_s"])
     if status == 401:
         extra["WWW-Authenticate"] = 'Bearer realm="onetill"'
-    log.info("problem", code=code, status=status, path_kind=request.scope.get("path_kind"))
+    log.info("problem", code=code, status=status, path_kind=path_kind(request.scope))
     return Response(msgspec.json.encode(body), status, extra, media_type=MEDIA_TYPE)
 
 
-def problem_of(request: Request, error: OnetillError) -> Response:
-    """The answer for an error of the domain."""
-    return problem(request, error.code, error.details)
+def path_kind(scope: Scope) -> str:
+    """The path's template, for logs and counts: a path may name a payment or be a token."""
+    return getattr(scope.get("route"), "path_format", "other")
 
 
 def problem_body(

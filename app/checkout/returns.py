@@ -4,18 +4,14 @@ Everything in the query is the browser's word: it names a payment and brings the
 buyer goes next stands in our database only, so no query can send anybody anywhere.
 """
 
-import secrets
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from jinja2 import Environment
-from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
 
-from app.api.auth import ClientTokens
-from app.api.problems import problem
-from app.checkout.fence import Fence, token_of
+from app.checkout.pages import CheckoutParts
+from app.checkout.response_security import token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import format_amount, safe_link
 from app.domain.currencies import EXPONENT
@@ -25,7 +21,6 @@ from app.domain.states import PaymentStatus
 from app.gateways.port import PageSources
 from app.logs import get_logger
 from app.payments.service import PaymentService
-from app.settings import Settings
 from app.verification.context import VerificationResult
 
 LONGEST_FIELD = 2000
@@ -35,45 +30,35 @@ AGAIN = "again"
 MOST_TRIES = 20
 
 log = get_logger("checkout")
+router = APIRouter(include_in_schema=False)
 
 
-def return_routes(
-    service: PaymentService, tokens: ClientTokens, settings: Settings, templates: Environment
-) -> list[Route]:
-    """The route that redirects come back to, for every gateway."""
-    page, unknown = templates.get_template("checkout_return.html"), templates.get_template("checkout_unknown.html")
-
-    async def come_back(request: Request) -> Response:
-        request.scope["path_kind"] = "/checkout/return/{gateway}"
-        fields = {name: value for name, value in request.query_params.items() if len(value) <= LONGEST_FIELD}
-        gateway = str(request.path_params["gateway"]).replace("-", "_")
-        language = pick_language(request.headers.get("accept-language"))
-        fence = Fence(settings, language, secrets.token_urlsafe(18))
-        result = await _asked(service, gateway, fields)
-        if result is None:
-            if "text/html" not in request.headers.get("accept", ""):
-                return problem(request, "not_found", {})
-            return fence.page(unknown.render(lang=language, texts=TEXTS[language]), 404, PageSources())
-        payment = result.payment
-        token, link = token_of(request, payment, tokens), safe_link(payment.return_url)
-        if link and (payment.status is PaymentStatus.PAID or (token is None and result.is_decided)):
-            return _go(link)
-        if token is not None:
-            return _go(f"/checkout/{token}#returned")
-        state = _state(result)
-        html = page.render(
-            lang=language,
-            texts=TEXTS[language],
-            state=state,
-            order_name=payment.order_name,
-            amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
-            payment_id=payment.public_id,
-            return_link=link,
-            next_try=_next_try(fields) if state == "confirming" else None,
-        )
-        return fence.page(html, 200, PageSources())
-
-    return [Route("/checkout/return/{gateway}", come_back, methods=["GET"], include_in_schema=False)]
+@router.get("/checkout/return/{gateway}")
+async def come_back(gateway: str, request: Request, parts: CheckoutParts) -> Response:
+    """Verifies what the query points at, then sends the buyer on: to the shop, to the payment's page, or nowhere."""
+    fields = {name: value for name, value in request.query_params.items() if len(value) <= LONGEST_FIELD}
+    language = pick_language(request.headers.get("accept-language"))
+    result = await _asked(parts.payments, gateway.replace("-", "_"), fields)
+    if result is None:
+        return parts.unknown(request, language)
+    payment = result.payment
+    token, link = token_of(request, payment, parts.tokens), safe_link(payment.return_url)
+    if link and (payment.status is PaymentStatus.PAID or (token is None and result.is_decided)):
+        return _go(link)
+    if token is not None:
+        return _go(f"/checkout/{token}#returned")
+    state = _state(result)
+    html = parts.templates.get_template("checkout_return.html").render(
+        lang=language,
+        texts=TEXTS[language],
+        state=state,
+        order_name=payment.order_name,
+        amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
+        payment_id=payment.public_id,
+        return_link=link,
+        next_try=_next_try(fields) if state == "confirming" else None,
+    )
+    return parts.security(language).page(html, 200, PageSources())
 
 
 async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str]) -> VerificationResult | None:

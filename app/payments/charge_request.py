@@ -13,13 +13,8 @@ encode_action = msgspec.json.Encoder(decimal_format="number").encode
 
 def details_text(request: CreatePayment) -> str:
     """Everything of the request that has no column of its own, as the JSON text of `OrderDetails`."""
-    kept = {
-        "customer": request.customer,
-        "tax": request.tax,
-        "items": request.items,
-        "gateway_options": request.gateway_options,
-        "save_billing_key": request.save_billing_key,
-    }
+    told = request.model_dump()
+    kept = {name: told[name] for name in ("customer", "tax", "items", "gateway_options", "save_billing_key")}
     return msgspec.json.encode(kept).decode()
 
 

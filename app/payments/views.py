@@ -1,16 +1,16 @@
-"""From records to JSON structs. The only place that knows both."""
+"""From records to JSON. The only place that knows both."""
 
 import msgspec
 
-from app.api.auth import ClientTokens
+from app.api.schemas import failure_of
+from app.api.security import ClientTokens
 from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import Event
-from app.payments.schemas import AttemptView, EventAttempt, EventView, FailureView, PaymentView
+from app.payments.schemas import AttemptView, EventAttempt, EventView, PaymentView
 
-_failure = msgspec.json.Decoder(FailureView)
 _ACTIONABLE = frozenset({PaymentStatus.OPEN, PaymentStatus.AWAITING_DEPOSIT})
 
 
@@ -28,63 +28,63 @@ class Views:
         attempts = [_attempt(attempt) for attempt in payment.attempts]
         last = payment.last_attempt
         action = last.next_action if payment.status in _ACTIONABLE and last.status in ATTEMPT_UNDECIDED else None
-        return PaymentView(
-            id=payment.public_id,
-            status=payment.status,
-            order_id=payment.order_id,
-            order_name=payment.order_name,
-            amount=payment.amount.minor,
-            currency=payment.amount.currency,
-            captured_amount=payment.captured_minor,
-            refunded_amount=payment.refunded_minor,
-            refundable_amount=payment.refundable_minor,
-            gateway=payment.gateway,
-            method=payment.method,
-            mode="live" if payment.mode == "live" else "test",
-            client_token=token,
-            checkout_url=f"{self._public_url}/checkout/{token}",
-            return_url=payment.return_url,
-            next_action=msgspec.Raw(action.encode() if action else b"null"),
-            attempts=attempts,
-            last_failure=next((view.failure for view in reversed(attempts) if view.failure), None),
-            needs_attention=attention is not None,
-            attention_reason=attention,
-            created_at=rfc3339(payment.created_at),
-            paid_at=rfc3339(payment.paid_at) if payment.paid_at else None,
-            expires_at=rfc3339(payment.expires_at),
-            metadata=msgspec.Raw(b"{}" if for_client else payment.metadata.encode()),
-        )
+        return {
+            "id": payment.public_id,
+            "status": payment.status,
+            "order_id": payment.order_id,
+            "order_name": payment.order_name,
+            "amount": payment.amount.minor,
+            "currency": payment.amount.currency,
+            "captured_amount": payment.captured_minor,
+            "refunded_amount": payment.refunded_minor,
+            "refundable_amount": payment.refundable_minor,
+            "gateway": payment.gateway,
+            "method": payment.method,
+            "mode": "live" if payment.mode == "live" else "test",
+            "client_token": token,
+            "checkout_url": f"{self._public_url}/checkout/{token}",
+            "return_url": payment.return_url,
+            "next_action": msgspec.Raw(action.encode() if action else b"null"),
+            "attempts": attempts,
+            "last_failure": next((shown["failure"] for shown in reversed(attempts) if shown["failure"]), None),
+            "needs_attention": attention is not None,
+            "attention_reason": attention,
+            "created_at": rfc3339(payment.created_at),
+            "paid_at": rfc3339(payment.paid_at) if payment.paid_at else None,
+            "expires_at": rfc3339(payment.expires_at),
+            "metadata": msgspec.Raw(b"{}" if for_client else payment.metadata.encode()),
+        }
 
     @staticmethod
     def event(event: Event, stored_hash: bytes) -> EventView:
         """One step's JSON."""
-        attempt = None
-        if event.attempt_id is not None and event.attempt_to is not None:
-            attempt = EventAttempt(
-                id=ids.show(ids.Prefix.ATTEMPT, event.attempt_id),
-                from_status=event.attempt_from,
-                to_status=event.attempt_to,
-            )
-        return EventView(
-            seq=event.seq,
-            at=rfc3339(event.at),
-            cause=event.trigger,
-            reason=event.reason,
-            from_status=event.payment_from,
-            to_status=event.payment_to,
-            attempt=attempt,
-            evidence=msgspec.Raw(event.evidence.encode()),
-            hash=stored_hash.hex(),
-        )
+        return {
+            "seq": event.seq,
+            "at": rfc3339(event.at),
+            "cause": event.trigger,
+            "reason": event.reason,
+            "from": event.payment_from,
+            "to": event.payment_to,
+            "attempt": _attempt_of(event),
+            "evidence": msgspec.Raw(event.evidence.encode()),
+            "hash": stored_hash.hex(),
+        }
+
+
+def _attempt_of(event: Event) -> EventAttempt | None:
+    if event.attempt_id is None or event.attempt_to is None:
+        return None
+    shown = ids.show(ids.Prefix.ATTEMPT, event.attempt_id)
+    return {"id": shown, "from": event.attempt_from, "to": event.attempt_to}
 
 
 def _attempt(attempt: Attempt) -> AttemptView:
-    return AttemptView(
-        id=ids.show(ids.Prefix.ATTEMPT, attempt.id),
-        reference=attempt.reference,
-        gateway=attempt.gateway,
-        gateway_ref=attempt.gateway_ref,
-        status=attempt.status,
-        failure=_failure.decode(attempt.failure) if attempt.failure else None,
-        created_at=rfc3339(attempt.created_at),
-    )
+    return {
+        "id": ids.show(ids.Prefix.ATTEMPT, attempt.id),
+        "reference": attempt.reference,
+        "gateway": attempt.gateway,
+        "gateway_ref": attempt.gateway_ref,
+        "status": attempt.status,
+        "failure": failure_of(attempt.failure) if attempt.failure else None,
+        "created_at": rfc3339(attempt.created_at),
+    }

@@ -2,68 +2,64 @@
 
 from typing import Annotated
 
-import msgspec
-from msgspec import Meta, Struct
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from app.api import patterns
+from app.api.schemas import MAX_AMOUNT, Amount, FailureView, Input, Line, Phone, TaxIn, Timestamp
 from app.domain.states import RefundStatus
-from app.payments.schemas import MAX_AMOUNT, FailureView, Line, TaxIn, Timestamp
-
-AccountNumber = Annotated[str, Meta(min_length=4, max_length=40, pattern=r"^[0-9-]+$")]
-Bank = Annotated[str, Meta(min_length=1, max_length=60, pattern=patterns.LINE)]
-Balance = Annotated[int, Meta(ge=0, le=MAX_AMOUNT)]
 
 
-class AccountIn(Struct, frozen=True, forbid_unknown_fields=True):
+class AccountIn(Input):
     """Where a deposit goes back to. Forgotten once the refund is decided."""
 
-    bank: Annotated[Bank, Meta(description="In the gateway's words: PortOne V2 takes names such as `SHINHAN`.")]
-    number: Annotated[AccountNumber, Meta(description="Digits and dashes.")]
-    holder: Annotated[Line, Meta(description="Whose account it is.")]
-    phone: Annotated[
-        Annotated[str, Meta(min_length=3, max_length=40, pattern=patterns.PHONE)] | None,
-        Meta(description="The holder's phone number; PortOne V2 asks for it."),
-    ] = None
+    bank: Annotated[
+        str,
+        Field(
+            min_length=1,
+            max_length=60,
+            pattern=patterns.LINE,
+            description="In the gateway's words: PortOne V2 takes names such as `SHINHAN`.",
+        ),
+    ]
+    number: Annotated[
+        str, Field(min_length=4, max_length=40, pattern=patterns.ACCOUNT, description="Digits and dashes.")
+    ]
+    holder: Annotated[Line, Field(description="Whose account it is.")]
+    phone: Annotated[Phone | None, Field(description="The holder's phone number; PortOne V2 asks for it.")] = None
 
 
-class CreateRefund(Struct, frozen=True, forbid_unknown_fields=True):
+class CreateRefund(Input):
     """Body of `POST /payments/{id}/refunds`."""
 
-    reason: Annotated[Line, Meta(description="Why; the gateway is told, and shows it in its console.")]
+    reason: Annotated[Line, Field(description="Why; the gateway is told, and shows it in its console.")]
     amount: Annotated[
-        Annotated[int, Meta(ge=1, le=MAX_AMOUNT)] | None, Meta(description="Absent: all that is left.")
+        Annotated[int, Field(ge=1, le=MAX_AMOUNT)] | None, Field(description="Absent: all that is left.")
     ] = None
     expected_refundable: Annotated[
-        Balance | None,
-        Meta(
+        Amount | None,
+        Field(
             description="What you believe is left before this refund (`refundable_amount`). Refused when it is not: somebody "
             "else gave something back meanwhile."
         ),
     ] = None
     tax: Annotated[
         TaxIn | None,
-        Meta(description="The refund's tax parts. Absent: its exact share of what is left of the payment's own."),
+        Field(description="The refund's tax parts. Absent: its exact share of what is left of the payment's own."),
     ] = None
     refund_account: Annotated[
-        AccountIn | None, Meta(description="Needed where the buyer paid by a transfer to a virtual account.")
+        AccountIn | None, Field(description="Needed where the buyer paid by a transfer to a virtual account.")
     ] = None
 
 
-class RefundsQuery(Struct, frozen=True):
-    """Query of `GET /payments/{id}/refunds`."""
-
-    limit: Annotated[int, Meta(ge=1, le=100, description="Rows a page.")] = 100
-    cursor: Annotated[int, Meta(ge=0, le=2_000_000_000, description="`next_cursor` of the page before.")] = 0
-
-
-class TaxView(Struct, frozen=True):
+class TaxView(TypedDict):
     """Parts of the amount. `vat` null: the gateway's usual share."""
 
     vat: int | None
     tax_free: int
 
 
-class RefundView(Struct, frozen=True):
+class RefundView(TypedDict):
     """A refund. Its amount is reserved from the first moment on, until it has failed.
 
     `created`: reserved, the gateway is asked as soon as the refund before it is decided, or the gateway can be reached.
@@ -76,7 +72,7 @@ class RefundView(Struct, frozen=True):
     amount: int
     currency: str
     reason: str
-    cause: Annotated[str, Meta(extra_json_schema={"enum": ["api", "gateway", "operator", "rejected"]})]
+    cause: Annotated[str, Field(json_schema_extra={"enum": ["api", "gateway", "operator", "rejected"]})]
     tax: TaxView
     gateway: str
     gateway_ref: str | None
@@ -85,29 +81,29 @@ class RefundView(Struct, frozen=True):
     updated_at: Timestamp
 
 
-class RefundPage(Struct, frozen=True):
+class RefundPage(TypedDict):
     """The refunds of a payment, oldest first. `next_cursor` is null on the last page."""
 
     data: list[RefundView]
     next_cursor: int | None
 
 
-class OptionView(Struct, frozen=True):
+class OptionView(TypedDict):
     """Whether it can be done now, and if not, why: a problem code and its sentence."""
 
     possible: bool
-    code: str | None = None
-    detail: str | None = None
+    code: str | None
+    detail: str | None
 
 
-class NoteView(Struct, frozen=True):
+class NoteView(TypedDict):
     """What a person should know before they refund."""
 
     code: str
     detail: str
 
 
-class OptionsView(Struct, frozen=True):
+class OptionsView(TypedDict):
     """What can be given back now, before anybody clicks.
 
     `done_after_s`: 0 when the money goes back at once, the gateway's usual wait in seconds where it has one, null when it
@@ -125,6 +121,3 @@ class OptionsView(Struct, frozen=True):
     needs_account: bool
     done_after_s: float | None
     notes: list[NoteView]
-
-
-failure_decoder = msgspec.json.Decoder(FailureView)

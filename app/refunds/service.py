@@ -248,7 +248,7 @@ class RefundService:
         return replace(
             refund,
             expected_minor=wanted.expected_refundable,
-            account=msgspec.json.encode(account).decode() if account else None,
+            account=msgspec.json.encode(account.model_dump()).decode() if account else None,
         )
 
     def _amount(self, payment: Payment, wanted: int | None) -> int:

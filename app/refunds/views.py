@@ -1,10 +1,11 @@
-"""From refunds to JSON structs."""
+"""From refunds to JSON."""
 
 from collections.abc import Mapping
 
 import msgspec
 
 from app.api.problems import explain
+from app.api.schemas import failure_of
 from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.errors import RefundRefused
@@ -12,7 +13,7 @@ from app.domain.language import Language
 from app.domain.states import RefundStatus
 from app.ledger.model import Payment, Refund
 from app.refunds.eligibility import Options
-from app.refunds.schemas import NoteView, OptionsView, OptionView, RefundView, TaxView, failure_decoder
+from app.refunds.schemas import OptionsView, OptionView, RefundView
 
 NOTES: Mapping[str, tuple[str, str]] = {
     "fee": (
@@ -39,21 +40,21 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """A refund's JSON."""
     attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
     is_done = refund.status is RefundStatus.SUCCEEDED
-    return RefundView(
-        id=refund.public_id,
-        payment_id=payment.public_id,
-        status=refund.status,
-        amount=refund.amount.minor,
-        currency=refund.amount.currency,
-        reason=refund.reason,
-        cause=refund.initiator,
-        tax=TaxView(vat=refund.parts.vat, tax_free=refund.parts.tax_free),
-        gateway=attempt.gateway,
-        gateway_ref=refund.gateway_ref,
-        failure=failure_decoder.decode(refund.failure) if refund.failure and not is_done else None,
-        created_at=rfc3339(refund.created_at),
-        updated_at=rfc3339(refund.updated_at),
-    )
+    return {
+        "id": refund.public_id,
+        "payment_id": payment.public_id,
+        "status": refund.status,
+        "amount": refund.amount.minor,
+        "currency": refund.amount.currency,
+        "reason": refund.reason,
+        "cause": refund.initiator,
+        "tax": {"vat": refund.parts.vat, "tax_free": refund.parts.tax_free},
+        "gateway": attempt.gateway,
+        "gateway_ref": refund.gateway_ref,
+        "failure": failure_of(refund.failure) if refund.failure and not is_done else None,
+        "created_at": rfc3339(refund.created_at),
+        "updated_at": rfc3339(refund.updated_at),
+    }
 
 
 def rendered(payment: Payment, refund: Refund) -> bytes:
@@ -63,22 +64,22 @@ def rendered(payment: Payment, refund: Refund) -> bytes:
 
 def options_view(payment: Payment, options: Options, language: Language) -> OptionsView:
     """The advisor's answer in the reader's language."""
-    return OptionsView(
-        payment_id=ids.show(ids.Prefix.PAYMENT, payment.id),
-        currency=payment.amount.currency,
-        captured_amount=payment.captured_minor,
-        refunded_amount=payment.refunded_minor,
-        pending_amount=payment.refunding_minor,
-        refundable_amount=payment.refundable_minor,
-        whole=_option(options.whole, language),
-        part=_option(options.part, language),
-        needs_account=options.policy.needs_account,
-        done_after_s=options.policy.done_after_s,
-        notes=[NoteView(code, NOTES[code][language == "ko"]) for code in options.notes],
-    )
+    return {
+        "payment_id": ids.show(ids.Prefix.PAYMENT, payment.id),
+        "currency": payment.amount.currency,
+        "captured_amount": payment.captured_minor,
+        "refunded_amount": payment.refunded_minor,
+        "pending_amount": payment.refunding_minor,
+        "refundable_amount": payment.refundable_minor,
+        "whole": _option(options.whole, language),
+        "part": _option(options.part, language),
+        "needs_account": options.policy.needs_account,
+        "done_after_s": options.policy.done_after_s,
+        "notes": [{"code": code, "detail": NOTES[code][language == "ko"]} for code in options.notes],
+    }
 
 
 def _option(why_not: RefundRefused | None, language: Language) -> OptionView:
     if why_not is None:
-        return OptionView(possible=True)
-    return OptionView(False, why_not.code, explain(why_not.code, why_not.details, language))
+        return {"possible": True, "code": None, "detail": None}
+    return {"possible": False, "code": why_not.code, "detail": explain(why_not.code, why_not.details, language)}

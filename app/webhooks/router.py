@@ -1,12 +1,15 @@
 """`POST /webhooks/{gateway}`: raw body in, 2xx after commit. The senders are servers: they read the status and nothing else."""
 
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
-from starlette.routing import Route
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from app.api.problems import problem, problem_of
+from fastapi import APIRouter, Depends, Path, Request, Response
+from typing_extensions import TypedDict
+
+from app.api.document import PUBLIC, problems, shown, success
+from app.api.parsing import read_body
 from app.domain.clock import Now
-from app.domain.errors import OnetillError
+from app.domain.errors import NotFound, OnetillError
 from app.gateways.port import WebhookRequest
 from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
@@ -17,39 +20,74 @@ MAX_BODY_BYTES = 256 * 1024
 """Far above what any gateway sends; below what fills a disk quickly."""
 
 log = get_logger("webhooks")
+router = APIRouter(tags=["webhooks"])
 
 
-def webhook_routes(service: WebhookService, source_of: SourceOf, now: Now) -> list[Route]:
-    """The one route of all gateways' webhooks."""
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What webhooks are taken in with."""
 
-    async def receive(request: Request) -> Response:
-        request.scope["path_kind"] = "/webhooks/{gateway}"
-        gateway = service.gateway(str(request.path_params["gateway"]).replace("-", "_"))
-        if gateway is None:
-            return problem(request, "not_found", {})
-        body = await _body(request)
-        if body is None:
-            return problem(request, "body_too_large", {"limit_bytes": MAX_BODY_BYTES})
-        headers = {name: value for name, value in request.headers.items() if name not in {"cookie"}}
-        try:
-            await service.receive(gateway, WebhookRequest(request.url.path, headers, body, now()), source_of(request))
-        except OnetillError as error:
-            WEBHOOKS_REFUSED.labels(gateway.name, error.code).inc()
-            log.warning("webhook_refused", gateway=gateway.name, code=error.code)
-            return problem_of(request, error)
-        return Response(b'{"received": true}', 200, media_type="application/json")
-
-    return [Route("/webhooks/{gateway}", receive, methods=["POST"], include_in_schema=False)]
+    service: WebhookService
+    source_of: SourceOf
+    now: Now
 
 
-async def _body(request: Request) -> bytes | None:
-    """The raw body; None when it is larger than any webhook."""
-    raw = bytearray()
+class Received(TypedDict):
+    """The webhook is kept."""
+
+    received: Literal[True]
+
+
+async def reception(request: Request) -> Reception:
+    """The reception of this process."""
+    found: Reception = request.app.state.webhooks
+    return found
+
+
+@router.post(
+    "/webhooks/{gateway}",
+    operation_id="receiveWebhook",
+    summary="A gateway's server tells us something",
+    response_description="Kept, durably; also when it was kept before.",
+    response_model=Received,
+    responses={
+        200: success({"received": True}),
+        **problems(
+            "/webhooks/portone-v2",
+            "not_found",
+            "malformed_body",
+            "body_too_large",
+            "webhook_refused",
+            "invalid_request",
+            "storage_unavailable",
+            "internal_error",
+        ),
+    },
+    openapi_extra=PUBLIC
+    | {
+        "requestBody": {
+            "required": True,
+            "description": "As the gateway sends it, at most 256 KiB, with the gateway's own signature headers.",
+            "content": {"*/*": {"schema": {}}},
+        }
+    },
+)
+async def receive_webhook(
+    request: Request,
+    gateway: Annotated[str, Path(description="Whose webhook it is.", openapi_examples=shown("portone-v2"))],
+    at: Annotated[Reception, Depends(reception)],
+) -> Response:
+    """Checks the signature where the gateway has one, keeps the webhook, and answers. What it says is asked for later."""
+    sender = at.service.gateway(gateway.replace("-", "_"))
+    if sender is None:
+        raise NotFound()
+    body = await read_body(request, MAX_BODY_BYTES)
+    headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     try:
-        async for chunk in request.stream():
-            raw += chunk
-            if len(raw) > MAX_BODY_BYTES:
-                return None
-    except ClientDisconnect:
-        return None
-    return bytes(raw)
+        webhook = WebhookRequest(request.url.path, headers, body, at.now())
+        await at.service.receive(sender, webhook, at.source_of(request))
+    except OnetillError as error:
+        WEBHOOKS_REFUSED.labels(sender.name, error.code).inc()
+        log.warning("webhook_refused", gateway=sender.name, code=error.code)
+        raise
+    return Response(b'{"received": true}', media_type="application/json")

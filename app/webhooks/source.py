@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from starlette.requests import Request
+from fastapi import Request
 
 SourceOf = Callable[[Request], str | None]
 

@@ -5,9 +5,9 @@ from time import monotonic
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from app.api.auth import KEY_CACHE_S, ClientTokens
-from app.api.edge import Edge
+from app.api.security import KEY_CACHE_S, ClientTokens
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain import ids
@@ -18,7 +18,7 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
 @pytest.fixture
-async def nobody(product: Edge) -> AsyncIterator[httpx.AsyncClient]:
+async def nobody(product: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client that sends no key by itself."""
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=product), base_url="http://testserver") as client:
         yield client
@@ -87,7 +87,7 @@ async def test_a_revoked_key_works_no_longer_than_the_cache_keeps_it(
     created, text = await keys.create(mode="test", scopes=["*"], store="main", name="short-lived")
     assert (await nobody.get("/payments", headers=_bearer(text))).status_code == 200
     await keys.revoke(created.public_id)
-    monkeypatch.setattr("app.api.auth.monotonic", lambda: monotonic() + KEY_CACHE_S)
+    monkeypatch.setattr("app.api.security.monotonic", lambda: monotonic() + KEY_CACHE_S)
     _unauthorized(await nobody.get("/payments", headers=_bearer(text)))
 
 

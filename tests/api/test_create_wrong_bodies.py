@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from app.api.reading import MAX_BODY_BYTES
+from app.api.parsing import MAX_BODY_BYTES
 from app.db.database import Database
 from tests.api.checks import problem, row_counts, wrong_fields
 from tests.support import key, order
@@ -56,7 +56,7 @@ async def test_a_body_that_is_no_object_is_refused(
     client: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
 ) -> None:
     before = await row_counts(database)
-    for body in [b"[]", b"null", b"1", b'"text"', b"true", b"[" * 30_000]:
+    for body in [b"[]", b"null", b"1", b'"text"', b"true"]:
         with subtests.test(repr(body)[:20]):
             assert wrong_fields(await client.post("/payments", content=body, headers=key() | JSON)) == ["body"]
     assert await row_counts(database) == before
@@ -64,6 +64,7 @@ async def test_a_body_that_is_no_object_is_refused(
 
 async def test_deep_nesting_is_refused_and_breaks_nothing(client: httpx.AsyncClient, database: Database) -> None:
     before = await row_counts(database)
+    problem(await client.post("/payments", content=b"[" * 30_000, headers=key() | JSON), "malformed_body")
     for bomb in ('{"a":' * 10_000, '{"point3":{"a":' + "[" * 30_000, '{"point3":{"a":' + '{"a":' * 9_000):
         body = TEXT[:-1] + ', "gateway_options": ' + bomb
         problem(await client.post("/payments", content=body.encode(), headers=key() | JSON), "malformed_body")

@@ -12,9 +12,10 @@ import asyncpg
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
-from app.api.edge import Edge
+from app.api.middleware import CallMiddleware
 from app.db.embedded import EmbeddedPostgres
 from app.settings import Settings
 from tests.api.checks import problem
@@ -33,7 +34,7 @@ def urls(own_urls: Urls) -> Urls:
 
 
 @pytest.fixture
-def log_lines(product: Edge) -> Lines:
+def log_lines(product: FastAPI) -> Lines:
     """What the product has logged, as it stands in its log."""
     (handler,) = (
         handler
@@ -92,12 +93,12 @@ async def test_a_mistake_after_the_answer_has_begun_is_logged_and_not_answered_t
         return {"type": "http.request", "body": b"", "more_body": False}
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    await Edge(broken, log_every=0)(scope, receive, send)
+    await CallMiddleware(broken, log_every=0)(scope, receive, send)
     assert [message["type"] for message in sent] == ["http.response.start"]
     assert [logged["event"] for logged in log_lines()] == ["unhandled_error"]
 
 
-async def test_a_body_that_stops_halfway_is_nobodys_mistake(product: Edge, api_key: str, log_lines: Lines) -> None:
+async def test_a_body_that_stops_halfway_is_nobodys_mistake(product: FastAPI, api_key: str, log_lines: Lines) -> None:
     messages: list[Message] = [
         {"type": "http.request", "body": b'{"order_id":', "more_body": True},
         {"type": "http.disconnect"},

@@ -37,7 +37,7 @@ async def options(till: Till, payment: Json, language: str = "en") -> dict[str, 
     )
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-language"] == language
-    assert msgspec.json.decode(answer.content, type=OptionsView).payment_id == payment["id"]
+    assert msgspec.json.decode(answer.content, type=OptionsView)["payment_id"] == payment["id"]
     assert await till.shop.sim("GET", "/_sim/calls") == before, "no gateway is asked"
     return dict(answer.json())
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from pydantic import SecretStr
 
-from app.api.edge import Edge
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import utc_now
@@ -40,7 +40,7 @@ def settings(urls: Urls, simulator: Simulator) -> Settings:
 
 
 @pytest.fixture
-async def gateways(product: Edge) -> AsyncIterator[httpx.AsyncClient]:
+async def gateways(product: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """The gateways' servers: no key of ours."""
     transport = httpx.ASGITransport(app=product, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:

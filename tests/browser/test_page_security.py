@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from playwright.async_api import Response, Route, expect
 
-from app.api.auth import ClientTokens
+from app.api.security import ClientTokens
 from app.domain import ids
 from tests.browser.driver import Buyer, World, origin_of
 from tests.support import key, order

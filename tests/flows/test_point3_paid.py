@@ -1,6 +1,6 @@
 """The main road: create, the buyer pays, complete, paid, and the story that tells it."""
 
-from app.api.auth import ClientTokens
+from app.api.security import ClientTokens
 from app.db.database import Database
 from app.domain import ids
 from app.ledger.repository import PaymentRepository

@@ -10,8 +10,8 @@ from itertools import count
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from app.domain.clock import utc_now
 from app.settings import Settings
 from simulator.server import Simulator
@@ -44,7 +44,7 @@ async def reset(simulator: Simulator) -> None:
 
 
 @asynccontextmanager
-async def lifespan(app: Edge) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Run the app's start and end, as a server would, over the ASGI protocol."""
     to_app: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
     from_app: asyncio.Queue[Any] = asyncio.Queue()

@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from tests.flows.gateways.orders import BY_NAME, ONE_STEP, Kind
 from tests.support import Shop
 
@@ -16,7 +16,7 @@ one_step = pytest.mark.parametrize("kind", ONE_STEP, ids=lambda kind: kind.name)
 
 
 @pytest.fixture
-async def browser(product: Edge) -> httpx.AsyncClient:
+async def browser(product: FastAPI) -> httpx.AsyncClient:
     """A buyer's browser: it keeps cookies, and has no key."""
     return httpx.AsyncClient(transport=httpx.ASGITransport(app=product), base_url="http://testserver", headers=PAGE)
 

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from app.db.database import Database
 from app.demo.processes import serving
 from app.ports import free_ports
@@ -63,7 +63,7 @@ async def till(shop: Shop, parts: Services, database: Database, clock: MovableCl
 
 
 @pytest.fixture
-async def served(product: Edge, port: int, shop: Shop, settings: Settings) -> AsyncIterator[None]:
+async def served(product: FastAPI, port: int, shop: Shop, settings: Settings) -> AsyncIterator[None]:
     """The product on a real port, which the gateways' consoles know, so that webhooks arrive."""
     async with serving(product, port):
         await shop.webhooks_go_to(settings.public_url)

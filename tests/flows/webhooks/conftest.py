@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from fastapi import FastAPI
 
-from app.api.edge import Edge
 from app.demo.processes import serving
 from app.ports import free_ports
 from app.settings import Settings
@@ -25,7 +25,7 @@ def settings(urls: Urls, simulator: Simulator, port: int) -> Settings:
 
 
 @pytest.fixture
-async def served(product: Edge, port: int, shop: Shop, settings: Settings) -> AsyncIterator[str]:
+async def served(product: FastAPI, port: int, shop: Shop, settings: Settings) -> AsyncIterator[str]:
     """The product's address; the consoles of the gateways know it."""
     async with serving(product, port):
         await shop.webhooks_go_to(settings.public_url)

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from fastapi import Request, Response
+from fastapi.responses import HTMLResponse
 
-from app.api.auth import ClientTokens
+from app.api.security import ClientTokens
 from app.checkout.view import content_security_policy
 from app.domain.language import Language
 from app.gateways.port import PageSources
@@ -18,8 +18,8 @@ COMING_BACK_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
-class Fence:
-    """Makes the answers of one request."""
+class ResponseSecurity:
+    """Makes the pages that answer one request."""
 
     settings: Settings
     language: Language

@@ -1,4 +1,4 @@
-"""The outermost layer, pure ASGI: a request id, one sampled log line, safe headers, and no error without a problem."""
+"""What surrounds every call, pure ASGI: a request id, HEAD, one sampled log line, safe headers, no error without a problem."""
 
 import re
 import time
@@ -8,7 +8,7 @@ import structlog
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import problem
+from app.api.problems import path_kind, problem
 from app.domain.ids import uuid7
 from app.logs import get_logger
 
@@ -21,8 +21,11 @@ _HEADERS = [
 log = get_logger("http")
 
 
-class Edge:
-    """Wraps the whole application. `log_every` good requests make one log line; 0 none; every 5xx makes one."""
+class CallMiddleware:
+    """Around the whole application. `log_every` good requests make one log line; 0 none; every 5xx makes one.
+
+    HEAD is GET without its body (RFC 9110 §9.3.2), on every path.
+    """
 
     def __init__(self, app: ASGIApp, *, log_every: int) -> None:
         self._app = app
@@ -35,6 +38,9 @@ class Edge:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
+        method = scope["method"]
+        if method == "HEAD":
+            scope = {**scope, "method": "GET"}  # a copy: the server goes on knowing what it was asked for
         request_id = scope["request_id"] = _request_id(scope)
         structlog.contextvars.bind_contextvars(request_id=request_id)
         status = 0
@@ -44,20 +50,21 @@ class Edge:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", request_id.encode())]
+            elif method == "HEAD":
+                message = {**message, "body": b""}
             await send(message)
 
         try:
             await self._app(scope, receive, send_marked)
         except Exception:
             # The last stop of a request: what nobody foresaw is our bug, logged whole and told without inner detail.
-            log.exception("unhandled_error", path_kind=scope.get("path_kind"))
+            log.exception("unhandled_error", path_kind=path_kind(scope))
             if not status:
                 await problem(Request(scope), "internal_error", {})(scope, receive, send_marked)
         finally:
             if status >= 500 or (self._log_every and next(self._served) % self._log_every == 0):
                 took_ms = round((time.perf_counter() - started) * 1000, 1)
-                kind = scope.get("path_kind", "other")
-                log.info("request", method=scope["method"], path_kind=kind, status=status, took_ms=took_ms)
+                log.info("request", method=method, path_kind=path_kind(scope), status=status, took_ms=took_ms)
             structlog.contextvars.unbind_contextvars("request_id")
 
 

@@ -1,4 +1,8 @@
-"""Who is calling: a shop's server with a secret key, or a buyer's browser with the token of one payment."""
+"""Who is calling: a shop's server with a secret key, or a buyer's browser with the token of one payment.
+
+A route says who may call it with `Security(secret_key, scopes=[…])`, and with `Depends(client_token)` that a payment's own
+token will do as well. `StrictRoute` reads that and asks before it reads the body.
+"""
 
 import hashlib
 import hmac
@@ -7,6 +11,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
+
+from fastapi import Request
+from fastapi.dependencies.models import Dependant
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from app.api_keys.service import ApiKey
 from app.domain.errors import Forbidden, Unauthorized
@@ -30,6 +39,12 @@ class Caller:
     def is_client(self) -> bool:
         """Whether this is a buyer's browser or app."""
         return self.payment_id is not None
+
+    @property
+    def own_store(self) -> str:
+        """The store that a server speaks for."""
+        assert self.store is not None
+        return self.store
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless a server key has the scope."""
@@ -111,3 +126,54 @@ class Authenticator:
             self._cache.clear()
         self._cache[digest] = (now + KEY_CACHE_S, caller)
         return caller
+
+
+class Credential(SecurityBase):
+    """One kind of bearer credential, as the document names it. As a dependency it hands out the caller."""
+
+    def __init__(self, scheme_name: str, description: str) -> None:
+        self.scheme_name = scheme_name
+        self.model = HTTPBearer(description=description)
+
+    async def __call__(self, request: Request) -> Caller:
+        """The caller whom the route has admitted; a route that admits nobody has none to hand out."""
+        caller: Caller = request.state.caller
+        return caller
+
+
+secret_key = Credential(
+    "secretKey",
+    "A server's key, `sk_test_…` or `sk_live_…`, from `onetill keys create`, with the scopes that a call names.",
+)
+client_token = Credential(
+    "clientToken",
+    "One payment's own `client_token`, for a browser or app: it reads, completes and re-attempts it.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """Who may call a route: servers whose key has the scopes and, where it takes them, client tokens."""
+
+    scopes: tuple[str, ...]
+    takes_client_tokens: bool
+
+    @classmethod
+    def of(cls, dependant: Dependant) -> "Requirement | None":
+        """What a route's dependencies ask for; None where they ask for no credential."""
+        asked = [each for each in dependant.dependencies if isinstance(each.call, Credential)]
+        if not asked:
+            return None
+        scopes = tuple(scope for each in asked for scope in each.own_oauth_scopes or ())
+        if not scopes:
+            raise ValueError(f"{dependant.path} takes a credential and names no scope")
+        return cls(scopes, any(each.call is client_token for each in asked))
+
+    async def admit(self, request: Request) -> None:
+        """Authenticate, and leave the caller in the request's state. Raises Unauthorized or Forbidden."""
+        authenticator: Authenticator = request.app.state.authenticator
+        caller = await authenticator.caller(request.headers.get("authorization"))
+        if not (caller.is_client and self.takes_client_tokens):
+            for scope in self.scopes:
+                caller.require(scope)
+        request.state.caller = caller
