@@ -41,7 +41,7 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
+class Mismatch:
     """So much of rejected money is still to go back, and no refund is there for it."""
 
     amount: Money
@@ -54,7 +54,7 @@ class Doubt:
     attention: str
 
 
-Difference = Move | Found | Owed | Doubt
+Difference = Move | Found | Mismatch | Doubt
 
 
 def match_refunds(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> Difference | None:
@@ -145,7 +145,7 @@ def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Differen
     back = fetched.refunded.minor if fetched.refunded else 0
     left = Money(fetched.amount.minor - back, fetched.amount.currency) if fetched.amount else None
     if live is None:
-        return Owed(left) if left and left.minor > 0 and _is_short(refunds, fetched, back) else None
+        return Mismatch(left) if left and left.minor > 0 and _is_short(refunds, fetched, back) else None
     if fetched.status is GatewayStatus.REFUND_PENDING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
     for cancel in fetched.refunds:

@@ -6,8 +6,8 @@ the balance that it expects.
 """
 
 import asyncio
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -16,7 +16,7 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest, NotFound
-from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE, next_look
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE
 from app.domain.states import RefundStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
@@ -30,15 +30,15 @@ from app.gateways.port import (
     RefundPolicy,
 )
 from app.gateways.registry import Registry
-from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
+from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.repository import PaymentRepository
-from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
+from app.refunds.decisions import Rules, look_at, may_ask_again, step_of
 from app.refunds.eligibility import captured_payment_of
-from app.refunds.matching import Difference, Doubt, Found, Move, match_refunds
-from app.refunds.requests import balance_of, is_there, parts_as_told, request_of
+from app.refunds.matching import Doubt, Move, match_refunds
+from app.refunds.requests import balance_of, is_there, request_of
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 
@@ -53,6 +53,15 @@ MOST_WRITES = 50
 """How often the record of an answer is tried again because the payment moved; the answer must not be lost."""
 
 log = get_logger("refunds")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One processing: of which attempt's refunds, what set it off, and which refund the caller waits for."""
+
+    attempt_id: UUID
+    trigger: Trigger
+    refund_id: UUID | None
 
 
 class RefundProcessor:
@@ -71,7 +80,7 @@ class RefundProcessor:
         self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
         self._under_way: set[asyncio.Task[Payment]] = set()
 
     async def process(
@@ -86,62 +95,58 @@ class RefundProcessor:
         """Bring an attempt's refunds as far as its gateway goes now, and return the payment as it then stands.
 
         With `refund_id` those before it are asked for in turn, until the gateway has answered for this one. `seen` is what
-        a verification has just fetched for the payment that it read. Callers in one process take turns; while another
-        process is asking, nothing is done. A caller that is canceled does not cancel what is under way.
-        Raises NotFound.
+        a verification has just fetched for the payment that it read. Callers in one process take turns, and wait for
+        theirs `confirm_wait_s` at most; while another process is asking, nothing is done. A caller that is canceled does
+        not cancel what is under way. Raises NotFound.
         """
-        task = asyncio.create_task(self._process(payment_id, attempt_id, trigger, refund_id, seen))
+        task = asyncio.create_task(self._process(payment_id, Turn(attempt_id, trigger, refund_id), seen))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
-    async def _process(
-        self,
-        payment_id: UUID,
-        attempt_id: UUID,
-        trigger: Trigger,
-        refund_id: UUID | None,
-        seen: tuple[Payment, GatewayPayment] | None,
-    ) -> Payment:
-        turn = self._turns.setdefault(attempt_id, asyncio.Lock())
+    async def _process(self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None) -> Payment:
+        lock = self._locks.setdefault(turn.attempt_id, asyncio.Lock())
+        try:
+            async with asyncio.timeout(self._settings.confirm_wait_s):
+                await lock.acquire()
+        except TimeoutError:
+            return await self._load(
+                payment_id
+            )  # somebody else's asking takes long; what waits is due, and is not forgotten
         with record_calls() as calls:
             try:
-                async with turn:
-                    return await self._rounds(payment_id, attempt_id, trigger, refund_id, seen)
+                for _ in range(MAX_ROUNDS):
+                    payment, is_over = await self._round(payment_id, turn, seen)
+                    if is_over:
+                        return payment
+                    seen = None
+                return await self._load(payment_id)
             finally:
+                lock.release()
                 self._gateway_log.keep(payment_id, calls)
 
-    async def _rounds(
-        self,
-        payment_id: UUID,
-        attempt_id: UUID,
-        trigger: Trigger,
-        refund_id: UUID | None,
-        seen: tuple[Payment, GatewayPayment] | None,
-    ) -> Payment:
-        """Rounds of fetch, match and ask, while there is a next refund to ask for before the one that is wanted."""
-        for _ in range(MAX_ROUNDS):
-            payment = seen[0] if seen else await self._load(payment_id)
-            attempt = _attempt(payment, attempt_id)
-            gateway = self._registry.get(attempt.gateway)
-            if attempt.is_busy(self._now()):
-                return payment
-            if gateway is None:
-                log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-                return await self._unanswered(payment, attempt, trigger, "gateway_unavailable")
-            fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
-            seen = None
-            if isinstance(fetched, GatewayError):
-                return await self._unanswered(payment, attempt, trigger, fetched.code)
-            asked_before = _asked(payment)
-            followed = await self._follow(gateway, payment, attempt, fetched, trigger)
-            if followed is None:
-                continue  # the payment moved: what was fetched for it as it was says nothing about it as it is
-            wanted = followed.refund(refund_id) if refund_id else None
-            may_go_on = wanted is not None and wanted.status is R.CREATED and not wanted.refund_attempts
-            if not may_go_on or _asked(followed) == asked_before:
-                return followed
-        return await self._load(payment_id)
+    async def _round(
+        self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None
+    ) -> tuple[Payment, bool]:
+        """Fetch, match, record, ask. False: the payment moved, or there is a next refund to ask for before the wanted one."""
+        payment = seen[0] if seen else await self._load(payment_id)
+        attempt = _attempt(payment, turn.attempt_id)
+        gateway = self._registry.get(attempt.gateway)
+        if attempt.is_busy(self._now()):
+            return payment, True
+        if gateway is None:
+            log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
+            return await self._unanswered(payment, attempt, turn.trigger, "gateway_unavailable"), True
+        fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
+        if isinstance(fetched, GatewayError):
+            return await self._unanswered(payment, attempt, turn.trigger, fetched.code), True
+        asked_before = _asked(payment)
+        followed = await self._follow(gateway, payment, attempt, fetched, turn.trigger)
+        if followed is None:
+            return payment, False  # what was fetched for the payment as it was says nothing about it as it is
+        wanted = followed.refund(turn.refund_id) if turn.refund_id else None
+        may_go_on = wanted is not None and wanted.status is R.CREATED and not wanted.refund_attempts
+        return followed, not may_go_on or _asked(followed) == asked_before
 
     async def _load(self, payment_id: UUID) -> Payment:
         payment = await self._repository.load(payment_id)
@@ -169,7 +174,8 @@ class RefundProcessor:
                 return await self._next(gateway, payment, attempt, fetched, trigger)
             if isinstance(difference, Doubt):
                 return await self._note(payment, attempt, trigger, difference.attention)
-            moved = self._step_of(gateway, payment, attempt, difference, fetched, trigger)
+            policy = self._policy(gateway, payment, attempt)
+            moved = step_of(payment, attempt, difference, fetched.evidence, trigger, policy, self._rules())
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
@@ -214,7 +220,7 @@ class RefundProcessor:
         if refund.is_held:
             attention = "rejected money is held: release it with `onetill payments give-back`"
             return await self._wait(payment, refund, trigger, "held", None, attention)
-        if refund.status is R.UNKNOWN and not self._may_ask_again(refund, policy):
+        if refund.status is R.UNKNOWN and not may_ask_again(refund, policy, self._rules()):
             attention = "for over an hour the gateway has not shown whether it gave money back"
             called = attention if refund.lookup_attempts >= ASKED_IN_VAIN else None
             return await self._wait(payment, refund, trigger, "refund_not_shown", None, called)
@@ -334,7 +340,7 @@ class RefundProcessor:
             fields["accepted_at"] = now
         attempt = _attempt(payment, refund.attempt_id)
         policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
-        fields["next_check_at"] = self._look_at(refund, policy, 0 if to is R.PENDING else None)
+        fields["next_check_at"] = look_at(refund, policy, self._rules(), 0 if to is R.PENDING else None)
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
@@ -385,13 +391,13 @@ class RefundProcessor:
                 evidence={"attention": attention},
                 attention=attention,
                 lookup_attempts=refund.lookup_attempts + 1,
-                next_check_at=self._look_at(refund, policy),
+                next_check_at=look_at(refund, policy, self._rules()),
             )
             return noted.after if await self._repository.apply(noted) else None
         if refund.is_due(now):
             log.info("refund_waits", payment_id=payment.public_id, reason=reason)
-            look_at = self._look_at(refund, policy)
-            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, look_at)
+            next_look = look_at(refund, policy, self._rules())
+            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, next_look)
         return payment
 
     async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:
@@ -412,65 +418,13 @@ class RefundProcessor:
         )
         return noted.after if await self._repository.apply(noted) else None
 
-    def _step_of(
-        self,
-        gateway: Gateway,
-        payment: Payment,
-        attempt: Attempt,
-        difference: Difference,
-        fetched: GatewayPayment,
-        trigger: Trigger,
-    ) -> Step:
-        """The step that a difference makes of the stored refunds."""
-        now = self._now()
-        to, reason, fields = R.SUCCEEDED, "refund_found", dict[str, Any]()
-        match difference:
-            case Move(refund=refund):
-                to, reason = difference.to, difference.reason
-                fields["gateway_ref"] = difference.gateway_ref or refund.gateway_ref
-                if difference.failure is not None:
-                    fields["failure"] = msgspec.json.encode(difference.failure).decode()
-                if to is R.PENDING:
-                    look_at = self._look_at(refund, self._policy(gateway, payment, attempt), 0)
-                    fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": look_at}
-            case Found():
-                parts = parts_as_told(payment, difference.amount.minor, difference.tax)
-                told = difference.reason[:200]
-                refund = reserve_refund(
-                    payment, attempt, difference.amount, parts, initiator=BY_GATEWAY, reason=told, at=now
-                )
-                refund = replace(refund, gateway_ref=difference.gateway_ref)
-            case _:
-                assert not isinstance(difference, Doubt)
-                to, reason = R.CREATED, "refund_reserved"
-                is_held = self._settings.rejected_money == "hold"
-                refund = reserve_mismatch_refund(
-                    payment, attempt, difference.amount, reason="rejected", at=now, is_held=is_held
-                )
-        evidence = {"gateway": fetched.evidence}
-        return refund_step(payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=evidence, **fields)
-
     def _policy(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundPolicy | None:
         if not isinstance(gateway, Refunding):
             return None
         return gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
 
-    def _may_ask_again(self, refund: Refund, policy: RefundPolicy) -> bool:
-        """Whether a refund whose answer was lost, and that is not shown, may be asked for once more."""
-        if policy.again_after_s is None or refund.asked_at is None:
-            return False
-        wait = timedelta(seconds=self._settings.seconds(policy.again_after_s))
-        return refund.is_due(self._now()) and self._now() >= refund.asked_at + wait
-
-    def _look_at(self, refund: Refund, policy: RefundPolicy | None, lookup_attempts: int | None = None) -> datetime:
-        """When a refund is looked at next; one that was accepted for a certain time, from that time on."""
-        now = self._now()
-        lookup_attempts = refund.lookup_attempts if lookup_attempts is None else lookup_attempts
-        look_at = next_look(now, lookup_attempts, returned=True, time_scale=self._settings.time_scale)
-        if policy is not None and policy.done_after_s:
-            since = refund.accepted_at or now
-            look_at = max(look_at, since + timedelta(seconds=self._settings.seconds(policy.done_after_s)))
-        return look_at
+    def _rules(self) -> Rules:
+        return Rules(self._now(), self._settings.time_scale, self._settings.rejected_money == "hold")
 
     @staticmethod
     def _count(attempt: Attempt, moved: Step) -> None:

@@ -15,7 +15,7 @@ from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
-from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Move, Owed, match_refunds
+from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Mismatch, Move, match_refunds
 from tests.unit.factories import NOW, attempt, held, payment
 from tests.unit.properties import thorough
 
@@ -266,7 +266,7 @@ class TestRejected:
         move = difference(rejected(known), shown(cancel(100)))
         assert move == Move(known, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED)
         short = replace(known, status=R.FAILED, failure='{"code":"refundable_mismatch"}')
-        assert difference(rejected(short), shown(cancel(100))) == Owed(won(WHOLE - 100))
+        assert difference(rejected(short), shown(cancel(100))) == Mismatch(won(WHOLE - 100))
         rest = refund(2, WHOLE - 100, R.CREATED)
         assert difference(rejected(short, rest), shown(cancel(100))) is None
 
@@ -277,7 +277,7 @@ class TestRejected:
 
     def test_what_is_still_there_after_ours_was_done_is_owed_as_well(self) -> None:
         done = refund(1, WHOLE - 100, R.SUCCEEDED)
-        assert difference(rejected(done), shown(cancel(WHOLE - 100))) == Owed(won(100))
+        assert difference(rejected(done), shown(cancel(WHOLE - 100))) == Mismatch(won(100))
 
     def test_what_was_given_back_by_hand_is_not_owed_again(self) -> None:
         by_hand = refund(1, WHOLE, R.SUCCEEDED)
@@ -294,7 +294,7 @@ class TestRejected:
 
 def applied(stored: Payment, found: Difference, numbers: "count[int]") -> Payment:
     """The payment once a difference is stored, as `RefundProcessor` stores it."""
-    assert not isinstance(found, Doubt | Owed)
+    assert not isinstance(found, Doubt | Mismatch)
     if isinstance(found, Move):
         moved, to, ref = found.refund, found.to, found.gateway_ref or found.refund.gateway_ref
     else:
