@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from app.api import patterns
+from app.gateways.port import Failure
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -158,5 +159,10 @@ class FailureView(TypedDict):
     message: str | None
 
 
-failure_of = msgspec.json.Decoder(FailureView).decode
-"""A stored failure, as it is shown."""
+_failure = msgspec.json.Decoder(Failure).decode
+
+
+def failure_of(stored: str) -> FailureView:
+    """A stored failure, as it is shown. Rows of earlier releases may lack a member."""
+    failure = _failure(stored)
+    return {"code": failure.code, "raw_code": failure.raw_code, "message": failure.message}

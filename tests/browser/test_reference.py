@@ -31,7 +31,7 @@ async def test_a_reader_makes_real_calls(buyer: Buyer) -> None:
     page, shop = buyer.page, buyer.world.shop
     payment = await shop.create()
     await page.goto(f"{buyer.world.api}/docs")
-    await expect(page.locator("h2.title")).to_contain_text("Onetill")
+    await expect(page.locator("h1.title")).to_contain_text("Onetill")
     await authorize(page, "secretKey", shop.client.headers["authorization"].removeprefix("Bearer "))
     read = await opened(page, "payments", "getPayment")
     await read.locator('tr[data-param-name="id"] input').fill(payment["id"])

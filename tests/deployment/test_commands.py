@@ -10,7 +10,7 @@ import pytest
 from app.paths import ROOT
 from tests.deployment.conftest import program
 
-TARGETS = ("help", "setup", "run", "demo", "check", "test", "test-long", "soak", "bench", "lock", "migrate")
+TARGETS = ("help", "setup", "run", "demo", "check", "test", "test-long", "soak", "bench", "lock", "migrate", "openapi")
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CI"))}
 
 

@@ -7,6 +7,7 @@ import time
 import httpx
 import pytest
 
+from app.ports import free_ports
 from simulator.point3.twin import Point3Account
 from simulator.portone_v1.access import PortOneV1Account
 from simulator.portone_v2.access import PortOneV2Account
@@ -33,9 +34,7 @@ async def test_each_gateway_answers_at_the_root_of_its_own_port() -> None:
 
 
 async def test_it_listens_where_it_is_told_to() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
+    port = free_ports(5)
     simulator = Simulator(SimulatorSettings(host="0.0.0.0", port=port, accounts={"point3": Point3Account("mine")}))  # noqa: S104
     await simulator.start()
     assert simulator.gateways["point3"] == {"base_url": f"http://127.0.0.1:{port + 1}", "secret": "mine"}
