@@ -104,7 +104,7 @@ def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequ
     gateway's own origin only. Where that script opens card companies' and banks' pages, frames and forms may go to any
     https host, and its windows may carry styles of their own (inferred: no gateway publishes the hosts it uses).
     Raises ValueError for a source that would end or widen its directive.
-    Source: W3C CSP Level 3 §6; contracts/point3.md §7 (frame-src).
+    Source: W3C CSP Level 3 §6; docs/gateways/point3.md §7 (frame-src).
     """
     web = ("https:",) if page.opens_any_page else ()
     own = (*page.scripts, *web)

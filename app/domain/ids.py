@@ -23,7 +23,7 @@ class Prefix(StrEnum):
 
 
 REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
-"""What every gateway accepts as an order id. Source: contracts, portone-v2 §2 (Smartro cuts at 40, KPN forbids symbols)."""
+"""What every gateway accepts as an order id. Source: docs/gateways/portone-v2.md §2 (Smartro cuts at 40, KPN forbids symbols)."""
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 _REFERENCE_OF_ATTEMPT = re.compile(r"([0-9a-f]{32})a([1-9][0-9]{0,4})")

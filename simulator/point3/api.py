@@ -1,4 +1,4 @@
-"""Point3's API endpoints. Source: shared contract point3.md §2-§4 (collected 2026-11-21)."""
+"""Point3's API endpoints. Source: docs/gateways/point3.md §2-§4 (collected 2026-11-21)."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -16,7 +16,7 @@ from simulator.tokens import same
 from simulator.twin import Twin
 
 DEFAULT_COUNT = 30
-"""Payments on a page of the date look-up. Contract §4.4."""
+"""Payments on a page of the date look-up. docs/gateways/point3.md §4.4."""
 
 
 class Point3Api(Api):
@@ -112,7 +112,7 @@ class Point3Api(Api):
     def _by_date(self, call: Call) -> list[Payment]:
         """One page of the payments created between two Korean times, both included; oldest first.
 
-        The document's pattern says `hh`; what is meant is unverified (contract §9.5). Here hours run from 0 to 23.
+        The document's pattern says `hh`; what is meant is unverified (docs/gateways/point3.md §9.5). Here hours run from 0 to 23.
         """
         query = call.request.query_params
         start = _time("startDate", query.get("startDate", ""))

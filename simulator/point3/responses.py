@@ -1,6 +1,6 @@
 """Point3 on the wire: its envelope, the ten fields of an order, and what a look-up shows.
 
-Source: shared contract point3.md §3, §4.1, §4.2, §5 (collected 2026-11-21). The look-up object's fields beyond
+Source: docs/gateways/point3.md §3, §4.1, §4.2, §5 (collected 2026-11-21). The look-up object's fields beyond
 signature, order id, total and status are this simulator's guess: no readable copy of the document lists them.
 """
 

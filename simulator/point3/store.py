@@ -12,15 +12,15 @@ from simulator.store import Attempt, another_amount
 from simulator.tokens import Tokens
 
 CANCEL_BATCH_S = 300
-"""Cancels are executed in batches, every five minutes. Contract §4.4."""
+"""Cancels are executed in batches, every five minutes. docs/gateways/point3.md §4.4."""
 SETTLEMENT_REFRESH_S = 1800
-"""The settlement figure is renewed every thirty minutes. Contract §4.4."""
+"""The settlement figure is renewed every thirty minutes. docs/gateways/point3.md §4.4."""
 OLDER_BY = timedelta(minutes=1)
 """How much older the other payment of a duplicated order id is."""
 
 
 class Status(StrEnum):
-    """The contract's §5. Only the journal shows all of them for certain; the vendor's own names are unknown."""
+    """docs/gateways/point3.md §5. Only the journal shows all of them for certain; the vendor's own names are unknown."""
 
     TOKEN_ISSUED = "TOKEN_ISSUED"  # noqa: S105 - a status
     WIDGET_DONE = "WIDGET_DONE"

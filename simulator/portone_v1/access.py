@@ -1,4 +1,4 @@
-"""Who may call: the merchant's account, and the token that its keys buy. Source: Swagger (`getToken`), contract §2."""
+"""Who may call: the merchant's account, and the token that its keys buy. Source: Swagger (`getToken`), portone-v1.md §2."""
 
 from dataclasses import dataclass
 from datetime import timedelta

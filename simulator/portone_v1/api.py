@@ -1,4 +1,4 @@
-"""PortOne V1's API endpoints. Source: Swagger, contract §1, §2, §4-§6 (collected 2026-11-21)."""
+"""PortOne V1's API endpoints. Source: Swagger, docs/gateways/portone-v1.md §1, §2, §4-§6 (collected 2026-11-21)."""
 
 from collections.abc import Iterable
 from decimal import Decimal

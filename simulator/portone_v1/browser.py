@@ -1,7 +1,7 @@
-"""What `IMP.request_pay` sends from the shop's page, and the order in it. Source: contract §7, §11; Swagger (lengths).
+"""What `IMP.request_pay` sends from the shop's page, and the order in it. Source: portone-v1.md §7, §11; Swagger (lengths).
 
 The script's own request (`/browser/payments`) is this simulator's; shops see the global `IMP` alone, which behaves as
-contract §11 says. Which error a wrong parameter yields is [I]; so is that each is checked before there is an imp_uid.
+portone-v1.md §11 says. Which error a wrong parameter yields is [I]; so is that each is checked before there is an imp_uid.
 """
 
 import re

@@ -2,7 +2,7 @@
 
 Amounts are JSON numbers in major units (20 USD is `20`), exact both ways, never a float.
 
-Source: Swagger (`ResponseAnnotation`), contract §1. Codes and messages seen in public integrations and in the tests of the
+Source: Swagger (`ResponseAnnotation`), portone-v1.md §1. Codes and messages seen in public integrations and in the tests of the
 official Python client are marked as such; the others are [I], because no table of them is published.
 """
 

@@ -1,4 +1,4 @@
-"""Which payments a look-up shows. Source: Swagger, contract §4.
+"""Which payments a look-up shows. Source: Swagger, docs/gateways/portone-v1.md §4.
 
 `GET /payments/{imp_uid}` alone documents `include_sandbox`, with false as its default. Clients that never send it must see their
 test payments here all the same, so the default is true; the scenario `hide_sandbox` makes it false. The others take it too.

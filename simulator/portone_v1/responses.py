@@ -1,6 +1,6 @@
 """PortOne V1's objects: the payment with every field of the Swagger's `PaymentAnnotation`, the balance, the browser's result.
 
-The result is the callback's `rsp`, or the query of `m_redirect_url`. Source: contract §11. `error_code` F1002 and the messages
+It is the callback's `rsp`, or the query of `m_redirect_url`. Source: portone-v1.md §11. `error_code` F1002 and the messages
 of `ALREADY_PAID` and `CLOSED` are seen in public integrations; the other codes and messages are [I]: they come from the
 payment company, and there is no list.
 """

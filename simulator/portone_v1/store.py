@@ -19,7 +19,7 @@ CANCEL_TAKES_S = 300
 
 
 class Status(StrEnum):
-    """The contract's §3. A partial cancel leaves a payment `paid`."""
+    """docs/gateways/portone-v1.md §3. A partial cancel leaves a payment `paid`."""
 
     READY = "ready"
     PAID = "paid"

@@ -1,4 +1,4 @@
-"""The webhooks of PortOne V1: unsigned, one delivery, JSON or a form. Source: contract §10."""
+"""The webhooks of PortOne V1: unsigned, one delivery, JSON or a form. Source: docs/gateways/portone-v1.md §10."""
 
 import json
 from collections.abc import Mapping

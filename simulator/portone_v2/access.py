@@ -1,6 +1,6 @@
 """Who may call: the API secret itself, or the short-lived token that it buys; and what was called under which key.
 
-Source: contract §1, `Idempotency-Key` from its table [G]. [I]: another request under a used key is 422 INVALID_REQUEST, as
+Source: portone-v2.md §1, `Idempotency-Key` from its table [G]. [I]: another request under a used key is 422 INVALID_REQUEST, as
 the IETF draft has it, to which the real page refers. Answers that did nothing (500, 429) are not kept, so that a retry
 does the work.
 """

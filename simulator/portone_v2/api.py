@@ -1,4 +1,4 @@
-"""PortOne V2's API endpoints. Source: official OpenAPI 1.16.0 and contract §1, §3 (collected 2026-11-21)."""
+"""PortOne V2's API endpoints. Source: official OpenAPI 1.16.0 and docs/gateways/portone-v2.md §1, §3 (collected 2026-11-21)."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -206,7 +206,7 @@ def _body(call: Call) -> Fields:
 
 
 def _question(call: Call) -> Fields:
-    """What a GET asks for: JSON in the query `requestBody`, else in the body, else nothing. Contract §1."""
+    """What a GET asks for: JSON in the query `requestBody`, else in the body, else nothing. docs/gateways/portone-v2.md §1."""
     asked = call.request.query_params.get("requestBody")
     text = call.body if asked is None else asked.encode("utf-8", "replace")
     return Fields(json_object(text) if text else {})

@@ -1,7 +1,7 @@
 """What `PortOne.requestPayment` sends from the shop's page, and the order in it.
 
 The script's own request (`/v2/browser/payments`) is this simulator's; shops see `requestPayment` alone, which behaves as
-contract §5 and the browser SDK schema say (`PaymentRequestBase`, `TxServicePayErrorCode`). Which code goes with which wrong
+portone-v2.md §5 and the browser SDK schema say (`PaymentRequestBase`, `TxServicePayErrorCode`). Which code goes with which wrong
 field is [I]: the schema only lists the codes.
 """
 
@@ -23,7 +23,7 @@ SCRIPT_PATH = "/v2/browser-sdk.js"
 SCRIPT = (Path(__file__).parent / "browser_sdk.js").read_text(encoding="utf-8")
 WINDOW_TYPES = ("IFRAME", "POPUP", "REDIRECTION", "UI")
 CURRENCY_PREFIX = "CURRENCY_"
-"""Official guides write `CURRENCY_KRW` where the schema says `KRW`: both are taken (contract §7.6)."""
+"""Official guides write `CURRENCY_KRW` where the schema says `KRW`: both are taken (docs/gateways/portone-v2.md §7.6)."""
 
 
 def browser_routes(store: Store) -> list[Route]:

@@ -1,4 +1,4 @@
-"""Giving money back: what a cancel may ask for, and how it ends. Source: contract §3, OpenAPI `CancelPaymentBody`."""
+"""Giving money back: what a cancel may ask for, and how it ends. Source: portone-v2.md §3, OpenAPI `CancelPaymentBody`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

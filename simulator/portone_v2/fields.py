@@ -1,6 +1,6 @@
 """PortOne V2 on the wire: its errors, its times, its closed lists, and how strictly it reads the fields of a body.
 
-Source: official OpenAPI 1.16.0; error types and their HTTP statuses as contract §1 and §3 list them.
+Source: official OpenAPI 1.16.0; error types and their HTTP statuses as docs/gateways/portone-v2.md §1 and §3 list them.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""`GET /payments`: which payments a page of the list shows. Source: OpenAPI `GetPaymentsBody`, contract §3."""
+"""`GET /payments`: which payments a page of the list shows. Source: OpenAPI `GetPaymentsBody`, docs/gateways/portone-v2.md §3."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -19,7 +19,7 @@ PENDING_S = 60
 
 
 class Status(StrEnum):
-    """The contract's §2, as payment objects spell them. The list's filter says PENDING where these say PAY_PENDING."""
+    """portone-v2.md §2, as payment objects spell them. The list's filter says PENDING where these say PAY_PENDING."""
 
     READY = "READY"
     PAY_PENDING = "PAY_PENDING"

@@ -1,6 +1,6 @@
 """The webhooks of PortOne V2: what they say, where they go, and the log that payment objects show of them.
 
-They are signed as Standard Webhooks has it (spec standard-webhooks.md). Source: contract §4. An id for each address is
+They are signed as Standard Webhooks has it (spec standard-webhooks.md). Source: portone-v2.md §4. An id for each address is
 [I]; repeats of one message to one address keep it.
 """
 

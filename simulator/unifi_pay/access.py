@@ -1,4 +1,4 @@
-"""Who may call: the signature first (401), then the access list (403). Source: contract unifi-pay.md §1, §2."""
+"""Who may call: the signature first (401), then the access list (403). Source: docs/gateways/unifi-pay.md §1, §2."""
 
 import base64
 import hmac

@@ -1,4 +1,4 @@
-"""Unifi Pay's API endpoints: create and look up. Source: contract unifi-pay.md §1-§4 (collected 2026-11-21)."""
+"""Unifi Pay's API endpoints: create and look up. Source: docs/gateways/unifi-pay.md §1-§4 (collected 2026-11-21)."""
 
 from urllib.parse import urlencode
 

@@ -1,4 +1,4 @@
-"""The body of `POST /api/v1/payment`: what must be in it, and what it asks for. Source: contract unifi-pay.md §3.
+"""The body of `POST /api/v1/payment`: what must be in it, and what it asks for. Source: docs/gateways/unifi-pay.md §3.
 
 How strict the vendor is beyond "required" is not documented ([I] for every rule on values but the fixed currency).
 """

@@ -1,6 +1,6 @@
 """Unifi Pay on the wire: exact numbers, errors, and what a look-up shows of a payment.
 
-Source: contract unifi-pay.md §3, §4. The shape of errors is that of the vendor's other API ([I]).
+Source: docs/gateways/unifi-pay.md §3, §4. The shape of errors is that of the vendor's other API ([I]).
 """
 
 from collections.abc import Collection

@@ -15,7 +15,7 @@ from simulator.unifi_pay.webhooks import Callbacks
 
 class Status(StrEnum):
     """The states that look-ups show. Documented are CONFIRMED and FAILED; the others are the flow diagram's and the
-    sibling product's names (contract §1, §4)."""
+    sibling product's names (docs/gateways/unifi-pay.md §1, §4)."""
 
     CREATED = "CREATED"
     PAYMENT_REQUESTED = "PAYMENT_REQUESTED"

@@ -38,7 +38,7 @@ NOT_PAID = {
 
 
 class StartPage(Window[Payment]):
-    """`GET /start?token=…&transactionId=…`, where the shop sends the buyer. Source: contract unifi-pay.md §1.
+    """`GET /start?token=…&transactionId=…`, where the shop sends the buyer. Source: docs/gateways/unifi-pay.md §1.
 
     The token opens one session: the page comes back on a reload in the browser that opened it, and in no other ([I]).
     Paying what is paid takes no money again: a browser may repeat itself.

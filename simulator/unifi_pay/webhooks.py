@@ -1,6 +1,6 @@
 """Callbacks to the shop: what they say, how they are signed, when they are repeated.
 
-Source: contract unifi-pay.md §5. Body and retries are those of the sibling product, the signature is that of calls in
+Source: docs/gateways/unifi-pay.md §5. Body and retries are those of the sibling product, the signature is that of calls in
 the other direction ([I], all three); that there is a callback with the transactionId and a status is documented.
 """
 

@@ -2,7 +2,7 @@
  * Passes the result on to the app around a web view, through whichever of Point3's bridges exist there.
  *
  * It is a hint for the app like every browser message: the shop's server asks ours before it delivers anything.
- * Names and shapes: contracts/point3.md §7 (Android and React Native take a JSON string, iOS a dictionary of strings).
+ * Names and shapes: docs/gateways/point3.md §7 (Android and React Native take a JSON string, iOS a dictionary of strings).
  */
 
 /** The three bridges: how to find each one, and what it takes. */

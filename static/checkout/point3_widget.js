@@ -2,7 +2,7 @@
  * `next_action.type === "point3_widget"`: opens Point3's widget over the page and waits for its message.
  *
  * The message comes from a browser, so it is believed only when both its origin and its window are the widget's, and even
- * then it is a hint. Iframe, classes and message shape: contracts/point3.md §7 and §9 (traps 1, 2, 7 and 9).
+ * then it is a hint. Iframe, classes and message shape: docs/gateways/point3.md §7 and §9 (traps 1, 2, 7 and 9).
  */
 
 const SANDBOX =

@@ -3,7 +3,7 @@
  *
  * On a desktop its callback comes back here. On a phone the browser leaves for the card company's page and comes back to our
  * return address; the callback never runs. Its `success`, `imp_success` and `error_code` do not say whether money moved, so
- * they only choose the words for the time until our server knows. Source: contracts/portone-v1.md §11.
+ * they only choose the words for the time until our server knows. Source: docs/gateways/portone-v1.md §11.
  */
 import { loadScript, NotOpened } from "./script.js";
 

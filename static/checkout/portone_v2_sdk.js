@@ -2,7 +2,7 @@
  * `next_action.type === "portone_v2_sdk"`: opens PortOne V2's window with `PortOne.requestPayment`.
  *
  * In a frame or a popup its promise comes back here; on a phone the browser leaves and comes back to our return address.
- * Errors before the window opens are thrown, and the answer may be undefined. Source: contracts/portone-v2.md §5 and §7.
+ * Errors before the window opens are thrown, and the answer may be undefined. Source: docs/gateways/portone-v2.md §5 and §7.
  */
 import { loadScript, NotOpened } from "./script.js";
 

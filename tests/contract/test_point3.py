@@ -1,4 +1,4 @@
-"""Point3's adapter: the contract of every gateway, and how Point3 opens a charge (contracts/point3.md §4)."""
+"""Point3's adapter: the contract of every gateway, and how Point3 opens a charge (docs/gateways/point3.md §4)."""
 
 import json
 from dataclasses import replace
@@ -199,7 +199,7 @@ class TestPoint3(
     async def test_what_passes_here_passes_there(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, amount: int
     ) -> None:
-        """The simulator checks the contract's rules on its own: both must agree about every amount."""
+        """The simulator checks the gateway's rules on its own: both must agree about every amount."""
         await gateway.create_session(replace(charge, amount=Money(amount, "KRW")))
         assert (await hands.truth(charge.reference))["amount"] == amount
 

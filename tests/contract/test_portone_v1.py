@@ -1,4 +1,4 @@
-"""PortOne V1's adapter: the contract of every gateway, and how PortOne V1 opens a charge (contract portone-v1 §5, §7, §11)."""
+"""PortOne V1's adapter: the contract of every gateway, and how PortOne V1 opens a charge (portone-v1.md §5, §7, §11)."""
 
 import json
 from dataclasses import replace
@@ -94,7 +94,7 @@ class TestPortOneV1(
         assert b'"amount":19.99,' in encode_action(opened.next_action)
 
     async def test_what_passes_here_passes_there(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
-        """The simulator checks the contract's rules on its own: both must agree about every amount."""
+        """The simulator checks the gateway's rules on its own: both must agree about every amount."""
         for at, amount in enumerate((Money(1, "KRW"), Money(10**12, "KRW"), Money(1, "USD"), Money(50_000, "USD"))):
             each = replace(charge, reference=f"{charge.reference}x{at}", amount=amount)
             await gateway.create_session(each)

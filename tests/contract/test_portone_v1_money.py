@@ -1,4 +1,4 @@
-"""PortOne V1's cancel: never everything by mistake, never twice, and done only when the answer shows it (contract §6)."""
+"""PortOne V1's cancel: never everything by mistake, never twice, and done only when the answer shows it (portone-v1.md §6)."""
 
 from dataclasses import replace
 
@@ -312,7 +312,7 @@ class TestPortOneV1Money(PortOneV1Bench):
     async def test_a_part_that_paymentwall_cannot_give_back_is_refused_and_the_whole_is_not(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
-        """Where Paymentwall settles in another currency (contract §7)."""
+        """Where Paymentwall settles in another currency (docs/gateways/portone-v1.md §7)."""
         ref = await self.finished(gateway, hands, charge, "partial_cancel_refused")
         refused = await refunding(gateway).refund(refund_of(charge, ref, 4000))
         assert refused.failure is not None

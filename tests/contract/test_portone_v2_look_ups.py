@@ -1,4 +1,4 @@
-"""What PortOne V2's look-ups show, and how it is told (contracts/portone-v2.md §2)."""
+"""What PortOne V2's look-ups show, and how it is told (docs/gateways/portone-v2.md §2)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How PortOne V2 gives money back, and closes accounts that wait for it (contracts/portone-v2.md §3)."""
+"""How PortOne V2 gives money back, and closes accounts that wait for it (docs/gateways/portone-v2.md §3)."""
 
 import asyncio
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Unifi Pay's adapter: the contract of every gateway, and what its twin shows of this one (contracts/unifi-pay.md)."""
+"""Unifi Pay's adapter: the contract of every gateway, and what its twin shows of this one (docs/gateways/unifi-pay.md)."""
 
 import asyncio
 from collections import Counter
@@ -56,7 +56,7 @@ class TestUnifiPay(
     async def test_what_passes_here_passes_there(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, minor: int
     ) -> None:
-        """The simulator checks the contract's rules on its own: both must agree about every amount."""
+        """The simulator checks the gateway's rules on its own: both must agree about every amount."""
         await gateway.create_session(replace(charge, amount=Money(minor, "USD")))
         assert (await hands.truth(charge.reference))["amount"] == minor
 

@@ -128,7 +128,7 @@ def corrected(document: dict[str, Any]) -> dict[str, Any]:
         for operation in operations.values():
             for parameter in operation["parameters"]:
                 _correct_parameter(parameter)
-            # 400 stands among the statuses of the API (contract §1) and is left out at almost every operation.
+            # 400 stands among the statuses of the API (docs/gateways/portone-v1.md §1) and is left out at almost every operation.
             if path != "/users/getToken":
                 operation["responses"].setdefault("400", {"description": ""})
     # Only PUT says what an unknown merchant_uid is answered with.

@@ -1,4 +1,4 @@
-"""A shop and a tester at the imitated Unifi Pay: real HTTP, signed as the contract says, and a server that hears."""
+"""A shop and a tester at the imitated Unifi Pay: real HTTP, signed (docs/gateways/unifi-pay.md §2), and a server that hears."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ _requests = count(1)
 
 
 def sign(secret: str, *parts: str, body: bytes = b"") -> str:
-    """The contract's formula, written a second time so that a mistake in the twin's own is found."""
+    """The formula of docs/gateways/unifi-pay.md §2, written a second time so that a mistake in the twin's own is found."""
     return b64encode(digest(secret.encode(), "".join(parts).encode() + body, sha256)).decode()
 
 

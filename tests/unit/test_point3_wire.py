@@ -135,7 +135,7 @@ class TestStatuses:
 
     @pytest.mark.parametrize("code", sorted(DECLINES))
     def test_a_refused_cancel_means_that_point3_does_not_know_it_or_says_no(self, code: int) -> None:
-        """The contract's §3 and §4 document 400, and 404 for what is not known; the rest is inferred."""
+        """docs/gateways/point3.md §3 and §4 document 400, and 404 for what is not known; the rest is inferred."""
         assert refusal_of(str(code)) is (Refusal.UNKNOWN_PAYMENT if code == 404 else Refusal.DECLINED)
         assert {int(raw_code) for raw_code in REFUSALS} <= DECLINES
         assert refusal_of(None) is Refusal.DECLINED

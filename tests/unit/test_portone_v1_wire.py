@@ -100,7 +100,7 @@ class TestAnswers:
         ],
     )
     def test_a_refused_cancel_means_what_its_status_says(self, status: int, means: Refusal) -> None:
-        """The contract's §1: 200 with a code, 400, 404 and 405 are a no; 207, 401 and 500 are none."""
+        """docs/gateways/portone-v1.md §1: 200 with a code, 400, 404 and 405 are a no; 207, 401 and 500 are none."""
         assert refusal_of(status) is means
         assert {200, *DECLINES} >= {status, *REFUSALS}
         for code in (1, -1, 7):

@@ -1,4 +1,4 @@
-"""Whether a webhook comes from PortOne V2: the contract's vectors, and everything that may stand in a header."""
+"""Whether a webhook comes from PortOne V2: the vectors of docs/gateways/portone-v2.md §4, and odd headers."""
 
 import base64
 import hmac
@@ -23,7 +23,7 @@ BODY = b'{"type":"Transaction.Paid","data":{"paymentId":"ref1a1"}}'
 SENT_AT = 1_795_000_000
 NOW = datetime.fromtimestamp(SENT_AT, UTC)
 
-VECTORS = [  # contract §4; the first is the specification's own
+VECTORS = [  # docs/gateways/portone-v2.md §4; the first is the specification's own
     (
         PUBLIC,
         "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -1,4 +1,4 @@
-"""Unifi Pay's signature: the vectors of the contract (§2), and what a callback's signature is worth (§5)."""
+"""Unifi Pay's signature: the vectors of docs/gateways/unifi-pay.md §2, and what a callback's signature is worth (§5)."""
 
 from typing import Any
 

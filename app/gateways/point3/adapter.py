@@ -61,7 +61,7 @@ class Point3:
         return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
-        """Refuse locally what the contract's §4 rules out; the message names the field of our API."""
+        """Refuse locally what docs/gateways/point3.md §4 rules out; the message names the field of our API."""
         token_request(request, self._settings)
 
     async def create_session(self, request: ChargeRequest) -> Session:
@@ -151,7 +151,7 @@ class Point3:
     async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
         """One call. Returns the status and the decoded body; None for a body that is not JSON.
 
-        Source: contract §2, the secret goes out verbatim after `Basic `, as issued.
+        Source: docs/gateways/point3.md §2, the secret goes out verbatim after `Basic `, as issued.
         """
         headers = {"Authorization": f"Basic {self._settings.secret.get_secret_value()}", "Accept": "application/json"}
         if body is not None:

@@ -14,13 +14,13 @@ STATUSES: dict[str, GatewayStatus] = {
     "FAILED": GatewayStatus.FAILED,
     "ABANDONED": GatewayStatus.PENDING,  # who left may come back with the same token; only an explicit decline is a failure
 }
-"""Inferred: no readable copy of the vendor's documents lists the values (contract §5), hence the setting
+"""Inferred: no readable copy of the vendor's documents lists the values (docs/gateways/point3.md §5), hence the setting
 `status_aliases`. A word that is neither here nor there is `UNRECOGNIZED` and never success."""
 
 DECLINES = frozenset({400, 402, 404, 410, 422})
 """HTTP statuses, or envelope codes, of an explicit "no" to a capture or a refund. Everything else is a lost answer or a
-refusal of the call itself: 409 above all, which may mean that the same call is under way or already done. Inferred: the
-contract documents 400, 401 and 500 for one endpoint only (§3)."""
+refusal of the call itself: 409 above all, which may mean that the same call is under way or already done. Inferred:
+point3.md §3 documents 400, 401 and 500 for one endpoint only."""
 
 REFUSALS: dict[str, Refusal] = {"404": Refusal.UNKNOWN_PAYMENT}
 """What a refused cancel means, by its status or envelope code. Every other one is `DECLINED`: 400, the one that is

@@ -1,4 +1,4 @@
-"""Point3's payments in our words, read leniently: no field is sure but those that the contract's §3 lists."""
+"""Point3's payments in our words, read leniently: no field is sure but those that docs/gateways/point3.md §3 lists."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +44,7 @@ def rows_of(result: object) -> list[Mapping[str, Any]]:
 def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> GatewayPayment:
     """One look-up row in our words. Fields that are missing or malformed become None.
 
-    What is canceled went back whole (inferred: there is no other cancel, contract §4.4). The word is the same for a payment
+    What is canceled went back whole (inferred: there is no other cancel, point3.md §4.4). The word is the same for a payment
     that was closed before we captured it, of which there was nothing to give back: whoever reads it knows which it was.
     """
     signature, reference = row.get("signature"), row.get("orderIdFromClient")

@@ -12,7 +12,7 @@ Letter = Annotated[str, Field(pattern=r"^[a-z]$")]
 
 
 class Point3Settings(GatewaySettings):
-    """Point3's payment widget. The vendor prints no API host; `api.point3.io` is the documented guess of the contract."""
+    """Point3's payment widget. The vendor prints no API host; `api.point3.io` is the guess of docs/gateways/point3.md §2."""
 
     base_url: HttpUrl = "https://api.point3.io"
     """Point3's API."""

@@ -1,10 +1,10 @@
-"""What can be given back through Point3: always the whole payment, and done with the next batch. Pure (contract §4.4)."""
+"""What can be given back through Point3: always the whole payment, and done with the next batch. Pure (point3.md §4.4)."""
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import RefundPolicy, RefundRequest, Refusal
 
 BATCH_S = 300.0
-"""Cancels are worked through every five minutes (contract §4.4, §6): an accepted one is done by then."""
+"""Cancels are worked through every five minutes (docs/gateways/point3.md §4.4, §6): an accepted one is done by then."""
 AGAIN_S = 2 * BATCH_S
 """A cancel that arrived shows from its batch on. Inferred: a batch later still, one that does not show never arrived."""
 

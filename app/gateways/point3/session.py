@@ -34,7 +34,7 @@ def split_vat(request: ChargeRequest) -> tuple[int, int]:
     """The pair (vat, taxFreeAmount) in KRW. Their sum is the total and both are above 0, or InvalidRequest says why not.
 
     `taxFreeAmount` is the amount *without VAT*, supply and exempt part together, although the vendor's comment calls it
-    tax-exempt (contract §9 trap 3). VAT that the shop does not name is 1/11 of the taxable part, to the nearest won.
+    tax-exempt (point3.md §9 trap 3). VAT that the shop does not name is 1/11 of the taxable part, to the nearest won.
     """
     total, taxable = request.amount.minor, request.amount.minor - request.tax.tax_free
     vat = request.tax.vat if request.tax.vat is not None else (2 * taxable + 11) // 22

@@ -1,4 +1,4 @@
-"""Point3's shapes: the one body that we send, and the envelope around every answer (contract §3, §4.1)."""
+"""Point3's shapes: the one body that we send, and the envelope around every answer (docs/gateways/point3.md §3, §4.1)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ CURRENCY = "KRW"
 
 
 class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
-    """Body of `POST /purchase/token`: all ten fields, always (contract §4.1)."""
+    """Body of `POST /purchase/token`: all ten fields, always (docs/gateways/point3.md §4.1)."""
 
     client_generated_user_id: str
     total_charge: int

@@ -1,1 +1,1 @@
-"""PortOne V1 (iamport), with Paymentwall or another PG. Facts and traps: the house's PortOne V1 contract."""
+"""PortOne V1 (iamport), with Paymentwall or another PG. Facts and traps: docs/gateways/portone-v1.md."""

@@ -50,7 +50,7 @@ _MOST_WINDOWS = 100
 class PortOneV1:
     """One PortOne V1 account with one channel. Amounts on the wire are JSON numbers of major units.
 
-    `is_live_deployment` False (test mode): Paymentwall's test payments come through a live channel (contract §7), so there
+    `is_live_deployment` False (test mode): Paymentwall's test payments come through a live channel (portone-v1.md §7), so there
     a channel that is no test channel proves nothing.
     """
 
@@ -78,7 +78,7 @@ class PortOneV1:
         return not self._api.http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
-        """Refuse locally what the contract rules out; the message names the field of our API."""
+        """Refuse locally what PortOne V1 rules out; the message names the field of our API."""
         request_pay(request, self._settings)
 
     async def create_session(self, request: ChargeRequest) -> Session:
@@ -135,7 +135,7 @@ class PortOneV1:
         check_refund(request, pg=self._settings.pg)
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Cancel a part or all. `checksum` has PortOne refuse when the balance is not what we expect (contract §6).
+        """Cancel a part or all. `checksum` has PortOne refuse when the balance is not what we expect (portone-v1.md §6).
 
         Done only when the answer shows it: Paymentwall's cancels are accepted first, and PortOne's object changes when
         Paymentwall's word comes.

@@ -41,7 +41,7 @@ class Operation:
     async def call(self, operation: str, method: str, path: str, body: bytes | None = None) -> ApiResponse:
         """One call and its answer, whatever that is.
 
-        A 401 is answered before anything is done (contract §2), so a new token is fetched and the call repeated, once; a
+        A 401 is answered before anything is done (portone-v1.md §2), so a new token is fetched and the call repeated, once; a
         second 401 is the answer. Raises GatewayUnavailable when the call was never sent, GatewayTimeout when it may have
         arrived, GatewayRefused when the keys are wrong.
         """

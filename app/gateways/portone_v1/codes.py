@@ -6,12 +6,12 @@ from app.gateways.portone_v1.manifest import MANIFEST
 NAME = MANIFEST.name
 
 STATUSES: dict[str, GatewayStatus] = {
-    "ready": GatewayStatus.PENDING,  # open, or left; with an account number: AWAITING_DEPOSIT (contract §12 trap 10)
+    "ready": GatewayStatus.PENDING,  # open, or left; with an account number: AWAITING_DEPOSIT (portone-v1.md §12 trap 10)
     "paid": GatewayStatus.CAPTURED,
     "failed": GatewayStatus.FAILED,
     "cancelled": GatewayStatus.CANCELED,
 }
-"""All that the contract's §3 lists. Any other word is `UNRECOGNIZED`: values may be added at any time (§1)."""
+"""All that docs/gateways/portone-v1.md §3 lists. Any other word is `UNRECOGNIZED`: values may be added at any time (§1)."""
 
 RANK = (
     GatewayStatus.CAPTURED,

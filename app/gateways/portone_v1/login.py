@@ -1,7 +1,7 @@
 """The login of one PortOne V1 account: one access token, shared by all calls and asked for once.
 
 PortOne's tokens live 30 minutes, and asking early returns the same one, prolonged when less than a minute is left
-(contract §2). So several processes may log in without disturbing each other.
+(docs/gateways/portone-v1.md §2). So several processes may log in without disturbing each other.
 """
 
 import asyncio

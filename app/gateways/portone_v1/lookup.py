@@ -1,4 +1,4 @@
-"""PortOne V1's payments in our words: what a look-up's answer says that the gateway holds (contract §1, §6, §12)."""
+"""PortOne V1's payments in our words: what a look-up's answer says that the gateway holds (portone-v1.md §1, §6, §12)."""
 
 import math
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""What can be given back through PortOne V1, and what it costs: Paymentwall's rules, or another PG's. Pure (contract §6, §7)."""
+"""Refunds through PortOne V1 and their fee: Paymentwall's rules, or another PG's. Pure (docs/gateways/portone-v1.md §6, §7)."""
 
 from datetime import date, datetime, timedelta, timezone
 

@@ -1,4 +1,4 @@
-"""PortOne V1's cancel: what is sent, and what its answer says of the refund (contract §6)."""
+"""PortOne V1's cancel: what is sent, and what its answer says of the refund (docs/gateways/portone-v1.md §6)."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""PortOne V1's answers: the envelope around every one, and whether it says yes, no or nothing (contract §1)."""
+"""PortOne V1's answers: the envelope around every one, and whether it says yes, no or nothing (portone-v1.md §1)."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -43,7 +43,7 @@ class ApiResponse:
 
     @property
     def is_success(self) -> bool:
-        """HTTP 200 *and* code 0 (contract §1)."""
+        """HTTP 200 *and* code 0 (docs/gateways/portone-v1.md §1)."""
         return self.status == 200 and self.code == 0
 
     @property

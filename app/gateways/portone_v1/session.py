@@ -1,6 +1,6 @@
 """What PortOne V1 must be told of an order: the parameters of `IMP.request_pay`, and which orders it cannot take.
 
-Sources: contract §7 (Paymentwall), §11 (browser side).
+Sources: docs/gateways/portone-v1.md §7 (Paymentwall), §11 (browser side).
 """
 
 import re
@@ -21,7 +21,7 @@ LONGEST_NAME = 40
 MOST_DIGITS = 2
 """Inferred: no document shows an amount finer than a hundredth, and a rounded one would be another amount."""
 LEAST = Money(30, "EUR")
-"""Paymentwall's least payment (contract §7); its most is a setting. Amounts in other currencies are for it to judge."""
+"""Paymentwall's least payment (portone-v1.md §7); its most is a setting. Amounts in other currencies are for it to judge."""
 
 AT = "gateway_options.portone_v1"
 OPTIONS = {
@@ -137,7 +137,7 @@ def _options(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tu
 
 
 def _paymentwall(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong with an order for Paymentwall (contract §7)."""
+    """What is wrong with an order for Paymentwall (docs/gateways/portone-v1.md §7)."""
     amount = request.amount
     if not _TWO_WORDS.fullmatch(request.customer.name or ""):
         yield "customer.name", "Paymentwall needs the first and the last name with one space between, such as Minji Kim"

@@ -1,4 +1,4 @@
-"""PortOne V1's webhooks: unsigned, JSON or a form. They name a payment; nothing of them is believed (contract §10)."""
+"""PortOne V1's webhooks: unsigned, JSON or a form. They name a payment; nothing of them is believed (portone-v1.md §10)."""
 
 import hashlib
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """PortOne V1's shapes, as far as we read them.
 
 Amounts are JSON numbers in major units; they are read from their text, so no float is ever near them. Times are UNIX
-seconds, and 0 means "never" (contract §1, §12 trap 11).
+seconds, and 0 means "never" (docs/gateways/portone-v1.md §1, §12 trap 11).
 """
 
 from decimal import Decimal

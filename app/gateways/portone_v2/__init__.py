@@ -1,1 +1,1 @@
-"""PortOne V2: the browser SDK's payment window, look-ups, cancels. Facts and traps: the house's PortOne V2 contract."""
+"""PortOne V2: the browser SDK's payment window, look-ups, cancels. Facts and traps: docs/gateways/portone-v2.md."""

@@ -79,7 +79,7 @@ class PortOneV2:
         return not self._api.http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
-        """Refuse locally what the contract's §5 rules out; the message names the field of our API."""
+        """Refuse locally what docs/gateways/portone-v2.md §5 rules out; the message names the field of our API."""
         request_payment(request, self._settings)
 
     async def create_session(self, request: ChargeRequest) -> Session:

@@ -1,4 +1,4 @@
-"""PortOne V2's confirm, for a channel under which money moves only when our server confirms (contract §3, `/confirm`)."""
+"""PortOne V2's confirm, for a channel under which money moves only when our server confirms (portone-v2.md §3, `/confirm`)."""
 
 from hashlib import sha256
 

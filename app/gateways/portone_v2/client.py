@@ -57,7 +57,7 @@ class ApiClient:
         body: bytes | None,
         deadline_s: float | None,
     ) -> ApiResponse:
-        """One call and its answer, whatever that is. Source: contract §1, the secret itself after `PortOne `."""
+        """One call and its answer, whatever that is. Source: portone-v2.md §1, the secret itself after `PortOne `."""
         everywhere = {"Authorization": f"PortOne {self._secret.get_secret_value()}", "Accept": "application/json"}
         answer = await self.http.request(
             operation, method, path, headers=everywhere | headers, body=body, deadline_s=deadline_s
@@ -66,7 +66,7 @@ class ApiClient:
 
 
 def idempotency_key(operation: str, identity: str) -> str:
-    """The header's value: quoted, and 16 to 256 characters of the recommended ones (contract §1)."""
+    """The header's value: quoted, and 16 to 256 characters of the recommended ones (docs/gateways/portone-v2.md §1)."""
     plain = identity if _PLAIN_KEY.fullmatch(identity) else sha256(identity.encode()).hexdigest()
     return f'"onetill-{operation}-{plain}"'
 

@@ -11,14 +11,14 @@ NAME = MANIFEST.name
 STATUSES: dict[str, GatewayStatus] = {
     "READY": GatewayStatus.PENDING,  # the window is open, was left, or waits for our confirm
     "PAY_PENDING": GatewayStatus.PENDING,  # the approval takes time (PayPal)
-    "PENDING": GatewayStatus.PENDING,  # the same in the list filter's spelling (contract §2)
+    "PENDING": GatewayStatus.PENDING,  # the same in the list filter's spelling (docs/gateways/portone-v2.md §2)
     "VIRTUAL_ACCOUNT_ISSUED": GatewayStatus.AWAITING_DEPOSIT,
     "PAID": GatewayStatus.CAPTURED,
     "FAILED": GatewayStatus.FAILED,
     "PARTIAL_CANCELLED": GatewayStatus.CAPTURED,
     "CANCELLED": GatewayStatus.CANCELED,
 }
-"""All that the contract's §2 lists. Any other word is `UNRECOGNIZED`: values may be added without notice (§1)."""
+"""All that docs/gateways/portone-v2.md §2 lists. Any other word is `UNRECOGNIZED`: values may be added without notice (§1)."""
 
 CANCEL_STATES: dict[str, RefundState] = {
     "SUCCEEDED": RefundState.SUCCEEDED,
@@ -51,7 +51,7 @@ REFUSALS: dict[str, Refusal] = _CONFLICTS | {
     PG_PROVIDER: Refusal.DECLINED,
     "PROMOTION_DISCOUNT_RETAIN_OPTION_SHOULD_NOT_BE_CHANGED": Refusal.INVALID,
 }
-"""What a refused cancel means: every error that the contract's §3 lists for it. Any other no is `DECLINED`."""
+"""What a refused cancel means: every error that docs/gateways/portone-v2.md §3 lists for it. Any other no is `DECLINED`."""
 
 DECLINES = _CONFLICTS.keys() | {"INFORMATION_MISMATCH", NOT_WAITING}
 """Conflicts (HTTP 409) that are an explicit no. Any other leaves the outcome open, above all `ALREADY_PAID` to a confirm

@@ -1,4 +1,4 @@
-"""PortOne V2's payments in our words: what a look-up's answer says that the gateway holds (contract §2, §7)."""
+"""PortOne V2's payments in our words: what a look-up's answer says that the gateway holds (portone-v2.md §2, §7)."""
 
 from datetime import UTC, datetime
 
@@ -37,7 +37,7 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
 
 
 def currency_of(word: str | None) -> str | None:
-    """`KRW`, also where it is spelled `CURRENCY_KRW` (contract §7 trap 6)."""
+    """`KRW`, also where it is spelled `CURRENCY_KRW` (docs/gateways/portone-v2.md §7 trap 6)."""
     return word.removeprefix("CURRENCY_") if word is not None else None
 
 

@@ -1,4 +1,4 @@
-"""PortOne V2's cancel: what is sent, and what its answer says of the refund (contract §3, "Cancel semantics")."""
+"""PortOne V2's cancel: what is sent, and what its answer says of the refund (portone-v2.md §3, "Cancel semantics")."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def cancel_key(request: RefundRequest) -> str:
 
     With the same balance a repeated call is the same to the byte, and PortOne answers it with what it answered first. When
     somebody else has changed the balance meanwhile, `currentCancellableAmount` makes it another request, and under the
-    first one's key PortOne would refuse that for 3 hours (contract §1; 422 by the IETF draft). Another key is safe: an
+    first one's key PortOne would refuse that for 3 hours (portone-v2.md §1; 422 by the IETF draft). Another key is safe: an
     earlier call that is still on its way carries the old balance, so PortOne refuses it.
     """
     return idempotency_key("refund", f"{request.key}-{request.refundable.minor}")

@@ -1,4 +1,4 @@
-"""PortOne V2's answers, and whether one says yes, no or nothing (contract §1: errors are told by their `type`)."""
+"""PortOne V2's answers, and whether one says yes, no or nothing (portone-v2.md §1: errors are told by their `type`)."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar

@@ -1,6 +1,6 @@
 """What PortOne V2 must be told of an order: the request of `PortOne.requestPayment`, and which orders it cannot take.
 
-Source: browser SDK schema 0.1.11 (`PaymentRequestBase` and what it refers to), contract §5.
+Source: browser SDK schema 0.1.11 (`PaymentRequestBase` and what it refers to), docs/gateways/portone-v2.md §5.
 """
 
 import re
@@ -135,7 +135,7 @@ def _options(request: ChargeRequest, settings: PortOneV2Settings) -> Iterator[tu
 
 
 def _paymentwall(request: ChargeRequest) -> Iterator[tuple[str, str]]:
-    """Who asks for a Paymentwall widget has a Paymentwall channel, which needs to know the buyer (contract §5)."""
+    """Who asks for a Paymentwall widget has a Paymentwall channel, which needs to know the buyer (portone-v2.md §5)."""
     if not any(name in request.options for name in _PAYMENTWALL):
         return
     if not request.customer.id:

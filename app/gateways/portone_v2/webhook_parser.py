@@ -1,7 +1,7 @@
 """PortOne V2's webhooks as the port wants them: proven by their signature first, then read for whom they are about.
 
 Both versions are read, JSON or a form: `2024-04-25` with `type` and `data`, and `2024-01-01` with three flat fields
-(contract §4). Types that we do not know are news too: whatever they mean, the look-up says what is true.
+(docs/gateways/portone-v2.md §4). Types that we do not know are news too: whatever they mean, the look-up says what is true.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """Whether a webhook comes from PortOne: Standard Webhooks signatures, by hand. Pure.
 
-Source: contract §4; standard-webhooks.md. Why not a package: docs/decisions/0009-our-own-portone-v2-client.md.
+Source: docs/gateways/portone-v2.md §4; standard-webhooks.md. Why not a package: docs/decisions/0009-our-own-portone-v2-client.md.
 """
 
 import base64

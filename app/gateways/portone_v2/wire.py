@@ -1,7 +1,7 @@
 """PortOne V2's shapes, as far as we read them.
 
 Amounts are whole minor units; a fraction, or a number in quotes, makes an answer unreadable. Times are RFC 3339 texts.
-Fields that the official file requires may be missing, and unknown ones are ignored (contract §1, forward compatibility).
+Fields that the official file requires may be missing, and unknown ones are ignored (portone-v2.md §1, forward compatibility).
 """
 
 from typing import Any

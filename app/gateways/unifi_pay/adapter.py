@@ -71,7 +71,7 @@ class UnifiPay:
         return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
-        """Refuse locally what the contract's §3 and §6 rule out; the message names the field of our API."""
+        """Refuse locally what docs/gateways/unifi-pay.md §3 and §6 rule out; the message names the field of our API."""
         self._creation(request)
 
     async def create_session(self, request: ChargeRequest) -> Session:
@@ -110,7 +110,7 @@ class UnifiPay:
         return parse_webhook(self._settings, request)
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
-        """The transaction id. Its companion `status` is anybody's to write, and decides nothing (contract §7 trap 11).
+        """The transaction id. Its companion `status` is anybody's to write, and decides nothing (unifi-pay.md §7 trap 11).
 
         An id of another form than theirs (a UUID) never becomes part of a path that we sign.
         """
@@ -122,7 +122,7 @@ class UnifiPay:
         await self._http.close()
 
     async def _request(self, operation: str, method: str, path: str, body: bytes = b"") -> HttpAnswer:
-        """One call: these bytes are signed, and these bytes are sent (contract §7 trap 5)."""
+        """One call: these bytes are signed, and these bytes are sent (docs/gateways/unifi-pay.md §7 trap 5)."""
         timestamp_ms = (self._now() - EPOCH) // timedelta(milliseconds=1)
         signed = headers(self._settings, method, self._base_path + path, timestamp_ms, body)
         kind = {"Content-Type": "application/json"} if body else {}

@@ -9,7 +9,7 @@ STATUSES: dict[str, GatewayStatus] = {
     "CANCELED": GatewayStatus.CANCELED,
     "CANCELLED": GatewayStatus.CANCELED,
 }
-"""Source: contract §4. `CONFIRMED` and `FAILED` are documented; `PAYMENT_CONFIRMED` is their diagram's own word, and the
+"""Source: unifi-pay.md §4. `CONFIRMED` and `FAILED` are documented; `PAYMENT_CONFIRMED` is their diagram's own word, and the
 cancels are the sibling product's (inferred)."""
 
 

@@ -1,4 +1,4 @@
-"""What Unifi Pay holds, in our words: every amount exact, and a contradiction told and never smoothed over (contract §4)."""
+"""What Unifi Pay holds, in our words: every amount exact, and a contradiction told and never smoothed over (unifi-pay.md §4)."""
 
 from decimal import Decimal
 
@@ -82,7 +82,7 @@ def _was_paid(amount: Money | None, pay: str | None, currency: str | None) -> bo
 def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | None, shown: Shown) -> str | None:
     """Why the parts of a paid order do not make up its whole. A discount that is not stated is none.
 
-    Inferred: no document states the relation, and for that reason a difference is shown to a person (contract §4).
+    Inferred: no document states the relation, and for that reason a difference is shown to a person (unifi-pay.md §4).
     """
     if amount is None:
         return None  # the judge waits for an amount, whatever was paid

@@ -1,6 +1,6 @@
 """Unifi Pay's signature, for our calls and for theirs to us.
 
-Source: contract §2. `BASE64(HMAC-SHA256(appSecret, METHOD + URI + ID + X-Timestamp + BODY))`, nothing in between. The
+Source: unifi-pay.md §2. `BASE64(HMAC-SHA256(appSecret, METHOD + URI + ID + X-Timestamp + BODY))`, nothing in between. The
 vendor's pages contradict each other about ID (the app's or the API key), hence the setting `sign_with`.
 """
 

@@ -1,6 +1,6 @@
 """Unifi Pay's webhook as the port wants it: refused when it claims to be signed and is not, else a hint or a signed hint.
 
-Source: contract §5. No document describes the body; inferred: it is the sibling product's.
+Source: docs/gateways/unifi-pay.md §5. No document describes the body; inferred: it is the sibling product's.
 """
 
 import hashlib

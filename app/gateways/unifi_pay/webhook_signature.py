@@ -1,6 +1,6 @@
 """Whether a call to our `callbackUrl` is signed by Unifi Pay. Pure.
 
-Source: contract §5. No document describes headers or body. Inferred: a signature, where there is one, is that of §2 over
+Source: unifi-pay.md §5. No document describes headers or body. Inferred: a signature, where there is one, is that of §2 over
 our own path and the raw body. Signed or not, only a look-up makes money true.
 """
 

@@ -1,4 +1,4 @@
-"""Unifi Pay's shapes: what we send, and what may come back. Amounts on the wire are dollars (contract §3, §4)."""
+"""Unifi Pay's shapes: what we send, and what may come back. Amounts on the wire are dollars (unifi-pay.md §3, §4)."""
 
 import re
 from decimal import Decimal
