@@ -35,7 +35,7 @@ ROUTERS = tuple(
 )
 """The hot ones first: routes are tried in order."""
 GC_THRESHOLD = 50_000
-"""Young objects before a collection; requests make thousands that die at once (performance notes, design point 6)."""
+"""Young objects before a collection; requests make thousands that die at once."""
 
 
 def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:

@@ -252,7 +252,7 @@ def path_kind(scope: Scope) -> str:
 def problem_body(
     code: str, details: Mapping[str, object], language: Language, *, instance: str, request_id: str
 ) -> dict[str, object]:
-    """The members of one problem; those that RFC 9457 and design §5 name cannot be replaced by details."""
+    """The members of one problem; those that RFC 9457 and docs/problems.md name cannot be replaced by details."""
     entry = PROBLEMS[code]
     members: dict[str, object] = {
         "type": f"/problems/{code}",

@@ -88,7 +88,7 @@ async def _demo_key(settings: Settings) -> str:
 
 
 def _facts(api: str, api_key: str, simulator: Simulator, shop: str, settings: Settings) -> dict[str, object]:
-    """The JSON line that checks and load tools read (design §6)."""
+    """The JSON line that checks and load tools read (docs/architecture.md §6)."""
     return {
         "api": api,
         "api_key": api_key,

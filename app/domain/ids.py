@@ -1,6 +1,6 @@
 """Ids: UUIDv7 inside, a short prefix and 32 hex digits outside; and the reference that a gateway sees.
 
-Time-ordered ids keep inserts at the right edge of every index (performance notes, design point 6).
+Time-ordered ids keep inserts at the right edge of every index (docs/architecture.md, law 18).
 """
 
 import os

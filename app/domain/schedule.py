@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 # ── Undecided attempts ────────────────────────────────────────────────────────────────────────────────────────────────
 
 ASK_AGAIN = (5, 15, 60, 300, 900, 3600)
-"""Seconds between looks at an undecided attempt whose buyer came back; hourly after that, then daily (design law 8)."""
+"""Seconds between looks at an undecided attempt whose buyer came back; hourly after that, then daily (law 8)."""
 
 HOURS, DAYS = 24, 7
 """After those, an attempt is asked about so many times an hour apart, then so many times a day apart; then a person decides."""
@@ -28,12 +28,12 @@ def next_look(now: datetime, looks: int, *, returned: bool, time_scale: float = 
 
 
 def is_exhausted(looks: int) -> bool:
-    """Whether an attempt whose money was asked for has been asked about for a week in vain (design law 4)."""
+    """Whether an attempt whose money was asked for has been asked about for a week in vain (law 4)."""
     return looks >= len(ASK_AGAIN) + HOURS + DAYS
 
 
 ASKED_IN_VAIN = len(ASK_AGAIN)
-"""Looks at an attempt or a refund with a lost answer after which a person is called: over an hour (design law 4)."""
+"""Looks at an attempt or a refund with a lost answer after which a person is called: over an hour (law 4)."""
 
 OVERDUE = ASKED_IN_VAIN + HOURS
 """Looks at an accepted refund after which a person is called: about a day."""

@@ -1,7 +1,7 @@
 """The hot statements of payments: one round trip each, on asyncpg, each its own transaction.
 
 Writes are one data-modifying statement per operation. They are called one at a time here; shared commits fit in behind
-`create` and `apply` without any caller knowing (performance notes, design point 4).
+`create` and `apply` without any caller knowing.
 """
 
 from collections.abc import Iterable

@@ -2,7 +2,7 @@
  * The three calls that a client token may make, and what their answers mean to this page.
  *
  * Every call ends in exactly one Answer. A lost answer (no network, timeout, 5xx, unreadable success) is `undecided`, never
- * a failure: the server may well have done it (design, law 4).
+ * a failure: the server may well have done it (law 4).
  *
  * @typedef {{kind: "payment", payment: Payment}
  *   | {kind: "undecided", retryAfterS: number | null, isProcessing: boolean}

@@ -1,8 +1,8 @@
 /**
  * The checkout page: takes a buyer from an open payment to a result that our server has proven.
  *
- * What a gateway's widget says is a hint (design, law 1). It only brings `POST /payments/complete` forward, and the page
- * shows what that call answers. Each `next_action.type` (design §5) is one module with one function, listed in ACTIONS: it
+ * What a gateway's widget says is a hint (law 1). It only brings `POST /payments/complete` forward, and the page
+ * shows what that call answers. Each `next_action.type` (docs/api.md) is one module with one function, listed in ACTIONS: it
  * takes the action and the page's data, and resolves to a Result, or to null when the buyer left. It throws NotOpened when
  * there never was a window.
  *

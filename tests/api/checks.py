@@ -12,7 +12,7 @@ MEMBERS = {"type", "title", "status", "detail", "instance", "code", "request_id"
 
 
 def problem(answer: httpx.Response, code: str) -> dict[str, Any]:
-    """The answer is the whole problem of this code, in its status, as RFC 9457 and design §5 say; returns its members."""
+    """The answer is the whole problem of this code, in its status, as RFC 9457 and docs/problems.md say; returns its members."""
     entry = PROBLEMS[code]
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     body: dict[str, Any] = answer.json()

@@ -20,7 +20,7 @@ configured, what they take, whether the tax fits into the amount, which schemes 
 say these, so `positive_data_acceptance` lets 422 pass for these calls, and this check looks at what was refused."""
 
 NO_FRACTION = "should be a valid integer"
-"""To JSON Schema 24000.0 is an integer. To us it is not (design law 10), and the body's description says so."""
+"""To JSON Schema 24000.0 is an integer. To us it is not (law 10), and the body's description says so."""
 
 
 @schemathesis.check

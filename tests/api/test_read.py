@@ -28,7 +28,7 @@ DESIGN = {
     "expires_at",
     "metadata",
 }
-"""The members that design §6 fixes for whoever drives the product from outside."""
+"""The members that docs/architecture.md §6 fixes for whoever drives the product from outside."""
 
 ATTEMPT = {"id", "reference", "gateway", "gateway_ref", "status", "failure"}
 WHOLE: dict[str, Any] = {

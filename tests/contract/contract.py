@@ -1,4 +1,4 @@
-"""What every gateway adapter must do, whatever the gateway: a subclass per gateway brings the fixtures (style §12).
+"""What every gateway adapter must do, whatever the gateway: a subclass per gateway brings the fixtures.
 
 Everything runs over real HTTP: against the gateway's twin in the simulator, and against a raw server that breaks. What not every
 gateway can do is a contract of its own; a gateway's class lists those that it keeps, and is told if one is missing.

@@ -1,4 +1,4 @@
-"""The dependency direction of the style handbook §2, walked in the source, so that it cannot rot unseen."""
+"""The direction of imports (docs/architecture.md §2), walked in the source, so that it cannot rot unseen."""
 
 import ast
 import sys
@@ -11,7 +11,7 @@ SOURCES = {path.relative_to(APP).as_posix(): ast.parse(path.read_text("utf-8")) 
 GATEWAYS = sorted(path.parent.name for path in (APP / "gateways").glob("*/adapter.py"))
 
 MAY_NAME_A_GATEWAY = ("gateways/", "demo/")
-"""Design law 11: a gateway is one folder and its twin; the demo's shop offers each of them."""
+"""Law 11: a gateway is one folder and its twin; the demo's shop offers each of them."""
 
 EXAMPLES = "examples.py"
 """The documentation's examples show real requests and answers, a gateway's name among them."""
@@ -22,7 +22,7 @@ NAMES_A_GATEWAY_FOR_ITS_READERS = {
 }
 
 READS_THE_ENVIRONMENT = ("settings.py", "demo/", "cli.py", "api/metrics.py")
-"""Style §13: the settings, and the demo, which sets them for the processes that it starts. The other two know the one
+"""The settings, and the demo, which sets them for the processes that it starts. The other two know the one
 variable by which the metrics library shares counts between the processes of `onetill serve`."""
 
 

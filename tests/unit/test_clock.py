@@ -28,7 +28,7 @@ def test_who_has_not_come_back_is_looked_at_from_a_minute_on() -> None:
 
 
 def test_a_payment_whose_buyer_came_back_is_settled_within_the_promised_minute() -> None:
-    """Design law 8: at least three looks fall into the first 60 s and a bit, so that one lost answer costs nothing."""
+    """Law 8: at least three looks fall into the first 60 s and a bit, so that one lost answer costs nothing."""
     assert sum(_waits(True, 2)) < 60
 
 
