@@ -197,7 +197,7 @@ PaymentId = Annotated[str, typer.Argument(help="pay_…, as the API shows it.")]
 def verify_history(
     payment_id: Annotated[str | None, typer.Argument(help="pay_…; all payments without it.")] = None,
 ) -> None:
-    """Check that stories are whole: no step missing, none changed, and the last one is where the payment stands."""
+    """Check that audit trails are whole: no step missing or changed, and the last one is where the payment stands."""
     from app.jobs.history import check_all
 
     only = _payment(payment_id) if payment_id else None
@@ -246,12 +246,12 @@ def give_back(payment_id: PaymentId) -> None:
 
 
 RefundId = Annotated[str, typer.Argument(help="ref_…, as the API shows it.")]
-Note = Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's story.")]
+Note = Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's audit trail.")]
 
 
 @refunds.command("list")
 def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
-    """List the refunds of a payment, those too that were made past us."""
+    """List the refunds of a payment, external ones too."""
     wanted = _payment(payment_id)
     payment = _with_parts(_settings(), lambda parts: parts.payments.get(wanted, None))
     rows = [
@@ -278,7 +278,7 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
 
 @refunds.command("done")
 def refund_done(refund_id: RefundId, note: Note) -> None:
-    """Say that a refund is done, which no look-up shows: it was given back by hand, or the gateway told you."""
+    """Say that a refund is done, which no look-up shows: it was made by hand, or the gateway told you."""
     _told(refund_id, lambda parts, wanted: parts.refunds.mark(wanted, is_done=True, note=note))
 
 
@@ -302,7 +302,7 @@ def record_refund(
         int | None, typer.Option(help="Minor units of the payment's currency; all that is left without it.", min=1)
     ] = None,
 ) -> None:
-    """Keep in the books that money was given back by hand, where the gateway cannot give it back through us."""
+    """Record a refund that was made by hand, where the gateway has no refund API."""
     wanted = _payment(payment_id)
     payment, refund = _with_parts(_settings(), lambda parts: parts.refunds.record(wanted, amount, note))
     typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")

@@ -52,7 +52,7 @@ class Services:
         return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges()}
 
     async def close(self) -> None:
-        """Give back connections."""
+        """Close connections."""
         await self.registry.close()
         await self.gateway_log.close()
         await self.wake_up.close()

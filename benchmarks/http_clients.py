@@ -31,7 +31,7 @@ COMPLETE_US = 1_077
 """CPU of our Python for one `POST /payments/complete`, which makes CALLS gateway calls (0016, measured on this machine)."""
 CALLS = 2
 ALLOWED = 0.10
-"""The share of a complete that the httpx API may cost more than the cheapest client (docs/decisions/0016-one-client-for-gateways.md)."""
+"""The share of a complete that the httpx API may cost more than the cheapest client (0016-one-client-for-gateways.md)."""
 HEADERS = {"Authorization": "Basic bench", "Accept": "application/json", "Content-Type": "application/json"}
 
 

@@ -1,4 +1,4 @@
-"""What every imitated gateway keeps of a payment: the tries to pay it, what they moved, how look-ups distort them."""
+"""What every imitated gateway keeps of a payment: the attempts to pay it, what they moved, how look-ups distort them."""
 
 from dataclasses import dataclass, field
 

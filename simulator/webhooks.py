@@ -35,7 +35,7 @@ class Webhook:
     headers: Headers
     is_broken_by: Callable[[int], bool] = lambda status: not 200 <= status < 300
     """Whether an answer of this HTTP status is followed by another try. No answer always is."""
-    tries: list[dict[str, Any]] = field(default_factory=list)
+    deliveries: list[dict[str, Any]] = field(default_factory=list)
 
     def row(self) -> dict[str, Any]:
         """JSON-ready: what was sent, and how each try went (`status` None: no answer)."""
@@ -44,7 +44,7 @@ class Webhook:
             "reference": self.reference,
             "url": self.url,
             "body": self.body.decode("utf-8", "replace"),
-            "tries": self.tries,
+            "tries": self.deliveries,
         }
 
 
@@ -175,7 +175,7 @@ class WebhookSender:
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError, ValueError):
             async with session.post(webhook.url, data=webhook.body, headers=headers, allow_redirects=False) as response:
                 status = response.status
-        webhook.tries.append({"at": at.isoformat(), "status": status})
+        webhook.deliveries.append({"at": at.isoformat(), "status": status})
         again = status is None or webhook.is_broken_by(status)
         if again and delivery.failures < len(self._retries):
             # Counted from when it was due, so that skipped time holds all the tries that would have been in it.

@@ -27,7 +27,7 @@ LONGEST_FIELD = 2000
 MOST_FIELDS = 40
 AGAIN = "again"
 """Our own mark in the query: how often the page has loaded itself again."""
-MOST_TRIES = 20
+MOST_RETURNS = 20
 
 log = get_logger("checkout")
 router = APIRouter(include_in_schema=False)
@@ -87,8 +87,8 @@ def _state(result: VerificationResult) -> str:
 
 def _next_try(fields: Mapping[str, str]) -> str | None:
     """The query with which the page asks once more; None when it has asked often enough for one buyer."""
-    tries = int(fields[AGAIN]) if fields.get(AGAIN, "0").isdecimal() and AGAIN in fields else 0
-    return None if tries >= MOST_TRIES else "?" + urlencode({**fields, AGAIN: tries + 1})
+    returns = int(fields[AGAIN]) if fields.get(AGAIN, "0").isdecimal() and AGAIN in fields else 0
+    return None if returns >= MOST_RETURNS else "?" + urlencode({**fields, AGAIN: returns + 1})
 
 
 def _go(url: str) -> Response:

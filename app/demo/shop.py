@@ -149,7 +149,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
                 return RedirectResponse("/", 303)
             body = {"reason": "Sent back by the buyer", "expected_refundable": int(left)}
             body |= {"amount": max(1, int(left) // 2)} if form.get("what") == "half" else {}
-            # The page that was clicked names the refund, so a click that comes twice gives back once.
+            # The page that was clicked names the refund, so a click that comes twice refunds once.
             key = {"Idempotency-Key": f"{order_id}-refund-{number}"}
             answer = await client.post(f"/payments/{payment['id']}/refunds", json=body, headers=key)
         if answer.status_code not in {201, 202}:

@@ -130,7 +130,7 @@ class RefundRefused(OnetillError):
 
 
 class RefundNotSupported(RefundRefused):
-    """The payment's gateway has no way to give money back. Do it in the gateway's console; an operator records it."""
+    """The payment's gateway has no refund API. Do it in the gateway's console; an operator records it."""
 
     code = "refund_not_supported"
 
@@ -172,7 +172,7 @@ class RefundTaxMismatch(RefundRefused):
 
 
 class RefundCurrencyMismatch(RefundRefused):
-    """The gateway settles in another currency than the order's, and gives back the whole only."""
+    """The gateway settles in another currency than the order's, and refunds the whole only."""
 
     code = "refund_currency_mismatch"
 
@@ -196,7 +196,7 @@ class RefundInvalid(RefundRefused):
 
 
 class RefundDeclined(RefundRefused):
-    """The payment company or the bank refused to give the money back; `raw_code` is its word for it."""
+    """The payment company or the bank refused the refund; `raw_code` is its word for it."""
 
     code = "refund_declined"
 

@@ -93,7 +93,7 @@ class Failure:
 
 
 class GatewayStatus(StrEnum):
-    """What a gateway holds for an attempt, in our words."""
+    """The state of an attempt at its gateway, in our words."""
 
     ABSENT = "absent"
     """It answers and knows nothing of it."""
@@ -156,11 +156,11 @@ class GatewayPayment:
     amount: Money | None = None
     """What was ordered there, before discounts that the gateway pays for and before refunds."""
     refunded: Money | None = None
-    """All that went back so far; None where it is not told, and where nothing did."""
+    """All that was refunded so far; None where it is not told, and where nothing was."""
     refunds: tuple[GatewayRefund, ...] = ()
     """The single refunds, oldest first, where the gateway lists them."""
     is_deposit: bool | None = None
-    """Whether it is paid by a transfer to an account, so that it goes back only to one that somebody names."""
+    """Whether it is paid by a transfer to an account, so that a refund needs an account that the shop names."""
     is_live: bool | None = None
     is_own_store: bool | None = None
     doubt: str | None = None
@@ -181,7 +181,7 @@ class PaymentQuery:
 
 @dataclass(frozen=True, slots=True)
 class LookupHint:
-    """What a browser came back with, as one gateway reads it. Hints, never proof; empty when the fields are not its own."""
+    """What a callback or a webhook points at. A hint, never proof; empty when the fields are not this gateway's."""
 
     gateway_ref: str | None = None
     reference: str | None = None
@@ -222,7 +222,7 @@ class RefundAccount:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """Give `amount` back. `refundable` is the balance that we expect before it: another one must refuse the refund.
+    """Refund `amount`. `refundable` is the balance that we expect before it: another one must refuse the refund.
 
     `key` is the refund's own identity: the same key again is the same refund, where the gateway knows keys.
     """
@@ -238,11 +238,11 @@ class RefundRequest:
 
 
 class Refusal(StrEnum):
-    """Why a gateway does not give money back, as codes of our own: each is a problem of the API too."""
+    """Why a gateway refuses a refund, as codes of our own: each is a problem of the API too."""
 
     ALREADY_REFUNDED = "already_refunded"
     BALANCE_CHANGED = "refundable_mismatch"
-    """What is left there is not what we expected: somebody else gave something back."""
+    """What is left there is not what we expected: there was an external refund."""
     EXCEEDS_BALANCE = "refund_exceeds_balance"
     TAX_MISMATCH = "refund_tax_mismatch"
     """The tax parts do not fit the amount, or what is left of them."""
@@ -271,7 +271,7 @@ class CapturedPayment:
 
 @dataclass(frozen=True, slots=True)
 class RefundPolicy:
-    """What a gateway's rules say of refunding a payment, before anybody asks. A code where something is not possible."""
+    """Whether a gateway can refund a payment, whole or in part, before it is asked. A code where it cannot."""
 
     whole: str | None = None
     """Why the whole cannot go back; None when it can."""
@@ -372,7 +372,7 @@ class Gateway(Protocol):
         """What a browser brought back, from a widget's result or a redirect's query. Hints, never proof."""
 
     async def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
 
 
 @runtime_checkable
@@ -388,15 +388,15 @@ class Refunding(Gateway, Protocol):
     """A gateway with `Capability.REFUND`."""
 
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
-        """What this gateway's rules say of refunding this payment. Pure."""
+        """Whether this gateway can refund this payment, and how. Pure."""
 
     def check_refund(self, request: RefundRequest) -> None:
-        """Refuse before any call what `refund` would refuse locally. Raises InvalidRequest that names the field."""
+        """Refuse before any call what this gateway never refunds. Raises InvalidRequest that names the field."""
 
     async def refund(self, request: RefundRequest) -> RefundAnswer:
-        """Give money back. After a lost answer, fetch first; see `RefundPolicy.again_after_s`. Raises as `create_session` does.
+        """Refund. After a lost answer, fetch first; see `RefundPolicy.again_after_s`. Raises as `create_session` does.
 
-        Raises InvalidRequest for what the gateway cannot give back so: a part, or an account that it does not know.
+        Raises InvalidRequest for what the gateway cannot refund so: a part, or to an account that it does not know.
         """
 
 

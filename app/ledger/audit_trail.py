@@ -1,4 +1,4 @@
-"""Whether a story holds: every row follows from the one before, and the last one is where the payment stands."""
+"""Whether an audit trail holds: every row follows from the one before, and the last one is where the payment stands."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ FIRST_HASH = bytes(32)
 
 
 def faults_of(payment: Payment, rows: Sequence[tuple[Event, bytes]]) -> list[str]:
-    """What is wrong, in sentences; empty when all is well. `rows` are the events in order, with their stored hashes."""
+    """Return what is wrong, in sentences; empty when all is well. `rows` are the events in order, with their stored hashes."""
     faults: list[str] = []
     before, stands = FIRST_HASH, None
     for expected, (event, stored) in enumerate(rows, start=1):
@@ -25,11 +25,11 @@ def faults_of(payment: Payment, rows: Sequence[tuple[Event, bytes]]) -> list[str
             faults.append(f"step {event.seq} starts from {event.payment_from}, the one before led to {stands}")
         before, stands = stored, event.payment_to
     if not rows:
-        faults.append("there is no story")
+        faults.append("there is no event")
     elif not faults and (payment.last_seq, payment.last_hash) != (rows[-1][0].seq, before):
-        faults.append(f"the payment says that it has {payment.last_seq} steps, the story has {rows[-1][0].seq}")
+        faults.append(f"the payment says that it has {payment.last_seq} steps, the audit trail has {rows[-1][0].seq}")
     elif not faults and payment.status != stands:
-        faults.append(f"the payment is {payment.status}, its story ends with {stands}")
+        faults.append(f"the payment is {payment.status}, its audit trail ends with {stands}")
     kept = payment.captured_attempt
     refunds = payment.refunds_of(kept.id) if kept else []
     refunded = total(each for each in refunds if each.status is RefundStatus.SUCCEEDED)

@@ -11,8 +11,8 @@ from app.domain.states import ATTEMPT_UNDECIDED, REFUND_UNDECIDED, AttemptStatus
 from app.domain.tax import TaxBreakdown
 
 BY_SHOP, BY_MISMATCH, BY_GATEWAY, BY_OPERATOR = "api", "rejected", "gateway", "operator"
-"""Who wanted a refund: the shop; we, because the money must not be kept; somebody past us, found at the gateway; a person
-who gave the money back by hand and told us."""
+"""Who initiated a refund: the shop; we, for money that does not match; somebody outside (an external refund, found at the
+gateway); an operator, who refunded by hand and recorded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,13 +29,13 @@ class Attempt:
     next_action: str | None = None
     failure: str | None = None
     is_deposit: bool = False
-    """The buyer pays, or paid, by a transfer to an account: it goes back only to an account that somebody names."""
+    """The buyer pays, or paid, by a transfer to an account: a refund needs an account that the shop names."""
     capture_accepted_at: datetime | None = None
-    """When the gateway said an explicit yes to confirm; after that, confirm is never sent again."""
+    """When the gateway accepted the capture; after that, it is never asked to capture again."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
     busy_until: datetime | None = None
-    """Somebody is asking the gateway for or about this money until then; others wait."""
+    """A process holds the lease on calling the gateway for this attempt until then; others wait."""
 
     @property
     def is_undecided(self) -> bool:
@@ -53,7 +53,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money of one attempt on its way back. The gateway is asked for one at a time, in the order of `number`."""
+    """A refund of one attempt's money. The gateway is asked for one at a time, in the order of `number`."""
 
     id: UUID
     number: int
@@ -86,9 +86,9 @@ class Refund:
     """How often the gateway was asked."""
     asked_at: datetime | None = None
     is_lost: bool = False
-    """An asking of it was never answered, so it may be carried out after all, whatever was said since."""
+    """A request for it was never answered, so the gateway may still carry it out, whatever it said since."""
     accepted_at: datetime | None = None
-    """When the gateway said an explicit yes; after that it is never asked again."""
+    """When the gateway accepted it; after that it is never requested again."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
 
@@ -147,7 +147,7 @@ class Payment:
 
     @property
     def refundable_minor(self) -> int:
-        """What is left of the captured money, and promised to nobody."""
+        """What is left of the captured money beside all refunds that are done or reserved."""
         return self.captured_minor - self.refunded_minor - self.refunding_minor
 
     @property

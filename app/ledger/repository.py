@@ -99,8 +99,8 @@ class PaymentRepository:
     async def apply(self, step: Step, key: KeyState | None = None) -> bool:
         """Write one step. False: the payment has moved since it was read; nothing was written, read it again.
 
-        Locks the payment's row, then the attempt's. Raises RefAlreadyClaimed, or OrderAlreadyClaimed for late money whose
-        order another payment holds by now.
+        Locks the payment's row, then the attempt's. Raises RefAlreadyClaimed, or OrderAlreadyClaimed for a late capture
+        whose order another payment holds by now.
         """
         values = APPLY.values(
             payment=step.after,
@@ -157,7 +157,7 @@ class PaymentRepository:
         return [_payment(row) for row in await self._database.rows(sql, *values)]
 
     async def events(self, payment_id: UUID, after_seq: int, limit: int) -> list[tuple[Event, bytes]]:
-        """The story in order, each event with its stored hash."""
+        """The audit trail in order, each event with its stored hash."""
         rows = await self._database.rows(EVENTS, payment_id, after_seq, limit)
         return [(Event(**{name: row[name] for name in Event.__slots__}), row["hash"]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Refunds as they are reserved: the row that stands before any gateway hears of it."""
+"""Reserves refunds: makes the row that is committed before any gateway is asked."""
 
 from datetime import datetime
 
@@ -41,7 +41,7 @@ def reserve_refund(
 def reserve_mismatch_refund(
     payment: Payment, attempt: Attempt, amount: Money, *, reason: str, at: datetime, is_held: bool
 ) -> Refund:
-    """The refund of money that must not be kept. `is_held`: it waits for a person who releases it."""
+    """The refund of money that does not match. `is_held`: it waits for a person who releases it."""
     parts = parts_of(payment) if amount == payment.amount else TaxBreakdown(amount.minor)
     return reserve_refund(payment, attempt, amount, parts, initiator=BY_MISMATCH, reason=reason, at=at, is_held=is_held)
 

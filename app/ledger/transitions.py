@@ -1,4 +1,4 @@
-"""A step: one move of one attempt, or of one of its refunds, with the payment's move that follows, as one row of the story.
+"""A step: one move of one attempt, or of one of its refunds, with the payment's move that follows, as one event.
 
 Nothing else makes a status. `step()` and `refund_step()` ask the transition tables, chain the event to the one before, and
 yield what the repository writes in one statement; the write lands only if the payment is still the one that was read.
@@ -47,7 +47,7 @@ Trigger = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of a payment's story: from, to, why, and on which evidence. `evidence` is the JSON text that is hashed."""
+    """One row of a payment's audit trail: from, to, why, and on which evidence. `evidence` is the JSON text that is hashed."""
 
     payment_id: UUID
     seq: int
@@ -105,7 +105,7 @@ class Step:
 
     @property
     def reclaims_order(self) -> bool:
-        """Whether money came for a payment whose order had been freed."""
+        """Whether this is a late capture, of a payment whose order had been freed."""
         return self.before.status is PaymentStatus.EXPIRED and self.after.status is PaymentStatus.PAID
 
 
@@ -126,7 +126,7 @@ def step(
 ) -> Step:
     """Move `attempt` to `to` and the payment with it. `fields` are the attempt's other columns that change.
 
-    `refund` is a new one, of money that must not be kept: it becomes a fact in the same commit.
+    `refund` is a new mismatch refund, stored in the same commit.
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
     not among the payment's yet is a new one. With `late_capture`, money may still come for an attempt that ends here
@@ -164,7 +164,7 @@ def step(
         gateway=moved.gateway if is_paid or came_from is None else payment.gateway,
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
-        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or _owes(payment) else None),
+        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or _mismatched(payment) else None),
         last_seq=event.seq,
         last_hash=event.hash(),
         attempts=tuple((known | {moved.id: moved}).values()),
@@ -192,9 +192,9 @@ def refund_step(
     """Move `refund` to `to`, and the payment's sums and status with it. `fields` are the refund's other columns that change.
 
     A refund that is not among the payment's yet is a new one. `busy_until` is the lease on asking its attempt's gateway,
-    which ends with every other step. `is_answered`: this step is what the gateway said to the last asking; any other one
-    leaves an `unknown` refund's asking without an answer for good. A refund that fails so, or gives back money of which
-    nothing may stay, is looked at once more at `late_look_at`. What a person should know stays until the last refund is
+    which ends with every other step. `is_answered`: this step is the gateway's answer to the last request; any other step
+    leaves the request of an `unknown` refund unanswered for good. Such a refund is looked at once more at `late_look_at`
+    when it fails, or when it is a mismatch refund. What a person should know stays until the last refund is
     decided. Raises IllegalTransition when a table forbids the move.
     """
     known = payment.refund(refund.id)
@@ -274,6 +274,6 @@ def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
     }
 
 
-def _owes(payment: Payment) -> bool:
-    """Whether money that must not be kept is not back yet."""
+def _mismatched(payment: Payment) -> bool:
+    """Whether a mismatch refund is not decided yet."""
     return any(refund.initiator == BY_MISMATCH and refund.is_undecided for refund in payment.refunds)

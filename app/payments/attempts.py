@@ -42,7 +42,7 @@ class AttemptOpener:
         self._now = now
 
     def first_step(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Step:
-        """The first row of a payment: created, with an attempt that is about to be opened."""
+        """Return a payment's first step: created, with an attempt to open."""
         return self._begin(payment, gateway, 1, trigger, "created")
 
     async def further_attempt(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
@@ -64,7 +64,7 @@ class AttemptOpener:
         return begun.after
 
     async def again(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
-        """Take the lease on opening the last attempt once more, whose first opening left no answer."""
+        """Take the lease on opening the last attempt again, whose first opening left no answer."""
         now = self._now()
         lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
         attempt = payment.last_attempt
@@ -91,7 +91,7 @@ class AttemptOpener:
         answered: Callable[[Payment], KeyState | None],
         released: KeyState | None,
     ) -> Payment:
-        """Call the gateway for the payment's last attempt and store what it said.
+        """Create the last attempt's session at its gateway and store the answer.
 
         `answered` makes the caller's idempotency answer out of the opened payment, stored in the same commit; `released`
         frees the key when the gateway failed. Raises the gateway's error with `payment_id`.

@@ -1,4 +1,4 @@
-"""Due work of payments: attempts whose time to be looked at has come."""
+"""Due work of payments: attempts to verify."""
 
 from app.db.database import Database
 from app.db.due_work import DueRow, DueTable, DueWork
@@ -6,7 +6,7 @@ from app.payments.service import PaymentService
 
 
 def due_attempts(database: Database, payments: PaymentService, *, deadline_s: float, lease_s: float) -> DueWork:
-    """Every attempt that may still bring or lose money is asked about when its schedule says so."""
+    """Each attempt whose money may still move is verified when its schedule says so."""
 
     async def verify(row: DueRow) -> None:
         assert row.payment_id is not None

@@ -1,4 +1,4 @@
-"""The 409 of a look-up that found something else than the payment: what differed, and what was done about it."""
+"""The 409 of a look-up that did not match the payment: what differed, and what was done about it."""
 
 from app.domain.errors import ResultMismatch
 from app.domain.states import PaymentStatus, RefundStatus

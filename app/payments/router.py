@@ -220,7 +220,7 @@ async def list_payments(query: Annotated[ListQuery, Query()], caller: Reader, ap
 @router.get(
     "/payments/{id}/events",
     operation_id="listPaymentEvents",
-    summary="The payment's story",
+    summary="The payment's audit trail",
     response_description="One page.",
     response_model=EventPage,
     responses={200: success(examples.EVENTS), **problems(f"{_AT}/events", *ALWAYS, *_NAMED, "invalid_request")},

@@ -289,11 +289,11 @@ _EventView = TypedDict(
 
 
 class EventView(_EventView):
-    """One step of the story: the payment's status before and after, why, and on which evidence."""
+    """One event: the payment's status before and after, why, and on which evidence."""
 
 
 class EventPage(TypedDict):
-    """The story in order. `next_cursor` is null on the last page."""
+    """The audit trail in order. `next_cursor` is null on the last page."""
 
     data: list[EventView]
     next_cursor: int | None

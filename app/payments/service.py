@@ -32,7 +32,7 @@ from app.verification.context import VerificationResult
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
 
-STORY_PAGE = 1000
+AUDIT_TRAIL_PAGE = 1000
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
@@ -104,7 +104,7 @@ class PaymentService:
         return await self._open(begun.after, gateway, "api", intent, render)
 
     async def _holder_ended(self, store: str, order_id: str) -> bool:
-        """Whether the payment that holds the order had run out and has now been looked at a last time and closed."""
+        """Verify the payment that holds the order if its time is over; return whether it is closed, so that the order is free."""
         holder = await self._repository.holder_of_order(store, order_id)
         payment = await self._repository.load(holder) if holder else None
         if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
@@ -158,7 +158,7 @@ class PaymentService:
     async def events(
         self, payment_id: UUID, store: str | None, after_seq: int, limit: int
     ) -> list[tuple[Event, bytes]]:
-        """The story of a payment. Raises NotFound."""
+        """The audit trail of a payment. Raises NotFound."""
         await self.get(payment_id, store)
         return await self._repository.events(payment_id, after_seq, limit)
 
@@ -183,13 +183,13 @@ class PaymentService:
         return replace(result, payment=payment)
 
     async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
-        """Ask the gateway now, also about money that we keep: somebody may have given it back past us. Raises as `verify`."""
+        """Ask the gateway now, also about a captured payment: there may be an external refund. Raises as `verify`."""
         payment = await self.get(payment_id, store)
         kept = payment.captured_attempt
         return await self.verify(payment_id, trigger="api", store=store, attempt_id=kept.id if kept else None)
 
     async def cancel(self, payment_id: UUID, store: str | None) -> Payment:
-        """Close an unpaid payment. Attempts that may still bring money go on being looked at; what they bring goes back.
+        """Close an unpaid payment. Its undecided attempts go on being verified; a late capture is refunded.
 
         Safe to repeat: a canceled payment is answered as it is. Raises NotFound, or PaymentNotOpen once money is kept.
         """
@@ -216,7 +216,7 @@ class PaymentService:
                 return await self._void(closed.after)
 
     async def _void(self, payment: Payment) -> Payment:
-        """Look at once at what the payment's gateways may hold open, which closes it there. The sweep does what fails here."""
+        """Verify at once where a gateway can void, which closes what stands open there. The sweep does what fails here."""
         for attempt in payment.attempts:
             gateway = self._registry.get(attempt.gateway)
             if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
@@ -224,10 +224,10 @@ class PaymentService:
         return payment
 
     async def history_faults(self, payment_id: UUID) -> list[str]:
-        """What is wrong with a payment's story: gaps, changed rows, or a status that it does not explain. Raises NotFound."""
+        """Return what is wrong with a payment's audit trail: gaps, changed rows, another last status. Raises NotFound."""
         payment = await self.get(payment_id, None)
         rows: list[tuple[Event, bytes]] = []
-        while page := await self._repository.events(payment_id, len(rows), STORY_PAGE):
+        while page := await self._repository.events(payment_id, len(rows), AUDIT_TRAIL_PAGE):
             rows += page
         return faults_of(payment, rows)
 
@@ -244,7 +244,7 @@ class PaymentService:
         return await self._repository.holder_of_ref(gateway, ref)
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
-        """How long undecided money has waited, for `/metrics`."""
+        """Return how long undecided attempts have waited, for `/metrics`."""
         age_s, overdue_s = await self._repository.backlog(self._now())
         return {
             "onetill_oldest_undecided_seconds": ("Age of the oldest attempt that is not decided.", age_s),
@@ -252,7 +252,7 @@ class PaymentService:
         }
 
     async def find(self, gateway_name: str, fields: Mapping[str, str]) -> UUID | None:
-        """Which payment a redirect speaks of: by the reference that its query names, else by the gateway's own."""
+        """Find the payment of a redirect: by the reference that its query names, else by the gateway's own."""
         gateway = self._registry.get(gateway_name)
         if gateway is None:
             return None
@@ -277,7 +277,7 @@ class PaymentService:
         return charge(payment, ids.reference(payment.id, number), gateway.name, self._settings.public_url)
 
     async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Created:
-        """Somebody died, or the gateway failed, while this intent was served: go on from what is stored."""
+        """Go on from what is stored, after the process or the gateway failed while this intent was served."""
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
         gateway = self._registry.named(attempt.gateway)

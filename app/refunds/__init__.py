@@ -1,1 +1,1 @@
-"""Money back: refunds with an identity of their own, asked for once, and followed until the gateway says done."""
+"""Refunds: reserved, requested once under an identity of their own, and followed until the gateway says done."""

@@ -1,4 +1,4 @@
-"""What can be given back of a payment now, and why not: asked by the advisor before anybody clicks, and by every refund."""
+"""Whether a payment can be refunded now, whole or in part, and why not: checked by `refund-options` and by every refund."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class Options:
 
 
 def captured_payment_of(payment: Payment, attempt: Attempt) -> CapturedPayment:
-    """A captured attempt, as far as giving its money back depends on it."""
+    """A captured attempt, as far as its refund depends on it."""
     return CapturedPayment(
         amount=payment.amount,
         captured_at=payment.paid_at or attempt.created_at,
@@ -31,7 +31,7 @@ def captured_payment_of(payment: Payment, attempt: Attempt) -> CapturedPayment:
 
 
 def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Options:
-    """What the payment's state and its gateway's rules allow. `gateway` None: it is not configured here any more. Pure."""
+    """Check the payment's state and its gateway's rules. `gateway` None: it is not configured here any more. Pure."""
     about: dict[str, object] = {"payment_id": payment.public_id, "gateway": payment.gateway}
     attempt = payment.captured_attempt
     status = payment.status
@@ -53,7 +53,7 @@ def _none(why: RefundRefused, policy: RefundPolicy | None = None) -> Options:
 
 
 def _notes(payment: Payment, attempt: Attempt) -> tuple[str, ...]:
-    """What stands in the way of nothing, and should be known."""
+    """Return the codes of notes that forbid nothing, for the shop to know."""
     live = [each for each in payment.refunds_of(attempt.id) if each.is_undecided]
     found = ["refund_under_way"] if live else []
     found += ["refund_unknown"] if any(each.status is RefundStatus.UNKNOWN for each in live) else []

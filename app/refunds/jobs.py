@@ -1,4 +1,4 @@
-"""Due work of refunds: those whose time to be looked at, or asked for again, has come."""
+"""Due work of refunds: those to look at, or to request again."""
 
 from app.db.database import Database
 from app.db.due_work import DueRow, DueTable, DueWork
@@ -6,7 +6,7 @@ from app.refunds.service import RefundService
 
 
 def due_refunds(database: Database, refunds: RefundService, *, deadline_s: float, lease_s: float) -> DueWork:
-    """Every refund that is not decided is carried a step further when its schedule says so."""
+    """Each undecided refund is processed when its schedule says so."""
 
     async def process(row: DueRow) -> None:
         assert row.payment_id is not None

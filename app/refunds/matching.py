@@ -1,7 +1,7 @@
-"""What a look-up shows of an attempt's refunds, held against what we know of them. Pure; one for every gateway.
+"""Matches the refunds that a look-up shows with those that we have stored. Pure; one for every gateway.
 
-`match_refunds` names one difference at a time, the most certain first; whoever stores it asks again until there is none. Where
-two readings fit, the one is taken under which less money goes back: a cancel that may be ours is ours.
+`match_refunds` returns one difference at a time, the most certain first; the processor stores it and calls again until there
+is none. Where two readings fit, it takes the one under which less is refunded: a cancel that may be ours is ours.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ MORE_THAN_ALL = "the gateway shows more money given back than was captured"
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A refund of ours has come further than we knew."""
+    """A stored refund has moved on at the gateway."""
 
     refund: Refund
     to: RefundStatus
@@ -32,7 +32,7 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Money went back that nobody asked for here: somebody in the gateway's console did it, or a bank."""
+    """An external refund: made in the gateway's console, or by a bank."""
 
     amount: Money
     reason: str
@@ -42,14 +42,14 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """So much of rejected money is still to go back, and no refund is there for it."""
+    """Rejected money of this amount is still at the gateway, and no stored refund is for it."""
 
     amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What the gateway shows cannot be; a person reads why."""
+    """The look-up contradicts what is stored; `attention` tells a person how."""
 
     attention: str
 
@@ -80,7 +80,7 @@ _SHOWS_MONEY = frozenset(
 
 
 def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> str | None:
-    """Why nothing is concluded from a look-up of money that has moved, in a person's words; None when it can be believed."""
+    """Return why nothing is concluded from this look-up, in words for a person; None when it can be believed."""
     is_kept = attempt.status is AttemptStatus.CAPTURED
     if fetched.status is GatewayStatus.UNRECOGNIZED:
         return UNKNOWN_STATUS
@@ -138,7 +138,7 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
 
 
 def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Difference | None:
-    """Of money that we must not keep only one thing matters: whether all of it is back, whoever gave it."""
+    """Of rejected money only one thing matters: whether all of it is refunded, by whomever."""
     live = next((refund for refund in refunds if refund.is_undecided), None)
     if fetched.status is GatewayStatus.CANCELED:
         return Move(live, R.SUCCEEDED, "given_back") if live else None
@@ -162,9 +162,9 @@ def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Differen
 
 
 def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> bool:
-    """Whether the refunds of rejected money are over, and more than they gave back is still there.
+    """Whether the refunds of rejected money are over, and money is left beside them.
 
-    Of those that were given back by hand a look-up may show nothing: what it shows must be what they say.
+    A look-up may not show a refund that was made by hand: the sum that it shows must be that of the stored ones.
     """
     if not refunds or fetched.status is not GatewayStatus.CAPTURED:
         return False
@@ -174,7 +174,7 @@ def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> 
 
 
 def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
-    """What a listed cancel makes of the refund that it is known to be."""
+    """Return the move of a refund that a listed cancel is known to be."""
     match cancel.state:
         case RefundState.SUCCEEDED if refund.status is not R.SUCCEEDED:
             return Move(refund, R.SUCCEEDED, "refund_done", gateway_ref=cancel.ref)
@@ -186,7 +186,7 @@ def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
 
 
 def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
-    """Which refund a cancel of that amount, which no refund has claimed yet, may be."""
+    """Find the refund that a listed cancel of this amount may be, among those without a name at the gateway."""
     same = [each for each in refunds if each.gateway_ref is None and each.amount == amount]
     for status in (R.UNKNOWN, R.PENDING):
         if found := next((each for each in same if each.status is status), None):
@@ -197,9 +197,9 @@ def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
 
 
 def _with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -> Found | Move | Doubt:
-    """Money went back that is not reserved: that news, or first the refund of ours that is overtaken by it.
+    """An external refund, or first the stored refund that fails because of it.
 
-    One that the shop bound to a balance goes, and whatever no longer fits beside it: those first that were never asked for.
+    One that the shop bound to a balance fails, and each that no longer fits beside it: those first that were never requested.
     """
     amount = news.amount if isinstance(news, Found) else news.refund.amount
     bound = [each for each in refunds if each.status is R.CREATED and each.expected_minor is not None]

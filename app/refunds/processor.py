@@ -92,9 +92,9 @@ class RefundProcessor:
         refund_id: UUID | None = None,
         seen: tuple[Payment, GatewayPayment] | None = None,
     ) -> Payment:
-        """Bring an attempt's refunds as far as its gateway goes now, and return the payment as it then stands.
+        """Fetch, match, and request the next refund of an attempt; return the payment as it then stands.
 
-        With `refund_id` those before it are asked for in turn, until the gateway has answered for this one. `seen` is what
+        With `refund_id` those before it are requested in turn, until the gateway has answered for this one. `seen` is what
         a verification has just fetched for the payment that it read. Callers in one process take turns, and wait for
         theirs `confirm_wait_s` at most; while another process is asking, nothing is done. A caller that is canceled does
         not cancel what is under way. Raises NotFound.
@@ -128,7 +128,7 @@ class RefundProcessor:
     async def _round(
         self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None
     ) -> tuple[Payment, bool]:
-        """Fetch, match, record, ask. False: the payment moved, or there is a next refund to ask for before the wanted one."""
+        """Fetch, match, record, request. False: the payment moved, or refunds before the wanted one wait for their turn."""
         payment = seen[0] if seen else await self._load(payment_id)
         attempt = _attempt(payment, turn.attempt_id)
         gateway = self._registry.get(attempt.gateway)
@@ -164,7 +164,7 @@ class RefundProcessor:
     async def _follow(
         self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
-        """Store what a look-up shows of the attempt's refunds, and ask for the next one that waits.
+        """Store what a look-up shows of the attempt's refunds, then request the next one that waits.
 
         None: the payment moved meanwhile; fetch again.
         """
@@ -183,7 +183,7 @@ class RefundProcessor:
         raise IllegalTransition(source="refunds", target="compared")
 
     async def _unanswered(self, payment: Payment, attempt: Attempt, trigger: Trigger, reason: str) -> Payment:
-        """The gateway said nothing that can be believed: its refunds that are due are looked at later."""
+        """Postpone the attempt's due refunds: the gateway gave no answer, or none that can be believed."""
         for refund in payment.refunds_of(attempt.id):
             if refund.is_due(self._now()):
                 attention = "for over an hour the gateway has not answered about a refund"
@@ -195,7 +195,7 @@ class RefundProcessor:
     async def _next(
         self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
     ) -> Payment | None:
-        """Ask for the first refund that is not decided, if it may be asked for now."""
+        """Request the first refund that is not decided, if its gateway and its schedule allow it now."""
         now = self._now()
         own = payment.refunds_of(attempt.id)
         for each in own:
@@ -273,7 +273,7 @@ class RefundProcessor:
         except GatewayTimeout as error:
             return await self._record(payment, asked, trigger, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
-            # Nothing was done there, this time. Whatever an earlier asking with a lost answer did is still open.
+            # Nothing was done this time. What an earlier request with a lost answer did is still open.
             was_lost = refund.status is R.UNKNOWN
             return await self._record(payment, asked, trigger, error.code, R.UNKNOWN if was_lost else R.CREATED)
         except InvalidRequest as error:
@@ -294,7 +294,7 @@ class RefundProcessor:
         answer: RefundAnswer,
         trigger: Trigger,
     ) -> Payment | None:
-        """An explicit no, and a look at why: an earlier asking was carried out after all, or somebody else was quicker."""
+        """Look why the gateway refused: an earlier request was carried out after all, or there was an external refund."""
         fetched = await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
             return await self._decline(payment, refund, answer, trigger)
@@ -325,9 +325,9 @@ class RefundProcessor:
         gateway: Refunding | None = None,
         is_answered: bool = True,
     ) -> Payment:
-        """Store what came of an asking, on whatever the payment has become meanwhile: an answer must not be lost.
+        """Store the answer to a request, on the payment as it is by now: an answer must not be lost.
 
-        Where a look-up has settled the refund meanwhile, that stands.
+        Where a look-up has decided the refund meanwhile, that stands.
         """
         now = self._now()
         failure = answer.failure if answer else None
@@ -347,9 +347,9 @@ class RefundProcessor:
             known = payment.refund(refund.id)
             assert known is not None
             if known.status is not R.UNKNOWN:
-                return payment  # a look-up was quicker, and it knows better than an answer
+                return payment  # a look-up has decided it
             if known.refund_attempts != refund.refund_attempts and to not in {R.PENDING, R.SUCCEEDED}:
-                return payment  # it was asked again meanwhile: a no to the earlier asking says nothing about that one
+                return payment  # it was requested again meanwhile: a refusal of the earlier request says nothing of that one
             moved = refund_step(
                 payment,
                 known,
@@ -378,7 +378,7 @@ class RefundProcessor:
         policy: RefundPolicy | None,
         attention: str | None = None,
     ) -> Payment | None:
-        """Look again later. A step only when there is news for a person."""
+        """Postpone a refund. Writes a step only when there is news for a person."""
         now = self._now()
         if attention is not None and attention != payment.attention and payment.attention is None:
             noted = refund_step(
@@ -401,7 +401,7 @@ class RefundProcessor:
         return payment
 
     async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:
-        """A person must look at something that no refund of ours explains; the refunds are looked at later."""
+        """Call a person about a doubt, and postpone the attempt's refunds."""
         payment = await self._unanswered(payment, attempt, trigger, "in_doubt")
         if payment.attention == attention:
             return payment

@@ -1,4 +1,4 @@
-"""What a gateway is asked for: the request, the balance that it names, and the tax parts of what goes back."""
+"""Makes refund requests: the balance that one names, and the tax parts of its amount."""
 
 import msgspec
 
@@ -14,16 +14,16 @@ R = RefundStatus
 
 
 def is_there(attempt: Attempt, fetched: GatewayPayment) -> bool:
-    """Whether the gateway shows money of which something can go back."""
+    """Whether the gateway shows money that can be refunded."""
     said_yes = attempt.capture_accepted_at is not None or attempt.status is AttemptStatus.CAPTURED
     return fetched.status is GatewayStatus.CAPTURED or (fetched.status is GatewayStatus.STATUS_MISSING and said_yes)
 
 
 def balance_of(payment: Payment, attempt: Attempt, refund: Refund, fetched: GatewayPayment) -> int:
-    """What we expect to be left there before this refund, in minor units.
+    """The balance that we expect at the gateway before this refund, in minor units.
 
-    An asking whose answer was lost is repeated with the balance that it named, as long as no other refund came between:
-    at most one of the two can be carried out then.
+    A request whose answer was lost is repeated with the same balance, unless another refund was done meanwhile: so the
+    gateway can carry out at most one of the two.
     """
     back = total(each for each in payment.refunds_of(attempt.id) if each.status is R.SUCCEEDED)
     if attempt.status is AttemptStatus.CAPTURED:
@@ -33,7 +33,7 @@ def balance_of(payment: Payment, attempt: Attempt, refund: Refund, fetched: Gate
 
 
 def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
-    """The asking under the refund's own identity. A gateway that knows keys repeats what it said to it, a no included."""
+    """The request under the refund's own identity. A gateway that knows keys repeats its answer to it, a refusal included."""
     account = msgspec.json.decode(refund.account, type=RefundAccount) if refund.account else None
     return RefundRequest(
         key=refund.id.hex,

@@ -119,7 +119,7 @@ async def create_refund(
 async def list_refunds(
     payment_id: PaymentId, query: Annotated[PageQuery, Query()], caller: Reader, service: Refunds
 ) -> Answer:
-    """Oldest first, those too that were made past us: in the gateway's console, or by a chargeback."""
+    """Oldest first, external ones too: made in the gateway's console, or by a chargeback."""
     payment = await service.payment(payment_id, caller.own_store)
     found = [refund for refund in payment.refunds if refund.number > query.cursor]
     page = found[: query.limit]
@@ -131,7 +131,7 @@ async def list_refunds(
 @router.get(
     "/payments/{id}/refund-options",
     operation_id="getRefundOptions",
-    summary="What can be given back now, and why not",
+    summary="What can be refunded now, and why not",
     response_description="The options.",
     response_model=OptionsView,
     responses={

@@ -104,7 +104,7 @@ class NoteView(TypedDict):
 
 
 class OptionsView(TypedDict):
-    """What can be given back now, before anybody clicks.
+    """What can be refunded now.
 
     `done_after_s`: 0 when the money goes back at once, the gateway's usual wait in seconds where it has one, null when it
     is done later and nobody says when.

@@ -40,7 +40,7 @@ from app.settings import Settings
 
 R = RefundStatus
 MOST_WRITES = 200
-"""How often a step is tried again because the payment moved; each time somebody else got further."""
+"""How often a step is made again because another write came between."""
 
 Make = Callable[[Payment], Step]
 
@@ -69,7 +69,7 @@ class RefundService:
     async def request(
         self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent
     ) -> Replay | tuple[Payment, Refund]:
-        """Reserve a refund and have the gateway do it; or the stored answer of an earlier call with this key.
+        """Reserve a refund and process it; or return the stored answer of an earlier call with this key.
 
         The same intent again goes on with the one refund that it stands for. The caller stores the answer under the
         intent. Raises NotFound, InvalidRequest, the idempotency errors, and RefundRefused: by our own rules before anything
@@ -117,18 +117,18 @@ class RefundService:
         return payment
 
     async def options(self, payment_id: UUID, store: str) -> tuple[Payment, Options]:
-        """What can be given back now, and why not. Asks no gateway. Raises NotFound."""
+        """Return what can be refunded now, and why not. Calls no gateway. Raises NotFound."""
         payment = await self.payment(payment_id, store)
         return payment, options_of(payment, self._gateway(payment), self._now())
 
     async def process(self, payment_id: UUID, refund_id: UUID) -> None:
-        """Bring a refund whose time has come a step further. Safe to repeat."""
+        """Process a refund that is due. Safe to repeat."""
         refund = (await self.payment(payment_id, None)).refund(refund_id)
         if refund is not None:
             await self._processor.process(payment_id, refund.attempt_id, "sweep")
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
-        """How long money has been on its way back, for `/metrics`."""
+        """Return how many refunds are undecided, and for how long, for `/metrics`."""
         count, age_s = await self._reads.backlog(self._now())
         return {
             "onetill_refunds_undecided": ("Refunds that are reserved and not decided.", float(count)),
@@ -149,7 +149,7 @@ class RefundService:
         return await self.payment(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
-        """A person says how a refund ended that no look-up settles: it was given back by hand, or never will be.
+        """Decide, on an operator's word, a refund that no look-up settles: it was made by hand, or never will be.
 
         Raises NotFound, or IllegalTransition for one that is decided.
         """
@@ -160,7 +160,7 @@ class RefundService:
         return await self._move(payment.id, refund_id, to, reason, {"note": note})
 
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
-        """A person has seen that the gateway did not carry a refund out whose answer was lost: ask it once more.
+        """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.
 
         Raises NotFound, or IllegalTransition for a refund whose answer was not lost.
         """
@@ -173,7 +173,7 @@ class RefundService:
         return await self.get(refund_id, None)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
-        """Money that a person gave back by hand, where the gateway has no way to: kept as a refund that is done.
+        """Record a refund that an operator made by hand, where the gateway has no refund API.
 
         Raises NotFound, PaymentNotRefundable, RefundExceedsBalance.
         """
@@ -202,7 +202,7 @@ class RefundService:
     async def _reserve(
         self, payment_id: UUID, wanted: CreateRefund, request_key: bytes, request_print: bytes
     ) -> Refund:
-        """Store the refund, if there is room for it, on the payment as it is at that moment."""
+        """Store the refund, if its amount is still refundable."""
 
         def make(payment: Payment) -> Step:
             refund = replace(self._checked(payment, wanted), request_key=request_key, request_print=request_print)
@@ -214,7 +214,7 @@ class RefundService:
         return (await self._write(payment_id, make))[1]
 
     def _checked(self, payment: Payment, wanted: CreateRefund) -> Refund:
-        """The refund as it will be stored. Raises RefundRefused or InvalidRequest for what cannot be given back."""
+        """Return the refund as it will be stored. Raises RefundRefused or InvalidRequest for what cannot be refunded."""
         gateway, attempt = self._gateway(payment), payment.captured_attempt
         options = options_of(payment, gateway, self._now())
         is_whole = wanted.amount in {None, payment.refundable_minor}
@@ -266,7 +266,7 @@ class RefundService:
         evidence: dict[str, str],
         **fields: Any,
     ) -> tuple[Payment, Refund]:
-        """One step of a refund on a person's word. Raises IllegalTransition while the gateway is being asked for it."""
+        """Move a refund on an operator's word. Raises IllegalTransition while a process holds the lease on its attempt."""
 
         def make(payment: Payment) -> Step:
             refund = payment.refund(refund_id)
@@ -280,7 +280,7 @@ class RefundService:
         return await self._write(payment_id, make)
 
     async def _write(self, payment_id: UUID, make: Make) -> tuple[Payment, Refund]:
-        """Decide on the payment as it is and write it, again while others are quicker. Raises what `make` raises."""
+        """Load, make the step and write it; again when another write came between. Raises what `make` raises."""
         for _ in range(MOST_WRITES):
             made = make(await self.payment(payment_id, None))
             if await self._repository.apply(made):
@@ -294,7 +294,7 @@ class RefundService:
 
 
 def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refund | None:
-    """The refund that an earlier call with this key has made, also when the key itself is forgotten by now.
+    """Find the refund that an earlier call with this key made, also when the key's row is deleted by now.
 
     Raises IdempotencyKeyReused when that call was another one.
     """
@@ -305,7 +305,7 @@ def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refun
 
 
 def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
-    """The refund's tax parts: as the shop names them, if they fit what is left, else its exact share."""
+    """Return the refund's tax parts: as the shop names them, if they fit what is left, else its exact share."""
     left, tax = parts_left(payment), wanted.tax
     if tax is None:
         return left.share(amount)

@@ -33,7 +33,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
         "결제사의 환불 응답을 받지 못해 확인하고 있습니다.",
     ),
 }
-"""What the codes of `RefundTerms.notes` say, in English and Korean. A test holds every adapter's notes against it."""
+"""What the codes of `RefundPolicy.notes` say, in English and Korean. A test holds every adapter's notes against it."""
 
 
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
@@ -63,7 +63,7 @@ def rendered(payment: Payment, refund: Refund) -> bytes:
 
 
 def options_view(payment: Payment, options: Options, language: Language) -> OptionsView:
-    """The advisor's answer in the reader's language."""
+    """The refund options in the reader's language."""
     return {
         "payment_id": ids.show(ids.Prefix.PAYMENT, payment.id),
         "currency": payment.amount.currency,

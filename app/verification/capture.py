@@ -1,4 +1,4 @@
-"""When money may be taken: the conditions of a capture and of a void, beside what matching says. Pure."""
+"""When to capture and when to void, beside what matching says. Pure."""
 
 from datetime import datetime
 
@@ -11,13 +11,13 @@ from app.verification.matching import Decide, Wait
 
 
 def shows_uncaptured(gateway: Gateway) -> bool:
-    """Whether "absent" means that it is gone: a look-up answers before capture, or there is no capture to wait for."""
+    """Whether an uncaptured payment shows in look-ups, so that `ABSENT` means that it is gone."""
     capabilities = gateway.capabilities
     return Capability.LOOKUP_BEFORE_CAPTURE in capabilities or Capability.CAPTURE not in capabilities
 
 
 def can_capture(snapshot: Snapshot) -> bool:
-    """Whether this gateway takes a capture from us, with what the buyer's browser brought."""
+    """Whether we can capture at this gateway, with the token that the buyer's browser brought where it needs one."""
     needs_token = Capability.CAPTURE_BY_TOKEN in snapshot.gateway.capabilities
     return isinstance(snapshot.gateway, Capturing) and (snapshot.token is not None or not needs_token)
 
@@ -46,8 +46,8 @@ def may_capture_unseen(snapshot: Snapshot, now: datetime) -> bool:
 def may_capture_now(attempt: Attempt, now: datetime) -> bool:
     """Whether a capture may be sent: the first one, or again from the second due look on, 20 s or more after a lost answer.
 
-    A gateway that is merely slow has taken the money by then, and the look-up says so. Inferred: nobody documents how
-    long a call may still be carried out after its connection has gone.
+    A gateway that is only slow has captured by then, and the look-up shows it. Inferred: nobody documents how long a
+    call may still be carried out after its connection is lost.
     """
     if attempt.status is AttemptStatus.PENDING:
         return True
@@ -55,7 +55,7 @@ def may_capture_now(attempt: Attempt, now: datetime) -> bool:
 
 
 def must_void(payment: Payment, attempt: Attempt, fetched: GatewayPayment, verdict: Wait | Decide) -> bool:
-    """Whether something at the gateway may still take the buyer's money that we would only refund."""
+    """Whether to void: the buyer could still pay what we would have to refund."""
     was_asked = attempt.capture_accepted_at is not None or (
         attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
     )
@@ -66,7 +66,7 @@ def must_void(payment: Payment, attempt: Attempt, fetched: GatewayPayment, verdi
 
 
 def capture_request(snapshot: Snapshot, ref: str) -> CaptureRequest:
-    """What the gateway is asked to take."""
+    """Return the capture request of a snapshot."""
     payment = snapshot.payment
     return CaptureRequest(
         reference=snapshot.attempt.reference,

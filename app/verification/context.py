@@ -1,4 +1,4 @@
-"""What one verification carries: who asks and on which hints, what was read and fetched, and what it found."""
+"""A verification's values: its context, the snapshot that it read, and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from app.ledger.transitions import Trigger
 
 @dataclass(slots=True)
 class VerificationContext:
-    """One verification under way: who asks, about which attempt, on which hints, and the lease that it took.
+    """A verification under way: its trigger, the attempt, the hints, and the lease that it took.
 
     `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
     that gateway's name.
@@ -57,9 +57,9 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class VerificationResult:
-    """What a verification found. `mismatch` names what differs when the money, or the hint, was not ours.
+    """A verification's result. `mismatch` names what differs when the money, or the hint, was not ours.
 
-    `is_answered` False: the gateway was not asked, or gave no answer; whatever brought this up is still to be looked into.
+    `is_answered` False: the gateway was not asked, or gave no answer; whatever triggered this must verify again.
     `fetched` is there where money of the attempt has moved: what its refunds are matched with.
     """
 
@@ -72,7 +72,7 @@ class VerificationResult:
 
 
 def result_of(payment: Payment, attempt_id: UUID, fetched: GatewayPayment | None = None) -> VerificationResult:
-    """What a payment's attempt says, once it is written."""
+    """Return the result of an attempt that is written."""
     attempt = next(a for a in payment.attempts if a.id == attempt_id)
     mismatch = None
     if attempt.status is AttemptStatus.REJECTED and attempt.failure:

@@ -1,4 +1,4 @@
-"""What a verdict writes: one step of the payment, another time to look, or nothing. Pure; `verify` writes it."""
+"""Makes the change of a verdict: a step, another time to look, or nothing. Pure; `verify` writes it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ class Rules:
 
 
 def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigger: Trigger, rules: Rules) -> Step:
-    """The step of a verdict. A refund of money that must not be kept is reserved in the same step."""
+    """Return the step of a verdict. A mismatch refund is reserved in the same step."""
     payment, attempt = snapshot.payment, snapshot.attempt
     payment_to = _closing(payment, attempt) if verdict.expires_payment else None
     must_review = verdict.must_refund and Capability.REFUND not in snapshot.gateway.capabilities
@@ -59,14 +59,14 @@ def undecided(
     is_asked: bool,
     attention: str | None = None,
 ) -> Change:
-    """When to look next, and the lease given back. A step only when there is news for a person, or a yes to keep.
+    """Postpone an attempt and end our lease. A step only when there is news for a person, or a capture was accepted.
 
-    A look that was not due yet leaves the schedule as it is, or brings it forward; only due ones move it on.
+    A verification before the attempt was due leaves its schedule, or brings it forward; only due ones move it on.
     """
     payment, attempt, stored = snapshot.payment, snapshot.attempt, snapshot.stored
     fields = _schedule(payment, attempt, rules, is_asked=is_asked)
     if attempt.busy_until == context.lease:
-        fields["busy_until"] = None  # ours to give back; the lease of another process stays
+        fields["busy_until"] = None  # our own lease; that of another process stays
     is_unknown = attempt.status is AttemptStatus.UNKNOWN
     if is_unknown and attempt.lookup_attempts >= ASKED_IN_VAIN:
         attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
@@ -89,7 +89,7 @@ def undecided(
 
 
 def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, *, attention: str | None = None) -> Change:
-    """The attempt has ended and moves no more. An unpaid payment whose time is over expires now; news for a person is told."""
+    """Return the change of an ended attempt: its unpaid payment expires when its time is over, and a person is told news."""
     payment, attempt = snapshot.payment, snapshot.attempt
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED

@@ -1,4 +1,4 @@
-"""Keeps what was said with gateways about a payment, for operators, for a while. Nothing is decided by it, so a loss is borne."""
+"""Stores calls to gateways, masked, for operators, for a while. Nothing is decided by them, so a loss does no harm."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ log = get_logger("gateway_log")
 
 
 class GatewayLog:
-    """Writes behind the caller's back: what a payment waits for does not wait for this."""
+    """Writes in the background: no verification waits for it."""
 
     def __init__(self, database: Database, now: Now) -> None:
         self._database = database

@@ -31,7 +31,7 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class NotOurs:
-    """What the caller pointed at belongs to another order. Nothing of ours changes."""
+    """The gateway's payment belongs to another order. Nothing of ours changes."""
 
     mismatch: str
 
@@ -61,7 +61,7 @@ Verdict = Wait | Capture | NotOurs | Decide
 def match_payment(
     payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime, shows_unconfirmed: bool
 ) -> Verdict:
-    """Compare and conclude. `shows_unconfirmed`: whether this gateway's look-up answers before confirm."""
+    """Match what the gateway holds with the payment. `shows_unconfirmed`: whether its look-up answers before a capture."""
     if fetched.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=UNKNOWN_STATUS)
     if fetched.doubt is not None:
@@ -78,17 +78,17 @@ def match_payment(
 
 
 def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime) -> Verdict:
-    """Money moved, or would move with our next call: only what matches whole is kept."""
+    """Match money that was captured, or that our next call would capture."""
     said_yes = attempt.capture_accepted_at is not None
     is_captured = fetched.status is GatewayStatus.CAPTURED
     if fetched.reference is None or fetched.amount is None:
         return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
     mismatch = _mismatch(payment, fetched)
     if mismatch and fetched.status is GatewayStatus.AWAITING_DEPOSIT:
-        # What has ended is not given back when a deposit comes after all: wait for it, then it goes back whole.
+        # An attempt that has ended is not refunded when the deposit comes after all: wait for it, then refund it whole.
         return Wait(f"{mismatch}_before_deposit", attention="an account waits for a deposit that does not match")
     if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
-        # The lost confirm may still be carried out: an attempt that has ended is not looked at for it any more.
+        # The lost capture may still be carried out, and an attempt that has ended is not verified for it any more.
         return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")
     if mismatch:
         return Decide(A.REJECTED, mismatch, Failure(mismatch), must_refund=is_captured or said_yes)
@@ -110,7 +110,7 @@ def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: 
 
 
 def _may_capture(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:
-    """Taking money is right only while the payment collects, in its time, and no other attempt may be taking it."""
+    """Capture only while the payment is unpaid, in its time, and no other attempt may be captured."""
     if payment.status not in PAYMENT_UNPAID:
         return Decide(A.CANCELED, "payment_closed")
     if any(a.status is A.UNKNOWN for a in payment.attempts if a.id != attempt.id):

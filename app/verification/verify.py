@@ -1,4 +1,4 @@
-"""verify(attempt): fetch → match → transition → event. There is one of it, whoever asks.
+"""verify(attempt): fetch → match → transition → event. The one road to a status, whatever triggers it.
 
 No connection or lock is held while the gateway is asked. What was decided on a snapshot is written only if the payment is
 still as it was read; otherwise it is read and matched again. Docs: docs/decisions/0002-one-writer-by-version.md.
@@ -45,7 +45,7 @@ log = get_logger("verify")
 
 
 class Verifier:
-    """Proves attempts. Safe to call from everywhere at once: for one attempt, one of the callers does the work."""
+    """Verifies attempts. Safe to call concurrently: for one attempt, one of the callers does the work."""
 
     def __init__(
         self,
@@ -206,7 +206,7 @@ class Verifier:
     async def _after_capture(
         self, snapshot: Snapshot, failure: Failure | None, context: VerificationContext
     ) -> VerificationResult | None:
-        """Look once more: after an unseen yes to match it, after a no because an earlier capture may have gone through."""
+        """Fetch after a capture: to match what was accepted unseen, or because an earlier capture may have gone through."""
         attempt = snapshot.attempt
         try:
             fetched = await snapshot.gateway.fetch_payment(snapshot.query)
@@ -231,7 +231,7 @@ class Verifier:
         verdict: Wait | Decide,
         context: VerificationContext,
     ) -> VerificationResult | None:
-        """Nobody is to pay here any more: close what stands open at the gateway. Without its answer it is tried again.
+        """Void what stands open at the gateway. Without an answer it is tried again.
 
         What waits for our capture can move no money without us, so a verdict on wrong money stands whatever the gateway
         says to that. An account may have been paid into meanwhile: it is looked at once more. Safe to repeat, so its
@@ -293,7 +293,7 @@ class Verifier:
     async def _not_ours(
         self, snapshot: Snapshot, verdict: NotOurs, context: VerificationContext
     ) -> VerificationResult | None:
-        """A hint that points elsewhere changes nothing of ours; our own reference pointing elsewhere needs a person."""
+        """Change nothing for a hint to another order; call a person when our own reference leads to one."""
         log.warning("result_not_ours", payment_id=snapshot.payment.public_id, mismatch=verdict.mismatch)
         if snapshot.is_hinted:
             return VerificationResult(snapshot.payment, is_decided=False, mismatch=verdict.mismatch)
@@ -319,7 +319,7 @@ class Verifier:
         is_asked: bool,
         attention: str | None = None,
     ) -> VerificationResult | None:
-        """Note when to look next. An ended attempt whose last look could not be made is looked at later, not skipped."""
+        """Postpone an attempt. An ended one whose last look could not be made is looked at later, not skipped."""
         payment, attempt = snapshot.payment, snapshot.attempt
         log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=reason)
         if not attempt.is_undecided:

@@ -5,7 +5,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.db.database import Database, Row
-from app.webhooks.records import Arrival, Webhook
+from app.webhooks.model import Arrival, Webhook
 
 INGEST = """
 INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, source, payment_id, reference, gateway_ref,
@@ -23,8 +23,8 @@ ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     parked_at = NULL
 RETURNING id
 """
-"""A new one is due at once. A repeat is counted, and asks for another look a little later: whatever brought it may be news
-again, also while a look at it is under way."""
+"""A new one is due at once. A repeat is counted and due a little later, because its gateway may have news since, also while a
+verification is under way."""
 
 _COLUMNS = """id, gateway, payment_id, reference, gateway_ref, received_at, last_received_at, apply_attempts,
     next_try_at IS NOT NULL AS is_waiting"""
@@ -85,12 +85,12 @@ class Inbox:
         return _webhook(row) if row else None
 
     async def waiting_for(self, payment_id: UUID) -> list[Webhook]:
-        """What has come for this payment and was not looked into yet: one look answers all of it."""
+        """The webhooks that wait for this payment: one verification applies them all."""
         sql = f"SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL"  # noqa: S608
         return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
 
     async def forget_applied(self, before: datetime, limit: int) -> int:
-        """Delete what was looked into and came before then, at most so many. What waits or is parked stays."""
+        """Delete applied webhooks that came before then, at most so many. Those that wait or are parked stay."""
         return await self._database.changed(FORGET, before, limit)
 
     async def counts(self) -> tuple[int, int]:
@@ -103,7 +103,7 @@ class Inbox:
         return row["waiting"], row["parked"]
 
     async def applied(self, ids: Sequence[UUID], payment_id: UUID, at: datetime, looked_at: datetime) -> None:
-        """They were looked into by a look-up that began at `looked_at`; one that came again since then stays due."""
+        """Mark as applied by a look-up that began at `looked_at`; one that was repeated since then stays due."""
         await self._database.row(APPLIED, list(ids), payment_id, at, looked_at)
 
     async def put_off(self, webhook_id: UUID, until: datetime, note: str) -> None:

@@ -1,4 +1,4 @@
-"""Due work of webhooks: kept ones that wait to be looked into."""
+"""Due work of webhooks: those that wait to be applied."""
 
 from app.db.database import Database
 from app.db.due_work import DueRow, DueTable, DueWork
@@ -6,7 +6,7 @@ from app.webhooks.service import DUE_KIND, WebhookService
 
 
 def due_webhooks(database: Database, webhooks: WebhookService, *, deadline_s: float, lease_s: float) -> DueWork:
-    """Every kept webhook is looked into as soon as it has come, and again by its schedule until that is answered."""
+    """Each webhook is applied as soon as it has come, and again by its schedule until its gateway has answered."""
 
     async def apply(row: DueRow) -> None:
         await webhooks.apply(row.id)

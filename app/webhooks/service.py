@@ -1,4 +1,4 @@
-"""Takes webhooks in, and has the payments that they point at verified. Their content never sets a status."""
+"""Keeps webhooks and verifies the payments that they point at. Their content never sets a status."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.service import PaymentService
 from app.settings import Settings
 from app.webhooks.inbox import Inbox
-from app.webhooks.records import Arrival, Webhook
+from app.webhooks.model import Arrival, Webhook
 
 DUE_KIND = "webhooks"
 """The name of its due work."""
@@ -89,7 +89,7 @@ class WebhookService:
         return note
 
     async def apply(self, webhook_id: UUID) -> None:
-        """Look into one kept webhook, and with it into all that wait for the same payment. Safe to repeat."""
+        """Apply a webhook, and with it all that wait for the same payment. Safe to repeat."""
         webhook = await self._inbox.get(webhook_id)
         if webhook is None or not webhook.is_waiting:
             return None
@@ -98,7 +98,7 @@ class WebhookService:
             payment_id = await self._payments.holder_of_ref(webhook.gateway, webhook.gateway_ref)
         if payment_id is None:
             return await self._try_later([webhook], UNKNOWN_AGAIN, "no payment of ours has this reference")
-        # One at a time, so that what came during a look-up gets one of its own and what waited behind it needs none.
+        # One at a time: a webhook that came during a look-up gets one of its own, those that waited before it need none.
         turn = self._turns.setdefault(payment_id, asyncio.Lock())
         async with turn:
             again = await self._inbox.get(webhook_id)
@@ -107,7 +107,7 @@ class WebhookService:
         return None
 
     async def _look_into(self, webhook: Webhook, payment_id: UUID) -> None:
-        """One look-up for all that wait for this payment; those that say the same as `webhook` share its fate."""
+        """Verify once for all webhooks that wait for this payment; those with the hint of `webhook` share its outcome."""
         together = {each.id: each for each in [webhook, *await self._inbox.waiting_for(payment_id)]}
         hint = _hint(webhook)
         alike = [e for e in together.values() if (e.gateway, _hint(e)) == (webhook.gateway, hint)]
@@ -129,7 +129,7 @@ class WebhookService:
         return None
 
     async def forget_old(self, limit: int) -> int:
-        """Delete webhooks that were looked into, when their time is over: they hold what gateways say of buyers."""
+        """Delete applied webhooks after `keep_webhooks_days`: they hold buyers' data."""
         before = self._now() - timedelta(days=self._settings.keep_webhooks_days)
         return await self._inbox.forget_applied(before, limit)
 
@@ -142,7 +142,7 @@ class WebhookService:
         }
 
     async def put_off(self, webhook_id: UUID, note: str) -> None:
-        """Something broke while it was looked into: later again, so that it does not stand in the way of others."""
+        """Try a webhook later whose processing failed."""
         webhook = await self._inbox.get(webhook_id)
         if webhook is not None and webhook.is_waiting:
             await self._try_later([webhook], UNANSWERED_AGAIN, note)

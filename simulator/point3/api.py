@@ -112,7 +112,7 @@ class Point3Api(Api):
     def _by_date(self, call: Call) -> list[Payment]:
         """One page of the payments created between two Korean times, both included; oldest first.
 
-        The document's pattern says `hh`; what is meant is unverified (docs/gateways/point3.md §9.5). Here hours run from 0 to 23.
+        The document's pattern says `hh`; what is meant is unverified (point3.md §9 trap 5). Here hours run from 0 to 23.
         """
         query = call.request.query_params
         start = _time("startDate", query.get("startDate", ""))

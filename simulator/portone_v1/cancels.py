@@ -1,4 +1,4 @@
-"""Giving money back: what a cancel may ask for, and how it ends. Source: Swagger (`cancelPayment`), portone-v1.md §6."""
+"""Cancels: what one may ask for, and how it ends. Source: Swagger (`cancelPayment`), portone-v1.md §6."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

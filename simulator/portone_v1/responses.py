@@ -144,26 +144,26 @@ _ACCOUNT = "vbank_num vbank_name vbank_holder vbank_date"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class WindowResult:
     """What a visit to the payment window came to."""
 
     attempt: Attempt
     failure: Failure | None = None
 
 
-def brief(outcome: Outcome) -> dict[str, Any]:
+def brief(result: WindowResult) -> dict[str, Any]:
     """The part that a shop passes on to its server: imp_uid, merchant_uid, and the error when there is one."""
-    answer = {"imp_uid": outcome.attempt.id, "merchant_uid": outcome.attempt.reference}
-    return answer if outcome.failure is None else {**answer, **_error(outcome.failure)}
+    answer = {"imp_uid": result.attempt.id, "merchant_uid": result.attempt.reference}
+    return answer if result.failure is None else {**answer, **_error(result.failure)}
 
 
-def rsp(outcome: Outcome) -> dict[str, Any]:
+def rsp(result: WindowResult) -> dict[str, Any]:
     """The callback's argument. Of a failure it has the error and the names, of a success most of the payment."""
-    if outcome.failure is not None:
-        return {**_names(outcome, is_success=False), **_error(outcome.failure)}
-    shown = payment_object(outcome.attempt)
-    fields = [*_PAID.split(), *(_ACCOUNT.split() if outcome.attempt.account is not None else ())]
-    answer = _names(outcome, is_success=True) | {name: shown[name] for name in fields}
+    if result.failure is not None:
+        return {**_names(result, is_success=False), **_error(result.failure)}
+    shown = payment_object(result.attempt)
+    fields = [*_PAID.split(), *(_ACCOUNT.split() if result.attempt.account is not None else ())]
+    answer = _names(result, is_success=True) | {name: shown[name] for name in fields}
     return {**answer, "paid_amount": shown["amount"], "pg_type": "payment", "error_code": None, "error_msg": None}
 
 
@@ -182,8 +182,8 @@ def redirect(url: str, result: dict[str, Any]) -> str:
     )
 
 
-def _names(outcome: Outcome, *, is_success: bool) -> dict[str, Any]:
-    attempt = outcome.attempt
+def _names(result: WindowResult, *, is_success: bool) -> dict[str, Any]:
+    attempt = result.attempt
     names = {"imp_uid": attempt.id, "merchant_uid": attempt.reference}
     return {"success": is_success, "imp_success": is_success, **names}
 

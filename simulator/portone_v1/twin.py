@@ -13,7 +13,7 @@ from simulator.portone_v1.api import PortOneV1Api
 from simulator.portone_v1.browser import SCRIPT_PATH, browser_routes
 from simulator.portone_v1.cancels import from_console
 from simulator.portone_v1.fields import envelope
-from simulator.portone_v1.responses import CLOSED, DECLINED, UNHEARD, Outcome, brief, redirect, rsp
+from simulator.portone_v1.responses import CLOSED, DECLINED, UNHEARD, WindowResult, brief, redirect, rsp
 from simulator.portone_v1.scenarios import CALLS, CANCELS, RULES, VIEWS
 from simulator.portone_v1.store import Attempt, Payment, Registration, Store
 from simulator.portone_v1.webhooks import Webhooks
@@ -42,7 +42,7 @@ class IamportWindow(PaymentWindow[Attempt, Registration]):
 
     def leave(self, attempt: Attempt) -> dict[str, Any]:
         """Close the window. Nothing changes: who paid before has still paid."""
-        return _told(Outcome(attempt, CLOSED))
+        return _told(WindowResult(attempt, CLOSED))
 
     def told(self, done: dict[str, Any]) -> Response:
         """In the API's envelope."""
@@ -52,29 +52,29 @@ class IamportWindow(PaymentWindow[Attempt, Registration]):
         """The buyer is made up where nothing but an amount is known."""
         return self._store.open(_order(payment, last))
 
-    def cancel_in_console(self, payment: Payment) -> Outcome:
+    def cancel_in_console(self, payment: Payment) -> WindowResult:
         """The attempt that was paid."""
-        return Outcome(from_console(self._store, payment.success))
+        return WindowResult(from_console(self._store, payment.success))
 
-    def follow(self, attempt: Attempt, scenario: str) -> Outcome:
+    def follow(self, attempt: Attempt, scenario: str) -> WindowResult:
         """What a visit to the window comes to."""
         if scenario == "abandoned":
-            return Outcome(attempt, CLOSED)
+            return WindowResult(attempt, CLOSED)
         if attempt.account is not None:
             self.deposit(attempt, scenario)
         elif scenario in ("declined", "late_approval"):
             self._store.fail(attempt, DECLINED.message, will_be_approved=scenario == "late_approval")
-            return Outcome(attempt, DECLINED)
+            return WindowResult(attempt, DECLINED)
         else:
             self.prepare(attempt, scenario)
             if scenario in ("virtual_account", "underpaid_deposit"):
                 attempt.is_underpaid = scenario == "underpaid_deposit"
                 self._store.issue_account(attempt)
-                return Outcome(attempt)
+                return WindowResult(attempt)
         self._store.capture(attempt)
         if scenario == "contradiction":
             self._store.contradict(attempt)
-        return Outcome(attempt, UNHEARD if scenario == "success_false" and attempt.account is None else None)
+        return WindowResult(attempt, UNHEARD if scenario == "success_false" and attempt.account is None else None)
 
     def prepare(self, attempt: Attempt, scenario: str) -> None:
         """And how its webhooks are written."""
@@ -155,9 +155,9 @@ class PortOneV1Twin(PortOneTwin[Attempt, Registration]):
             own.reset()
 
 
-def _told(outcome: Outcome) -> dict[str, Any]:
-    target, result = outcome.attempt.order.target(), rsp(outcome)
-    return {"rsp": result, "redirect": redirect(target, result) if target else None}
+def _told(result: WindowResult) -> dict[str, Any]:
+    target, told = result.attempt.order.target(), rsp(result)
+    return {"rsp": told, "redirect": redirect(target, told) if target else None}
 
 
 def _order(payment: Payment, last: Attempt | None) -> Order:

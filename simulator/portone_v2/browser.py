@@ -23,7 +23,7 @@ SCRIPT_PATH = "/v2/browser-sdk.js"
 SCRIPT = (Path(__file__).parent / "browser_sdk.js").read_text(encoding="utf-8")
 WINDOW_TYPES = ("IFRAME", "POPUP", "REDIRECTION", "UI")
 CURRENCY_PREFIX = "CURRENCY_"
-"""Official guides write `CURRENCY_KRW` where the schema says `KRW`: both are taken (docs/gateways/portone-v2.md §7.6)."""
+"""Official guides write `CURRENCY_KRW` where the schema says `KRW`: both are taken (docs/gateways/portone-v2.md §7 trap 6)."""
 
 
 def browser_routes(store: Store) -> list[Route]:

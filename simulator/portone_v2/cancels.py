@@ -1,4 +1,4 @@
-"""Giving money back: what a cancel may ask for, and how it ends. Source: portone-v2.md §3, OpenAPI `CancelPaymentBody`."""
+"""Cancels: what one may ask for, and how it ends. Source: portone-v2.md §3, OpenAPI `CancelPaymentBody`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

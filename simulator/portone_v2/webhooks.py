@@ -55,13 +55,13 @@ class Sent:
             "id": self.webhook.id,
             "url": self.webhook.url,
             "isAsync": self.trigger is not None,
-            "currentExecutionCount": len(self.webhook.tries),
+            "currentExecutionCount": len(self.webhook.deliveries),
             "maxExecutionCount": len(RETRIES_S) + 1,
             "request": {"body": self.webhook.body.decode()},
             "triggeredAt": rfc3339(self.at),
         }
-        if self.webhook.tries:
-            row["status"] = _log_status(self.webhook.tries[-1]["status"])
+        if self.webhook.deliveries:
+            row["status"] = _log_status(self.webhook.deliveries[-1]["status"])
         if self.trigger is not None:
             row["trigger"] = self.trigger
         return row
@@ -104,7 +104,7 @@ class Webhooks:
 
     def log(self, payment_id: str) -> list[dict[str, Any]]:
         """The webhooks of a payment that were tried, oldest first."""
-        return [sent.shown() for sent in self._log.get(payment_id, []) if sent.webhook.tries]
+        return [sent.shown() for sent in self._log.get(payment_id, []) if sent.webhook.deliveries]
 
     def resend(self, payment_id: str, webhook_id: str | None) -> dict[str, Any]:
         """Send one again, by its id or the latest, with the same id and body; return its row of the log."""
@@ -115,7 +115,7 @@ class Webhooks:
         if first.resends >= MANUAL_RESENDS:
             raise Refused("MAX_WEBHOOK_RETRY_COUNT_REACHED", f"a webhook can be sent again {MANUAL_RESENDS} times")
         first.resends += 1
-        again = Sent(replace(first.webhook, tries=[]), first.payment_status, "MANUAL", self._clock.now())
+        again = Sent(replace(first.webhook, deliveries=[]), first.payment_status, "MANUAL", self._clock.now())
         self._sender.send(again.webhook, "send")
         return again.shown()
 

@@ -30,7 +30,7 @@ class UnifiPayApi(Api):
         """The endpoints."""
         return [
             self.route("POST", "/api/v1/payment", CREATE, self._create, _order_id),
-            self.route("GET", "/api/v1/payment/{transactionId}", LOOKUP, self._look_up, self._reference),
+            self.route("GET", "/api/v1/payment/{transactionId}", LOOKUP, self._show_payment, self._reference),
         ]
 
     def admit(self, call: Call) -> Response | None:
@@ -45,7 +45,7 @@ class UnifiPayApi(Api):
         url = f"{self._twin.base_url}{START_PATH}?{query}"
         return answer({"startPageUrl": url, "transactionId": payment.id})
 
-    def _look_up(self, call: Call) -> Response:
+    def _show_payment(self, call: Call) -> Response:
         payment = self._payment(call)
         if payment is None:
             raise Refused(404, "NOT_FOUND", "no such payment")

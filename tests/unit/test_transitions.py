@@ -242,7 +242,7 @@ class TestClaims:
             (P.REVIEW, P.PAID, False, False),
         ],
     )
-    def test_an_order_is_free_when_its_payment_ends_without_money_and_claimed_again_by_late_money(
+    def test_an_order_is_free_when_its_payment_ends_without_money_and_claimed_again_by_a_late_capture(
         self, source: PaymentStatus, target: PaymentStatus, frees: bool, reclaims: bool
     ) -> None:
         done = move(payment(status=source), A.PENDING, payment_to=target)

@@ -45,7 +45,7 @@ def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> Gateway
     """One look-up row in our words. Fields that are missing or malformed become None.
 
     What is canceled went back whole (inferred: there is no other cancel, point3.md §4.4). The word is the same for a payment
-    that was closed before we captured it, of which there was nothing to give back: whoever reads it knows which it was.
+    that was closed before we captured it, of which there was nothing to refund: whoever reads it knows which it was.
     """
     signature, reference = row.get("signature"), row.get("orderIdFromClient")
     amount = _won(row.get("totalCharge"))

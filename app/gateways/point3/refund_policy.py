@@ -1,4 +1,4 @@
-"""What can be given back through Point3: always the whole payment, and done with the next batch. Pure (point3.md §4.4)."""
+"""Refunds through Point3: always the whole payment, and done with the next batch. Pure (docs/gateways/point3.md §4.4)."""
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import RefundPolicy, RefundRequest, Refusal
@@ -9,7 +9,7 @@ AGAIN_S = 2 * BATCH_S
 """A cancel that arrived shows from its batch on. Inferred: a batch later still, one that does not show never arrived."""
 
 REFUND_POLICY = RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=BATCH_S, again_after_s=AGAIN_S)
-"""The same for every sale."""
+"""The same for every payment."""
 
 
 def check_refund(request: RefundRequest) -> None:

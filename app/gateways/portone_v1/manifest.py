@@ -29,7 +29,7 @@ class PortOneV1Settings(GatewaySettings):
     most_usd: int = Field(500, gt=0, le=1_000_000)
     """Paymentwall's limit of one payment, in whole dollars; they raise it on request."""
     settlement_currency: Currency | None = Field(None, examples=["USD"])
-    """The currency that Paymentwall pays you in. It cannot give back a part when an order is in another one."""
+    """The currency that Paymentwall pays you in. It refunds no part when an order is in another one."""
     tier: str | None = Field(None, examples=["001"])
     """The Tier header of agency accounts."""
     timeout_s: float = Field(30.0, gt=0, le=120)

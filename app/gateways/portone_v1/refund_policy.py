@@ -9,16 +9,16 @@ from app.gateways.portone_v1.manifest import PortOneV1Settings
 KST = timezone(timedelta(hours=9))
 
 FEE_FROM_TOMORROW, FEE = "fee_from_tomorrow", "fee"
-"""Until 23:59 of the day of the sale a cancel is free; after that it is a refund with a fee (help centre)."""
+"""Until 23:59 of the day of the payment a cancel is free; after that it is a refund with a fee (help centre)."""
 
 
 def refund_policy(captured: CapturedPayment, now: datetime, settings: PortOneV1Settings) -> RefundPolicy:
-    """What the rules say of giving this sale back.
+    """Whether the rules allow to refund this payment, whole or in part.
 
     Paymentwall carries a cancel out later, and when is not said. Nor is whether `checksum` counts one that is under way, so
-    a cancel whose answer was lost is never asked again by itself. It gives back no part where it settles in another
+    a cancel whose answer was lost is never asked again by itself. It refunds no part where it settles in another
     currency than the order's (V2 guide), and nothing of a payment with which a card was saved (help centre). Inferred: the
-    day of the sale is a day in Korea. Other PGs do it at once, and `checksum` keeps a second one from being done.
+    day of the payment is a day in Korea. Other PGs do it at once, and `checksum` keeps a second one from being done.
     """
     if settings.pg != "paymentwall":
         return RefundPolicy(needs_account=captured.is_deposit)

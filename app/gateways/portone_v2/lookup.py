@@ -10,7 +10,7 @@ from app.gateways.portone_v2.response import short
 from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel, Method, Payment, Refusal
 
 MOST_CANCELLATIONS = 20
-"""How many cancellations evidence lists, the newest; an order is seldom given back in more parts."""
+"""How many cancellations evidence lists, the newest; an order is seldom refunded in more parts."""
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 

@@ -29,7 +29,7 @@ class PortOneV2Settings(GatewaySettings):
     approval: Literal["automatic", "manual"] = "automatic"
     """automatic or manual, as the channel is set in PortOne's console."""
     settlement_currency: Currency | None = Field(None, examples=["USD"])
-    """With a Paymentwall channel, the currency that it pays you in: it cannot give back a part of an order in another one."""
+    """With a Paymentwall channel, the currency that it pays you in: it refunds no part of an order in another one."""
     timeout_s: float = Field(60.0, gt=0, le=120)  # a broken connection does not cancel the work on their side
     """Seconds that one call may take in all; PortOne asks for 60."""
     look_up_timeout_s: float = Field(15.0, gt=0, le=120)

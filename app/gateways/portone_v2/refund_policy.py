@@ -1,4 +1,4 @@
-"""What can be given back through PortOne V2. Pure (docs/gateways/portone-v2.md §1, §3)."""
+"""Refunds through PortOne V2. Pure (docs/gateways/portone-v2.md §1, §3)."""
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
@@ -6,11 +6,11 @@ from app.gateways.portone_v2.codes import BANKS
 
 
 def refund_policy(captured: CapturedPayment, settlement_currency: str | None) -> RefundPolicy:
-    """What the rules say of giving this sale back.
+    """Whether the rules allow to refund this payment, whole or in part.
 
     At once but for some payment companies, and each answer says which it is. What was asked may be asked again at once:
     the Idempotency-Key makes it the same cancel for 3 hours, and `currentCancellableAmount` keeps a second one from being
-    done after that (portone-v2.md §1, §3). Paymentwall gives back no part where it settles in another currency (V2 guide).
+    done after that (portone-v2.md §1, §3). Paymentwall refunds no part where it settles in another currency (V2 guide).
     """
     is_foreign = settlement_currency not in {None, captured.amount.currency}
     return RefundPolicy(part=Refusal.OTHER_CURRENCY if is_foreign else None, needs_account=captured.is_deposit)

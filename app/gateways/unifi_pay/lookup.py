@@ -85,7 +85,7 @@ def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | Non
     Inferred: no document states the relation, and for that reason a difference is shown to a person (unifi-pay.md §4).
     """
     if amount is None:
-        return None  # the judge waits for an amount, whatever was paid
+        return None  # matching waits for an amount, whatever was paid
     if shown.pay_currency_code not in {None, amount.currency}:
         return "the look-up states another currency paid than ordered"
     if pay is None:

@@ -1,4 +1,4 @@
-"""A webhook as it is kept, and what may become of it."""
+"""A webhook as it is received, and as it is kept."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """One row of the inbox. Nothing of it is believed; `reference` and `gateway_ref` say whom to ask about."""
+    """One row of the inbox. Nothing of it is believed; `reference` and `gateway_ref` say which payment to verify."""
 
     id: UUID
     gateway: str
@@ -38,6 +38,6 @@ class Arrival:
     gateway_ref: str | None
     at: datetime
     is_due: bool
-    """False: it speaks of no payment, so there is nothing to do."""
+    """False: it names no payment, so there is nothing to verify."""
     repeat_at: datetime
-    """When it is looked into again if it is a repeat."""
+    """When a repeat of it is due."""
