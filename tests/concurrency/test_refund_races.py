@@ -150,7 +150,7 @@ async def test_twenty_races_for_one_payments_money_give_the_gateways_books_and_n
     ended: Counter[tuple[str, str]] = Counter()
     for each in rounds:
         ended += await check_truth(running, each)
-    print("races:", dict(ended))  # who won is the machine's affair; `test_past_us` has the console win
+    print("races:", dict(ended))  # who won is the machine's affair; `test_external_refunds` has the console win
     assert ended["api", "succeeded"] + ended["gateway", "succeeded"] >= len(rounds), "somebody won each of them"
     whole = [each for each in rounds if each.payment["gateway"] == "point3"]
     assert all(any(answer.status_code == 409 for answer in each.refunds) for each in whole), (

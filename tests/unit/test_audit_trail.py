@@ -52,7 +52,7 @@ def test_a_missing_row_is_seen() -> None:
     stored, rows = told()
     assert faults_of(stored, [rows[0], *rows[2:]]) == ["step 2 is missing: the next one is 3"]
     assert any("4 steps" in fault for fault in faults_of(stored, rows[:-1]))
-    assert faults_of(stored, []) == ["there is no story"]
+    assert faults_of(stored, []) == ["there is no event"]
 
 
 def test_money_back_that_no_refund_explains_is_seen() -> None:
