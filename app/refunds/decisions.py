@@ -1,4 +1,4 @@
-"""What a difference writes, and when a refund is looked at or asked for again. Pure; the processor writes it."""
+"""Makes the step of a difference, and says when a refund is due or may be requested again. Pure; the processor writes it."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ def step_of(
     policy: RefundPolicy | None,
     rules: Rules,
 ) -> Step:
-    """The step that a difference makes of the stored refunds."""
+    """Return the step that stores a difference."""
     now = rules.now
     to, reason, fields = R.SUCCEEDED, "refund_found", dict[str, Any]()
     match difference:
@@ -61,7 +61,7 @@ def step_of(
 
 
 def may_ask_again(refund: Refund, policy: RefundPolicy, rules: Rules) -> bool:
-    """Whether a refund whose answer was lost, and that is not shown, may be asked for once more."""
+    """Whether a refund whose answer was lost, and that no look-up shows, may be requested once more."""
     if policy.again_after_s is None or refund.asked_at is None:
         return False
     wait = timedelta(seconds=policy.again_after_s / rules.time_scale)
@@ -69,7 +69,7 @@ def may_ask_again(refund: Refund, policy: RefundPolicy, rules: Rules) -> bool:
 
 
 def look_at(refund: Refund, policy: RefundPolicy | None, rules: Rules, lookup_attempts: int | None = None) -> datetime:
-    """When a refund is looked at next; one that was accepted for a certain time, from that time on."""
+    """Return when a refund is due next; one that was accepted for a certain time, from that time on."""
     looks = refund.lookup_attempts if lookup_attempts is None else lookup_attempts
     at = next_look(rules.now, looks, returned=True, time_scale=rules.time_scale)
     if policy is not None and policy.done_after_s:

@@ -50,14 +50,14 @@ MOST_DIFFERENCES = 500
 """Differences stored in one go; more than any payment has refunds."""
 
 MOST_WRITES = 50
-"""How often the record of an answer is tried again because the payment moved; the answer must not be lost."""
+"""How often an answer is recorded again because the payment moved; it must not be lost."""
 
 log = get_logger("refunds")
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One processing: of which attempt's refunds, what set it off, and which refund the caller waits for."""
+    """One processing: the attempt, its trigger, and the refund that the caller waits for."""
 
     attempt_id: UUID
     trigger: Trigger
@@ -110,9 +110,7 @@ class RefundProcessor:
             async with asyncio.timeout(self._settings.confirm_wait_s):
                 await lock.acquire()
         except TimeoutError:
-            return await self._load(
-                payment_id
-            )  # somebody else's asking takes long; what waits is due, and is not forgotten
+            return await self._load(payment_id)  # another caller's turn takes long; the refunds that wait are due rows
         with record_calls() as calls:
             try:
                 for _ in range(MAX_ROUNDS):
