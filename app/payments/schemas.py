@@ -112,7 +112,11 @@ class CreatePayment(Input):
             Annotated[str, Field(min_length=1, max_length=40, pattern=patterns.LINE)],
             Annotated[str, Field(max_length=500, pattern=patterns.NO_NUL)],
         ],
-        Field(max_length=50, description="Yours: strings by name, returned as sent, never shown to buyers."),
+        Field(
+            max_length=50,
+            description="Yours: strings by name, returned as sent, never shown to buyers.",
+            json_schema_extra={"additionalProperties": False},  # no name but those that fit the pattern
+        ),
         AsOne,
     ] = {}
     gateway_options: Annotated[

@@ -104,15 +104,17 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
     for cancel in fetched.refunds:
         if cancel.ref in named or cancel.state is RefundState.FAILED:
             continue
-        refund = _meant(refunds, cancel.amount)
+        # Where the sum that went back has no room for it, it is one that was counted before the gateway named it.
+        has_room = fetched.refunded is None or done + cancel.amount.minor <= fetched.refunded.minor
+        is_counted = cancel.state is RefundState.SUCCEEDED and not has_room
+        refund = _meant(refunds, cancel.amount, is_counted=is_counted)
         if refund is not None:
             to = R.SUCCEEDED if cancel.state is RefundState.SUCCEEDED else R.PENDING
             if refund.status in {to, R.SUCCEEDED} and cancel.ref is None:
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
-        is_counted = fetched.refunded is None or done + cancel.amount.minor <= fetched.refunded.minor
-        if cancel.state is RefundState.SUCCEEDED and cancel.ref and is_counted:
+        if cancel.state is RefundState.SUCCEEDED and cancel.ref and not is_counted:
             reason = "chargeback" if cancel.is_chargeback else cancel.reason or "refunded at the gateway"
             return Found(cancel.amount, reason, cancel.ref, cancel.tax)
     return None
@@ -185,13 +187,14 @@ def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
     return None
 
 
-def _meant(refunds: Sequence[Refund], amount: Money) -> Refund | None:
+def _meant(refunds: Sequence[Refund], amount: Money, *, is_counted: bool) -> Refund | None:
     """Find the refund that a listed cancel of this amount may be, among those without a name at the gateway."""
     same = [each for each in refunds if each.gateway_ref is None and each.amount == amount]
-    for status in (R.UNKNOWN, R.PENDING):
+    for status in () if is_counted else (R.UNKNOWN, R.PENDING):
         if found := next((each for each in same if each.status is status), None):
             return found
-    if late := next((each for each in same if each.status is R.FAILED and each.is_lost), None):
+    late = next((each for each in same if each.status is R.FAILED and each.is_lost), None)
+    if late and not is_counted:
         return late
     return next((each for each in same if each.status is R.SUCCEEDED), None)
 

@@ -465,6 +465,14 @@ def happens(world: World, event: Sequence[object]) -> None:
             world.compare()
 
 
+def test_a_refund_that_was_known_by_its_sum_is_not_taken_for_a_lost_one_when_the_gateway_names_it() -> None:
+    known = kept(refund(1, 100, R.UNKNOWN), refund(2, 100, R.SUCCEEDED, initiator=BY_GATEWAY))
+    look = held(H.CAPTURED, amount=won(WHOLE), refunded=won(100), refunds=(cancel(100),))
+    move = difference(known, look)
+    assert isinstance(move, Move)
+    assert (move.refund.number, move.to, move.gateway_ref) == (2, R.SUCCEEDED, "c1")
+
+
 @settings(thorough, max_examples=200)
 @given(st.sampled_from(TELLS), st.lists(events, max_size=25))
 def test_whatever_happens_the_sums_become_the_gateways_and_no_refund_is_done_twice(

@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 
-import msgspec
 import pytest
 
 from app.db.database import Database
@@ -31,7 +30,7 @@ async def created(parts: Services, kind: Kind, number: int) -> Payment:
         made.append(payment)
         return b"{}"
 
-    request = msgspec.convert(order(**kind.order), CreatePayment)
+    request = CreatePayment.model_validate(order(**kind.order))
     intent = Intent(f"test_{kind.name}", f"key-{number}", bytes(32))
     answer = await parts.payments.create("main", request, intent, render)
     assert answer.status == 201
