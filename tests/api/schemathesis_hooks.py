@@ -14,6 +14,7 @@ RULES = {
     "POST /payments/{id}/attempts": "gateway",
     "POST /payments/complete": "payment_id",
     "POST /payments/{id}/refunds": r"tax|tax\.vat|refund_account",
+    "POST /webhooks/{gateway}": r"body|imp_uid|merchant_uid",
 }
 """Fields that are right by the schema and wrong by a rule over several fields or the settings: which gateways are
 configured, what they take, whether the tax fits into the amount, which schemes a return_url may have. JSON Schema cannot

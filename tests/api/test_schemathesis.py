@@ -20,13 +20,22 @@ from app.main import create_app
 from app.paths import ROOT
 from app.ports import free_ports
 from app.settings import Settings
+from simulator.server import Simulator
 from tests.api.checks import row_counts
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
 
 pytestmark = pytest.mark.long
 
 CONFIG = ROOT / "tests" / "api" / "schemathesis.toml"
 TIMEOUT_S = 900
+
+
+@pytest.fixture
+def settings(urls: Urls, simulator: Simulator) -> Settings:
+    """Every gateway, so that there are some that send webhooks."""
+    return settings_for(urls, simulator)
 
 
 @pytest.fixture
