@@ -16,7 +16,7 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest, NotFound
-from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE, next_look
 from app.domain.states import RefundStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import (
@@ -131,7 +131,7 @@ class RefundProcessor:
         attempt = _attempt(payment, turn.attempt_id)
         gateway = self._registry.get(attempt.gateway)
         if attempt.is_busy(self._now()):
-            return payment, True
+            return await self._come_back(payment, attempt), True
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
             return await self._unanswered(payment, attempt, turn.trigger, "gateway_unavailable"), True
@@ -188,6 +188,14 @@ class RefundProcessor:
                 is_silent = refund.is_undecided and refund.lookup_attempts >= ASKED_IN_VAIN
                 waited = await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
                 payment = waited or payment
+        return payment
+
+    async def _come_back(self, payment: Payment, attempt: Attempt) -> Payment:
+        """Somebody else is asking this attempt's gateway: what is due here is looked at a few seconds later."""
+        soon = next_look(self._now(), 0, returned=True, time_scale=self._settings.time_scale)
+        for refund in payment.refunds_of(attempt.id):
+            if refund.is_due(self._now()):
+                await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts, soon)
         return payment
 
     async def _next(
@@ -394,8 +402,8 @@ class RefundProcessor:
             return noted.after if await self._repository.apply(noted) else None
         if refund.is_due(now):
             log.info("refund_waits", payment_id=payment.public_id, reason=reason)
-            next_look = look_at(refund, policy, self._rules())
-            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, next_look)
+            at = look_at(refund, policy, self._rules())
+            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, at)
         return payment
 
     async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:

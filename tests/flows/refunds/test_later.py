@@ -1,5 +1,7 @@
 """Refunds that the gateway accepts first and does later, and those that wait for their turn meanwhile."""
 
+from datetime import timedelta
+
 import pytest
 
 from tests.api.checks import problem
@@ -91,3 +93,24 @@ async def test_one_that_is_accepted_and_never_done_calls_a_person(till: Till) ->
     assert await till.status(refund) == "succeeded"
     assert not (await till.shop.get(payment))["needs_attention"]
     await till.has_given(payment, 700, cancels=1)
+
+
+async def test_one_that_is_due_while_another_process_asks_comes_back_within_seconds(till: Till) -> None:
+    """The claim of the worker that found the gateway busy ends with that, and not only with its lease."""
+    payment = await till.sold(V2)
+    await till.shop.scenario("async_cancel", "portone_v2")
+    await till.refund(payment, 700)
+    waiting = (await till.refund(payment, 50)).json()
+    busy = "UPDATE attempts SET busy_until = $1"
+    await till.database.changed(busy, till.clock() + timedelta(hours=1))
+    due = "UPDATE refunds SET next_check_at = $1, claimed_until = NULL"
+    await till.database.changed(due, till.clock())
+    await till.wait(0)
+    rows = await till.database.rows("SELECT next_check_at, claimed_until FROM refunds")
+    for row in rows:
+        assert till.clock() < row["next_check_at"] <= till.clock() + timedelta(seconds=5)
+        assert row["claimed_until"] is None
+    await till.database.changed(busy, None)
+    await till.wait(BATCH_S + 10)
+    await till.wait(61)
+    assert await till.status(waiting) == "succeeded"
