@@ -119,12 +119,12 @@ class _Comparison:
         if (name := old.get("$ref", "")) in seen:
             return
         seen |= {name} if name else set()
-        old, new = _resolved(self._old, old), _resolved(self._new, new)
+        old, new = _as_map(_resolved(self._old, old)), _as_map(_resolved(self._new, new))
         yield from _values(at, old, new, is_request=is_request)
         if is_request:
             yield from _limits(at, old, new)
         yield from self._members(at, old, new, is_request=is_request, seen=seen)
-        for part in ("items", "additionalProperties"):
+        for part in ("items", "additionalProperties", "propertyNames"):
             if isinstance(old.get(part), dict) and isinstance(new.get(part), dict):
                 yield from self._schema(f"{at}[]", old[part], new[part], is_request=is_request, seen=seen)
         yield from self._branches(at, old, new, is_request=is_request, seen=seen)
@@ -143,6 +143,14 @@ class _Comparison:
         yield from (f"{at}.{name}: {says}" for name in sorted(changed) if is_request or name in after)
         if is_request and new.get("additionalProperties") is False and old.get("additionalProperties") is not False:
             yield f"{at}: unknown members are no longer taken"
+        was_open = old.get("type") == "object" and old.get("additionalProperties", True) is True
+        if (
+            is_request
+            and was_open
+            and isinstance(new.get("additionalProperties"), dict)
+            and "patternProperties" not in old
+        ):
+            yield f"{at}: members of any kind are no longer taken"
 
     def _branches(
         self, at: str, old: Document, new: Document, *, is_request: bool, seen: frozenset[str]
@@ -175,6 +183,15 @@ def _resolved(document: Document, part: Document) -> Document:
     for name in part["$ref"].removeprefix("#/").split("/"):
         target = target[name]
     return _resolved(document, target)
+
+
+def _as_map(schema: Document) -> Document:
+    """A map whose one pattern of names is written as `patternProperties`, in the words of the other spelling."""
+    if len(schema.get("patternProperties", {})) != 1:
+        return schema
+    ((pattern, values),) = schema["patternProperties"].items()
+    names = {**schema.get("propertyNames", {}), "pattern": pattern}
+    return {**schema, "propertyNames": names, "additionalProperties": values}
 
 
 def _asks_no_more(new: Document, old: Document) -> bool:

@@ -74,6 +74,12 @@ NARROWER: list[tuple[str, Change]] = [
         address={"anyOf": [{"$ref": "#/components/schemas/Address"}, {"type": "null"}]})),
     ("body: unknown members are no longer taken", lambda d: _set(
         _schema(d, "CompletePayment"), additionalProperties=False)),
+    ("body.metadata[]: maxLength 5 is tighter", lambda d: _set(
+        next(iter(_schema(d, "CreatePayment")["properties"]["metadata"]["patternProperties"].values())), maxLength=5)),
+    ("body.metadata[]: pattern '^a$' is not what it was", lambda d: _set(
+        _schema(d, "CreatePayment")["properties"]["metadata"], patternProperties={"^a$": {"type": "string"}})),
+    ("body: members of any kind are no longer taken", lambda d: _set(
+        _schema(d, "CompletePayment"), additionalProperties={"type": "string"})),
     ("body application/json is no longer taken", lambda d: _operation(d, CREATE)["requestBody"]["content"].pop(
         "application/json")),
     ("query status: is gone", lambda d: _operation(d, SEARCH)["parameters"].remove(_parameter(d, "status"))),
