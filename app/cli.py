@@ -18,6 +18,7 @@ from rich.table import Table
 from app import logs
 from app.domain import ids
 from app.domain.errors import InvalidRequest, MalformedId, OnetillError
+from app.domain.schedule import KEEP_ALIVE_S
 from app.settings import Settings
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ def serve(
         factory=True,
         host=host,
         port=port,
+        timeout_keep_alive=KEEP_ALIVE_S,
         workers=workers,
         loop="uvloop",
         http="httptools",

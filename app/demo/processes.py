@@ -12,6 +12,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from app.db.embedded import END_WITH_PARENT
+from app.domain.schedule import KEEP_ALIVE_S
 from app.http_client import open_client
 from app.ports import free_ports, is_free
 
@@ -116,7 +117,13 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
             yield  # the demo itself listens to signals
 
     config = uvicorn.Config(
-        app, host="127.0.0.1", port=port, log_config=None, access_log=False, timeout_graceful_shutdown=1
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_graceful_shutdown=1,
     )
     server = Server(config)
     task = asyncio.create_task(server.serve())

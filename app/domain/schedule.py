@@ -112,3 +112,8 @@ FORGET_EVERY_S = 3600.0
 
 FORGET_PAUSE_S = 0.1
 """Between two bites of deleting, so that others come in between."""
+
+# ── Connections ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+KEEP_ALIVE_S = 75
+"""How long an idle connection of a client is kept: longer than balancers keep theirs, or a request meets its end."""
