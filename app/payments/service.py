@@ -1,8 +1,10 @@
 """What the API, the checkout page, the worker and the commands do with payments. One method per intent."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -69,6 +71,7 @@ class PaymentService:
         self._opener = AttemptOpener(repository, settings, now)
         self._gateway_log = gateway_log
         self._verifier = verifier
+        self._running: dict[object, asyncio.Task[VerificationResult]] = {}
         self._processor = processor
 
     async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
@@ -172,15 +175,38 @@ class PaymentService:
         callback: Mapping[str, str] | None = None,
         webhook: tuple[str, LookupHint] | None = None,
     ) -> VerificationResult:
-        """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too."""
-        result = await self._verifier.verify(
-            payment_id, trigger=trigger, store=store, attempt_id=attempt_id, callback=callback, webhook=webhook
-        )
+        """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too.
+
+        Callers that ask the same share one answer; a caller that is canceled does not cancel it for the others.
+        """
+        asked = (payment_id, store, attempt_id, tuple(sorted((callback or {}).items())), webhook)
+        task = self._running.get(asked)
+        if task is None:
+            verified = self._verifier.verify(
+                payment_id, trigger=trigger, store=store, attempt_id=attempt_id, callback=callback, webhook=webhook
+            )
+            task = self._running[asked] = asyncio.create_task(self._processed(verified, trigger))
+            task.add_done_callback(lambda _: self._running.pop(asked, None))
+        return await asyncio.shield(task)
+
+    async def _processed(
+        self, verified: Coroutine[Any, Any, VerificationResult], trigger: Trigger
+    ) -> VerificationResult:
+        """Verify, store what was seen of the refunds, and only then let the attempt rest: in that order nothing is lost.
+
+        What the processor could not store is still to be looked into: the attempt stays due, and so does a webhook.
+        """
+        result = await verified
         if result.fetched is None or result.attempt_id is None:
             return result
         seen = (result.payment, result.fetched)
-        payment = await self._processor.process(payment_id, result.attempt_id, trigger, seen=seen)
-        return replace(result, payment=payment)
+        processed = await self._processor.process(result.payment.id, result.attempt_id, trigger, seen=seen)
+        if not processed.is_complete:
+            return replace(result, payment=processed.payment, is_answered=False)
+        if result.looked_at is None:
+            return replace(result, payment=processed.payment)
+        rested = await self._verifier.rest(processed.payment, result.attempt_id, trigger, result.looked_at)
+        return replace(result, payment=rested)
 
     async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
         """Ask the gateway now, also about a captured payment: there may be an external refund. Raises as `verify`."""

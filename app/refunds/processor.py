@@ -8,6 +8,7 @@ the balance that it expects.
 import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
@@ -64,6 +65,14 @@ class Turn:
     refund_id: UUID | None
 
 
+@dataclass(frozen=True, slots=True)
+class Processed:
+    """The payment as it stands after a processing. `is_complete` False: what its gateway shows could not all be stored."""
+
+    payment: Payment
+    is_complete: bool
+
+
 class RefundProcessor:
     """Processes refunds, for the API, the worker and the terminal alike. Every method is safe to repeat."""
 
@@ -81,7 +90,7 @@ class RefundProcessor:
         self._settings = settings
         self._now = now
         self._locks: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
-        self._under_way: set[asyncio.Task[Payment]] = set()
+        self._under_way: set[asyncio.Task[Processed]] = set()
 
     async def process(
         self,
@@ -91,7 +100,7 @@ class RefundProcessor:
         *,
         refund_id: UUID | None = None,
         seen: tuple[Payment, GatewayPayment] | None = None,
-    ) -> Payment:
+    ) -> Processed:
         """Fetch, match, and request the next refund of an attempt; return the payment as it then stands.
 
         With `refund_id` those before it are requested in turn, until the gateway has answered for this one. `seen` is what
@@ -104,47 +113,55 @@ class RefundProcessor:
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
 
-    async def _process(self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None) -> Payment:
+    async def _process(self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None) -> Processed:
         lock = self._locks.setdefault(turn.attempt_id, asyncio.Lock())
+        patience = monotonic() + self._settings.confirm_wait_s
         try:
             async with asyncio.timeout(self._settings.confirm_wait_s):
                 await lock.acquire()
         except TimeoutError:
-            return await self._load(payment_id)  # another caller's turn takes long; the refunds that wait are due rows
+            payment = await self._load(payment_id)
+            return await self._come_back(payment, _attempt(payment, turn.attempt_id))
         with record_calls() as calls:
             try:
                 for _ in range(MAX_ROUNDS):
-                    payment, is_over = await self._round(payment_id, turn, seen)
-                    if is_over:
-                        return payment
+                    processed = await self._round(payment_id, turn, seen)
+                    if processed is not None:
+                        return processed
+                    if monotonic() > patience:
+                        break  # what waits is due, and goes on without the caller
                     seen = None
-                return await self._load(payment_id)
+                return Processed(await self._load(payment_id), is_complete=False)
             finally:
                 lock.release()
                 self._gateway_log.keep(payment_id, calls)
 
     async def _round(
         self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None
-    ) -> tuple[Payment, bool]:
-        """Fetch, match, record, request. False: the payment moved, or refunds before the wanted one wait for their turn."""
+    ) -> Processed | None:
+        """Fetch, match, record, ask. None: the payment moved, or there is a next refund to ask for before the wanted one."""
         payment = seen[0] if seen else await self._load(payment_id)
         attempt = _attempt(payment, turn.attempt_id)
         gateway = self._registry.get(attempt.gateway)
         if attempt.is_busy(self._now()):
-            return await self._come_back(payment, attempt), True
+            return await self._come_back(payment, attempt)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-            return await self._unanswered(payment, attempt, turn.trigger, "gateway_unavailable"), True
+            return Processed(await self._unanswered(payment, attempt, turn.trigger, "gateway_unavailable"), False)
+        looked_at = self._now()
         fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
-            return await self._unanswered(payment, attempt, turn.trigger, fetched.code), True
+            return Processed(await self._unanswered(payment, attempt, turn.trigger, fetched.code), False)
         asked_before = _asked(payment)
         followed = await self._follow(gateway, payment, attempt, fetched, turn.trigger)
         if followed is None:
-            return payment, False  # what was fetched for the payment as it was says nothing about it as it is
+            return None  # what was fetched for the payment as it was says nothing about it as it is
+        for each in () if seen else followed.refunds_of(attempt.id):
+            if not each.is_undecided and each.is_due(looked_at):
+                await self._repository.reschedule_refund(payment.id, each, each.lookup_attempts + 1, None)
         wanted = followed.refund(turn.refund_id) if turn.refund_id else None
         may_go_on = wanted is not None and wanted.status is R.CREATED and not wanted.refund_attempts
-        return followed, not may_go_on or _asked(followed) == asked_before
+        return None if may_go_on and _asked(followed) != asked_before else Processed(followed, is_complete=True)
 
     async def _load(self, payment_id: UUID) -> Payment:
         payment = await self._repository.load(payment_id)
@@ -190,13 +207,13 @@ class RefundProcessor:
                 payment = waited or payment
         return payment
 
-    async def _come_back(self, payment: Payment, attempt: Attempt) -> Payment:
+    async def _come_back(self, payment: Payment, attempt: Attempt) -> Processed:
         """Somebody else is asking this attempt's gateway: what is due here is looked at a few seconds later."""
         soon = next_look(self._now(), 0, returned=True, time_scale=self._settings.time_scale)
         for refund in payment.refunds_of(attempt.id):
             if refund.is_due(self._now()):
                 await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts, soon)
-        return payment
+        return Processed(payment, is_complete=False)
 
     async def _next(
         self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
@@ -204,9 +221,6 @@ class RefundProcessor:
         """Request the first refund that is not decided, if its gateway and its schedule allow it now."""
         now = self._now()
         own = payment.refunds_of(attempt.id)
-        for each in own:
-            if not each.is_undecided and each.is_due(now):
-                await self._repository.reschedule_refund(payment.id, each, each.lookup_attempts + 1, None)
         waiting = [each for each in own if each.is_undecided]
         if not waiting:
             return payment

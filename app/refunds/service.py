@@ -91,7 +91,7 @@ class RefundService:
         refund = _of_key(payment, request_key, intent.fingerprint)
         if refund is None:
             refund = await self._reserve(payment_id, wanted, request_key, intent.fingerprint)
-        payment = await self._processor.process(payment_id, refund.attempt_id, "api", refund_id=refund.id)
+        payment = (await self._processor.process(payment_id, refund.attempt_id, "api", refund_id=refund.id)).payment
         processed = payment.refund(refund.id)
         assert processed is not None
         if processed.status is R.FAILED:

@@ -37,6 +37,8 @@ class Snapshot:
     payment: Payment
     attempt: Attempt
     ref: str | None
+    looked_at: datetime
+    """When the look began: one that began before an attempt was due does not stand for the due one."""
     token: str | None = None
 
     @property
@@ -69,6 +71,7 @@ class VerificationResult:
     is_answered: bool = True
     attempt_id: UUID | None = None
     fetched: GatewayPayment | None = None
+    looked_at: datetime | None = None
 
 
 def result_of(payment: Payment, attempt_id: UUID, fetched: GatewayPayment | None = None) -> VerificationResult:

@@ -106,7 +106,7 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, *, attention: st
             attention=attention,
             late_capture=_late_capture(snapshot.gateway, rules),
         )
-    if not attempt.is_due(rules.now):
+    if not attempt.is_due(snapshot.looked_at):
         return None
     look_at = payment.expires_at if payment.status in PAYMENT_UNPAID and not is_over else None
     if attempt.status is AttemptStatus.CAPTURED:

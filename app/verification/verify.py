@@ -7,7 +7,7 @@ still as it was read; otherwise it is read and matched again. Docs: docs/decisio
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
@@ -60,7 +60,6 @@ class Verifier:
         self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
-        self._running: dict[object, asyncio.Task[VerificationResult]] = {}
 
     async def verify(
         self,
@@ -76,25 +75,29 @@ class Verifier:
 
         `callback` are the fields that a browser came back with; `webhook` is what a webhook points at, with its gateway's
         name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to the
-        payment is already proven. Callers that ask the same share one answer; a caller that is canceled does not cancel
-        it for the others. Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
+        payment is already proven. Where money of the attempt has moved, the result carries what was fetched: the caller has
+        its refunds processed and then calls `rest`. Raises NotFound, or GatewayUnavailable when the attempt's gateway is not
+        configured here.
         """
-        callback = callback or {}
-        asked = (payment_id, store, attempt_id, tuple(sorted(callback.items())), webhook)
-        task = self._running.get(asked)
-        if task is None:
-            context = VerificationContext(trigger, store, attempt_id, callback, webhook)
-            task = asyncio.create_task(self._recorded(payment_id, context))
-            self._running[asked] = task
-            task.add_done_callback(lambda _: self._running.pop(asked, None))
-        return await asyncio.shield(task)
-
-    async def _recorded(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         with record_calls() as calls:
             try:
+                context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook)
                 return await self._verify(payment_id, context)
             finally:
                 self._gateway_log.keep(payment_id, calls)
+
+    async def rest(self, payment: Payment, attempt_id: UUID, trigger: Trigger, looked_at: datetime) -> Payment:
+        """Move an attempt's time on once all that its look-up showed is stored, and return the payment.
+
+        Not before that: whoever dies in between leaves it due. Where the payment has moved meanwhile, it stays due as well.
+        """
+        attempt = next(a for a in payment.attempts if a.id == attempt_id)
+        gateway = self._registry.named(attempt.gateway)
+        snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
+        change = at_rest(
+            snapshot, trigger, self._rules(), attention=payment.attention
+        )  # the look itself may have called a person
+        return await self._write(snapshot, change) or payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         patience = monotonic() + self._settings.confirm_wait_s
@@ -128,7 +131,8 @@ class Verifier:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
             await self._repository.reschedule(payment.id, attempt, self._postponed(attempt))
             raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
-        snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref or hint.gateway_ref, token=hint.token)
+        ref = attempt.gateway_ref or hint.gateway_ref
+        snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
         if may_capture_unseen(snapshot, self._now()):
             return await self._capture(snapshot, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
@@ -144,9 +148,8 @@ class Verifier:
         found = next((a for a in payment.attempts if a.reference == fetched.reference), attempt)
         snapshot = replace(snapshot, attempt=found)
         if found.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
-            # Its money has moved: how much of it is kept is what its refunds say.
-            rested = await self._rest(snapshot, context)
-            return rested and replace(rested, fetched=fetched)
+            # Its money has moved: how much of it is kept is what its refunds say. Only then does its own time move on.
+            return replace(result_of(payment, found.id, fetched), looked_at=snapshot.looked_at)
         verdict = self._match(snapshot, fetched)
         if (
             isinstance(verdict, Wait | Decide)
