@@ -259,11 +259,13 @@ def main(arguments: list[str]) -> int:
         case ["check", *revisions]:
             now = json.loads(FILE.read_text(encoding="utf-8"))
             bases = {each: base for each in revisions if (base := _committed(each))}
+            if not bases:
+                print(
+                    f"none of {', '.join(revisions)} has docs/openapi.json: fetch more of the history (git fetch --unshallow)"
+                )
+                return 1
             found = [f"since {each}, {text}" for each, base in bases.items() for text in narrowings(base, now)]
-            print(
-                "\n".join(found)
-                or f"docs/openapi.json narrows nothing since {', '.join(bases) or '(no other is known)'}"
-            )
+            print("\n".join(found) or f"docs/openapi.json narrows nothing since {', '.join(bases)}")
             return 1 if found else 0
         case _:
             print(__doc__)

@@ -152,7 +152,7 @@ def test_the_command_compares_with_what_git_has(
     _git(tmp_path, "init", "-q")
     file.write_text(json.dumps(COMMITTED), encoding="utf-8")
     monkeypatch.setattr("scripts.openapi.FILE", file)
-    assert main(["check", "HEAD"]) == 0, "there is nothing to compare with yet"
+    assert main(["check", "HEAD"]) == 1, "there is nothing to compare with yet"
     _git(tmp_path, "add", ".")
     _git(tmp_path, "commit", "-qm", "one")
     assert main(["check", "nowhere", "HEAD"]) == 0
@@ -166,3 +166,8 @@ def test_the_command_compares_with_what_git_has(
 
 def test_checking_runs_the_gate() -> None:
     assert "scripts.openapi check" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_with_nothing_to_compare_it_does_not_pass(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "no-such-revision"]) == 1
+    assert "no-such-revision" in capsys.readouterr().out

@@ -40,6 +40,8 @@ async def test_a_reader_makes_real_calls(buyer: Buyer) -> None:
     await expect(answer.locator(".response-col_status").last).to_contain_text("200")
     await expect(answer).to_contain_text(payment["order_id"])
     create = await opened(page, "payments", "createPayment")
+    for header in ("Idempotency-Key", "X-Request-Id", "Accept-Language"):
+        await expect(create.locator(f'tr[data-param-name="{header}"] input')).to_have_value("")
     await create.locator('tr[data-param-name="Idempotency-Key"] input').fill(f"docs-{payment['id']}")
     await create.locator("textarea.body-param__text").fill(
         '{"order_id": "docs-1", "order_name": "Mug", "amount": 1000, "currency": "KRW"}'
