@@ -27,7 +27,6 @@ from app.ports import free_ports
 from benchmarks import baseline, load
 
 NAME = "bench"
-AMOUNT = 24000
 
 
 def main() -> None:
@@ -82,13 +81,13 @@ async def _rounds(
         for _ in range(options.rounds):
             yardstick = await _pgbench(postgres, baseline.create_script(), options)
             progress.advance(task)
-            created = await load.run(api, key, _creates(numbers), **run, keep=lambda answer: answer)
+            created = await load.run(api, key, _creates(numbers), **run, keep=True)
             if not created.answers:
                 raise SystemExit("no payment could be created; see the log above")
             payments = [json.loads(answer) for answer in created.answers]
             measured["create"].append((yardstick, created))
             progress.advance(task)
-            completed = await load.run(api, key, iter([_complete(payment) for payment in payments]), **run)
+            completed = await load.run(api, key, iter([load.complete(payment) for payment in payments]), **run)
             measured["complete"].append((yardstick, completed))
             progress.advance(task)
             payment_id = str(read(Prefix.PAYMENT, payments[0]["id"]))
@@ -110,14 +109,8 @@ async def _pgbench(postgres: EmbeddedPostgres, script: str, options: argparse.Na
 
 def _creates(numbers: Iterator[int]) -> Iterator[load.Request]:
     for number in numbers:
-        body = {"order_id": f"bench-{number}", "order_name": "Mug", "amount": AMOUNT, "currency": "KRW"}
+        body = {"order_id": f"bench-{number}", "order_name": "Mug", "amount": load.AMOUNT, "currency": "KRW"}
         yield "POST", "/payments", json.dumps(body).encode(), {"Idempotency-Key": f"bench-{number}"}
-
-
-def _complete(payment: dict[str, list[dict[str, str]]]) -> load.Request:
-    signature = f"{payment['attempts'][0]['reference']}.{AMOUNT}"
-    body = {"payment_id": payment["id"], "signature": signature}
-    return "POST", "/payments/complete", json.dumps(body).encode(), {}
 
 
 async def _key(postgres: EmbeddedPostgres) -> str:
