@@ -122,7 +122,7 @@ async def _start(root: Path, gateway_port: int, workers: int) -> Tree:
         "ONETILL_PORTONE_V1__USER_CODE": "imp00000000",
         "ONETILL_PORTONE_V1__CHANNEL_KEY": "bench",
     }
-    command = [root / ".venv/bin/python", "-c", HOST, str(port), str(workers)]
+    command = [str(root / ".venv/bin/python"), "-c", HOST, str(port), str(workers)]
     host = subprocess.Popen(  # noqa: ASYNC220  returns at once
         command, cwd=root, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
