@@ -6,11 +6,11 @@ of them. A decline is a value; an exception means that no answer came (`GatewayU
 """
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, StrEnum, auto
-from typing import Protocol, runtime_checkable
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
@@ -341,7 +341,7 @@ class PageSources:
     """The script frames and posts to the pages of card companies and banks, whose hosts nobody lists: any https one."""
 
 
-class Gateway(Protocol):
+class Gateway(ABC):
     """One gateway account. Stateless but for its connections; safe to share between tasks."""
 
     name: str
@@ -353,46 +353,54 @@ class Gateway(Protocol):
     page: PageSources
 
     @property
+    @abstractmethod
     def is_available(self) -> bool:
         """False while its calls have failed so often in a row that new payments had better go elsewhere."""
 
+    @abstractmethod
     def check(self, request: ChargeRequest) -> None:
         """Refuse before any call what this gateway cannot take. Raises InvalidRequest that names the field."""
 
+    @abstractmethod
     async def create_session(self, request: ChargeRequest) -> Session:
         """Open the charge; no money moves. Safe to repeat with the same reference under `Capability.REOPEN`.
 
         Raises GatewayUnavailable, GatewayTimeout or GatewayRefused.
         """
 
+    @abstractmethod
     async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """Return what the gateway holds. Safe to repeat. Raises as `create_session` does."""
 
+    @abstractmethod
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """What a browser brought back, from a widget's result or a redirect's query. Hints, never proof."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Close the connections."""
 
 
-@runtime_checkable
-class Capturing(Protocol):
-    """A gateway with `CAPTURE`."""
+class Capturing(Gateway):
+    """A gateway with `Capability.CAPTURE`."""
 
+    @abstractmethod
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
         """Take the money. Not safe to repeat: after a lost answer, fetch first. Raises as `create_session` does."""
 
 
-@runtime_checkable
-class Refunding(Gateway, Protocol):
+class Refunding(Gateway):
     """A gateway with `Capability.REFUND`."""
 
+    @abstractmethod
     def refund_policy(self, captured: CapturedPayment, now: datetime) -> RefundPolicy:
         """Whether this gateway can refund this payment, and how. Pure."""
 
+    @abstractmethod
     def check_refund(self, request: RefundRequest) -> None:
         """Refuse before any call what this gateway never refunds. Raises InvalidRequest that names the field."""
 
+    @abstractmethod
     async def refund(self, request: RefundRequest) -> RefundAnswer:
         """Refund. After a lost answer, fetch first; see `RefundPolicy.again_after_s`. Raises as `create_session` does.
 
@@ -400,10 +408,10 @@ class Refunding(Gateway, Protocol):
         """
 
 
-@runtime_checkable
-class Voiding(Gateway, Protocol):
+class Voiding(Gateway):
     """A gateway with `Capability.VOID`."""
 
+    @abstractmethod
     async def void(self, query: PaymentQuery) -> Failure | None:
         """Close what stands open there without money: an account that waits for a deposit, a finished widget that was not
         captured. No money comes of it any more. Safe to repeat. None: it is closed; a Failure: an explicit no.
@@ -412,10 +420,10 @@ class Voiding(Gateway, Protocol):
         """
 
 
-@runtime_checkable
-class SendsWebhooks(Gateway, Protocol):
+class SendsWebhooks(Gateway):
     """A gateway with `Capability.WEBHOOKS`."""
 
+    @abstractmethod
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Check a webhook as far as the gateway offers, and read whom it is about. Pure.
 

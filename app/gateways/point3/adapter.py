@@ -22,6 +22,7 @@ from app.gateways.port import (
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
+    Capturing,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -30,16 +31,18 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    Refunding,
     RefundPolicy,
     RefundRequest,
     Session,
+    Voiding,
 )
 
 _CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
 
-class Point3:
+class Point3(Capturing, Refunding, Voiding):
     """One Point3 merchant account. Amounts on the wire are whole won."""
 
     name = MANIFEST.name

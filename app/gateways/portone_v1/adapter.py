@@ -22,8 +22,10 @@ from app.gateways.port import (
     ParsedWebhook,
     PaymentQuery,
     RefundAnswer,
+    Refunding,
     RefundPolicy,
     RefundRequest,
+    SendsWebhooks,
     Session,
     WebhookRequest,
 )
@@ -47,7 +49,7 @@ _MOST_WINDOWS = 100
 """Payments of one order that a look-up reads: those that changed last. The answer must stay below the body cap."""
 
 
-class PortOneV1:
+class PortOneV1(Refunding, SendsWebhooks):
     """One PortOne V1 account with one channel. Amounts on the wire are JSON numbers of major units.
 
     `is_live_deployment` False (test mode): Paymentwall's test payments come through a live channel (portone-v1.md §7), so there

@@ -13,6 +13,7 @@ from app.gateways.port import (
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
+    Capturing,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -23,9 +24,12 @@ from app.gateways.port import (
     ParsedWebhook,
     PaymentQuery,
     RefundAnswer,
+    Refunding,
     RefundPolicy,
     RefundRequest,
+    SendsWebhooks,
     Session,
+    Voiding,
     WebhookRequest,
 )
 from app.gateways.portone_v2 import capture, refunds
@@ -58,7 +62,7 @@ class Closed(msgspec.Struct, rename="camel", frozen=True):
     closed_at: str | None = None
 
 
-class PortOneV2:
+class PortOneV2(Refunding, Voiding, SendsWebhooks):
     """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
 
     name = NAME
@@ -169,7 +173,7 @@ class PortOneV2:
         await self._api.http.close()
 
 
-class PortOneV2Manual(PortOneV2):
+class PortOneV2Manual(PortOneV2, Capturing):
     """PortOne V2 with a channel of manual approval. The browser brings a one-time token, and confirm spends it."""
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:

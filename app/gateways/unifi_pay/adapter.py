@@ -18,6 +18,7 @@ from app.gateways.port import (
     PageSources,
     ParsedWebhook,
     PaymentQuery,
+    SendsWebhooks,
     Session,
     WebhookRequest,
 )
@@ -42,7 +43,7 @@ PAYMENT = "/api/v1/payment"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class UnifiPay:
+class UnifiPay(SendsWebhooks):
     """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
 
     name = MANIFEST.name

@@ -16,6 +16,7 @@ from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     ChargeRequest,
     Failure,
+    Gateway,
     GatewayPayment,
     GatewayStatus,
     LookupHint,
@@ -25,7 +26,7 @@ from app.gateways.port import (
 )
 
 
-class AcmePay:
+class AcmePay(Gateway):
     """One AcmePay account."""
 
     name = MANIFEST.name
