@@ -56,9 +56,13 @@ class Registry:
         if not self._gateways:
             raise InvalidRequest(("gateway", "no gateway is configured; set the ONETILL_<GATEWAY>__ variables of one"))
         errors: list[tuple[str, str]] = []
-        willing = list(self._willing(charge_for, errors))
-        if willing:
-            return next((gateway for gateway in willing if gateway.is_available), willing[0])
+        first = None
+        for gateway in self._willing(charge_for, errors):
+            if gateway.is_available:
+                return gateway
+            first = first or gateway
+        if first is not None:
+            return first
         if not errors:
             raise InvalidRequest(
                 ("gateway", f"no routing rule (ONETILL_ROUTING) matches; name one of: {self._known()}")

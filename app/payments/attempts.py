@@ -5,6 +5,7 @@ the payment stays, and the same Idempotency-Key goes on where this stopped.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -88,13 +89,13 @@ class AttemptOpener:
         payment: Payment,
         gateway: Gateway,
         trigger: Trigger,
-        answered: Callable[[Payment], KeyState | None],
-        released: KeyState | None,
-    ) -> Payment:
-        """Create the last attempt's session at its gateway and store the answer.
+        render: Callable[[Payment], bytes],
+        key: KeyState | None,
+    ) -> bytes:
+        """Create the last attempt's session at its gateway, store it, and return the answer that `render` makes.
 
-        `answered` makes the caller's idempotency answer out of the opened payment, stored in the same commit; `released`
-        frees the key when the gateway failed. Raises the gateway's error with `payment_id`.
+        The caller's `key` keeps that answer in the same commit, and is free again when the gateway failed. Raises the
+        gateway's error with `payment_id`.
         """
         attempt = payment.last_attempt
         try:
@@ -102,7 +103,7 @@ class AttemptOpener:
                 charge(payment, attempt.reference, gateway.name, self._settings.public_url)
             )
         except GatewayError as error:
-            await self._store_failure(payment, attempt, error, trigger, released)
+            await self._store_failure(payment, attempt, error, trigger, key)
             raise type(error)(**error.details | {"payment_id": payment.public_id}) from error
         now = self._now()
         done = step(
@@ -120,9 +121,11 @@ class AttemptOpener:
                 next_look(now, 0, returned=False, time_scale=self._settings.time_scale), payment.expires_at
             ),
         )
-        if not await self._repository.apply(done, answered(done.after)):
+        answer = render(done.after)
+        answered = replace(key, status=201, answer=answer) if key else None
+        if not await self._repository.apply(done, answered):
             raise IllegalTransition(source=str(attempt.status), target="pending")
-        return done.after
+        return answer
 
     async def _store_failure(
         self, payment: Payment, attempt: Attempt, error: GatewayError, trigger: Trigger, released: KeyState | None

@@ -331,16 +331,13 @@ class PaymentService:
     async def _open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Created:
-        def answered(opened: Payment) -> KeyState | None:
-            return replace(released, status=201, answer=render(opened)) if released else None
-
-        released = _key_state(intent) if intent else None
+        key = _key_state(intent) if intent else None
         with record_calls() as calls:
             try:
-                opened = await self._opener.open(payment, gateway, trigger, answered, released)
+                answer = await self._opener.open(payment, gateway, trigger, render, key)
             finally:
                 self._gateway_log.keep(payment.id, calls)
-        return Created(201, render(opened))
+        return Created(201, answer)
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
         """The payment as it will be stored, and who takes it.
