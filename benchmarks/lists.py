@@ -22,6 +22,7 @@ import asyncpg
 from app.db import migrate
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
+from app.db.pool import Connection
 from app.ledger.model import Search
 from app.ledger.search import list_payments
 
@@ -118,7 +119,7 @@ async def fill(owner_url: str, count: int) -> None:
     await owner.close()
 
 
-async def look(connection: asyncpg.pool.PoolConnectionProxy[Any], search: Search) -> Look:
+async def look(connection: Connection, search: Search) -> Look:
     """Run the search as the product does, by a statement that was prepared when it was first used, and say how."""
     sql, values = list_payments(search)
     name = f"list_{abs(hash(sql))}"
@@ -143,7 +144,7 @@ def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 async def _measure(database: Database) -> dict[str, float]:
-    async with database.pool.acquire() as connection:
+    async with database.connection() as connection:
         looks = {told: [await look(connection, search) for _ in range(LOOKS)] for told, search in searches()}
     scanned = {told for told, each in looks.items() if any(one.scanned for one in each)}
     assert not scanned, scanned

@@ -1,4 +1,4 @@
-"""The pool and the unit of work. One driver: asyncpg, prepared statements kept, no reset query between uses.
+"""The unit of work. One driver: asyncpg, prepared statements kept, no reset query between uses.
 
 Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden.
 """
@@ -6,12 +6,13 @@ Every session runs as the role `onetill_app`, whoever logs in, so what the schem
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
 
+from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
 
 Row = asyncpg.Record
@@ -53,20 +54,14 @@ class Database:
     def __init__(self, url: str, *, connections: int) -> None:
         self._url = url
         self._connections = connections
-        self._pool: asyncpg.Pool[Any] | None = None
+        self._pool: Pool | None = None
 
     async def open(self) -> None:
-        """Make the pool. It connects with the first statement, which raises when the database cannot be reached."""
-        self._pool = await asyncpg.create_pool(
-            self._url,
-            min_size=0,  # a database that is away must not keep a process from starting: /readyz tells
-            max_size=self._connections,
-            max_inactive_connection_lifetime=0,
-            reset=_no_reset,
-            server_settings=_SESSION,
-            timeout=10,
-            command_timeout=COMMAND_TIMEOUT_S,
-        )
+        """Make the pool. It connects with the first statement, which raises when the database cannot be reached.
+
+        A database that is away must not keep a process from starting: /readyz tells.
+        """
+        self._pool = Pool(self._connect, self._connections)
 
     async def close(self) -> None:
         """Wait for statements under way, then disconnect."""
@@ -74,35 +69,68 @@ class Database:
             await self._pool.close()
             self._pool = None
 
-    @property
-    def pool(self) -> asyncpg.Pool[Any]:
-        """The open pool."""
-        assert self._pool is not None, "the database is not open: call Database.open() first"
-        return self._pool
-
     async def row(self, sql: str, *values: Any) -> Row | None:
         """Run one statement in its own transaction and return its first row."""
-        row: Row | None = await self.pool.fetchrow(sql, *values)
+        row: Row | None = await self._run(asyncpg.Connection.fetchrow, sql, values)
         return row
 
     async def rows(self, sql: str, *values: Any) -> list[Row]:
         """Run one statement in its own transaction and return all rows."""
-        rows: list[Row] = await self.pool.fetch(sql, *values)
+        rows: list[Row] = await self._run(asyncpg.Connection.fetch, sql, values)
         return rows
 
     async def changed(self, sql: str, *values: Any) -> int:
         """Run one statement in its own transaction and return how many rows it wrote or deleted."""
-        status: str = await self.pool.execute(sql, *values)
+        status: str = await self._run(asyncpg.Connection.execute, sql, values)
         return int(status.rpartition(" ")[2])
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy[Any]]:
+    async def transaction(self) -> AsyncIterator[Connection]:
         """A unit of work: leaving it commits, an error rolls back. Never call a gateway inside."""
-        async with self.pool.acquire() as connection, connection.transaction():
+        async with self.connection() as connection, connection.transaction():
             yield connection
 
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Connection]:
+        """One connection for several statements."""
+        pool = self._open_pool()
+        connection = await pool.take()
+        try:
+            yield connection
+        except BaseException as error:
+            _take_back(pool, connection, error)
+            raise
+        pool.give(connection)
 
-async def connect(url: str, timeout_s: float) -> asyncpg.Connection[Any]:
+    async def _run(self, statement: Callable[..., Awaitable[Any]], sql: str, values: tuple[Any, ...]) -> Any:
+        pool = self._open_pool()
+        connection = await pool.take()
+        try:
+            result = await statement(connection, sql, *values)
+        except BaseException as error:
+            _take_back(pool, connection, error)
+            raise
+        pool.give(connection)
+        return result
+
+    def _open_pool(self) -> Pool:
+        assert self._pool is not None, "the database is not open: call Database.open() first"
+        return self._pool
+
+    def _connect(self) -> Awaitable[Connection]:
+        return asyncpg.connect(self._url, server_settings=_SESSION, timeout=10, command_timeout=COMMAND_TIMEOUT_S)
+
+
+def _take_back(pool: Pool, connection: Connection, error: BaseException) -> None:
+    """Keep a connection on which the server refused a statement; drop one that was cut, canceled or led to a standby."""
+    is_clean = isinstance(error, asyncpg.PostgresError) and not connection.is_in_transaction()
+    if is_clean and not isinstance(error, DATABASE_AWAY):
+        pool.give(connection)
+    else:
+        pool.drop(connection)
+
+
+async def connect(url: str, timeout_s: float) -> Connection:
     """A connection outside the pool, in a session like the pool's; nothing on it takes longer than `timeout_s`.
 
     Raises asyncpg.PostgresError or DATABASE_AWAY.
@@ -123,7 +151,3 @@ def broken_unique(error: asyncpg.PostgresError) -> str | None:
     else:
         return None
     return _SHARD.sub("", name)
-
-
-async def _no_reset(_: object) -> None:
-    """Our sessions hold nothing to reset: no session variables, listeners or advisory locks."""

@@ -21,6 +21,7 @@ from app.gateways.port import (
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
+    Capturing,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -29,6 +30,7 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
+    Refunding,
     RefundPolicy,
     RefundRequest,
     Refusal,
@@ -52,7 +54,7 @@ WRONG = Money(9_999, "KRW")
 DAY_S = 86_400
 
 
-class MemoryGateway:
+class MemoryGateway(Capturing, Refunding):
     """Holds one payment, `sig`. `on_…` replace what a call does."""
 
     name = "memory"

@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from app.db.database import Database
+from app.db.pool import Connection
 from app.ledger.model import Search
 from app.ledger.repository import PaymentRepository
 from benchmarks.lists import fill, look, searches
@@ -23,12 +24,12 @@ def urls(own_urls: Urls) -> Urls:
 
 
 @pytest.fixture
-async def connection(database: Database) -> AsyncIterator[asyncpg.pool.PoolConnectionProxy]:
-    async with database.pool.acquire() as connection:
+async def connection(database: Database) -> AsyncIterator[Connection]:
+    async with database.connection() as connection:
         yield connection
 
 
-async def _faults(connection: asyncpg.pool.PoolConnectionProxy) -> dict[str, object]:
+async def _faults(connection: Connection) -> dict[str, object]:
     """What was read in vain, by filters."""
     looks = {told: await look(connection, search) for told, search in searches()}
     return {
@@ -36,7 +37,7 @@ async def _faults(connection: asyncpg.pool.PoolConnectionProxy) -> dict[str, obj
     }
 
 
-async def test_no_page_reads_more_than_it_shows(urls: Urls, connection: asyncpg.pool.PoolConnectionProxy) -> None:
+async def test_no_page_reads_more_than_it_shows(urls: Urls, connection: Connection) -> None:
     assert await _faults(connection) == {}, "on empty tables"
     await fill(urls.owner, PAYMENTS)
     assert await _faults(connection) == {}, "by plans that were made for empty tables"
