@@ -4,32 +4,37 @@ FastAPI reads a body before it asks any dependency who is calling. Here nobody u
 FastAPI's own handler is JSON without doubled members. All else (dependencies, validation, the document) is FastAPI's.
 """
 
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
-from app.api.parsing import StrictRequest
+from app.api.parsing import StrictRequest, refuse_doubled
 from app.api.security import Requirement
-from app.domain.errors import InvalidRequest
+from app.domain.errors import IdempotencyKeyMalformed
+
+_RETRY_AFTER_S = "2"
+"""How long a caller waits before asking again after what is not decided yet."""
 
 
 class StrictRoute(APIRoute):
-    """A path operation of the API: who calls, then the query, then the body, then FastAPI."""
+    """A path operation of the API: who calls, then the headers and the query, then the body, then FastAPI."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, with those three steps before it."""
+        """FastAPI's handler, with those steps before it."""
         handle = super().get_route_handler()
         requirement = Requirement.of(self.dependant)
         has_query, has_body = bool(self.dependant.query_params), self.body_field is not None
+        has_key = bool(self.dependant.header_params)
 
         async def answer(request: Request) -> Response:
             if requirement is not None:
                 await requirement.admit(request)
+            if has_key and len(request.headers.getlist("idempotency-key")) > 1:
+                raise IdempotencyKeyMalformed()
             if has_query and request.scope["query_string"]:
-                _refuse_doubled(request)
+                refuse_doubled(request.query_params.multi_items())
             if has_body:
                 request = StrictRequest(request.scope, request.receive)
                 await request.json()

@@ -101,7 +101,7 @@ class Authenticator:
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
-            raise Unauthorized(hint="Send `Authorization: Bearer sk_…`, or the payment's own `ct_…` from a browser.")
+            raise Unauthorized(hint="Send one `Authorization: Bearer sk_…`, or the payment's `ct_…` from a browser.")
         if credential.startswith("ct_"):
             payment_id = self._tokens.payment_of(credential)
             if payment_id is None:
@@ -172,7 +172,8 @@ class Requirement:
     async def admit(self, request: Request) -> None:
         """Authenticate, and leave the caller in the request's state. Raises Unauthorized or Forbidden."""
         authenticator: Authenticator = request.app.state.authenticator
-        caller = await authenticator.caller(request.headers.get("authorization"))
+        given = request.headers.getlist("authorization")
+        caller = await authenticator.caller(given[0] if len(given) == 1 else None)
         if not (caller.is_client and self.takes_client_tokens):
             for scope in self.scopes:
                 caller.require(scope)
