@@ -235,7 +235,7 @@ def problem(
     instance, request_id = quote(request.scope["path"]), request.scope.get("request_id", "")
     body = problem_body(code, details, language, instance=instance, request_id=request_id)
     status = PROBLEMS[code].status
-    extra = {"Content-Language": language, "Cache-Control": "no-store"} | (headers or {})
+    extra = {"Content-Language": language} | (headers or {})
     if "retry_after_s" in details:
         extra["Retry-After"] = str(details["retry_after_s"])
     if status == 401:

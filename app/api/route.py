@@ -43,17 +43,14 @@ class StrictRoute(APIRoute):
         return answer
 
 
-def _refuse_doubled(request: Request) -> None:
-    """Raise InvalidRequest for a parameter that comes twice: FastAPI would take one of them, and a misread filter misleads."""
-    counted = Counter(name for name, _ in request.query_params.multi_items())
-    if twice := [name for name, count in counted.items() if count > 1]:
-        raise InvalidRequest(*((name, "was given twice") for name in twice))
-
-
 class Answer(Response):
-    """Ready JSON that no cache keeps: answers carry client tokens and buyers' data."""
+    """Ready JSON. `is_replay` says that it is the stored answer of an earlier call with the same Idempotency-Key."""
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
-        super().__init__(content, status_code, {"Cache-Control": "no-store"} | (headers or {}))
+    def __init__(self, content: bytes, status_code: int = 200, *, is_replay: bool = False) -> None:
+        super().__init__(content, status_code)
+        if status_code == 202:
+            self.headers["Retry-After"] = _RETRY_AFTER_S
+        if is_replay:
+            self.headers["Idempotency-Replayed"] = "true"

@@ -35,8 +35,6 @@ from app.payments.service import Created, PaymentService, Render
 from app.payments.views import Views
 from app.verification.context import VerificationResult
 
-RETRY_AFTER_S = "2"
-
 router = APIRouter(route_class=StrictRoute, tags=["payments"])
 
 Reader = Annotated[Caller, Security(secret_key, scopes=["payments:read"])]
@@ -99,7 +97,7 @@ class Payments:
         if result.mismatch is not None:
             raise mismatch_of(result)
         body = self.render(caller)(result.payment)
-        return Answer(body) if result.is_decided else Answer(body, 202, {"Retry-After": RETRY_AFTER_S})
+        return Answer(body, 200 if result.is_decided else 202)
 
 
 async def payments(request: Request) -> Payments:
@@ -306,7 +304,7 @@ async def sync_payment(payment_id: PaymentId, caller: Writer, api: PaymentsApi) 
 
 
 def _created(done: Created) -> Answer:
-    return Answer(done.body, done.status, {"Idempotency-Replayed": "true"} if done.is_replay else None)
+    return Answer(done.body, done.status, is_replay=done.is_replay)
 
 
 def _completed_payment(body: CompletePayment, caller: Caller) -> UUID:
