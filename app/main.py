@@ -15,6 +15,7 @@ from app.api import docs, health, metrics, problem_pages
 from app.api.document import DESCRIPTION, TAGS, extend
 from app.api.errors import HANDLERS
 from app.api.middleware import CallMiddleware
+from app.api.route import check_credentials
 from app.api.security import Authenticator, ClientTokens
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
@@ -71,6 +72,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     _fill_state(app, services, now)
     for router in ROUTERS:
         app.include_router(router)
+    check_credentials(app)
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi
 

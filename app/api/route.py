@@ -7,8 +7,8 @@ FastAPI's own handler is JSON without doubled members. All else (dependencies, v
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute, iter_route_contexts
 
 from app.api.parsing import StrictRequest, refuse_doubled
 from app.api.security import Requirement
@@ -41,6 +41,18 @@ class StrictRoute(APIRoute):
             return await handle(request)
 
         return answer
+
+
+def check_credentials(app: FastAPI) -> None:
+    """Raise ValueError for a path operation with a credential that is not asked for before the body is read.
+
+    That is one on another route class, or one whose credential was given to `include_router`.
+    """
+    for route in iter_route_contexts(app.routes):
+        if isinstance(made := route.original_route, APIRoute):
+            asked_for = Requirement.of(made.dependant) if isinstance(made, StrictRoute) else None
+            if Requirement.of(route.dependant) != asked_for:
+                raise ValueError(f"{route.path} takes a credential that no StrictRoute asks for; name it on the route")
 
 
 class Answer(Response):

@@ -7,7 +7,7 @@ token will do as well. `StrictRoute` reads that and asks before it reads the bod
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
@@ -160,11 +160,13 @@ class Requirement:
 
     @classmethod
     def of(cls, dependant: Dependant) -> "Requirement | None":
-        """What a route's dependencies ask for; None where they ask for no credential."""
-        asked = [each for each in dependant.dependencies if isinstance(each.call, Credential)]
+        """What a route's dependencies, and theirs in turn, ask for; None where they ask for no credential."""
+        asked = list(_credentials(dependant))
         if not asked:
             return None
-        scopes = tuple(scope for each in asked for scope in each.own_oauth_scopes or ())
+        scopes = tuple(
+            scope for each in asked for scope in (*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ()))
+        )
         if not scopes:
             raise ValueError(f"{dependant.path} takes a credential and names no scope")
         return cls(scopes, any(each.call is client_token for each in asked))
@@ -178,3 +180,10 @@ class Requirement:
             for scope in self.scopes:
                 caller.require(scope)
         request.state.caller = caller
+
+
+def _credentials(dependant: Dependant) -> Iterator[Dependant]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, Credential):
+            yield each
+        yield from _credentials(each)
