@@ -48,6 +48,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await services.database.open()
+        await services.database.report()
         gc.freeze()  # what lives as long as the process need not be walked on every collection
         gc.set_threshold(GC_THRESHOLD, 20, 20)
         try:
