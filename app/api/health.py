@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from typing_extensions import TypedDict
 
 from app.api.document import PUBLIC, success
+from app.api.parameters import kept
 from app.db.database import Database, DatabaseUnusable
 from app.db.schema import REVISION
 
@@ -30,12 +31,6 @@ class Unready(TypedDict):
 
     status: Literal["unready"]
     reason: str
-
-
-async def database(request: Request) -> Database:
-    """The pool that `/readyz` asks."""
-    pool: Database = request.app.state.database
-    return pool
 
 
 @router.get(
@@ -68,7 +63,7 @@ async def get_health() -> Response:
     },
     openapi_extra=PUBLIC,
 )
-async def get_readiness(pool: Annotated[Database, Depends(database)]) -> Response:
+async def get_readiness(pool: Annotated[Database, Depends(kept("database"))]) -> Response:
     """Also asks the database, and whether its schema is the one that this version needs: send no traffic on 503."""
     fault = await _fault(pool)
     return JSONResponse({"status": "unready", "reason": fault}, 503) if fault else JSONResponse({"status": "ready"})

@@ -5,12 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, Query, Request, Security
+from fastapi import APIRouter, Body, Depends, Query, Security
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.api.document import ALWAYS, BODY, KEYED, problems, shown, success
 from app.api.pagination import cursor, position
-from app.api.parameters import IdempotencyKey, OptionalIdempotencyKey, PaymentId
+from app.api.parameters import IdempotencyKey, OptionalIdempotencyKey, PaymentId, kept
 from app.api.problem_examples import PAYMENT_ID
 from app.api.route import Answer, StrictRoute
 from app.api.schemas import PageQuery
@@ -100,13 +100,7 @@ class Payments:
         return Answer(body, 200 if result.is_decided else 202)
 
 
-async def payments(request: Request) -> Payments:
-    """The payments of this process."""
-    found: Payments = request.app.state.payments
-    return found
-
-
-PaymentsApi = Annotated[Payments, Depends(payments)]
+PaymentsApi = Annotated[Payments, Depends(kept("payments"))]
 
 
 @router.post(

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Body, Depends, Query, Request, Security
 
 from app.api.document import ALWAYS, BODY, KEYED, problems, shown, success
-from app.api.parameters import IdempotencyKey, PaymentId, RefundId
+from app.api.parameters import IdempotencyKey, PaymentId, RefundId, kept
 from app.api.problem_examples import PAYMENT_ID, REFUND_ID
 from app.api.route import Answer, StrictRoute
 from app.api.schemas import PageQuery
@@ -37,20 +37,8 @@ _LINKS = {
 }
 
 
-async def refunds(request: Request) -> RefundService:
-    """The refunds of this process."""
-    found: RefundService = request.app.state.refunds
-    return found
-
-
-async def idempotency(request: Request) -> Idempotency:
-    """The idempotency keys of this deployment, where an answer is kept."""
-    found: Idempotency = request.app.state.idempotency
-    return found
-
-
-Refunds = Annotated[RefundService, Depends(refunds)]
-Keys = Annotated[Idempotency, Depends(idempotency)]
+Refunds = Annotated[RefundService, Depends(kept("refunds"))]
+Keys = Annotated[Idempotency, Depends(kept("idempotency"))]
 
 
 @router.post(
