@@ -87,7 +87,7 @@ def worker(
     logs.configure(settings.log_level)
     if metrics_port is not None:
         start_http_server(metrics_port, metrics_host, registry=REGISTRY)
-    _with_parts(settings, lambda parts: Worker(parts).run())
+    _with_parts(settings, lambda parts: Worker(parts).run(), waits=True)
 
 
 @app.command()
@@ -360,13 +360,16 @@ def _settings() -> Settings:
         raise typer.Exit(2) from None
 
 
-def _with_parts(settings: Settings, work: Callable[[Any], Awaitable[T]]) -> T:
+def _with_parts(settings: Settings, work: Callable[[Any], Awaitable[T]], *, waits: bool = False) -> T:
+    """Work with the services. Without a database the command ends, unless it `waits` for one."""
     from app.services import build_services
 
     async def run() -> T:
         parts = build_services(settings)
         await parts.database.open()
         try:
+            if not waits:
+                await parts.database.revision(timeout_s=10)
             return await work(parts)
         finally:
             await parts.close()

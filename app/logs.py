@@ -61,6 +61,11 @@ def _redacted(value: Any) -> Any:
     return _SECRET_PARTS.sub(lambda part: f"{part[part.lastgroup or 0]}{MASK}", text)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Not uvicorn's two lines about a request that asks for another protocol: it is served all the same."""
+    return not str(record.msg).startswith(("Unsupported upgrade request", "No supported WebSocket library"))
+
+
 _SHARED = (
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
@@ -87,6 +92,7 @@ def configure(level: str) -> None:
     root.setLevel(level.upper())
     for noisy in ("uvicorn.access", "httpx2", "asyncio", "alembic.runtime.migration"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

@@ -15,6 +15,7 @@ from app.api import docs, health, metrics, problem_pages
 from app.api.document import DESCRIPTION, TAGS, extend
 from app.api.errors import HANDLERS
 from app.api.middleware import CallMiddleware
+from app.api.route import check_credentials
 from app.api.security import Authenticator, ClientTokens
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
@@ -47,6 +48,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await services.database.open()
+        await services.database.report()
         gc.freeze()  # what lives as long as the process need not be walked on every collection
         gc.set_threshold(GC_THRESHOLD, 20, 20)
         try:
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     _fill_state(app, services, now)
     for router in ROUTERS:
         app.include_router(router)
+    check_credentials(app)
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi
 

@@ -3,7 +3,9 @@
     python -m scripts.openapi write                        docs/openapi.json as the code says it
     python -m scripts.openapi check origin/main HEAD~1     those of them that git has
 
-The API only grows. A request that was right stays right, and what an answer promised it goes on to promise.
+The API only grows. A request that was right stays right, and what an answer promised it goes on to promise. A call gets no
+new success status: a client that knows 200 alone would take a 202 for done. A new problem is growth, since every client has
+to expect those, and so is a new value of an answer's enum (`docs/api.md`). What the gate cannot compare it refuses by name.
 """
 
 import json
@@ -17,8 +19,14 @@ FILE = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 
 Document = dict[str, Any]
 
-_AT_LEAST = ("minimum", "minLength", "minItems", "minProperties", "exclusiveMinimum")
-_AT_MOST = ("maximum", "maxLength", "maxItems", "maxProperties", "exclusiveMaximum")
+_AT_LEAST = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties", "uniqueItems")
+_AT_MOST = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+_EQUAL = ("pattern", "format", "const", "multipleOf")
+_FORMS = {"anyOf", "oneOf"}
+_PARTS = {"properties", "required", "items", "additionalProperties", "propertyNames", "allOf"}
+_TEXTS = {"$ref", "title", "description", "example", "examples", "deprecated"}
+"""Keywords that promise nothing; a reference is followed."""
+_KNOWN = {*_AT_LEAST, *_AT_MOST, *_EQUAL, *_FORMS, *_PARTS, *_TEXTS, "type", "enum", "default"}
 
 
 def current() -> str:
@@ -61,6 +69,8 @@ class _Comparison:
                 yield f"{at}: answer {status} is gone"
             else:
                 yield from self._response(f"{at} {status}", response, now)
+        good = {status for status in new.get("responses", {}) if status < "4"} - old.get("responses", {}).keys()
+        yield from (f"{at}: answer {status} is new, and a client takes it for another" for status in sorted(good))
 
     @staticmethod
     def _security(at: str, old: list[Document], new: list[Document]) -> Iterator[str]:
@@ -98,9 +108,15 @@ class _Comparison:
                 yield from self._schema(f"{at} body", content.get("schema", {}), now.get("schema", {}), is_request=True)
 
     def _response(self, at: str, old: Document, new: Document) -> Iterator[str]:
-        yield from (
-            f"{at} header {name}: is gone" for name in old.get("headers", {}) if name not in new.get("headers", {})
-        )
+        for name, header in old.get("headers", {}).items():
+            where, was = f"{at} header {name}", _resolved(self._old, header)
+            if name not in new.get("headers", {}):
+                yield f"{where}: is gone"
+                continue
+            now = _resolved(self._new, new["headers"][name])
+            if was.get("required") and not now.get("required"):
+                yield f"{where}: is no longer promised"
+            yield from self._schema(where, was.get("schema", {}), now.get("schema", {}), is_request=False)
         for kind, content in old.get("content", {}).items():
             if (now := new.get("content", {}).get(kind)) is None:
                 yield f"{at}: {kind} is gone"
@@ -121,12 +137,21 @@ class _Comparison:
         seen |= {name} if name else set()
         old, new = _as_map(_resolved(self._old, old)), _as_map(_resolved(self._new, new))
         yield from _values(at, old, new, is_request=is_request)
-        if is_request:
-            yield from _limits(at, old, new)
+        yield from _limits(at, old, new, is_request=is_request)
+        yield from _incomparable(at, old, new)
         yield from self._members(at, old, new, is_request=is_request, seen=seen)
         for part in ("items", "additionalProperties", "propertyNames"):
-            if isinstance(old.get(part), dict) and isinstance(new.get(part), dict):
-                yield from self._schema(f"{at}[]", old[part], new[part], is_request=is_request, seen=seen)
+            limiting = new if is_request else old
+            # Members of any kind are looked at with the other members.
+            if isinstance(limiting.get(part), dict) and (
+                part != "additionalProperties" or isinstance(old.get(part), dict)
+            ):
+                before, after = (_as_schema(each.get(part)) for each in (old, new))
+                yield from self._schema(f"{at}[]", before, after, is_request=is_request, seen=seen)
+        if len(old.get("allOf", ())) != len(new.get("allOf", ())):
+            yield f"{at}: allOf has other parts"
+        for before, after in zip(old.get("allOf", ()), new.get("allOf", ()), strict=False):
+            yield from self._schema(at, before, after, is_request=is_request, seen=seen)
         yield from self._branches(at, old, new, is_request=is_request, seen=seen)
 
     def _members(
@@ -144,21 +169,16 @@ class _Comparison:
         if is_request and new.get("additionalProperties") is False and old.get("additionalProperties") is not False:
             yield f"{at}: unknown members are no longer taken"
         was_open = old.get("type") == "object" and old.get("additionalProperties", True) is True
-        if (
-            is_request
-            and was_open
-            and isinstance(new.get("additionalProperties"), dict)
-            and "patternProperties" not in old
-        ):
+        if is_request and was_open and isinstance(new.get("additionalProperties"), dict):
             yield f"{at}: members of any kind are no longer taken"
 
     def _branches(
         self, at: str, old: Document, new: Document, *, is_request: bool, seen: frozenset[str]
     ) -> Iterator[str]:
         """A request's every old form needs a new one that takes it; an answer's every new form was one of the old."""
-        before, after = _forms(self._old, old), _forms(self._new, new)
-        if before == [old] and after == [new]:
+        if not (old.keys() | new.keys()) & _FORMS:
             return
+        before, after = _forms(self._old, old), _forms(self._new, new)
         asked, offered = (before, after) if is_request else (after, before)
         for form in asked:
             pairs = [(form, each) if is_request else (each, form) for each in offered]
@@ -170,10 +190,12 @@ class _Comparison:
 
 
 def _forms(document: Document, schema: Document) -> list[Document]:
-    """What a value may look like, one schema each."""
+    """What a value may look like, one schema each. A default belongs to the whole."""
     schema = _resolved(document, schema)
     inner = schema.get("anyOf") or schema.get("oneOf")
-    return [form for each in inner for form in _forms(document, each)] if inner else [schema]
+    if inner:
+        return [form for each in inner for form in _forms(document, each)]
+    return [{name: value for name, value in schema.items() if name != "default"}]
 
 
 def _resolved(document: Document, part: Document) -> Document:
@@ -182,7 +204,13 @@ def _resolved(document: Document, part: Document) -> Document:
     target: Any = document
     for name in part["$ref"].removeprefix("#/").split("/"):
         target = target[name]
-    return _resolved(document, target)
+    beside = {name: value for name, value in part.items() if name != "$ref"}
+    return _resolved(document, target) | beside
+
+
+def _as_schema(part: Any) -> Document:
+    """A schema that may be absent, or a mere yes or no."""
+    return part if isinstance(part, dict) else {}
 
 
 def _as_map(schema: Document) -> Document:
@@ -191,7 +219,8 @@ def _as_map(schema: Document) -> Document:
         return schema
     ((pattern, values),) = schema["patternProperties"].items()
     names = {**schema.get("propertyNames", {}), "pattern": pattern}
-    return {**schema, "propertyNames": names, "additionalProperties": values}
+    rest = {name: value for name, value in schema.items() if name != "patternProperties"}
+    return {**rest, "propertyNames": names, "additionalProperties": values}
 
 
 def _asks_no_more(new: Document, old: Document) -> bool:
@@ -199,23 +228,31 @@ def _asks_no_more(new: Document, old: Document) -> bool:
 
 
 def _values(at: str, old: Document, new: Document, *, is_request: bool) -> Iterator[str]:
-    """Types, formats and enums: a request keeps taking all of the old ones, an answer gives no new kind of value.
-
-    New values of an answer's enum are growth: the guide tells callers to expect them.
-    """
+    """Types, enums and defaults: a request keeps taking all of the old ones, an answer gives no new kind of value."""
     before, after = _types(old), _types(new)
     if before and after:
         yield from (f"{at}: type {each} is no longer taken" for each in sorted(before - after) if is_request)
         yield from (f"{at}: type {each} is new in an answer" for each in sorted(after - before) if not is_request)
-    elif is_request and after and not before and not old.keys() & {"anyOf", "oneOf"}:
+    elif is_request and after and not before and not old.keys() & _FORMS:
         yield f"{at}: only {', '.join(sorted(after))} is taken now"
+    elif not is_request and before and not after and not new.keys() & _FORMS:
+        yield f"{at}: type {', '.join(sorted(before))} is no longer promised"
     if is_request and "enum" in old and "enum" in new:
         lost = [str(value) for value in old["enum"] if value not in new["enum"]]
         yield from (f"{at}: {value} is no longer taken" for value in lost)
     if is_request and "enum" in new and "enum" not in old:
         yield f"{at}: only some values are taken now"
-    if not is_request and old.get("format") != new.get("format") and "format" in old:
-        yield f"{at}: format {old['format']} is gone"
+    if not is_request and "enum" in old and not new.keys() & {"enum", "const"}:
+        yield f"{at}: enum is gone"
+    if is_request and "default" in old and ("default" not in new or old["default"] != new["default"]):
+        yield f"{at}: default {old['default']!r} is not what it was"
+
+
+def _incomparable(at: str, old: Document, new: Document) -> Iterator[str]:
+    """Keywords that this gate does not know: it can only tell whether they are the same, and not where they refer."""
+    for name in sorted((old.keys() | new.keys()) - _KNOWN):
+        if old.get(name) != new.get(name) or "$ref" in json.dumps(old.get(name)):
+            yield f"{at}: {name} is a keyword that scripts/openapi.py does not know; teach it to compare it"
 
 
 def _types(schema: Document) -> set[str]:
@@ -226,20 +263,20 @@ def _types(schema: Document) -> set[str]:
     return kinds | {"integer"} if "number" in kinds else kinds
 
 
-def _limits(at: str, old: Document, new: Document) -> Iterator[str]:
+def _limits(at: str, old: Document, new: Document, *, is_request: bool) -> Iterator[str]:
+    """A request is not limited further, an answer keeps within its limits."""
+    wider, narrower = (old, new) if is_request else (new, old)
+    tighter, other = ("tighter", "not what it was") if is_request else ("gone", "gone")
     for name in _AT_LEAST:
-        if (
-            name in new
-            and new[name] > old.get(name, float("-inf"))
-            and (name in old or new[name] > 0 or "Length" not in name)
-        ):
-            yield f"{at}: {name} {new[name]} is tighter"
+        least = float("-inf") if name.endswith("inimum") else 0
+        if name in narrower and narrower[name] > wider.get(name, least):
+            yield f"{at}: {name} {narrower[name]} is {tighter}"
     for name in _AT_MOST:
-        if name in new and new[name] < old.get(name, float("inf")):
-            yield f"{at}: {name} {new[name]} is tighter"
-    for name in ("pattern", "format", "const", "multipleOf"):
-        if name in new and new[name] != old.get(name):
-            yield f"{at}: {name} {new[name]!r} is not what it was"
+        if name in narrower and narrower[name] < wider.get(name, float("inf")):
+            yield f"{at}: {name} {narrower[name]} is {tighter}"
+    for name in _EQUAL:
+        if name in narrower and narrower[name] != wider.get(name):
+            yield f"{at}: {name} {narrower[name]!r} is {other}"
 
 
 def _committed(revision: str) -> Document | None:

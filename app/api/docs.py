@@ -11,7 +11,6 @@ _PAGE = (TEMPLATES / "docs.html").read_bytes()
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cache-Control": "no-cache",
     "Content-Language": "en",
 }
 

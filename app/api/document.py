@@ -65,7 +65,7 @@ _PROBLEM: Document = {
         "retry_after_s": {"type": "integer", "minimum": 1, "description": "Seconds to wait; also in Retry-After."},
         "errors": {
             "type": "array",
-            "description": "Every field that is wrong, as this document spells it.",
+            "description": "Every field that is wrong, as this document spells it; the first 100 of them.",
             "items": {
                 "type": "object",
                 "required": ["field", "message"],
@@ -74,6 +74,11 @@ _PROBLEM: Document = {
                     "message": {"type": "string", "description": "What is wrong with it."},
                 },
             },
+        },
+        "more_errors": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "How many more fields are wrong; absent: none.",
         },
     },
     "additionalProperties": True,

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from app.api.parsing import MAX_BODY_BYTES
 from app.api.problems import problem
 from app.api.schemas import told
-from app.domain.errors import OnetillError
+from app.domain.errors import IdempotencyKeyMissing, InvalidRequest, OnetillError
 
 _CODES = {400: "malformed_body", 405: "method_not_allowed", 413: "body_too_large"}
 
@@ -41,11 +41,7 @@ async def _domain_error(request: Request, error: OnetillError) -> Response:
 async def _validation_error(request: Request, error: RequestValidationError) -> Response:
     """All wrong fields at once. The one header that a call may require is the Idempotency-Key, told when all else is right."""
     wrong = [told(each) for each in error.errors() if each["loc"][0] != "header"]
-    return (
-        problem(request, "invalid_request", {"errors": wrong})
-        if wrong
-        else problem(request, "idempotency_key_missing", {})
-    )
+    return await _domain_error(request, InvalidRequest(*wrong) if wrong else IdempotencyKeyMissing())
 
 
 async def _storage_error(request: Request, error: Exception) -> Response:

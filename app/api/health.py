@@ -1,18 +1,15 @@
 """`/healthz`: the process answers. `/readyz`: it can also serve, because the database answers with the right schema."""
 
-import asyncio
 from typing import Annotated, Literal
 
-import asyncpg
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from typing_extensions import TypedDict
 
 from app.api.document import PUBLIC, success
-from app.db.database import Database
+from app.api.parameters import kept
+from app.db.database import Database, DatabaseUnusable
 from app.db.schema import REVISION
-
-READY_TIMEOUT_S = 2.0
 
 router = APIRouter(tags=["operations"])
 
@@ -34,12 +31,6 @@ class Unready(TypedDict):
 
     status: Literal["unready"]
     reason: str
-
-
-async def database(request: Request) -> Database:
-    """The pool that `/readyz` asks."""
-    pool: Database = request.app.state.database
-    return pool
 
 
 @router.get(
@@ -72,7 +63,7 @@ async def get_health() -> Response:
     },
     openapi_extra=PUBLIC,
 )
-async def get_readiness(pool: Annotated[Database, Depends(database)]) -> Response:
+async def get_readiness(pool: Annotated[Database, Depends(kept("database"))]) -> Response:
     """Also asks the database, and whether its schema is the one that this version needs: send no traffic on 503."""
     fault = await _fault(pool)
     return JSONResponse({"status": "unready", "reason": fault}, 503) if fault else JSONResponse({"status": "ready"})
@@ -80,12 +71,7 @@ async def get_readiness(pool: Annotated[Database, Depends(database)]) -> Respons
 
 async def _fault(pool: Database) -> str | None:
     try:
-        async with asyncio.timeout(READY_TIMEOUT_S):
-            row = await pool.row("SELECT version_num FROM alembic_version")
-    except asyncpg.UndefinedTableError:
-        return "the schema is missing: run `onetill migrate`"
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        return "the database does not answer"
-    if row is None or row["version_num"] != REVISION:
-        return f"the schema is not at revision {REVISION}: run `onetill migrate`"
-    return None
+        is_current = await pool.revision() == REVISION
+    except DatabaseUnusable as error:
+        return error.reason
+    return None if is_current else f"the schema is not at revision {REVISION}: run `onetill migrate`"

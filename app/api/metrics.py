@@ -4,12 +4,13 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from app.api.parameters import kept
 from app.metrics import REGISTRY, SHARED
 
 router = APIRouter(include_in_schema=False)
@@ -29,14 +30,8 @@ class _Now:
         return [GaugeMetricFamily(name, about, value=value) for name, (about, value) in self._values.items()]
 
 
-async def gauges(request: Request) -> Gauges:
-    """What the database is asked at each scrape."""
-    found: Gauges = request.app.state.gauges
-    return found
-
-
 @router.get("/metrics")
-async def get_metrics(read_gauges: Annotated[Gauges, Depends(gauges)]) -> Response:
+async def get_metrics(read_gauges: Annotated[Gauges, Depends(kept("gauges"))]) -> Response:
     """Counts and gauges. It needs no key: it says how many, never whose. Keep it from the outside with your proxy."""
     now = CollectorRegistry()
     now.register(_Now(await read_gauges()))

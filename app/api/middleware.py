@@ -17,6 +17,8 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+_NOT_KEPT = [*_HEADERS, (b"cache-control", b"no-store")]
+"""For every answer that says nothing of caches itself: answers carry client tokens, buyers' data and what holds just now."""
 
 log = get_logger("http")
 
@@ -49,7 +51,9 @@ class CallMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", request_id.encode())]
+                given = message["headers"]
+                own = _HEADERS if any(name == b"cache-control" for name, _ in given) else _NOT_KEPT
+                message["headers"] = [*given, *own, (b"x-request-id", request_id.encode())]
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)

@@ -1,9 +1,10 @@
-"""Parameters that several calls share: ids in paths, and the Idempotency-Key."""
+"""Parameters that several calls share: ids in paths, the Idempotency-Key, and what the app keeps for its routers."""
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import Header, Path
+from fastapi import Header, Path, Request
 from pydantic import BeforeValidator, WithJsonSchema
 
 from app.api.document import shown
@@ -37,3 +38,12 @@ IdempotencyKey = Annotated[str, BeforeValidator(read_key), _KEY, _HEADER]
 """Raises IdempotencyKeyMalformed. One that is missing is IdempotencyKeyMissing, where the problems are made."""
 
 OptionalIdempotencyKey = Annotated[str | None, BeforeValidator(read_key), _KEY, _HEADER]
+
+
+def kept(name: str) -> Callable[[Request], Awaitable[Any]]:
+    """A dependency: what the app's state keeps under this name (`app/main.py`)."""
+
+    async def found(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return found

@@ -67,8 +67,8 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "idempotency_key_malformed": Problem(
         400, False, "Idempotency-Key malformed", "잘못된 Idempotency-Key",
-        "`Idempotency-Key` must be 1 to 255 printable ASCII characters, bare or in double quotes.",
-        "`Idempotency-Key`는 1~255자의 출력 가능한 ASCII 문자여야 합니다.",
+        "Send one `Idempotency-Key` of 1 to 255 printable ASCII characters, bare or in double quotes.",
+        "`Idempotency-Key`는 하나만, 1~255자의 출력 가능한 ASCII 문자로 보내 주세요.",
     ),
     "idempotency_key_reused": Problem(
         422, False, "Idempotency-Key reused", "다른 요청에 쓰인 Idempotency-Key",
@@ -235,7 +235,7 @@ def problem(
     instance, request_id = quote(request.scope["path"]), request.scope.get("request_id", "")
     body = problem_body(code, details, language, instance=instance, request_id=request_id)
     status = PROBLEMS[code].status
-    extra = {"Content-Language": language, "Cache-Control": "no-store"} | (headers or {})
+    extra = {"Content-Language": language} | (headers or {})
     if "retry_after_s" in details:
         extra["Retry-After"] = str(details["retry_after_s"])
     if status == 401:

@@ -4,32 +4,37 @@ FastAPI reads a body before it asks any dependency who is calling. Here nobody u
 FastAPI's own handler is JSON without doubled members. All else (dependencies, validation, the document) is FastAPI's.
 """
 
-from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from fastapi import Request, Response
-from fastapi.routing import APIRoute
+from fastapi import FastAPI, Request, Response
+from fastapi.routing import APIRoute, iter_route_contexts
 
-from app.api.parsing import StrictRequest
+from app.api.parsing import StrictRequest, refuse_doubled
 from app.api.security import Requirement
-from app.domain.errors import InvalidRequest
+from app.domain.errors import IdempotencyKeyMalformed
+
+_RETRY_AFTER_S = "2"
+"""How long a caller waits before asking again after what is not decided yet."""
 
 
 class StrictRoute(APIRoute):
-    """A path operation of the API: who calls, then the query, then the body, then FastAPI."""
+    """A path operation of the API: who calls, then the headers and the query, then the body, then FastAPI."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, with those three steps before it."""
+        """FastAPI's handler, with those steps before it."""
         handle = super().get_route_handler()
         requirement = Requirement.of(self.dependant)
         has_query, has_body = bool(self.dependant.query_params), self.body_field is not None
+        has_key = bool(self.dependant.header_params)
 
         async def answer(request: Request) -> Response:
             if requirement is not None:
                 await requirement.admit(request)
+            if has_key and len(request.headers.getlist("idempotency-key")) > 1:
+                raise IdempotencyKeyMalformed()
             if has_query and request.scope["query_string"]:
-                _refuse_doubled(request)
+                refuse_doubled(request.query_params.multi_items())
             if has_body:
                 request = StrictRequest(request.scope, request.receive)
                 await request.json()
@@ -38,17 +43,26 @@ class StrictRoute(APIRoute):
         return answer
 
 
-def _refuse_doubled(request: Request) -> None:
-    """Raise InvalidRequest for a parameter that comes twice: FastAPI would take one of them, and a misread filter misleads."""
-    counted = Counter(name for name, _ in request.query_params.multi_items())
-    if twice := [name for name, count in counted.items() if count > 1]:
-        raise InvalidRequest(*((name, "was given twice") for name in twice))
+def check_credentials(app: FastAPI) -> None:
+    """Raise ValueError for a path operation with a credential that is not asked for before the body is read.
+
+    That is one on another route class, or one whose credential was given to `include_router`.
+    """
+    for route in iter_route_contexts(app.routes):
+        if isinstance(made := route.original_route, APIRoute):
+            asked_for = Requirement.of(made.dependant) if isinstance(made, StrictRoute) else None
+            if Requirement.of(route.dependant) != asked_for:
+                raise ValueError(f"{route.path} takes a credential that no StrictRoute asks for; name it on the route")
 
 
 class Answer(Response):
-    """Ready JSON that no cache keeps: answers carry client tokens and buyers' data."""
+    """Ready JSON. `is_replay` says that it is the stored answer of an earlier call with the same Idempotency-Key."""
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, status_code: int = 200, headers: dict[str, str] | None = None) -> None:
-        super().__init__(content, status_code, {"Cache-Control": "no-store"} | (headers or {}))
+    def __init__(self, content: bytes, status_code: int = 200, *, is_replay: bool = False) -> None:
+        super().__init__(content, status_code)
+        if status_code == 202:
+            self.headers["Retry-After"] = _RETRY_AFTER_S
+        if is_replay:
+            self.headers["Idempotency-Replayed"] = "true"

@@ -19,12 +19,14 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
+    model_validator,
 )
 from pydantic.config import JsonDict
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
 from app.api import patterns
+from app.domain.errors import InvalidRequest
 from app.gateways.port import Failure
 
 _RFC3339 = re.compile(
@@ -51,10 +53,18 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, values: dict[str, object]) -> dict[str, object]:
+        if unknown := values.keys() - cls.model_fields.keys():
+            says = f"is no parameter of this call; it takes {', '.join(cls.model_fields)}"
+            raise InvalidRequest(*((name, says) for name in sorted(unknown)))
+        return values
 
-def told(error: ErrorDetails) -> dict[str, str]:
+
+def told(error: ErrorDetails) -> tuple[str, str]:
     """One wrong field as the API names it (`items[0].quantity`; `body` for the whole) and what is wrong with it."""
-    return {"field": _field(error["loc"][1:]) or "body", "message": _message(error)}
+    return _field(error["loc"][1:]) or "body", _message(error)
 
 
 def _field(places: Sequence[int | str]) -> str:

@@ -7,7 +7,7 @@ token will do as well. `StrictRoute` reads that and asks before it reads the bod
 import hashlib
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
@@ -101,7 +101,7 @@ class Authenticator:
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
-            raise Unauthorized(hint="Send `Authorization: Bearer sk_…`, or the payment's own `ct_…` from a browser.")
+            raise Unauthorized(hint="Send one `Authorization: Bearer sk_…`, or the payment's `ct_…` from a browser.")
         if credential.startswith("ct_"):
             payment_id = self._tokens.payment_of(credential)
             if payment_id is None:
@@ -160,11 +160,13 @@ class Requirement:
 
     @classmethod
     def of(cls, dependant: Dependant) -> "Requirement | None":
-        """What a route's dependencies ask for; None where they ask for no credential."""
-        asked = [each for each in dependant.dependencies if isinstance(each.call, Credential)]
+        """What a route's dependencies, and theirs in turn, ask for; None where they ask for no credential."""
+        asked = list(_credentials(dependant))
         if not asked:
             return None
-        scopes = tuple(scope for each in asked for scope in each.own_oauth_scopes or ())
+        scopes = tuple(
+            scope for each in asked for scope in (*(each.parent_oauth_scopes or ()), *(each.own_oauth_scopes or ()))
+        )
         if not scopes:
             raise ValueError(f"{dependant.path} takes a credential and names no scope")
         return cls(scopes, any(each.call is client_token for each in asked))
@@ -172,8 +174,16 @@ class Requirement:
     async def admit(self, request: Request) -> None:
         """Authenticate, and leave the caller in the request's state. Raises Unauthorized or Forbidden."""
         authenticator: Authenticator = request.app.state.authenticator
-        caller = await authenticator.caller(request.headers.get("authorization"))
+        given = request.headers.getlist("authorization")
+        caller = await authenticator.caller(given[0] if len(given) == 1 else None)
         if not (caller.is_client and self.takes_client_tokens):
             for scope in self.scopes:
                 caller.require(scope)
         request.state.caller = caller
+
+
+def _credentials(dependant: Dependant) -> Iterator[Dependant]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, Credential):
+            yield each
+        yield from _credentials(each)

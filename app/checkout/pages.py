@@ -8,6 +8,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment
 
+from app.api.parameters import kept
 from app.api.problems import problem
 from app.api.security import ClientTokens
 from app.checkout.response_security import ResponseSecurity, return_cookie
@@ -49,13 +50,7 @@ class Checkout:
         return self.security(language).page(html, 404, PageSources())
 
 
-async def checkout(request: Request) -> Checkout:
-    """The checkout of this process."""
-    found: Checkout = request.app.state.checkout
-    return found
-
-
-CheckoutParts = Annotated[Checkout, Depends(checkout)]
+CheckoutParts = Annotated[Checkout, Depends(kept("checkout"))]
 
 
 @router.get("/checkout/{client_token}")

@@ -26,10 +26,9 @@ class ResponseSecurity:
     nonce: str
 
     def page(self, html: str, status: int, sources: PageSources) -> Response:
-        """An HTML page that may load nothing but our own files and these sources; kept by no cache."""
+        """An HTML page that may load nothing but our own files and these sources."""
         headers = {
             "Content-Security-Policy": content_security_policy(self.nonce, sources, self.settings.frame_ancestors),
-            "Cache-Control": "no-store",
             "Content-Language": self.language,
         }
         return HTMLResponse(html, status, headers)

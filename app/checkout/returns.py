@@ -92,4 +92,4 @@ def _next_try(fields: Mapping[str, str]) -> str | None:
 
 
 def _go(url: str) -> Response:
-    return RedirectResponse(url, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    return RedirectResponse(url, 303)

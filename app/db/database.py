@@ -5,6 +5,7 @@ Every session runs as the role `onetill_app`, whoever logs in, so what the schem
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -14,8 +15,10 @@ import asyncpg
 
 from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
+from app.logs import get_logger
 
 Row = asyncpg.Record
+log = get_logger("database")
 
 _DUPLICATE = re.compile(r'duplicate key value violates unique constraint "([^"]+)"')
 _SHARD = re.compile(r"_\d{6,}$")
@@ -47,6 +50,24 @@ DATABASE_AWAY = (
 )
 """What a statement raises because there is no database to run it: the same statement may work in a moment."""
 
+UNANSWERED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
+"""What connecting raises, for whatever reason; ValueError for a URL that cannot be read."""
+
+
+class DatabaseUnusable(RuntimeError):
+    """No statement can run. `reason` is for everybody, the whole text for whoever runs the process; no password is in it."""
+
+    def __init__(self, reason: str, more: str = "") -> None:
+        super().__init__(reason + more)
+        self.reason = reason
+
+
+def unanswered(error: Exception) -> DatabaseUnusable:
+    """No connection could be made. What a URL that cannot be read says of itself is left out: it may be the password."""
+    said = "the URL cannot be read" if isinstance(error, ValueError) else f"{type(error).__name__} {error}".strip()
+    way_out = "Start Postgres, or set ONETILL_DATABASE_URL (for migrations ONETILL_DATABASE_OWNER_URL) to where it is"
+    return DatabaseUnusable("the database does not answer", f" ({said}). {way_out}.")
+
 
 class Database:
     """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
@@ -62,6 +83,24 @@ class Database:
         A database that is away must not keep a process from starting: /readyz tells.
         """
         self._pool = Pool(self._connect, self._connections)
+
+    async def revision(self, timeout_s: float = 2.0) -> str | None:
+        """The revision of the schema. Raises DatabaseUnusable when there is none, or no database that answers in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                row = await self.row("SELECT version_num FROM alembic_version")
+        except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError) as error:  # without a schema, no role
+            raise DatabaseUnusable("the schema is missing: run `onetill migrate`") from error
+        except UNANSWERED as error:
+            raise unanswered(error) from error
+        return row["version_num"] if row else None
+
+    async def report(self) -> None:
+        """Log what keeps the process from working. It goes on all the same: a database that is away is waited for."""
+        try:
+            await self.revision()
+        except DatabaseUnusable as error:
+            log.warning("database_unusable", reason=str(error))
 
     async def close(self) -> None:
         """Wait for statements under way, then disconnect."""

@@ -1,6 +1,7 @@
 """Bring a database to the newest revision, as its owner. Safe to run twice and by several machines at once."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 from alembic import command
@@ -8,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.db.database import UNANSWERED, unanswered
 from app.db.schema import REVISION
 from app.paths import ROOT
 
@@ -18,8 +20,11 @@ _LOCK_TIMEOUT = "5s"
 
 
 async def upgrade(owner_url: str) -> str:
-    """Run every missing revision and return the newest. Takes an advisory lock, so a second caller waits."""
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url, timeout=10))
+    """Run every missing revision and return the newest. Takes an advisory lock, so a second caller waits.
+
+    Raises DatabaseUnusable where nobody answers.
+    """
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(owner_url))
     try:
         async with engine.connect() as connection:
             # Not inside one waiting statement: an index that is built concurrently waits for every statement under way.
@@ -35,6 +40,13 @@ async def upgrade(owner_url: str) -> str:
     finally:
         await engine.dispose()
     return REVISION
+
+
+async def _connect(url: str) -> "asyncpg.Connection[Any]":
+    try:
+        return await asyncpg.connect(url, timeout=10)
+    except UNANSWERED as error:
+        raise unanswered(error) from error
 
 
 def _run(connection: Connection) -> None:

@@ -1,5 +1,6 @@
 """A small shop on a server of its own: it shows how a merchant uses Onetill with a few calls, and nothing else."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -7,6 +8,7 @@ from uuid import uuid4
 import httpx2
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
@@ -70,17 +72,38 @@ BUYER = {
 }
 
 
+_WHOLE = re.compile(r"[0-9]{1,16}")
+
+
+class Refused(Exception):
+    """Onetill has refused a call of the shop. `detail` says why, in the buyer's language."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status, self.detail = status, detail
+
+
 def create_shop(api: str, api_key: str, url: str) -> Starlette:
     """The shop's ASGI app. It keeps no database: the order page asks Onetill for the payment of the order."""
     templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
-    headers = {"Authorization": f"Bearer {api_key}"}
 
     def language(request: Request) -> str:
         chosen = request.query_params.get("lang")
         return chosen if chosen in {"en", "ko"} else pick_language(request.headers.get("accept-language"))
 
-    def page(request: Request, template: str, **context: object) -> Response:
-        return HTMLResponse(templates.get_template(template).render(lang=language(request), **context))
+    def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
+        return HTMLResponse(templates.get_template(template).render(lang=language(request), **context), status)
+
+    def onetill(request: Request, timeout_s: float) -> httpx2.AsyncClient:
+        headers = {"Authorization": f"Bearer {api_key}", "Accept-Language": language(request)}
+        return open_client(api, headers=headers, timeout_s=timeout_s)
+
+    async def refused(request: Request, error: Exception) -> Response:
+        """Whatever went wrong, in a page of the shop."""
+        if isinstance(error, Refused):
+            return page(request, "shop/problem.html", error.status, detail=error.detail)
+        status = error.status_code if isinstance(error, HTTPException) else 502
+        return page(request, "shop/problem.html", status, detail=None)
 
     async def index(request: Request) -> Response:
         lang = language(request)
@@ -113,19 +136,17 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             "customer": BUYER,
             "return_url": f"{url}/orders/{order_id}",
         }
-        async with open_client(api, headers=headers, timeout_s=30) as client:
-            answer = await client.post("/payments", json=body, headers={"Idempotency-Key": order_id})
-        if answer.status_code != 201:
-            return JSONResponse(answer.json(), answer.status_code)
-        return RedirectResponse(answer.json()["checkout_url"], 303)
+        async with onetill(request, 30) as client:
+            payment = _good(await client.post("/payments", json=body, headers={"Idempotency-Key": order_id}))
+        return RedirectResponse(payment["checkout_url"], 303)
 
     async def order(request: Request) -> Response:
         order_id = request.path_params["order_id"]
-        async with open_client(api, headers=headers, timeout_s=30) as client:
+        async with onetill(request, 30) as client:
             payment = await _payment(client, order_id)
             if payment is None:
                 return RedirectResponse("/", 303)
-            staff = await _staff(client, payment, language(request)) if payment["captured_amount"] else None
+            staff = await _staff(client, payment) if payment["captured_amount"] else None
         shown = {
             "order_id": order_id,
             "order_name": payment["order_name"],
@@ -139,21 +160,18 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
     async def give_back(request: Request) -> Response:
         """The shop's staff gives the money of an order back, all that is left or half of it."""
         order_id = request.path_params["order_id"]
-        async with (
-            request.form() as form,
-            open_client(api, headers=headers, timeout_s=90) as client,
-        ):
+        async with request.form() as form, onetill(request, 90) as client:
             payment = await _payment(client, order_id)
             left, number = str(form.get("left", "")), str(form.get("number", ""))
-            if payment is None or not left.isdigit() or not number.isdigit():
+            if payment is None:
                 return RedirectResponse("/", 303)
+            if not (_WHOLE.fullmatch(left) and _WHOLE.fullmatch(number)):
+                raise HTTPException(422)  # no form of ours
             body = {"reason": "Sent back by the buyer", "expected_refundable": int(left)}
             body |= {"amount": max(1, int(left) // 2)} if form.get("what") == "half" else {}
             # The page that was clicked names the refund, so a click that comes twice refunds once.
-            key = {"Idempotency-Key": f"{order_id}-refund-{number}"}
-            answer = await client.post(f"/payments/{payment['id']}/refunds", json=body, headers=key)
-        if answer.status_code not in {201, 202}:
-            return JSONResponse(answer.json(), answer.status_code)
+            key = {"Idempotency-Key": f"{payment['id']}-refund-{number}"}
+            _good(await client.post(f"/payments/{payment['id']}/refunds", json=body, headers=key))
         return RedirectResponse(f"/orders/{order_id}", 303)
 
     async def healthz(_: Request) -> Response:
@@ -167,22 +185,30 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             Route("/orders/{order_id}/refunds", give_back, methods=["POST"]),
             Route("/healthz", healthz),
             Mount("/static", StaticFiles(directory=STATIC)),
-        ]
+        ],
+        exception_handlers={Refused: refused, HTTPException: refused, httpx2.HTTPError: refused},
     )
+
+
+def _good(answer: httpx2.Response) -> dict[str, Any]:
+    """The JSON of a good answer. Raises Refused for a problem."""
+    told: dict[str, Any] = answer.json()
+    if not answer.is_success:
+        raise Refused(answer.status_code, told["detail"])
+    return told
 
 
 async def _payment(client: httpx2.AsyncClient, order_id: str) -> dict[str, Any] | None:
     """The newest payment of an order."""
-    answer = await client.get("/payments", params={"order_id": order_id, "limit": 1})
-    found = answer.json().get("data") if answer.status_code == 200 else None
+    found = _good(await client.get("/payments", params={"order_id": order_id, "limit": 1}))["data"]
     return found[0] if found else None
 
 
-async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any], lang: str) -> dict[str, Any]:
+async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
     """What the shop's staff sees of a paid order: what went back, and what can go back now, or why not."""
-    path, words = f"/payments/{payment['id']}", {"Accept-Language": lang}
-    options = (await client.get(f"{path}/refund-options", headers=words)).json()
-    refunds = (await client.get(f"{path}/refunds")).json()["data"]
+    path = f"/payments/{payment['id']}"
+    options = _good(await client.get(f"{path}/refund-options"))
+    refunds = _good(await client.get(f"{path}/refunds"))["data"]
     currency = payment["currency"]
 
     def text(minor: int) -> str:

@@ -2,6 +2,9 @@
 
 from typing import ClassVar
 
+MOST_ERRORS = 100
+"""Wrong fields that one answer names; a body may hold thousands."""
+
 
 class OnetillError(Exception):
     """Base of every error that callers may see. `details` are the typed extras of the answer; never a secret in them."""
@@ -26,13 +29,16 @@ class MalformedId(OnetillError):
 
 
 class InvalidRequest(OnetillError):
-    """One or more fields are wrong; nothing was stored. `errors` names each field and the way out."""
+    """One or more fields are wrong; nothing was stored. `errors` names each field and the way out, up to MOST_ERRORS."""
 
     code = "invalid_request"
 
     def __init__(self, *errors: tuple[str, str]) -> None:
         self.errors = errors
-        super().__init__(errors=[{"field": field, "message": message} for field, message in errors])
+        more = {"more_errors": len(errors) - MOST_ERRORS} if len(errors) > MOST_ERRORS else {}
+        super().__init__(
+            errors=[{"field": field, "message": message} for field, message in errors[:MOST_ERRORS]], **more
+        )
 
 
 class MalformedBody(OnetillError):

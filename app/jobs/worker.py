@@ -16,6 +16,7 @@ class Worker:
 
     def __init__(self, services: Services) -> None:
         settings = services.settings
+        self._database = services.database
         self._engine = Engine(services.due_work, services.chores, now=services.now, time_scale=settings.time_scale)
         self._listener = Listener(settings.database_direct_url or settings.database_url, self._engine.wake)
 
@@ -25,6 +26,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._engine.stop)
         log.info("worker_started")
+        await self._database.report()
         listening = asyncio.create_task(self._listener.run())
         try:
             await self._engine.run()

@@ -5,12 +5,12 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, Query, Request, Security
+from fastapi import APIRouter, Body, Depends, Query, Security
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.api.document import ALWAYS, BODY, KEYED, problems, shown, success
 from app.api.pagination import cursor, position
-from app.api.parameters import IdempotencyKey, OptionalIdempotencyKey, PaymentId
+from app.api.parameters import IdempotencyKey, OptionalIdempotencyKey, PaymentId, kept
 from app.api.problem_examples import PAYMENT_ID
 from app.api.route import Answer, StrictRoute
 from app.api.schemas import PageQuery
@@ -34,8 +34,6 @@ from app.payments.schemas import (
 from app.payments.service import Created, PaymentService, Render
 from app.payments.views import Views
 from app.verification.context import VerificationResult
-
-RETRY_AFTER_S = "2"
 
 router = APIRouter(route_class=StrictRoute, tags=["payments"])
 
@@ -99,16 +97,10 @@ class Payments:
         if result.mismatch is not None:
             raise mismatch_of(result)
         body = self.render(caller)(result.payment)
-        return Answer(body) if result.is_decided else Answer(body, 202, {"Retry-After": RETRY_AFTER_S})
+        return Answer(body, 200 if result.is_decided else 202)
 
 
-async def payments(request: Request) -> Payments:
-    """The payments of this process."""
-    found: Payments = request.app.state.payments
-    return found
-
-
-PaymentsApi = Annotated[Payments, Depends(payments)]
+PaymentsApi = Annotated[Payments, Depends(kept("payments"))]
 
 
 @router.post(
@@ -306,7 +298,7 @@ async def sync_payment(payment_id: PaymentId, caller: Writer, api: PaymentsApi) 
 
 
 def _created(done: Created) -> Answer:
-    return Answer(done.body, done.status, {"Idempotency-Replayed": "true"} if done.is_replay else None)
+    return Answer(done.body, done.status, is_replay=done.is_replay)
 
 
 def _completed_payment(body: CompletePayment, caller: Caller) -> UUID:

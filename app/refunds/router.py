@@ -6,7 +6,7 @@ import msgspec
 from fastapi import APIRouter, Body, Depends, Query, Request, Security
 
 from app.api.document import ALWAYS, BODY, KEYED, problems, shown, success
-from app.api.parameters import IdempotencyKey, PaymentId, RefundId
+from app.api.parameters import IdempotencyKey, PaymentId, RefundId, kept
 from app.api.problem_examples import PAYMENT_ID, REFUND_ID
 from app.api.route import Answer, StrictRoute
 from app.api.schemas import PageQuery
@@ -19,8 +19,6 @@ from app.refunds import examples
 from app.refunds.schemas import CreateRefund, OptionsView, RefundPage, RefundView
 from app.refunds.service import RefundService
 from app.refunds.views import options_view, refund_view, rendered
-
-RETRY_AFTER_S = "2"
 
 router = APIRouter(route_class=StrictRoute, tags=["refunds"])
 
@@ -39,20 +37,8 @@ _LINKS = {
 }
 
 
-async def refunds(request: Request) -> RefundService:
-    """The refunds of this process."""
-    found: RefundService = request.app.state.refunds
-    return found
-
-
-async def idempotency(request: Request) -> Idempotency:
-    """The idempotency keys of this deployment, where an answer is kept."""
-    found: Idempotency = request.app.state.idempotency
-    return found
-
-
-Refunds = Annotated[RefundService, Depends(refunds)]
-Keys = Annotated[Idempotency, Depends(idempotency)]
+Refunds = Annotated[RefundService, Depends(kept("refunds"))]
+Keys = Annotated[Idempotency, Depends(kept("idempotency"))]
 
 
 @router.post(
@@ -101,11 +87,11 @@ async def create_refund(
     intent = Intent(f"server:{caller.own_store}:{name}", key, fingerprint(name, body))
     done = await service.request(payment_id, caller.own_store, body, intent)
     if isinstance(done, Replay):
-        return _answer(done.status, done.body, {"Idempotency-Replayed": "true"})
+        return Answer(done.body, done.status, is_replay=True)
     payment, refund = done
     status, content = 201 if refund.status is RefundStatus.SUCCEEDED else 202, rendered(payment, refund)
     await keys.finish(intent, status, content)
-    return _answer(status, content)
+    return Answer(content, status)
 
 
 @router.get(
@@ -144,7 +130,9 @@ async def get_refund_options(payment_id: PaymentId, request: Request, caller: Re
     payment, options = await service.options(payment_id, caller.own_store)
     language = pick_language(request.headers.get("accept-language"))
     answer = options_view(payment, options, language)
-    return Answer(msgspec.json.encode(answer), headers={"Content-Language": language})
+    response = Answer(msgspec.json.encode(answer))
+    response.headers["Content-Language"] = language
+    return response
 
 
 @router.get(
@@ -158,7 +146,3 @@ async def get_refund_options(payment_id: PaymentId, request: Request, caller: Re
 async def get_refund(refund_id: RefundId, caller: Reader, service: Refunds) -> Answer:
     """What Postgres knows; no gateway is asked."""
     return Answer(rendered(*await service.get(refund_id, caller.own_store)))
-
-
-def _answer(status: int, content: bytes, headers: dict[str, str] | None = None) -> Answer:
-    return Answer(content, status, (headers or {}) | ({"Retry-After": RETRY_AFTER_S} if status == 202 else {}))

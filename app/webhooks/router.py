@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from typing_extensions import TypedDict
 
 from app.api.document import PUBLIC, problems, shown, success
+from app.api.parameters import kept
 from app.api.parsing import read_body
 from app.domain.clock import Now
 from app.domain.errors import NotFound, OnetillError
@@ -36,12 +37,6 @@ class Received(TypedDict):
     """The webhook is kept."""
 
     received: Literal[True]
-
-
-async def reception(request: Request) -> Reception:
-    """The reception of this process."""
-    found: Reception = request.app.state.webhooks
-    return found
 
 
 @router.post(
@@ -75,7 +70,7 @@ async def reception(request: Request) -> Reception:
 async def receive_webhook(
     request: Request,
     gateway: Annotated[str, Path(description="Whose webhook it is.", openapi_examples=shown("portone-v2"))],
-    at: Annotated[Reception, Depends(reception)],
+    at: Annotated[Reception, Depends(kept("webhooks"))],
 ) -> Response:
     """Checks the signature where the gateway has one, keeps the webhook, and answers. What it says is asked for later."""
     sender = at.service.gateway(gateway.replace("-", "_"))

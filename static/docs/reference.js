@@ -17,6 +17,12 @@ const withoutHeaderExamples = (document) => {
   return document;
 };
 
+// Swagger UI has a dark coat, and leaves it to the page to put it on.
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const dress = () => document.documentElement.classList.toggle("dark-mode", dark.matches);
+dark.addEventListener("change", dress);
+dress();
+
 fetch("/openapi.json")
   .then((answer) => answer.json())
   .then((document) =>

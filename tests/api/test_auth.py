@@ -66,6 +66,14 @@ async def test_whoever_brings_no_good_key_is_told_what_to_bring(
             _unauthorized(await nobody.get("/payments", headers=headers))
 
 
+async def test_more_than_one_credential_is_refused(nobody: httpx.AsyncClient, api_key: str) -> None:
+    good = ("Authorization", f"Bearer {api_key}")
+    assert (await nobody.get("/payments", headers=[good])).status_code == 200
+    for second in (good, ("authorization", "Bearer ct_x"), ("Authorization", "")):
+        for headers in ([good, second], [second, good]):
+            _unauthorized(await nobody.get("/payments", headers=headers))
+
+
 async def test_a_body_of_somebody_unknown_is_not_even_read(nobody: httpx.AsyncClient, database: Database) -> None:
     before = await row_counts(database)
     _unauthorized(await nobody.post("/payments", content=b"x" * 100_000))

@@ -79,8 +79,13 @@ async def test_a_member_that_comes_twice_is_refused(client: httpx.AsyncClient, d
         (TEXT[:-1] + r', "\u0061mount": 24000}', "amount"),
         (TEXT[:-1] + ', "metadata": {"cart": "a", "cart": "b"}}', "cart"),
         (TEXT[:-1] + ', "items": [{"name": "a", "name": "b", "quantity": 1, "unit_amount": 1}]}', "name"),
+        (TEXT[:-1] + r', "metadata": {"a\"\u0001": "a", "a\"\u0001": "b"}}', 'a"\x01'),
+        (TEXT[:-1] + r', "metadata": {"\ud800": "a", "\ud800": "b"}}', r"\ud800"),
+        (TEXT[:-1] + ', "metadata": {"가": "a", "가": "b"}, "n": ' + "1" * 5000 + "}", "가"),
     ]:
-        assert wrong_fields(await client.post("/payments", content=body, headers=key() | JSON)) == [field]
+        answer = await client.post("/payments", content=body.encode(), headers=key() | JSON)
+        assert wrong_fields(answer) == [field]
+        assert answer.json()["errors"][0]["message"] == "was given twice"
     assert await row_counts(database) == before
 
 
@@ -113,13 +118,33 @@ async def test_a_body_in_chunks_is_read_whole_and_measured(client: httpx.AsyncCl
 async def test_another_content_type_is_refused(client: httpx.AsyncClient, database: Database) -> None:
     before = await row_counts(database)
     forms = ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
-    for content_type in ["text/plain", "application/xml", "json", "*/*", *forms]:
+    near = ["", "text/x+json", "application/a/b+json", "application/+json", "application/jsonx", "application/a b+json"]
+    for content_type in ["text/plain", "application/xml", "json", "*/*", *forms, *near]:
         answer = await client.post("/payments", content=TEXT, headers=key() | {"Content-Type": content_type})
         problem(answer, "unsupported_media_type")
     assert await row_counts(database) == before
 
 
 async def test_json_under_any_of_its_names_is_read(client: httpx.AsyncClient) -> None:
-    for name in ("application/json; charset=utf-8", "APPLICATION/JSON", "application/vnd.shop+json"):
+    for name in (
+        "application/json; charset=utf-8",
+        "APPLICATION/JSON",
+        "application/vnd.shop+json",
+        "application/json;",
+    ):
         answer = await client.post("/payments", json=order(), headers=key() | {"Content-Type": name})
         assert answer.status_code == 201, answer.text
+
+
+async def test_a_body_of_which_nothing_is_told_is_json(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/payments", content=json.dumps(order()).encode(), headers=key())
+    assert "content-type" not in answer.request.headers
+    assert answer.status_code == 201, answer.text
+
+
+async def test_the_first_hundred_wrong_fields_are_named_and_the_others_counted(client: httpx.AsyncClient) -> None:
+    for wrong, more in ((100, None), (101, 1), (4000, 3900)):
+        body = GOOD | {f"x{number}": 1 for number in range(wrong)}
+        answer = await client.post("/payments", json=body, headers=key())
+        assert wrong_fields(answer) == [f"x{number}" for number in range(100)]
+        assert answer.json().get("more_errors") == more

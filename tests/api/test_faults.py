@@ -13,10 +13,16 @@ import httpx
 import pytest
 import structlog
 from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from app.api.middleware import CallMiddleware
 from app.db.embedded import EmbeddedPostgres
+from app.demo.processes import serving
+from app.ports import free_ports
 from app.settings import Settings
 from tests.api.checks import problem
 from tests.api.line import Line
@@ -208,3 +214,25 @@ async def _until_blocked(urls: Urls) -> int:
             await asyncio.sleep(0.01)
     finally:
         await watcher.close()
+
+
+async def test_a_request_for_another_protocol_is_served_and_makes_no_noise(
+    log_lines: Lines, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def healthz(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("fine")
+
+    port, said = free_ports(), []
+    async with serving(Starlette(routes=[Route("/healthz", healthz)]), port):
+        upgrade = b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+        for asked in (upgrade, b"nothing\r\n\r\n"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(asked)
+            said.append(await reader.readline())
+            writer.close()
+            await writer.wait_closed()
+    assert said == [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 400 Bad Request\r\n"]
+    warnings = [each["event"] for each in log_lines() if each["level"] == "warning"]
+    assert warnings == ["Invalid HTTP request received."], "all else of the server is still heard"

@@ -35,6 +35,15 @@ async def test_a_malformed_key_is_refused(client: httpx.AsyncClient, database: D
     assert await row_counts(database) == before
 
 
+async def test_more_than_one_key_is_refused(client: httpx.AsyncClient, database: Database) -> None:
+    before = await row_counts(database)
+    for second in ("one", "two"):
+        headers = [("Idempotency-Key", "one"), ("idempotency-key", second)]
+        for path in ("/payments", f"/payments/pay_{'0' * 32}/attempts", f"/payments/pay_{'0' * 32}/refunds"):
+            problem(await client.post(path, json=order(), headers=headers), "idempotency_key_malformed")
+    assert await row_counts(database) == before
+
+
 async def test_the_longest_key_is_taken(client: httpx.AsyncClient) -> None:
     assert (await _create(client, "x" * 255, order())).status_code == 201
     assert (await _create(client, '"' + "y" * 255 + '"', order())).status_code == 201

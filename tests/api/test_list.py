@@ -154,6 +154,13 @@ async def test_a_wrong_parameter_is_named_and_never_left_out(
             assert wrong_fields(await client.get(f"/payments?{query}")) == [named]
 
 
+async def test_an_unknown_parameter_is_answered_with_those_that_there_are(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/payments?size=big&colour=red&limit=5")
+    assert wrong_fields(answer) == ["colour", "size"]
+    names = "limit, cursor, order_id, status, gateway, customer, created_from, created_before, needs_attention"
+    assert answer.json()["errors"][0]["message"] == f"is no parameter of this call; it takes {names}"
+
+
 async def test_a_cursor_that_we_did_not_make_is_refused(client: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
     made = cursor(datetime(2026, 11, 21, tzinfo=UTC), uuid7())
     no_clock_shows = "_" * 32

@@ -52,8 +52,32 @@ NARROWER: list[tuple[str, Change]] = [
         _schema(d, "PaymentView")["properties"]["amount"], type="string")),
     ("201.order_id: type null is new in an answer", lambda d: _schema(d, "PaymentView")["properties"].update(
         order_id={"anyOf": [{"type": "string"}, {"type": "null"}]})),
-    ("201.created_at: format date-time is gone", lambda d: _schema(d, "PaymentView")["properties"]["created_at"].pop(
+    ("201.created_at: format 'date-time' is gone", lambda d: _schema(d, "PaymentView")["properties"]["created_at"].pop(
         "format")),
+    ("201.amount: type integer is no longer promised", lambda d: _schema(d, "PaymentView")["properties"].update(amount={})),
+    ("201.attempts[].id: type string is no longer promised", lambda d: _schema(d, "AttemptView")["properties"].update(id={})),
+    ("201.attempts[]: type object is no longer promised", lambda d: _schema(d, "PaymentView")["properties"].update(
+        attempts={"type": "array"})),
+    ("201.mode: enum is gone", lambda d: _schema(d, "PaymentView")["properties"]["mode"].pop("enum")),
+    ("200.status: const 'ok' is gone", lambda d: _schema(d, "Health")["properties"]["status"].pop("const")),
+    ("201.amount: unevaluatedItems is a keyword", lambda d: _set(
+        _schema(d, "PaymentView")["properties"]["amount"], unevaluatedItems=False)),
+    ("header X-Request-Id: is no longer promised", lambda d: d["components"]["headers"]["X-Request-Id"].pop("required")),
+    ("header Content-Language: type string is no longer promised", lambda d: d["components"]["headers"][
+        "Content-Language"].update(schema={})),
+    ("answer 202 is new", lambda d: _operation(d, CREATE)["responses"].update({"202": {"description": "Later."}})),
+    ("body: allOf has other parts", lambda d: _set(_schema(d, "CreatePayment"), allOf=[{"required": ["method"]}])),
+    ("body.items: uniqueItems True is tighter", lambda d: _set(
+        _schema(d, "CreatePayment")["properties"]["items"], uniqueItems=True)),
+    ("body.gateway_options[]: maxLength 3 is tighter", lambda d: _set(
+        _schema(d, "CreatePayment")["properties"]["gateway_options"], propertyNames={"maxLength": 3})),
+    ("body.expires_in_s: default 1800 is not what it was", lambda d: _set(
+        _schema(d, "CreatePayment")["properties"]["expires_in_s"], default=60)),
+    ("query limit: default 20 is not what it was", lambda d: _parameter(d, "limit")["schema"].pop("default")),
+    ("body.customer: default {} is not what it was", lambda d: _schema(d, "CreatePayment")["properties"][
+        "customer"].pop("default")),
+    ("body.amount: not is a keyword that scripts/openapi.py does not know", lambda d: _set(
+        _schema(d, "CreatePayment")["properties"]["amount"], **{"not": {"const": 5}})),
     ("body.method: is required now", lambda d: _schema(d, "CreatePayment")["required"].append("method")),
     ("body.method: is gone", lambda d: _schema(d, "CreatePayment")["properties"].pop("method")),
     ("body.phone: is required now", lambda d: (
@@ -100,12 +124,16 @@ WIDER: list[Change] = [
     lambda d: _schema(d, "CreatePayment")["required"].remove("currency"),
     lambda d: _schema(d, "CreatePayment")["properties"]["order_id"].pop("pattern"),
     lambda d: _schema(d, "CreatePayment")["properties"]["metadata"].pop("maxProperties"),
-    lambda d: _schema(d, "TaxIn")["properties"].update(tax_free={"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+    lambda d: _schema(d, "TaxIn")["properties"].update(
+        tax_free={"anyOf": [{"type": "integer"}, {"type": "string"}], "default": 0}
+    ),
+    lambda d: _schema(d, "CreatePayment")["properties"]["currency"].update(default="KRW"),
+    lambda d: _schema(d, "PaymentView")["properties"]["amount"].update(minimum=1, title="Sum"),
     lambda d: _schema(d, "PaymentView")["properties"].update(note={"type": "string"}),
     lambda d: _schema(d, "PaymentView")["required"].append("note"),
     lambda d: _schema(d, "PaymentView")["properties"].update(method={"type": "string"}),
     lambda d: _schema(d, "PaymentStatus")["enum"].append("on_hold"),
-    lambda d: _operation(d, CREATE)["responses"].update({"202": {"description": "Later."}}),
+    lambda d: _operation(d, CREATE)["responses"].update({"429": {"description": "Too many."}}),
     lambda d: _operation(d, SEARCH)["parameters"].append({"name": "x", "in": "query", "schema": {"type": "string"}}),
     lambda d: _operation(d, CREATE)["security"].append({"clientToken": []}),
     lambda d: _set(_operation(d, CREATE), summary="Another", description="Text"),
@@ -136,6 +164,23 @@ def test_what_only_grows_passes(change: Change) -> None:
     change(changed)
     assert changed != COMMITTED
     assert narrowings(COMMITTED, changed) == []
+
+
+def _with_order_id(extra: Document) -> Document:
+    document = copy.deepcopy(COMMITTED)
+    _schema(document, "CreatePayment")["properties"]["order_id"].update(extra)
+    return document
+
+
+def test_the_parts_of_an_all_of_are_compared_one_by_one() -> None:
+    old, same, narrower = (_with_order_id({"allOf": [{"maxLength": most}]}) for most in (9, 9, 5))
+    assert narrowings(old, same) == []
+    assert "body.order_id: maxLength 5 is tighter" in "".join(narrowings(old, narrower))
+
+
+def test_a_reference_behind_a_keyword_that_the_gate_does_not_know_is_refused() -> None:
+    document = _with_order_id({"not": {"$ref": "#/components/schemas/Item"}})
+    assert "body.order_id: not is a keyword" in "".join(narrowings(document, copy.deepcopy(document)))
 
 
 def _git(at: Path, *words: str) -> None:

@@ -14,7 +14,7 @@ from pydantic import Field
 from app.api import schemas
 from app.api.errors import HANDLERS
 from app.api.middleware import CallMiddleware
-from app.api.route import Answer, StrictRoute
+from app.api.route import Answer, StrictRoute, check_credentials
 from app.api.security import Authenticator, Caller, ClientTokens, Requirement, client_token, secret_key
 from app.api_keys.service import ApiKey
 from app.domain import ids
@@ -196,18 +196,54 @@ def test_a_credential_names_a_scope() -> None:
             return Answer(b"{}")
 
 
-async def test_a_credential_that_the_route_class_cannot_see_opens_nothing() -> None:
-    router = APIRouter(route_class=StrictRoute)
+Reading = Annotated[Caller, Security(secret_key, scopes=["read"])]
 
-    @router.get("/hidden")
+
+async def reader_of(caller: Reading) -> Caller:
+    return caller
+
+
+def _app(route_class: type[APIRoute], *included: Any, **of_the_route: Any) -> FastAPI:
+    """An app of one route that answers anybody whom it lets in."""
+    router = APIRouter(route_class=route_class)
+
+    @router.get("/hidden", **of_the_route)
     async def show() -> Answer:
         return Answer(b"{}")
 
     app = FastAPI()
-    app.include_router(router, dependencies=[Security(secret_key, scopes=["read"])])
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=KEY) as anybody:
-        assert (await anybody.get("/hidden")).status_code == 500
+    app.include_router(router, dependencies=included)
+    return app
+
+
+NESTED = Security(reader_of, scopes=["more"])
+
+
+def test_a_credential_behind_another_dependency_is_found_with_the_scopes_of_both() -> None:
+    app = _app(StrictRoute, dependencies=[NESTED])
+    check_credentials(app)
+    (asked,) = [
+        Requirement.of(each.dependant) for each in iter_route_contexts(app.routes) if isinstance(each.route, APIRoute)
+    ]
+    assert asked == Requirement(("more", "read"), takes_client_tokens=False)
+
+
+@pytest.mark.parametrize("credential", [Security(secret_key, scopes=["read"]), NESTED])
+async def test_a_credential_that_the_route_class_cannot_see_stops_the_start_and_opens_nothing(credential: Any) -> None:
+    for app in (_app(APIRoute, dependencies=[credential]), _app(StrictRoute, credential), _app(APIRoute, credential)):
+        with pytest.raises(ValueError, match="/hidden takes a credential that no StrictRoute asks for"):
+            check_credentials(app)
+        transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=KEY) as anybody:
+            assert (await anybody.get("/hidden")).status_code == 500
+
+
+def test_the_product_does_not_start_with_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    router = APIRouter(dependencies=[Security(secret_key, scopes=["read"])])
+    router.add_api_route("/hidden", reader_of)
+    monkeypatch.setattr("app.main.ROUTERS", (router,))
+    with pytest.raises(ValueError, match="/hidden takes a credential"):
+        create_app(Settings(_env_file=None))  # type: ignore[call-arg]  # see conftest
 
 
 def test_every_route_of_payments_and_refunds_asks_who_calls() -> None:

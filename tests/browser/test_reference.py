@@ -76,6 +76,22 @@ async def test_the_page_takes_nothing_from_elsewhere(buyer: Buyer) -> None:
     assert await page.locator("script:not([src]), style, [onclick]").count() == 0
 
 
+async def test_it_is_dark_by_night_and_can_be_read(buyer: Buyer) -> None:
+    page = buyer.page
+    await page.emulate_media(color_scheme="dark")
+    await page.goto(f"{buyer.world.api}/docs")
+    create = await opened(page, "payments", "createPayment")
+    await expect(page.locator("html")).to_have_css("background-color", "rgb(28, 32, 34)")
+    for text in (".examples-select__section-label", "td.header-col", ".opblock-description p", "h1.title"):
+        shown = create.locator(text) if text != "h1.title" else page.locator(text)
+        red, green, blue = map(
+            int, re.findall(r"\d+", await shown.first.evaluate("e => getComputedStyle(e).color"))[:3]
+        )
+        assert min(red, green, blue) > 150, text
+    await page.emulate_media(color_scheme="light")
+    await expect(page.locator("html")).not_to_have_class("dark-mode")
+
+
 async def test_each_call_of_the_document_is_on_the_page(buyer: Buyer) -> None:
     page = buyer.page
     async with httpx.AsyncClient(base_url=buyer.world.api) as client:
