@@ -59,6 +59,11 @@ SECRETS = {
 """What a developer may have set for the real gateways."""
 
 
+def hear_the_hang_up() -> None:
+    """As in a terminal, however these tests were started: under `nohup` every process inherits that it is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def demo(tmp_path: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
     """The command in a process group of its own, as a terminal's job is, and what it says."""
@@ -72,6 +77,7 @@ def demo(tmp_path: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[s
             stderr=log,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_the_hang_up,
         )
     try:
         yield process, said
