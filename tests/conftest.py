@@ -14,12 +14,11 @@ from playwright.async_api import Browser, async_playwright
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.main import create_app
 from app.paths import ROOT
 from app.services import Services, build_services
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
-from tests.support import MovableClock, Shop, lifespan, reset
+from tests.support import MovableClock, Shop, app_of, lifespan, reset
 from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, shared_database
 from tests.support.settings import settings_for
 
@@ -168,7 +167,7 @@ async def api_key(database: Database) -> str:
 @pytest_asyncio.fixture
 async def product(settings: Settings, clock: MovableClock) -> AsyncIterator[FastAPI]:
     """The ASGI app, started."""
-    app = create_app(settings, clock)
+    app = app_of(settings, clock)
     async with lifespan(app):
         yield app
 
