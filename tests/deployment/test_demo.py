@@ -122,8 +122,10 @@ def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -
             gateway, _, name = variable.removeprefix("ONETILL_").lower().partition("__")
             shown = {"webhook_secrets": "webhook_secret", "sign_with": None}.get(name, name)
             assert shown is None or facts["gateways"][gateway][shown] == value.split(",")[0]
-        shop = httpx.Client(base_url=facts["api"], headers={"Authorization": f"Bearer {facts['api_key']}"}, timeout=20)
-        tester = httpx.Client(base_url=facts["simulator"], timeout=20)
+        shop = httpx.Client(
+            base_url=facts["api"], headers={"Authorization": f"Bearer {facts['api_key']}"}, timeout=WAIT_S
+        )
+        tester = httpx.Client(base_url=facts["simulator"], timeout=WAIT_S)
         with shop, tester:
             for gateway in facts["gateways"]:
                 answer = shop.post("/payments", json=order(**BY_NAME[gateway].order), headers=key())
@@ -143,7 +145,7 @@ def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -
             "the product takes no webhook of a wrong signature"
         )
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("moment", ["Bringing", *others("Starting Postgres", "Starting the simulated", "Starting API")])
