@@ -1,8 +1,9 @@
 """Fixtures. What is slow to start is started once a process and found empty by every test: Postgres, the gateways, Chromium."""
 
+import gc
 import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import httpx
 import pytest
@@ -13,20 +14,25 @@ from playwright.async_api import Browser, async_playwright
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
-from app.main import create_app
+from app.paths import ROOT
 from app.services import Services, build_services
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
-from tests.support import MovableClock, Shop, lifespan, reset
+from tests.support import MovableClock, Shop, app_of, lifespan, reset
 from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, shared_database
 from tests.support.settings import settings_for
 
 SLOW_S = 0.8
 """How long a slow gateway takes here: time for what a test does meanwhile, on a busy machine too."""
 
+QUICK = {"contract", "simulator", "unit"}
+"""Rooms whose files take a few seconds each."""
+
 pytest_plugins = ["tests.no_skips"]
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+WHOLE = ("chromium", "chromium-browser", "google-chrome")
+SHELL = "chromium-headless-shell"
+"""The same engine without a browser around it, at a third of the CPU. `make test` takes it; the long tests take the whole."""
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -45,13 +51,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--size", type=int, default=1, help="how many times as long the `long` tests run; see docs/soak.md"
     )
+    parser.addoption("--whole-chromium", action="store_true", help="prefer a whole Chromium to its headless shell")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect without the garbage collector, which would walk through 6,000 tests again and again: a third of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a Chromium."""
+    """Mark what needs a Chromium, and begin with the slow rooms, so that no process ends long after the others."""
     for item in items:
         if isinstance(item, pytest.Function) and "chromium" in item.fixturenames:
             item.add_marker("browser")
+    items.sort(key=lambda item: item.path.relative_to(ROOT / "tests").parts[0] in QUICK)
 
 
 @pytest.fixture(scope="session")
@@ -61,10 +80,11 @@ def size(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture(scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
+async def chromium(request: pytest.FixtureRequest) -> AsyncIterator[Browser]:
+    names = (*WHOLE, SHELL) if request.config.getoption("--whole-chromium") else (SHELL, *WHOLE)
+    path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:
-        pytest.fail(f"no Chromium on this machine (looked for {', '.join(CHROMIUM)}): apt-get install chromium", False)
+        pytest.fail(f"no Chromium on this machine (looked for {', '.join(names)}): apt-get install chromium", False)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
@@ -147,7 +167,7 @@ async def api_key(database: Database) -> str:
 @pytest_asyncio.fixture
 async def product(settings: Settings, clock: MovableClock) -> AsyncIterator[FastAPI]:
     """The ASGI app, started."""
-    app = create_app(settings, clock)
+    app = app_of(settings, clock)
     async with lifespan(app):
         yield app
 

@@ -7,15 +7,14 @@ import httpx
 
 from app.domain.clock import Now
 from app.gateways.point3.manifest import Point3Settings
-from app.main import create_app
 from app.settings import Settings
-from tests.support import lifespan
+from tests.support import app_of, lifespan
 
 
 @asynccontextmanager
 async def running(settings: Settings, now: Now, api_key: str) -> AsyncIterator[httpx.AsyncClient]:
     """A shop server's client of a product with these settings."""
-    app = create_app(settings, now)
+    app = app_of(settings, now)
     headers = {"Authorization": f"Bearer {api_key}"}
     async with (
         lifespan(app),

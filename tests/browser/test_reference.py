@@ -51,6 +51,7 @@ async def test_a_reader_makes_real_calls(buyer: Buyer) -> None:
     assert (await buyer.world.newest())["order_id"] == "docs-1"
 
 
+@pytest.mark.long
 async def test_a_call_without_a_key_shows_its_problem(buyer: Buyer) -> None:
     page = buyer.page
     buyer.witness.expect("401")

@@ -74,6 +74,19 @@ def test_root_gets_a_chromium_installed(tools: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("user", "installed"), [("0", ["chromium-headless-shell"]), ("1000", [])])
+def test_root_gets_the_headless_shell_too_where_apt_knows_it(tools: Path, user: str, installed: list[str]) -> None:
+    log = tools / "log"
+    log.touch()
+    program(tools, "chromium")
+    program(tools, "id", f"echo {user}")
+    program(tools, "apt-cache", '[ "$*" = "show chromium-headless-shell" ]')
+    program(tools, "apt-get", f'echo "$@" >>{log}')
+    done = run(ROOT / "scripts/ensure-chromium", PATH=str(tools))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [line.split()[-1] for line in log.read_text().splitlines()] == installed
+
+
 @pytest.mark.parametrize(("ci", "code", "says"), [("", 3, "LEFT OUT"), ("true", 1, "CI does not leave")])
 def test_no_chromium_is_said_aloud_and_fails_ci(tools: Path, ci: str, code: int, says: str) -> None:
     program(tools, "id", "echo 1000")

@@ -59,6 +59,11 @@ SECRETS = {
 """What a developer may have set for the real gateways."""
 
 
+def hear_the_hang_up() -> None:
+    """As in a terminal, however these tests were started: under `nohup` every process inherits that it is ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextmanager
 def demo(tmp_path: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[str]", Path]]:
     """The command in a process group of its own, as a terminal's job is, and what it says."""
@@ -72,6 +77,7 @@ def demo(tmp_path: Path, **variables: str) -> Iterator[tuple["subprocess.Popen[s
             stderr=log,
             text=True,
             start_new_session=True,
+            preexec_fn=hear_the_hang_up,
         )
     try:
         yield process, said
@@ -85,7 +91,8 @@ def others(*names: str) -> list[Any]:
     return [pytest.param(name, marks=pytest.mark.long) for name in names]
 
 
-@pytest.mark.parametrize("how", ["terminate", *others("ctrl-c", "hang up")])
+@pytest.mark.long
+@pytest.mark.parametrize("how", ["terminate", "ctrl-c", "hang up"])
 def test_it_says_where_everything_is_and_ends_all_of_it(tmp_path: Path, how: str) -> None:
     with demo(tmp_path) as (process, said):
         assert process.stdout
@@ -115,8 +122,10 @@ def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -
             gateway, _, name = variable.removeprefix("ONETILL_").lower().partition("__")
             shown = {"webhook_secrets": "webhook_secret", "sign_with": None}.get(name, name)
             assert shown is None or facts["gateways"][gateway][shown] == value.split(",")[0]
-        shop = httpx.Client(base_url=facts["api"], headers={"Authorization": f"Bearer {facts['api_key']}"}, timeout=20)
-        tester = httpx.Client(base_url=facts["simulator"], timeout=20)
+        shop = httpx.Client(
+            base_url=facts["api"], headers={"Authorization": f"Bearer {facts['api_key']}"}, timeout=WAIT_S
+        )
+        tester = httpx.Client(base_url=facts["simulator"], timeout=WAIT_S)
         with shop, tester:
             for gateway in facts["gateways"]:
                 answer = shop.post("/payments", json=order(**BY_NAME[gateway].order), headers=key())
@@ -136,7 +145,7 @@ def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -
             "the product takes no webhook of a wrong signature"
         )
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(WAIT_S) == 0
 
 
 @pytest.mark.parametrize("moment", ["Bringing", *others("Starting Postgres", "Starting the simulated", "Starting API")])

@@ -51,6 +51,7 @@ def test_what_it_quotes_stands_there_in_this_order(path: str, excerpt: str) -> N
         assert before == "" or before.endswith("\n"), "whole lines only"
 
 
+@pytest.mark.long
 def test_whoever_follows_it_has_a_fifth_gateway_that_takes_money(tmp_path: Path) -> None:
     for name in COPIED:
         if (ROOT / name).is_dir():

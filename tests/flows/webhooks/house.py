@@ -29,7 +29,6 @@ from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.jobs.worker import Worker
-from app.main import create_app
 from app.ports import free_ports
 from app.services import build_services
 from simulator.portone_v2.webhooks import sign as sign_v2
@@ -37,7 +36,7 @@ from simulator.server import Simulator, SimulatorSettings
 from simulator.unifi_pay.access import SIGNATURE, TIMESTAMP
 from simulator.unifi_pay.access import sign as sign_unifi
 from tests.flows.webhooks.books import Books, Row
-from tests.support import TLS, MovableClock, lifespan
+from tests.support import TLS, MovableClock, app_of, lifespan
 from tests.support.databases import Urls
 from tests.support.settings import every_account, settings_for
 
@@ -257,7 +256,7 @@ class House:
 
     async def _start(self) -> None:
         self.life = Life()
-        app = create_app(self.settings, self.clock)
+        app = app_of(self.settings, self.clock)
         await self._process.enter_async_context(lifespan(app))
         headers = {"Authorization": f"Bearer {self._api_key}"}
         transport = httpx.ASGITransport(app=app)
