@@ -82,6 +82,7 @@ class Database:
 
         A database that is away must not keep a process from starting: /readyz tells.
         """
+        assert self._pool is None, "the database is open already"
         self._pool = Pool(self._connect, self._connections)
 
     async def revision(self, timeout_s: float = 2.0) -> str | None:

@@ -108,8 +108,8 @@ class Child:
 
 
 @contextlib.asynccontextmanager
-async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
-    """Serve an app on 127.0.0.1 within this process's loop."""
+async def serving(app: ASGIApp, port: int, *, is_started: bool = False) -> AsyncIterator[None]:
+    """Serve an app on 127.0.0.1 within this process's loop. `is_started`: its lifespan is somebody else's."""
 
     class Server(uvicorn.Server):
         @contextlib.contextmanager
@@ -120,6 +120,7 @@ async def serving(app: ASGIApp, port: int) -> AsyncIterator[None]:
         app,
         host="127.0.0.1",
         port=port,
+        lifespan="off" if is_started else "auto",
         log_config=None,
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_S,

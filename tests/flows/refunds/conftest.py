@@ -65,6 +65,6 @@ async def till(shop: Shop, parts: Services, database: Database, clock: MovableCl
 @pytest.fixture
 async def served(product: FastAPI, port: int, shop: Shop, settings: Settings) -> AsyncIterator[None]:
     """The product on a real port, which the gateways' consoles know, so that webhooks arrive."""
-    async with serving(product, port):
+    async with serving(product, port, is_started=True):
         await shop.webhooks_go_to(settings.public_url)
         yield

@@ -27,6 +27,6 @@ def settings(urls: Urls, simulator: Simulator, port: int) -> Settings:
 @pytest.fixture
 async def served(product: FastAPI, port: int, shop: Shop, settings: Settings) -> AsyncIterator[str]:
     """The product's address; the consoles of the gateways know it."""
-    async with serving(product, port):
+    async with serving(product, port, is_started=True):
         await shop.webhooks_go_to(settings.public_url)
         yield settings.public_url
