@@ -9,7 +9,7 @@ READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup run demo check test test-long soak bench lock migrate openapi
+.PHONY: help setup run demo check test test-long soak bench lock migrate openapi docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,10 @@ check: $(READY) ## Lint, format, types, the direction of imports, and that the A
 
 openapi: $(READY) ## Write docs/openapi.json anew from the code
 	@$(BIN)/python -m scripts.openapi write
+
+docs: openapi ## Write everything in the documents anew that follows from the code
+	@$(BIN)/python -m scripts.states
+	@$(BIN)/python -m scripts.from_manifests
 
 migrate: $(READY) ## Bring the database of ONETILL_DATABASE_URL to the newest schema
 	@$(BIN)/onetill migrate

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from app.gateways.documents import PARTS, capability_table, made_anew
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.port import Capability, Capturing, Refunding, SendsWebhooks, Voiding
 from app.gateways.registry import MANIFESTS, NAMES
@@ -13,6 +12,7 @@ from app.paths import ROOT, STATIC
 from app.payments.schemas import CompletePayment
 from app.services import build_gateways
 from app.settings import Settings
+from scripts.from_manifests import PARTS, capability_table, made_anew
 
 every_manifest = pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda manifest: manifest.name)
 FOLDERS = ROOT / "app" / "gateways"
@@ -106,7 +106,7 @@ def test_the_checkout_page_knows_its_next_action(manifest: Manifest[Any]) -> Non
 @pytest.mark.parametrize("name", PARTS)
 def test_what_is_made_from_the_manifests_has_not_drifted(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
-    assert text == made_anew(name, text), f"{name} drifted: python -m app.gateways.documents"
+    assert text == made_anew(name, text), f"{name} drifted: make docs"
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -1,6 +1,6 @@
 """The parts of README.md, `.env.example` and docker-compose.yml that follow from the manifests.
 
-`python -m app.gateways.documents` writes them between their marks; a test finds a document that drifted.
+`make docs` writes them between their marks; a test finds a document that drifted.
 """
 
 import re

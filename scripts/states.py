@@ -1,6 +1,6 @@
-"""Prints `docs/states.md`: the diagrams and tables of the states, made from the transition tables themselves.
+"""Writes `docs/states.md`: the diagrams and tables of the states, made from the transition tables themselves.
 
-`python -m app.domain.diagram > docs/states.md` renews it; `tests/unit/test_states.py` fails when the file has drifted.
+`make docs` renews it; `tests/unit/test_states.py` fails when the file has drifted.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -19,6 +19,9 @@ from app.domain.states import (
     S,
     payment_after,
 )
+from app.paths import ROOT
+
+PAGE = ROOT / "docs" / "states.md"
 
 P, A, R = PaymentStatus, AttemptStatus, RefundStatus
 
@@ -63,7 +66,7 @@ def document() -> str:
 def _lines() -> Iterator[str]:
     yield "# States"
     yield ""
-    yield "Generated from `app/domain/states.py` by `python -m app.domain.diagram`; a test fails when it drifts. Any move"
+    yield "Generated from `app/domain/states.py` by `make docs`; a test fails when it drifts. Any move"
     yield "that is not listed is refused with `illegal_transition`; a move to the same state is a repeat and changes nothing."
     yield ""
     yield "## Payment"
@@ -118,4 +121,4 @@ def _names(states: Collection[str]) -> str:
 
 
 if __name__ == "__main__":
-    print(document(), end="")
+    PAGE.write_text(document(), encoding="utf-8")
