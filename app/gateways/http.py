@@ -32,14 +32,15 @@ class HttpAnswer:
     body: bytes
 
 
-def _is_ill(answer: HttpAnswer) -> bool:
+def is_ill(answer: HttpAnswer) -> bool:
+    """Whether the gateway cannot answer just now: 429 and every 5xx."""
     return answer.status >= 500 or answer.status == 429
 
 
 class GatewayHttp:
     """HTTP to one gateway account. Create it anywhere; the pool opens with the first call in the running loop.
 
-    `is_ill` says which answers count against the gateway's health; by default 429 and every 5xx.
+    `is_ill` says which answers count against the gateway's health.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class GatewayHttp:
         deadline_s: float,
         connections: int,
         breaker: Breaker | None = None,
-        is_ill: Callable[[HttpAnswer], bool] = _is_ill,
+        is_ill: Callable[[HttpAnswer], bool] = is_ill,
     ) -> None:
         self.gateway = gateway
         self.deadline_s = deadline_s

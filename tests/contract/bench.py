@@ -11,6 +11,8 @@ from app.domain.clock import utc_now
 from app.domain.errors import GatewayError, InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer
+from app.gateways.breaker import Breaker
+from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     Capability,
     CapturedPayment,
@@ -44,6 +46,11 @@ RETURN_URL = "https://pay.shop.example/checkout/return/gateway"
 WEBHOOK_URL = "https://pay.shop.example/webhooks/gateway"
 _references = count(1)
 _refunds = count(1)
+
+
+def context(deadline_s: float, *, is_live: bool = True) -> AdapterContext:
+    """What a process gives to an adapter; its breaker is new."""
+    return AdapterContext(deadline_s, Breaker(), is_live)
 
 
 class Bench:

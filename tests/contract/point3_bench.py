@@ -9,7 +9,7 @@ import pytest
 from app.gateways.point3.adapter import Point3
 from app.gateways.point3.manifest import Point3Settings
 from app.gateways.port import ChargeRequest, Gateway
-from tests.contract.bench import Bench, Make
+from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import FaultyServer, answers
 
 
@@ -45,7 +45,7 @@ class Point3Bench(Bench):
             "client_business_num": "1234567890",
             "client_nickname": "온틸 상점",
         }
-        return Point3(Point3Settings.model_validate(fields | settings), deadline_s=deadline_s)
+        return Point3(Point3Settings.model_validate(fields | settings), context(deadline_s))
 
     def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
         tokens = [unquote(str(action["url"]).partition("?d=")[2]) for action in opened]

@@ -9,7 +9,7 @@ import pytest
 from app.gateways.port import ChargeRequest, Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
 from app.gateways.portone_v1.manifest import PortOneV1Settings
-from tests.contract.bench import Bench, Make
+from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer, answers, in_turn
 from tests.contract.hands import Hands
 
@@ -82,7 +82,7 @@ class PortOneV1Bench(Bench):
         is_live_deployment = settings.pop("is_live_deployment", True)
         fields = {name: connection[name] for name in ("imp_key", "imp_secret", "user_code", "channel_key")}
         made = PortOneV1Settings.model_validate(fields | {"base_url": base_url, "script_url": SCRIPT_URL} | settings)
-        return PortOneV1(made, deadline_s=deadline_s, is_live_deployment=is_live_deployment)
+        return PortOneV1(made, context(deadline_s, is_live=is_live_deployment))
 
     def welcome(self, request: Arrived) -> Behaviour | None:
         return access() if request.target == "/users/getToken" else None

@@ -8,13 +8,11 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.breaker import Breaker
-from app.gateways.manifest import AdapterContext
 from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewayStatus, Session
 from app.gateways.portone_v2.adapter import PortOneV2, PortOneV2Manual, create
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from simulator.server import Simulator
-from tests.contract.bench import Bench, Make, confirmation
+from tests.contract.bench import Bench, Make, confirmation, context
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands
 from tests.support import TLS
@@ -77,7 +75,7 @@ class PortOneV2Bench(Bench):
             "approval": self.approval,
         }
         made = PortOneV2Settings.model_validate(fields | fixed | settings)
-        return create(made, AdapterContext(deadline_s, Breaker(), is_live=True))
+        return create(made, context(deadline_s))
 
     def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
         assert all(action["params"]["customer"]["email"] for action in opened)

@@ -6,10 +6,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from app.domain.clock import utc_now
 from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
 from app.gateways.unifi_pay.adapter import UnifiPay
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
-from tests.contract.bench import Bench, Make
+from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import FaultyServer, answers
 
 REF = "6f1c1d1e-0000-4000-8000-000000000001"
@@ -43,9 +44,11 @@ class UnifiPayBench(Bench):
     unknown_status = GatewayStatus.PENDING
 
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> UnifiPay:
-        kept = {name: settings.pop(name) for name in ("deadline_s", "now") if name in settings}
+        deadline_s, now = settings.pop("deadline_s"), settings.pop("now", utc_now)
         fields = {name: connection[name] for name in ("app_id", "api_key", "app_secret", "store_id")}
-        return UnifiPay(UnifiPaySettings.model_validate(fields | {"base_url": base_url} | settings), **kept)
+        return UnifiPay(
+            UnifiPaySettings.model_validate(fields | {"base_url": base_url} | settings), context(deadline_s), now
+        )
 
     def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
         tokens = [parse_qs(urlsplit(str(action["url"])).query)["token"][0] for action in opened]

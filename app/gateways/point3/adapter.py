@@ -9,12 +9,11 @@ from urllib.parse import quote
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
-from app.gateways.breaker import Breaker
-from app.gateways.http import GatewayHttp
+from app.gateways.adapter import Adapter
 from app.gateways.manifest import AdapterContext
 from app.gateways.point3.codes import DECLINES, aliases, refusal_of, status_of
 from app.gateways.point3.lookup import gateway_payment_of, rank, rows_of
-from app.gateways.point3.manifest import MANIFEST, Point3Settings, capabilities
+from app.gateways.point3.manifest import MANIFEST, Point3Settings
 from app.gateways.point3.refund_policy import REFUND_POLICY, check_refund
 from app.gateways.point3.session import token_request
 from app.gateways.point3.wire import code_of, message_of
@@ -42,26 +41,14 @@ _CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, Gatew
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
 
-class Point3(Capturing, Refunding, Voiding):
+class Point3(Adapter, Capturing, Refunding, Voiding):
     """One Point3 merchant account. Amounts on the wire are whole won."""
 
-    name = MANIFEST.name
-
-    def __init__(self, settings: Point3Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
+    def __init__(self, settings: Point3Settings, context: AdapterContext) -> None:
+        super().__init__(MANIFEST, settings, context, settings.base_url)
         self._settings = settings
-        self.title = settings.label or MANIFEST.title
-        self.deadline_s = deadline_s
         self.page = PageSources(frames=(settings.widget_origin,))
         self._aliases = aliases(settings.status_aliases)
-        self._http = GatewayHttp(
-            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
-        )
-        self.capabilities = capabilities(settings)
-
-    @property
-    def is_available(self) -> bool:
-        """Whether its calls have not failed in a row."""
-        return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what docs/gateways/point3.md §4 rules out; the message names the field of our API."""
@@ -132,10 +119,6 @@ class Point3(Capturing, Refunding, Voiding):
         """The widget's signature."""
         return LookupHint(gateway_ref=fields.get("signature"))
 
-    async def close(self) -> None:
-        """Close the connection pool."""
-        await self._http.close()
-
     async def _cancel(self, signature: str) -> Failure | None:
         """The one cancel that there is. Its body is not documented, so none is sent."""
         path = f"/api/payments/{quote(signature, safe='')}/cancel"
@@ -159,7 +142,7 @@ class Point3(Capturing, Refunding, Voiding):
         headers = {"Authorization": f"Basic {self._settings.secret.get_secret_value()}", "Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        answer = await self._http.request(operation, method, path, headers=headers, body=body)
+        answer = await self.http.request(operation, method, path, headers=headers, body=body)
         try:
             return answer.status, msgspec.json.decode(answer.body)
         except (ValueError, RecursionError):  # not JSON, not UTF-8, or nested without end
@@ -195,6 +178,4 @@ class Point3(Capturing, Refunding, Voiding):
         raise GatewayTimeout(gateway=self.name)
 
 
-def create(account: Point3Settings, context: AdapterContext) -> Point3:
-    """The adapter of one account in this process."""
-    return Point3(account, deadline_s=context.deadline_s, breaker=context.breaker)
+create = Point3

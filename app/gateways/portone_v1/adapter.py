@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
-from app.gateways.breaker import Breaker
+from app.gateways.adapter import Adapter
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     CapturedPayment,
@@ -32,7 +32,7 @@ from app.gateways.port import (
 from app.gateways.portone_v1.client import ApiClient, Operation
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
 from app.gateways.portone_v1.lookup import gateway_payment_of, payment_before_window, rank
-from app.gateways.portone_v1.manifest import MANIFEST, PortOneV1Settings, capabilities
+from app.gateways.portone_v1.manifest import MANIFEST, PortOneV1Settings
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
@@ -49,35 +49,19 @@ _MOST_WINDOWS = 100
 """Payments of one order that a look-up reads: those that changed last. The answer must stay below the body cap."""
 
 
-class PortOneV1(Refunding, SendsWebhooks):
+class PortOneV1(Adapter, Refunding, SendsWebhooks):
     """One PortOne V1 account with one channel. Amounts on the wire are JSON numbers of major units.
 
-    `is_live_deployment` False (test mode): Paymentwall's test payments come through a live channel (portone-v1.md §7), so there
+    In test mode Paymentwall's test payments come through a live channel (portone-v1.md §7), so there
     a channel that is no test channel proves nothing.
     """
 
-    name = NAME
-
-    def __init__(
-        self,
-        settings: PortOneV1Settings,
-        *,
-        deadline_s: float,
-        breaker: Breaker | None = None,
-        is_live_deployment: bool = True,
-    ) -> None:
+    def __init__(self, settings: PortOneV1Settings, context: AdapterContext) -> None:
+        super().__init__(MANIFEST, settings, context, settings.base_url)
         self._settings = settings
-        self.title = settings.label or MANIFEST.title
-        self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
-        self._live_channel = True if is_live_deployment or settings.pg != "paymentwall" else None
-        self.deadline_s = deadline_s
+        self._api = ApiClient(settings, self.http)
+        self._live_channel = True if context.is_live or settings.pg != "paymentwall" else None
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
-        self.capabilities = capabilities(settings)
-
-    @property
-    def is_available(self) -> bool:
-        """Whether its calls have not failed in a row."""
-        return not self._api.http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what PortOne V1 rules out; the message names the field of our API."""
@@ -158,8 +142,9 @@ class PortOneV1(Refunding, SendsWebhooks):
         )
 
     async def close(self) -> None:
-        """Close the connection pool."""
-        await self._api.close()
+        """Close the connections. Calls under way end as lost."""
+        self._api.login.close()
+        await super().close()
 
     async def _payment(self, operation: Operation, imp_uid: str) -> GatewayPayment | None:
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
@@ -191,11 +176,7 @@ class PortOneV1(Refunding, SendsWebhooks):
         return gateway_payment_of(payment, is_live=channels[payment.sandbox])
 
 
-def create(account: PortOneV1Settings, context: AdapterContext) -> PortOneV1:
-    """The adapter of one account in this process."""
-    return PortOneV1(
-        account, deadline_s=context.deadline_s, breaker=context.breaker, is_live_deployment=context.is_live
-    )
+create = PortOneV1
 
 
 def _read(response: msgspec.Raw, shape: type[T]) -> T:

@@ -3,7 +3,6 @@
 import time
 
 from app.domain.errors import GatewayUnavailable
-from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.portone_v1.codes import NAME
 from app.gateways.portone_v1.login import Login
@@ -14,21 +13,14 @@ from app.gateways.portone_v1.response import ApiResponse
 class ApiClient:
     """The connections and the login of one account."""
 
-    def __init__(self, settings: PortOneV1Settings, *, deadline_s: float, breaker: Breaker | None) -> None:
-        self.http = GatewayHttp(
-            NAME, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
-        )
+    def __init__(self, settings: PortOneV1Settings, http: GatewayHttp) -> None:
+        self.http = http
         self.login = Login(self.http, settings.imp_key.get_secret_value(), settings.imp_secret.get_secret_value())
         self.headers = {"Accept": "application/json"} | ({"Tier": settings.tier} if settings.tier else {})
 
     def begin(self) -> "Operation":
         """Begin an operation: its calls share one deadline, login included."""
         return Operation(self, time.monotonic() + self.http.deadline_s)
-
-    async def close(self) -> None:
-        """Close the connections. Calls under way end as lost."""
-        self.login.close()
-        await self.http.close()
 
 
 class Operation:

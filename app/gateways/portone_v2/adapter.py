@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from app.gateways.breaker import Breaker
+from app.gateways.adapter import Adapter
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     CaptureAnswer,
@@ -34,10 +34,11 @@ from app.gateways.port import (
 )
 from app.gateways.portone_v2 import capture, refunds
 from app.gateways.portone_v2.client import ApiClient
-from app.gateways.portone_v2.codes import ALREADY_PAID, NAME, NOT_WAITING, PAY_METHODS
+from app.gateways.portone_v2.codes import ALREADY_PAID, NOT_WAITING, PAY_METHODS
 from app.gateways.portone_v2.lookup import gateway_payment_of
-from app.gateways.portone_v2.manifest import MANIFEST, PortOneV2Settings, capabilities
+from app.gateways.portone_v2.manifest import MANIFEST, PortOneV2Settings
 from app.gateways.portone_v2.refund_policy import check_refund, refund_policy
+from app.gateways.portone_v2.response import is_ill
 from app.gateways.portone_v2.session import request_payment
 from app.gateways.portone_v2.webhook_parser import parse_webhook
 from app.gateways.portone_v2.webhook_signature import key_of
@@ -62,25 +63,16 @@ class Closed(msgspec.Struct, rename="camel", frozen=True):
     closed_at: str | None = None
 
 
-class PortOneV2(Refunding, Voiding, SendsWebhooks):
+class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
     """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
 
-    name = NAME
-
-    def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
+    def __init__(self, settings: PortOneV2Settings, context: AdapterContext) -> None:
         _refuse_wrong(settings)
+        super().__init__(MANIFEST, settings, context, settings.base_url, is_ill)
         self._settings = settings
-        self.title = settings.label or MANIFEST.title
-        self.capabilities = capabilities(settings)
-        self.deadline_s = deadline_s
-        self._look_up_s = min(deadline_s, settings.look_up_timeout_s)
+        self._look_up_s = min(context.deadline_s, settings.look_up_timeout_s)
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
-        self._api = ApiClient(settings, deadline_s=deadline_s, breaker=breaker)
-
-    @property
-    def is_available(self) -> bool:
-        """Whether its calls have not failed in a row."""
-        return not self._api.http.breaker.is_open
+        self._api = ApiClient(settings, self.http)
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what docs/gateways/portone-v2.md §5 rules out; the message names the field of our API."""
@@ -168,10 +160,6 @@ class PortOneV2(Refunding, Voiding, SendsWebhooks):
             token=token if _TOKEN.fullmatch(token) else None,
         )
 
-    async def close(self) -> None:
-        """Close the connection pool."""
-        await self._api.http.close()
-
 
 class PortOneV2Manual(PortOneV2, Capturing):
     """PortOne V2 with a channel of manual approval. The browser brings a one-time token, and confirm spends it."""
@@ -190,7 +178,7 @@ class PortOneV2Manual(PortOneV2, Capturing):
 def create(account: PortOneV2Settings, context: AdapterContext) -> PortOneV2:
     """The adapter for the channel's way of approval: only the one of manual approval can capture."""
     kind = PortOneV2Manual if account.approval == "manual" else PortOneV2
-    return kind(account, deadline_s=context.deadline_s, breaker=context.breaker)
+    return kind(account, context)
 
 
 def _refuse_wrong(settings: PortOneV2Settings) -> None:

@@ -6,12 +6,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from app.gateways.breaker import Breaker
 from app.gateways.http import GatewayHttp
 from app.gateways.port import Json
-from app.gateways.portone_v2.codes import NAME
 from app.gateways.portone_v2.manifest import PortOneV2Settings
-from app.gateways.portone_v2.response import ApiResponse, is_ill
+from app.gateways.portone_v2.response import ApiResponse
 
 _PLAIN_KEY = re.compile(r"[0-9A-Za-z_\-]{1,200}")
 
@@ -19,17 +17,10 @@ _PLAIN_KEY = re.compile(r"[0-9A-Za-z_\-]{1,200}")
 class ApiClient:
     """The connections of one store."""
 
-    def __init__(self, settings: PortOneV2Settings, *, deadline_s: float, breaker: Breaker | None) -> None:
+    def __init__(self, settings: PortOneV2Settings, http: GatewayHttp) -> None:
         self._secret = settings.api_secret
         self._store = f"storeId={quote(settings.store_id, safe='')}"
-        self.http = GatewayHttp(
-            NAME,
-            settings.base_url,
-            deadline_s=deadline_s,
-            connections=settings.connections,
-            breaker=breaker,
-            is_ill=is_ill,
-        )
+        self.http = http
 
     async def ask(self, operation: str, reference: str, *, deadline_s: float) -> ApiResponse:
         """Read one payment of our store."""

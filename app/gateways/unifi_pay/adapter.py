@@ -7,15 +7,14 @@ from urllib.parse import quote, urlsplit
 
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
-from app.gateways.breaker import Breaker
-from app.gateways.http import GatewayHttp, HttpAnswer
+from app.gateways.adapter import Adapter
+from app.gateways.http import HttpAnswer
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     ChargeRequest,
     GatewayPayment,
     GatewayStatus,
     LookupHint,
-    PageSources,
     ParsedWebhook,
     PaymentQuery,
     SendsWebhooks,
@@ -24,7 +23,7 @@ from app.gateways.port import (
 )
 from app.gateways.unifi_pay.codes import ALPHA_3
 from app.gateways.unifi_pay.lookup import gateway_payment_of
-from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings, capabilities
+from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings
 from app.gateways.unifi_pay.request_signature import headers
 from app.gateways.unifi_pay.session import creation_of
 from app.gateways.unifi_pay.webhook_parser import parse_webhook
@@ -43,33 +42,18 @@ PAYMENT = "/api/v1/payment"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class UnifiPay(SendsWebhooks):
+class UnifiPay(Adapter, SendsWebhooks):
     """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
 
-    name = MANIFEST.name
-    page = PageSources()
-
-    def __init__(
-        self, settings: UnifiPaySettings, *, deadline_s: float, breaker: Breaker | None = None, now: Now = utc_now
-    ) -> None:
+    def __init__(self, settings: UnifiPaySettings, context: AdapterContext, now: Now = utc_now) -> None:
+        super().__init__(MANIFEST, settings, context, settings.base_url)
         if settings.country not in ALPHA_3:
             raise ValueError(f"ONETILL_UNIFI_PAY__COUNTRY: {settings.country!r} is no ISO 3166-1 country")
         self._settings = settings
-        self.title = settings.label or MANIFEST.title
-        self.capabilities = capabilities(settings)
         self._now = now
-        self.deadline_s = deadline_s
         base = urlsplit(settings.base_url)
         self._base_path = base.path
         self._must_encrypt = base.scheme == "https"  # the simulator speaks plain HTTP, its pages too
-        self._http = GatewayHttp(
-            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
-        )
-
-    @property
-    def is_available(self) -> bool:
-        """Whether its calls have not failed in a row."""
-        return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what docs/gateways/unifi-pay.md §3 and §6 rule out; the message names the field of our API."""
@@ -118,16 +102,12 @@ class UnifiPay(SendsWebhooks):
         ref = fields.get("transactionId", "")
         return LookupHint(gateway_ref=ref if re.fullmatch(r"[0-9A-Za-z_\-]{1,100}", ref) else None)
 
-    async def close(self) -> None:
-        """Close the connection pool."""
-        await self._http.close()
-
     async def _request(self, operation: str, method: str, path: str, body: bytes = b"") -> HttpAnswer:
         """One call: these bytes are signed, and these bytes are sent (docs/gateways/unifi-pay.md §7 trap 5)."""
         timestamp_ms = (self._now() - EPOCH) // timedelta(milliseconds=1)
         signed = headers(self._settings, method, self._base_path + path, timestamp_ms, body)
         kind = {"Content-Type": "application/json"} if body else {}
-        return await self._http.request(
+        return await self.http.request(
             operation, method, path, headers={"Accept": "application/json", **kind, **signed}, body=body or None
         )
 
@@ -151,6 +131,4 @@ class UnifiPay(SendsWebhooks):
         return creation_of(request, self._settings.store_id, self._settings.country)
 
 
-def create(account: UnifiPaySettings, context: AdapterContext) -> UnifiPay:
-    """The adapter of one account in this process."""
-    return UnifiPay(account, deadline_s=context.deadline_s, breaker=context.breaker)
+create = UnifiPay

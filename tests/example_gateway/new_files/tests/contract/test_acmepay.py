@@ -7,7 +7,7 @@ from app.gateways.acmepay.adapter import AcmePay
 from app.gateways.acmepay.manifest import AcmePaySettings
 
 from app.gateways.port import Gateway
-from tests.contract.bench import Bench
+from tests.contract.bench import Bench, context
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract, ReferenceContract
 
@@ -22,7 +22,7 @@ class AcmePayBench(Bench):
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> AcmePay:
         deadline_s = settings.pop("deadline_s")
         fields = {"base_url": base_url, "key": connection["key"]}
-        return AcmePay(AcmePaySettings.model_validate(fields | settings), deadline_s=deadline_s)
+        return AcmePay(AcmePaySettings.model_validate(fields | settings), context(deadline_s))
 
     def secrets(self, browser: dict[str, Any], opened: list[dict[str, Any]]) -> list[str]:
         """None but the account's key, which every transcript hides: a charge's id and page permit nothing."""

@@ -5,46 +5,31 @@ from urllib.parse import quote
 
 import msgspec
 from app.gateways.acmepay.codes import status_of
-from app.gateways.acmepay.manifest import MANIFEST, AcmePaySettings, capabilities
+from app.gateways.acmepay.manifest import MANIFEST, AcmePaySettings
 from app.gateways.acmepay.wire import Charge
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.domain.money import Money
-from app.gateways.breaker import Breaker
-from app.gateways.http import GatewayHttp, HttpAnswer
+from app.gateways.adapter import Adapter
+from app.gateways.http import HttpAnswer
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     ChargeRequest,
     Failure,
-    Gateway,
     GatewayPayment,
     GatewayStatus,
     LookupHint,
-    PageSources,
     PaymentQuery,
     Session,
 )
 
 
-class AcmePay(Gateway):
+class AcmePay(Adapter):
     """One AcmePay account."""
 
-    name = MANIFEST.name
-    page = PageSources()
-
-    def __init__(self, settings: AcmePaySettings, *, deadline_s: float, breaker: Breaker | None = None) -> None:
-        self.title = settings.label or MANIFEST.title
-        self.capabilities = capabilities(settings)
-        self.deadline_s = deadline_s
+    def __init__(self, settings: AcmePaySettings, context: AdapterContext) -> None:
+        super().__init__(MANIFEST, settings, context, settings.base_url)
         self._key = settings.key
-        self._http = GatewayHttp(
-            self.name, settings.base_url, deadline_s=deadline_s, connections=settings.connections, breaker=breaker
-        )
-
-    @property
-    def is_available(self) -> bool:
-        """Whether its calls have not failed in a row."""
-        return not self._http.breaker.is_open
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse before any call what AcmePay cannot take; the message names the field of our API."""
@@ -86,13 +71,9 @@ class AcmePay(Gateway):
         """The redirect's query."""
         return LookupHint(gateway_ref=fields.get("charge"))
 
-    async def close(self) -> None:
-        """Close the connection pool."""
-        await self._http.close()
-
     async def _call(self, operation: str, method: str, path: str, body: bytes | None = None) -> HttpAnswer:
         headers = {"Authorization": f"Bearer {self._key.get_secret_value()}", "Content-Type": "application/json"}
-        return await self._http.request(operation, method, path, headers=headers, body=body)
+        return await self.http.request(operation, method, path, headers=headers, body=body)
 
     def _read(self, answer: HttpAnswer) -> Charge:
         """The charge in a success; the errors of the port for everything else. No call here moves money."""
@@ -108,6 +89,4 @@ class AcmePay(Gateway):
         return charge
 
 
-def create(account: AcmePaySettings, context: AdapterContext) -> AcmePay:
-    """The adapter of one account in this process."""
-    return AcmePay(account, deadline_s=context.deadline_s, breaker=context.breaker)
+create = AcmePay
