@@ -5,6 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from simulator.tokens import Tokens
 from simulator.twin import RefusedError, Twin, UnknownReferenceError
 from simulator.web import is_web_address, money_text, page, unknown_window
 
+SDK = (Path(__file__).parent / "sdk.js").read_text("utf-8")
 ACCOUNT_LIVES = timedelta(days=3)
 """How long a virtual account takes deposits ([I])."""
 
@@ -201,7 +203,14 @@ class PaymentWindow(Window[A], Generic[A, R]):
         if attempt is None:
             return unknown_window(self.gateway)
         amount = money_text(attempt.order.total, attempt.currency)
-        return page(self.template, attempt=attempt, amount=amount, scenarios=self.scenarios)
+        return page(
+            self.template,
+            attempt=attempt,
+            amount=amount,
+            path=self.path,
+            id_name=self.id_name,
+            scenarios=self.scenarios,
+        )
 
     def find(self, fields: Mapping[str, Any]) -> A | None:
         """By PortOne's name for it."""
@@ -281,6 +290,11 @@ class PortOneTwin(Twin, Generic[A, R]):
         if payment is None:
             raise UnknownReferenceError(f"{reference!r} was neither pre-registered nor opened by the SDK")
         return payment
+
+
+def sdk(own: Path) -> str:
+    """A browser script: what both have, then its own part, in one scope that leaves nothing but its global behind."""
+    return f'"use strict";\n(() => {{\n{SDK}{own.read_text("utf-8")}}})();\n'
 
 
 class NotOpenedError(Exception):

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.portone import NotOpenedError, Order, custom_data_text, return_address, web_addresses
+from simulator.portone import NotOpenedError, Order, custom_data_text, return_address, sdk, web_addresses
 from simulator.portone_v1.fields import LONGEST, Fields, Refused, json_fields, to_minor
 from simulator.portone_v1.responses import (
     ALREADY_PAID,
@@ -29,7 +29,7 @@ from simulator.portone_v1.store import Store
 from simulator.web import ANYBODY, is_web_address, script
 
 SCRIPT_PATH = "/v1/iamport.js"
-SCRIPT = (Path(__file__).parent / "iamport.js").read_text(encoding="utf-8")
+SCRIPT = sdk(Path(__file__).parent / "iamport.js")
 FIRST_LAST = re.compile(r"[^ ]+ [^ ]+")
 """Paymentwall wants a first and a last name with one space between."""
 PG = re.compile(r"paymentwall(\.[^.]+)?")

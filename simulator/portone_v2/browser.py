@@ -14,13 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.portone import NotOpenedError, Order, return_address, web_addresses
+from simulator.portone import NotOpenedError, Order, return_address, sdk, web_addresses
 from simulator.portone_v2.fields import PAY_METHODS, Fields, Refused
 from simulator.portone_v2.store import Store
 from simulator.web import ANYBODY, json_object, script
 
 SCRIPT_PATH = "/v2/browser-sdk.js"
-SCRIPT = (Path(__file__).parent / "browser_sdk.js").read_text(encoding="utf-8")
+SCRIPT = sdk(Path(__file__).parent / "browser_sdk.js")
 WINDOW_TYPES = ("IFRAME", "POPUP", "REDIRECTION", "UI")
 CURRENCY_PREFIX = "CURRENCY_"
 """Official guides write `CURRENCY_KRW` where the schema says `KRW`: both are taken (docs/gateways/portone-v2.md §7 trap 6)."""

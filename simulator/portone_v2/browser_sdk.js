@@ -1,7 +1,4 @@
-// The simulator's stand-in for https://cdn.portone.io/v2/browser-sdk.js: the global `PortOne` and its `requestPayment`.
-"use strict";
-(() => {
-  const home = new URL(document.currentScript.src).origin;
+  // The simulator's stand-in for https://cdn.portone.io/v2/browser-sdk.js: the global `PortOne` and its `requestPayment`.
   const IS_MOBILE = /Mobi|Android|iPhone|iPad/i;
 
   // As the real SDK marks its errors, so that `isPaymentError` of the npm package recognises them.
@@ -26,12 +23,7 @@
   const open = async (request, { isMobile, isRedirected }) => {
     let response;
     try {
-      // text/plain: a simple request, for which browsers ask no permission first.
-      response = await fetch(home + "/v2/browser/payments", {
-        method: "POST",
-        headers: { "Content-Type": "text/plain" },
-        body: JSON.stringify({ request, page: { url: location.href, isMobile }, isRedirected }),
-      });
+      response = await post("/v2/browser/payments", { request, page: { url: location.href, isMobile }, isRedirected });
     } catch {
       throw new PaymentError({ code: "Unavailable", message: "PortOne (simulator) cannot be reached" });
     }
@@ -41,35 +33,6 @@
       throw new PaymentError({ ...answer, ...paymentId });
     }
     return answer;
-  };
-
-  // The window tells its result to whoever holds it; messages of anybody else are not heard.
-  const resultFrom = (getWindow, txId) => new Promise((resolve) => {
-    const listen = (event) => {
-      const isOurs = event.origin === home && event.source === getWindow() && event.data?.portone === txId;
-      if (!isOurs) return;
-      window.removeEventListener("message", listen);
-      resolve(event.data.result);
-    };
-    window.addEventListener("message", listen);
-  });
-
-  const inIframe = async (answer) => {
-    const overlay = document.createElement("div");
-    overlay.id = "portone-simulator";
-    overlay.style.cssText = "position:fixed;inset:0;z-index:2147483647;display:grid;place-items:center;background:#0008";
-    const frame = document.createElement("iframe");
-    frame.title = "PortOne (simulator)";
-    frame.allow = "payment";
-    frame.style.cssText = "width:min(420px,100%);height:min(680px,100%);border:0;border-radius:16px;background:#fff";
-    frame.src = home + answer.window;
-    overlay.append(frame);
-    document.body.append(overlay);
-    try {
-      return await resultFrom(() => frame.contentWindow, answer.txId);
-    } finally {
-      overlay.remove();
-    }
   };
 
   const closed = (popup) => new Promise((resolve) => {
@@ -88,11 +51,7 @@
     const left = closed(popup).then(async () => {
       // Its own message may still be on the way when the popup is gone.
       await new Promise((resolve) => setTimeout(resolve, 200));
-      const response = await fetch(home + "/v2/window/leave", {
-        method: "POST",
-        headers: { "Content-Type": "text/plain" },
-        body: JSON.stringify({ txId: answer.txId }),
-      });
+      const response = await post("/v2/window/leave", { txId: answer.txId });
       return (await response.json()).result;
     });
     const result = await Promise.race([resultFrom(() => popup, answer.txId), left]);
@@ -107,8 +66,7 @@
       location.assign(home + answer.window);
       return new Promise(() => {}); // this page ends here; the result comes in the query of redirectUrl
     }
-    return ways.way === "POPUP" ? inPopup(answer) : inIframe(answer);
+    return ways.way === "POPUP" ? inPopup(answer) : inIframe(answer.window, answer.txId, "portone");
   };
 
   window.PortOne = { requestPayment, PaymentError };
-})();

@@ -147,7 +147,7 @@ async def test_messages_of_others_are_not_heard(v1: V1Driver, page: Page) -> Non
     await window.locator("#pay").wait_for()
     imp_uid = (await v1.truth())["gateway_ref"]
     other = v1.account["base_url"] + "/window?imp_uid=imp_0"  # the right origin, the wrong frame
-    forged = {"iamport": imp_uid, "rsp": {"success": True, "imp_uid": imp_uid}}
+    forged = {"portone": imp_uid, "result": {"success": True, "imp_uid": imp_uid}}
     await page.evaluate("(message) => window.postMessage(message, '*')", forged)
     await page.evaluate(
         "(url) => document.body.append(Object.assign(document.createElement('iframe'), {src: url}))", other
