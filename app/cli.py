@@ -176,13 +176,7 @@ def list_keys(as_json: Json = False) -> None:
         }
         for key in found
     ]
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    table = Table("id", "store", "mode", "name", "ends in", "scopes", "created", "revoked")
-    for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else str(v or "") for v in row.values()))
-    Console().print(table)
+    _show(rows, as_json=as_json)
 
 
 @keys.command("revoke")
@@ -229,13 +223,7 @@ def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
         }
         for each in heard
     ]
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    table = Table("at", "gateway", "operation", "outcome", "ms", "sent", "received")
-    for row in rows:
-        table.add_row(*(str(value if value is not None else "") for value in row.values()))
-    Console().print(table)
+    _show(rows, as_json=as_json)
 
 
 @payments.command("give-back")
@@ -269,13 +257,7 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
         }
         for each in payment.refunds
     ]
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    table = Table("id", "status", "amount", "cause", "reason", "gateway's id", "asked", "next look")
-    for row in rows:
-        table.add_row(*(str(value if value is not None else "") for value in row.values()))
-    Console().print(table)
+    _show(rows, as_json=as_json)
 
 
 @refunds.command("done")
@@ -315,6 +297,20 @@ def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]
     wanted = _id(ids.Prefix.REFUND, refund_id, "refund")
     payment, refund = _with_parts(_settings(), lambda parts: work(parts, wanted))
     typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
+
+
+def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Print rows for programs or for people."""
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    if not rows:
+        errors.print("None.")
+        return
+    table = Table(*(name.replace("_", " ") for name in rows[0]))
+    for row in rows:
+        table.add_row(*(", ".join(v) if isinstance(v, list) else "" if v is None else str(v) for v in row.values()))
+    Console().print(table)
 
 
 def _payment(text: str) -> UUID:

@@ -97,7 +97,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state = app.state
     state.authenticator = Authenticator(services.keys.find, tokens, settings.mode)
     state.payments = Payments(services.payments, views)
-    state.refunds, state.idempotency = services.refunds, services.idempotency
+    state.refunds = services.refunds
     state.webhooks = Reception(services.webhooks, source_behind(settings.trusted_proxies), now)
     state.checkout = Checkout(services.payments, views, tokens, settings, templates, now)
     state.database, state.gauges, state.templates = services.database, services.gauges, templates

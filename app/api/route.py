@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.api.parsing import StrictRequest, refuse_doubled
 from app.api.security import Requirement
 from app.domain.errors import IdempotencyKeyMalformed
+from app.idempotency.service import Answered
 
 _RETRY_AFTER_S = "2"
 """How long a caller waits before asking again after what is not decided yet."""
@@ -56,13 +57,19 @@ def check_credentials(app: FastAPI) -> None:
 
 
 class Answer(Response):
-    """Ready JSON. `is_replay` says that it is the stored answer of an earlier call with the same Idempotency-Key."""
+    """Ready JSON."""
 
     media_type = "application/json"
 
-    def __init__(self, content: bytes, status_code: int = 200, *, is_replay: bool = False) -> None:
+    def __init__(self, content: bytes, status_code: int = 200) -> None:
         super().__init__(content, status_code)
         if status_code == 202:
             self.headers["Retry-After"] = _RETRY_AFTER_S
-        if is_replay:
-            self.headers["Idempotency-Replayed"] = "true"
+
+    @classmethod
+    def of(cls, answered: Answered) -> "Answer":
+        """The answer to a call with an Idempotency-Key; it says so when it is the stored one of an earlier call."""
+        answer = cls(answered.body, answered.status)
+        if answered.is_replay:
+            answer.headers["Idempotency-Replayed"] = "true"
+        return answer

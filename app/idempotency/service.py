@@ -36,11 +36,12 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """The stored answer of a finished call."""
+class Answered:
+    """The answer to a call with a key: fresh, or the stored one again."""
 
     status: int
     body: bytes
+    is_replay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Idempotency:
         """Until when a lease taken now holds."""
         return self._now() + self._lease
 
-    async def claim(self, intent: Intent, payment_id: UUID) -> Replay | TakeOver:
+    async def claim(self, intent: Intent, payment_id: UUID) -> Answered | TakeOver:
         """Claim the key for work on an existing payment, or find out what became of it. Raises as `resume` does."""
         row = await self._database.row(
             "INSERT INTO idempotency_keys (scope, key, fingerprint, payment_id, lease_until, created_at) "
@@ -104,7 +105,7 @@ class Idempotency:
         found = await self.resume(intent)
         return found if found is not None else await self.claim(intent, payment_id)
 
-    async def resume(self, intent: Intent) -> Replay | TakeOver | None:
+    async def resume(self, intent: Intent) -> Answered | TakeOver | None:
         """What a key that was seen before stands for; None when it has no row (any more).
 
         Raises IdempotencyKeyReused for another request under the same key, IdempotencyKeyInUse while its lease holds.
@@ -119,7 +120,7 @@ class Idempotency:
         if row["fingerprint"] != intent.fingerprint:
             raise IdempotencyKeyReused()
         if row["answer"] is not None:
-            return Replay(row["status"], row["answer"])
+            return Answered(row["status"], row["answer"], is_replay=True)
         now = self._now()
         if row["lease_until"] is not None and row["lease_until"] > now:
             raise self._in_use(row["lease_until"] - now)
@@ -132,13 +133,14 @@ class Idempotency:
             raise self._in_use(self._lease)
         return TakeOver(taken["payment_id"], row["created_at"])
 
-    async def finish(self, intent: Intent, status: int, answer: bytes) -> None:
-        """Store the answer of a key whose work turned out to be done already."""
+    async def finish(self, intent: Intent, answer: Answered) -> Answered:
+        """Store the answer of a key whose work is done, and return it."""
         await self._database.row(
             "UPDATE idempotency_keys SET status = $3, answer = $4, lease_until = NULL "
             "WHERE scope = $1 AND key = $2 AND answer IS NULL",
-            intent.scope, intent.key, status, answer,
+            intent.scope, intent.key, answer.status, answer.body,
         )  # fmt: skip
+        return answer
 
     async def release(self, intent: Intent) -> None:
         """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once."""

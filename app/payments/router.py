@@ -31,7 +31,7 @@ from app.payments.schemas import (
     PaymentPage,
     PaymentView,
 )
-from app.payments.service import Created, PaymentService, Render
+from app.payments.service import PaymentService, Render
 from app.payments.views import Views
 from app.verification.context import VerificationResult
 
@@ -127,7 +127,7 @@ async def create_payment(
     Idempotency-Key goes on where it stopped.
     """
     intent = Intent(f"server:{caller.own_store}:create_payment", key, fingerprint("create_payment", body))
-    return _created(await api.service.create(caller.own_store, body, intent, api.render(caller)))
+    return Answer.of(await api.service.create(caller.own_store, body, intent, api.render(caller)))
 
 
 @router.get(
@@ -265,7 +265,7 @@ async def create_attempt(
         name = f"create_attempt:{payment_id.hex}"
         who = "client" if caller.store is None else f"server:{caller.store}"
         intent = Intent(f"{who}:{name}", key, fingerprint(name, body))
-    return _created(await api.service.attempt(payment_id, caller.store, body.gateway, intent, api.render(caller)))
+    return Answer.of(await api.service.attempt(payment_id, caller.store, body.gateway, intent, api.render(caller)))
 
 
 @router.post(
@@ -295,10 +295,6 @@ async def cancel_payment(payment_id: PaymentId, caller: Writer, api: PaymentsApi
 async def sync_payment(payment_id: PaymentId, caller: Writer, api: PaymentsApi) -> Answer:
     """The same verification that a buyer's return or the sweeper runs. Safe to repeat."""
     return api.proven(caller, await api.service.sync(payment_id, caller.store))
-
-
-def _created(done: Created) -> Answer:
-    return Answer(done.body, done.status, is_replay=done.is_replay)
 
 
 def _completed_payment(body: CompletePayment, caller: Caller) -> UUID:

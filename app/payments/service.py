@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,7 @@ from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
-from app.idempotency.service import Idempotency, Intent, Replay, TakeOver
+from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
 from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
@@ -38,15 +38,6 @@ AUDIT_TRAIL_PAGE = 1000
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Created:
-    """An answer to an idempotent call: fresh, or the stored one again."""
-
-    status: int
-    body: bytes
-    is_replay: bool = False
 
 
 class PaymentService:
@@ -74,7 +65,7 @@ class PaymentService:
         self._running: dict[object, asyncio.Task[VerificationResult]] = {}
         self._processor = processor
 
-    async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Created:
+    async def create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Answered:
         """Store a payment and open its first attempt. The same intent again yields the same answer, or goes on with it.
 
         Raises InvalidRequest before anything is stored; OrderTaken; the idempotency errors; GatewayError with
@@ -85,8 +76,8 @@ class PaymentService:
         except InvalidRequest:
             # What was right when it was stored stays answered, whatever the settings say by now.
             known = await self._idempotency.resume(intent)
-            if isinstance(known, Replay):
-                return Created(known.status, known.body, is_replay=True)
+            if isinstance(known, Answered):
+                return known
             if isinstance(known, TakeOver):
                 await self._idempotency.release(intent)
             raise
@@ -97,8 +88,8 @@ class PaymentService:
         except (KeyAlreadyClaimed, OrderAlreadyClaimed) as error:
             # A repeated call trips over both claims; the key knows better what it is.
             known = await self._idempotency.resume(intent)
-            if isinstance(known, Replay):
-                return Created(known.status, known.body, is_replay=True)
+            if isinstance(known, Answered):
+                return known
             if isinstance(known, TakeOver):
                 return await self._go_on(known.payment_id, intent, "api", render)
             if isinstance(error, OrderAlreadyClaimed) and await self._holder_ended(store, request.order_id):
@@ -124,7 +115,7 @@ class PaymentService:
 
     async def attempt(
         self, payment_id: UUID, store: str | None, gateway_name: str | None, intent: Intent | None, render: Render
-    ) -> Created:
+    ) -> Answered:
         """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
         payment = await self.get(payment_id, store)
         gateway = self._registry.named(gateway_name or payment.gateway)
@@ -134,8 +125,8 @@ class PaymentService:
         trigger: Trigger = "api" if store else "browser"
         if intent is not None:
             known = await self._idempotency.claim(intent, payment_id)
-            if isinstance(known, Replay):
-                return Created(known.status, known.body, is_replay=True)
+            if isinstance(known, Answered):
+                return known
             stored_by_it = known.since is not None and payment.last_attempt.created_at >= known.since
             if stored_by_it and payment.status in PAYMENT_UNPAID:
                 return await self._go_on(payment_id, intent, trigger, render)
@@ -302,19 +293,13 @@ class PaymentService:
         number = payment.last_attempt.number + 1 if payment.attempts else 1
         return charge(payment, ids.reference(payment.id, number), gateway.name, self._settings.public_url)
 
-    async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Created:
+    async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Answered:
         """Go on from what is stored, after the process or the gateway failed while this intent was served."""
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
         gateway = self._registry.named(attempt.gateway)
-        was_opened = attempt.next_action is not None or payment.status not in {
-            PaymentStatus.OPEN,
-            PaymentStatus.PROCESSING,
-        }
-        if was_opened:
-            answer = render(payment)
-            await self._idempotency.finish(intent, 201, answer)
-            return Created(201, answer)
+        if attempt.next_action is not None or payment.status not in {PaymentStatus.OPEN, PaymentStatus.PROCESSING}:
+            return await self._idempotency.finish(intent, Answered(201, render(payment)))
         if attempt.status is not AttemptStatus.FAILED and Capability.REOPEN not in gateway.capabilities:
             # This gateway takes a reference once. Nobody holds the key to what the lost call may have opened.
             payment = (await self.verify(payment_id, trigger=trigger, attempt_id=attempt.id)).payment
@@ -330,14 +315,14 @@ class PaymentService:
 
     async def _open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
-    ) -> Created:
+    ) -> Answered:
         key = _key_state(intent) if intent else None
         with record_calls() as calls:
             try:
                 answer = await self._opener.open(payment, gateway, trigger, render, key)
             finally:
                 self._gateway_log.keep(payment.id, calls)
-        return Created(201, answer)
+        return Answered(201, answer)
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
         """The payment as it will be stored, and who takes it.

@@ -13,8 +13,7 @@ from app.api.schemas import PageQuery
 from app.api.security import Caller, secret_key
 from app.domain.errors import RefundRefused
 from app.domain.language import pick_language
-from app.domain.states import RefundStatus
-from app.idempotency.service import Idempotency, Intent, Replay, fingerprint
+from app.idempotency.service import Intent, fingerprint
 from app.refunds import examples
 from app.refunds.schemas import CreateRefund, OptionsView, RefundPage, RefundView
 from app.refunds.service import RefundService
@@ -38,7 +37,6 @@ _LINKS = {
 
 
 Refunds = Annotated[RefundService, Depends(kept("refunds"))]
-Keys = Annotated[Idempotency, Depends(kept("idempotency"))]
 
 
 @router.post(
@@ -76,7 +74,6 @@ async def create_refund(
     key: IdempotencyKey,
     caller: Writer,
     service: Refunds,
-    keys: Keys,
 ) -> Answer:
     """Reserves the amount, asks the gateway, and follows the refund until the gateway says done.
 
@@ -85,13 +82,7 @@ async def create_refund(
     """
     name = f"create_refund:{payment_id.hex}"
     intent = Intent(f"server:{caller.own_store}:{name}", key, fingerprint(name, body))
-    done = await service.request(payment_id, caller.own_store, body, intent)
-    if isinstance(done, Replay):
-        return Answer(done.body, done.status, is_replay=True)
-    payment, refund = done
-    status, content = 201 if refund.status is RefundStatus.SUCCEEDED else 202, rendered(payment, refund)
-    await keys.finish(intent, status, content)
-    return Answer(content, status)
+    return Answer.of(await service.request(payment_id, caller.own_store, body, intent))
 
 
 @router.get(

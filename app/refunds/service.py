@@ -27,7 +27,7 @@ from app.domain.states import RefundStatus
 from app.domain.tax import TaxBreakdown
 from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest
 from app.gateways.registry import Registry
-from app.idempotency.service import Idempotency, Intent, Replay
+from app.idempotency.service import Answered, Idempotency, Intent
 from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
 from app.ledger.repository import PaymentRepository
 from app.ledger.reservations import parts_left, reserve_refund
@@ -36,6 +36,7 @@ from app.refunds.eligibility import Options, options_of
 from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.schemas import CreateRefund
+from app.refunds.views import rendered
 from app.settings import Settings
 
 R = RefundStatus
@@ -66,24 +67,24 @@ class RefundService:
         self._settings = settings
         self._now = now
 
-    async def request(
-        self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent
-    ) -> Replay | tuple[Payment, Refund]:
+    async def request(self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent) -> Answered:
         """Reserve a refund and process it; or return the stored answer of an earlier call with this key.
 
-        The same intent again goes on with the one refund that it stands for. The caller stores the answer under the
-        intent. Raises NotFound, InvalidRequest, the idempotency errors, and RefundRefused: by our own rules before anything
-        is stored, or by the gateway, with the `refund_id` of the refund that failed.
+        The same intent again goes on with the one refund that it stands for. Raises NotFound, InvalidRequest, the
+        idempotency errors, and RefundRefused: by our own rules before anything is stored, or by the gateway, with the
+        `refund_id` of the refund that failed.
         """
         await self.payment(payment_id, store)
         known = await self._idempotency.claim(intent, payment_id)
-        if isinstance(known, Replay):
+        if isinstance(known, Answered):
             return known
         try:
-            return await self._requested(payment_id, wanted, intent)
+            payment, refund = await self._requested(payment_id, wanted, intent)
         except OnetillError:
             await self._idempotency.release(intent)
             raise
+        answer = Answered(201 if refund.status is R.SUCCEEDED else 202, rendered(payment, refund))
+        return await self._idempotency.finish(intent, answer)
 
     async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
         payment = await self.payment(payment_id, None)

@@ -10,7 +10,21 @@ import pytest
 from app.paths import ROOT
 from tests.deployment.conftest import program
 
-TARGETS = ("help", "setup", "run", "demo", "check", "test", "test-long", "soak", "bench", "lock", "migrate", "openapi")
+TARGETS = (
+    "help",
+    "setup",
+    "run",
+    "demo",
+    "check",
+    "test",
+    "test-long",
+    "soak",
+    "bench",
+    "lock",
+    "migrate",
+    "openapi",
+    "docs",
+)
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CI"))}
 
 

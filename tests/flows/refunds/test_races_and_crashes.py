@@ -216,7 +216,7 @@ class TestTheEdgeDies:
             raise ConnectionResetError
 
         with monkeypatch.context() as patch:
-            patch.setattr(product.state.idempotency, "finish", dies)
+            patch.setattr(product.state.refunds._idempotency, "finish", dies)
             assert (await till.refund(payment, 500, headers=mine)).status_code == 503
         assert problem(await till.refund(payment, 500, headers=mine), "idempotency_key_in_use")
         till.clock.advance(70)
