@@ -197,7 +197,7 @@ def verify_history(
     from app.jobs.history import check_all
 
     only = _payment(payment_id) if payment_id else None
-    checked, broken = _with_parts(_settings(), lambda parts: check_all(parts.payments, errors, only))
+    checked, broken = _with_parts(_settings(), lambda parts: check_all(parts.repository, errors, only))
     for public_id, faults in broken:
         for fault in faults:
             errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)

@@ -38,6 +38,7 @@ class Services:
     registry: Registry
     idempotency: Idempotency
     keys: ApiKeyService
+    repository: PaymentRepository
     payments: PaymentService
     refunds: RefundService
     webhooks: WebhookService
@@ -92,6 +93,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         registry=gateways,
         idempotency=idempotency,
         keys=ApiKeyService(database, settings.mode, now),
+        repository=repository,
         payments=payments,
         refunds=refunds,
         webhooks=webhooks,

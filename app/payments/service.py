@@ -21,7 +21,6 @@ from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
-from app.ledger.audit_trail import faults_of
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import Event, Trigger, step
@@ -33,8 +32,6 @@ from app.settings import Settings
 from app.verification.context import VerificationResult
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
-
-AUDIT_TRAIL_PAGE = 1000
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
@@ -239,22 +236,6 @@ class PaymentService:
             if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
                 payment = (await self.verify(payment.id, trigger="api", attempt_id=attempt.id)).payment
         return payment
-
-    async def history_faults(self, payment_id: UUID) -> list[str]:
-        """Return what is wrong with a payment's audit trail: gaps, changed rows, another last status. Raises NotFound."""
-        payment = await self.get(payment_id, None)
-        rows: list[tuple[Event, bytes]] = []
-        while page := await self._repository.events(payment_id, len(rows), AUDIT_TRAIL_PAGE):
-            rows += page
-        return faults_of(payment, rows)
-
-    async def every_id(self, after: UUID | None, limit: int) -> list[UUID]:
-        """The ids of all payments in their order, page by page; for checks of the whole."""
-        return await self._repository.every_id(after, limit)
-
-    async def count(self) -> int:
-        """About how many payments there are, as the planner knows it."""
-        return await self._repository.about_how_many()
 
     async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
         """The payment that a gateway's own reference is bound to."""

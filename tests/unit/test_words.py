@@ -39,7 +39,7 @@ NAMES = {
     "overheard": "record_calls",
     "late_money": "late_capture",
     "LATE_MONEY": "LATE_CAPTURE",
-    "STORY_PAGE": "AUDIT_TRAIL_PAGE",
+    "STORY_PAGE": "EVENTS_PAGE",
     "no": "number",
     "asks": "refund_attempts",
     "checks": "lookup_attempts",

@@ -11,6 +11,7 @@ import httpx
 from app.db.database import Database
 from app.domain import ids
 from app.domain.states import RefundStatus
+from app.jobs.history import check
 from app.jobs.worker import Worker
 from app.ledger.model import Payment, Refund, total
 from app.services import Services
@@ -152,8 +153,8 @@ class Till:
 
     async def audit(self) -> None:
         """Every payment's story holds, its sums are those of its refunds, and what is decided is the gateway's truth."""
-        for payment_id in await self.parts.payments.every_id(None, 1000):
-            assert await self.parts.payments.history_faults(payment_id) == []
+        for payment_id in await self.parts.repository.every_id(None, 1000):
+            assert await check(self.parts.repository, payment_id) == []
             await self._audit_sums(payment_id)
 
     async def _audit_sums(self, payment_id: UUID) -> None:

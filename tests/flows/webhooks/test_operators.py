@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.gateways.gateway_log import GatewayCall
+from app.jobs.history import check
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
@@ -23,18 +24,18 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
 async def test_the_story_of_every_payment_holds(shop: Shop, parts: Services, urls: Urls) -> None:
     paid = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(paid, **await shop.buyer_pays(paid))
-    ids = await parts.payments.every_id(None, 10)
-    assert [await parts.payments.history_faults(each) for each in ids] == [[]]
+    ids = await parts.repository.every_id(None, 10)
+    assert [await check(parts.repository, each) for each in ids] == [[]]
     owner = await asyncpg.connect(urls.owner)
     await owner.execute("UPDATE payment_events SET reason = 'forged' WHERE seq = 2")
     await owner.close()
-    assert await parts.payments.history_faults(ids[0]) == ["step 2 was changed after it was written"]
+    assert await check(parts.repository, ids[0]) == ["step 2 was changed after it was written"]
 
 
 async def test_what_was_said_is_kept_masked(shop: Shop, parts: Services) -> None:
     payment = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(payment, **await shop.buyer_pays(payment))
-    (payment_id,) = await parts.payments.every_id(None, 10)
+    (payment_id,) = await parts.repository.every_id(None, 10)
     await shop.complete(payment)
     kept: list[GatewayCall] = []
     while len(kept) < 2:
@@ -76,7 +77,7 @@ async def test_rejected_money_waits_for_a_person_where_the_settings_say_so(
         await Worker(parts).sweep()
     assert (await shop.journal(payment))["refunded"] == 0
     assert (await shop.get(payment))["needs_attention"]
-    (payment_id,) = await parts.payments.every_id(None, 10)
+    (payment_id,) = await parts.repository.every_id(None, 10)
     await parts.refunds.release(payment_id)
     truth = await shop.journal(payment)
     assert truth["refunded"] == truth["amount"]
