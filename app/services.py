@@ -1,5 +1,7 @@
 """The wiring that the API, the worker and the terminal share. It loads no web framework."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,6 +60,17 @@ class Services:
         await self.gateway_log.close()
         await self.wake_up.close()
         await self.database.close()
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Services]:
+    """The services with their database open, until the block ends."""
+    services = build_services(settings)
+    await services.database.open()
+    try:
+        yield services
+    finally:
+        await services.close()
 
 
 def build_gateways(settings: Settings) -> Registry:

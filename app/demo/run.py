@@ -8,13 +8,12 @@ from contextlib import AsyncExitStack
 from rich.console import Console
 from rich.panel import Panel
 
-from app.api_keys.service import ApiKeyService
 from app.db import migrate
-from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.demo.processes import Child, ports_from, serving, until_ready, until_told
 from app.demo.shop import create_shop
 from app.gateways.registry import MANIFESTS
+from app.services import opened
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
 
@@ -50,7 +49,8 @@ async def run_demo(*, port: int, as_json: bool) -> None:
         settings = Settings()
         say.print("Bringing the schema up to date …")
         await migrate.upgrade(settings.database_owner_url or settings.database_url)
-        api_key = await _demo_key(settings)
+        async with opened(settings) as services:
+            _, api_key = await services.keys.create(mode=settings.mode, scopes=["*"], store="main", name="demo")
         say.print("Starting API, worker and shop …")
         for arguments in (("serve", "--port", str(ports[0])), ("worker",)):
             child = Child(*arguments, environment=environment)
@@ -74,17 +74,6 @@ def accounts(simulator: Simulator) -> dict[str, str]:
         for manifest in MANIFESTS
         for setting, text in manifest.at_simulator(simulator.gateways[manifest.name]).items()
     }
-
-
-async def _demo_key(settings: Settings) -> str:
-    database = Database(settings.database_url, connections=2)
-    await database.open()
-    try:
-        keys = ApiKeyService(database, settings.mode)
-        _, key = await keys.create(mode=settings.mode, scopes=["*"], store="main", name="demo")
-    finally:
-        await database.close()
-    return key
 
 
 def _facts(api: str, api_key: str, simulator: Simulator, shop: str, settings: Settings) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What can go wrong, as stable codes. No HTTP status here: `api/problems.py` holds the one table that adds it."""
 
-from typing import ClassVar
+from enum import StrEnum
 
 MOST_ERRORS = 100
 """Wrong fields that one answer names; a body may hold thousands."""
@@ -9,7 +9,7 @@ MOST_ERRORS = 100
 class OnetillError(Exception):
     """Base of every error that callers may see. `details` are the typed extras of the answer; never a secret in them."""
 
-    code: ClassVar[str]
+    code: str
 
     def __init__(self, **details: object) -> None:
         super().__init__(f"{self.code}: {details}" if details else self.code)
@@ -131,6 +131,31 @@ class TooManyAttempts(OnetillError):
     code = "too_many_attempts"
 
 
+class Refusal(StrEnum):
+    """Why a gateway refuses a refund, as codes of our own: each is a problem of the API too."""
+
+    PART_REFUSED = "partial_refund_not_supported"
+    NOT_CAPTURED = "payment_not_refundable"
+    ALREADY_REFUNDED = "already_refunded"
+    EXCEEDS_BALANCE = "refund_exceeds_balance"
+    BALANCE_CHANGED = "refundable_mismatch"
+    """What is left there is not what we expected: there was an external refund."""
+    TAX_MISMATCH = "refund_tax_mismatch"
+    """The tax parts do not fit the amount, or what is left of them."""
+    OTHER_CURRENCY = "refund_currency_mismatch"
+    """A part, where the gateway settles in another currency than the order's."""
+    FIRST_OF_SAVED_CARD = "first_payment_of_saved_card"
+    UNKNOWN_PAYMENT = "payment_unknown_at_gateway"
+    INVALID = "refund_invalid"
+    """The gateway calls the request itself wrong."""
+    DECLINED = "refund_declined"
+    """The payment company or the bank said no, or the gateway did not say why."""
+
+
+REFUND_REFUSALS = ("refund_not_supported", *Refusal)
+"""The code of every error that keeps a refund from being made."""
+
+
 class RefundRefused(OnetillError):
     """Base of what keeps money from going back as it was asked for. Nothing is reserved for it (any more)."""
 
@@ -139,12 +164,6 @@ class RefundNotSupported(RefundRefused):
     """The payment's gateway has no refund API. Do it in the gateway's console; an operator records it."""
 
     code = "refund_not_supported"
-
-
-class PartialRefundNotSupported(RefundRefused):
-    """The gateway gives the whole payment back or nothing. Leave `amount` out."""
-
-    code = "partial_refund_not_supported"
 
 
 class PaymentNotRefundable(RefundRefused):
@@ -171,45 +190,12 @@ class RefundableMismatch(RefundRefused):
     code = "refundable_mismatch"
 
 
-class RefundTaxMismatch(RefundRefused):
-    """The gateway found that the tax parts do not fit the amount, or what is left of them."""
+class RefusedByGateway(RefundRefused):
+    """The gateway, or a rule of its own, refuses the refund. `raw_code` is its word for it."""
 
-    code = "refund_tax_mismatch"
-
-
-class RefundCurrencyMismatch(RefundRefused):
-    """The gateway settles in another currency than the order's, and refunds the whole only."""
-
-    code = "refund_currency_mismatch"
-
-
-class FirstPaymentOfSavedCard(RefundRefused):
-    """The payment saved a card, and the gateway's policy is that such a payment is not canceled."""
-
-    code = "first_payment_of_saved_card"
-
-
-class PaymentUnknownAtGateway(RefundRefused):
-    """The gateway says that it knows no such payment. A person must look."""
-
-    code = "payment_unknown_at_gateway"
-
-
-class RefundInvalid(RefundRefused):
-    """The gateway calls the refund itself wrong; `raw_code` is its word for it."""
-
-    code = "refund_invalid"
-
-
-class RefundDeclined(RefundRefused):
-    """The payment company or the bank refused the refund; `raw_code` is its word for it."""
-
-    code = "refund_declined"
-
-
-def refusal(code: str, **details: object) -> RefundRefused:
-    """The error of one of those codes. Raises KeyError for a code that is none of them."""
-    return {kind.code: kind for kind in RefundRefused.__subclasses__()}[code](**details)
+    def __init__(self, code: Refusal, **details: object) -> None:
+        self.code = code
+        super().__init__(**details)
 
 
 class ResultMismatch(OnetillError):

@@ -2,7 +2,7 @@
 
 An adapter *reports* what the gateway holds; comparing it with what we stored is the service's work, in one place for all
 of them. A decline is a value; an exception means that no answer came (`GatewayUnavailable`: it never acted;
-`GatewayTimeout`: it may have; `GatewayRefused`: it refused the call itself).
+`GatewayTimeout`: it may have; `GatewayRefused`: it refused the call itself). One long file: who writes an adapter reads it.
 """
 
 import re
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, StrEnum, auto
 
-from app.domain.errors import InvalidRequest
+from app.domain.errors import InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Customer, Item, Tax
 
@@ -237,27 +237,6 @@ class RefundRequest:
     account: RefundAccount | None = field(default=None, repr=False)
 
 
-class Refusal(StrEnum):
-    """Why a gateway refuses a refund, as codes of our own: each is a problem of the API too."""
-
-    ALREADY_REFUNDED = "already_refunded"
-    BALANCE_CHANGED = "refundable_mismatch"
-    """What is left there is not what we expected: there was an external refund."""
-    EXCEEDS_BALANCE = "refund_exceeds_balance"
-    TAX_MISMATCH = "refund_tax_mismatch"
-    """The tax parts do not fit the amount, or what is left of them."""
-    NOT_CAPTURED = "payment_not_refundable"
-    UNKNOWN_PAYMENT = "payment_unknown_at_gateway"
-    PART_REFUSED = "partial_refund_not_supported"
-    OTHER_CURRENCY = "refund_currency_mismatch"
-    """A part, where the gateway settles in another currency than the order's."""
-    FIRST_OF_SAVED_CARD = "first_payment_of_saved_card"
-    INVALID = "refund_invalid"
-    """The gateway calls the request itself wrong."""
-    DECLINED = "refund_declined"
-    """The payment company or the bank said no, or the gateway did not say why."""
-
-
 @dataclass(frozen=True, slots=True)
 class CapturedPayment:
     """A captured payment, as far as its refund depends on it."""
@@ -273,9 +252,9 @@ class CapturedPayment:
 class RefundPolicy:
     """Whether a gateway can refund a payment, whole or in part, before it is asked. A code where it cannot."""
 
-    whole: str | None = None
+    whole: Refusal | None = None
     """Why the whole cannot go back; None when it can."""
-    part: str | None = None
+    part: Refusal | None = None
     """Why a part cannot; None when it can."""
     needs_account: bool = False
     """Only to an account that the shop names (`RefundAccount`)."""

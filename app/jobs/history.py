@@ -6,7 +6,6 @@ from rich.console import Console
 from rich.progress import Progress
 
 from app.domain import ids
-from app.domain.errors import NotFound
 from app.ledger.audit_trail import faults_of
 from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Event
@@ -19,9 +18,7 @@ Broken = list[tuple[str, list[str]]]
 
 async def check(repository: PaymentRepository, payment_id: UUID) -> list[str]:
     """Return what is wrong with a payment's audit trail: gaps, changed rows, another last status. Raises NotFound."""
-    payment = await repository.load(payment_id)
-    if payment is None:
-        raise NotFound()
+    payment = await repository.get(payment_id)
     rows: list[tuple[Event, bytes]] = []
     while page := await repository.events(payment_id, len(rows), EVENTS_PAGE):
         rows += page

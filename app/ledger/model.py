@@ -159,6 +159,10 @@ class Payment:
         """The refunds of one attempt's money."""
         return [refund for refund in self.refunds if refund.attempt_id == attempt_id]
 
+    def attempt(self, attempt_id: UUID) -> Attempt:
+        """One of its attempts."""
+        return next(attempt for attempt in self.attempts if attempt.id == attempt_id)
+
     def refund(self, refund_id: UUID) -> Refund | None:
         """One of its refunds."""
         return next((refund for refund in self.refunds if refund.id == refund_id), None)

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.db.database import Database, Row, broken_unique
+from app.domain.errors import NotFound
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
@@ -127,6 +128,13 @@ class PaymentRepository:
         """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's."""
         row = await self._database.row(LOAD, payment_id)
         return _payment(row) if row and store in {None, row["store"]} else None
+
+    async def get(self, payment_id: UUID, store: str | None = None) -> Payment:
+        """As `load`. Raises NotFound."""
+        payment = await self.load(payment_id, store)
+        if payment is None:
+            raise NotFound()
+        return payment
 
     async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
         """The payment that holds an order now."""

@@ -13,7 +13,7 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
-from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
+from app.domain.errors import InvalidRequest, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
@@ -137,10 +137,7 @@ class PaymentService:
 
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
         """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""
-        payment = await self._repository.load(payment_id, store)
-        if payment is None:
-            raise NotFound()
-        return payment
+        return await self._repository.get(payment_id, store)
 
     async def search(self, search: Search) -> list[Payment]:
         """One page, newest first."""

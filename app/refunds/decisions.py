@@ -1,12 +1,12 @@
 """Makes the step of a difference, and says when a refund is due or may be requested again. Pure; the processor writes it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from app.domain.schedule import next_look
+from app.domain.schedule import Rules, next_look
 from app.domain.states import RefundStatus
 from app.gateways.port import RefundPolicy
 from app.ledger.model import BY_GATEWAY, Attempt, Payment, Refund
@@ -16,15 +16,6 @@ from app.refunds.matching import Found, Mismatch, Move
 from app.refunds.requests import parts_as_told
 
 R = RefundStatus
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The moment, and the settings that decisions depend on."""
-
-    now: datetime
-    time_scale: float
-    holds_mismatches: bool
 
 
 def step_of(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, refusal
+from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, RefusedByGateway
 from app.domain.states import PAYMENT_COLLECTED, PaymentStatus, RefundStatus
 from app.gateways.port import CapturedPayment, Gateway, Refunding, RefundPolicy
 from app.ledger.model import Attempt, Payment
@@ -43,8 +43,8 @@ def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Opti
     if payment.refundable_minor == 0:
         return _none(AlreadyRefunded(**about), policy)
     is_touched = payment.refundable_minor != payment.captured_minor
-    part = refusal(policy.part, **about) if policy.part else None
-    whole = refusal(policy.whole, **about) if policy.whole else None
+    part = RefusedByGateway(policy.part, **about) if policy.part else None
+    whole = RefusedByGateway(policy.whole, **about) if policy.whole else None
     return Options(whole or (part if is_touched else None), part, policy, (*policy.notes, *_notes(payment, attempt)))
 
 

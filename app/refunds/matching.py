@@ -7,10 +7,11 @@ is none. Where two readings fit, it takes the one under which less is refunded: 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState, Refusal
+from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus

@@ -2,7 +2,7 @@
 
 The look-up comes first every time, so a lost answer is found instead of repeated. Intent, commit, call, record: whoever
 asks holds the lease on the attempt, and only one refund of an attempt is with its gateway at a time, because each names
-the balance that it expects.
+the balance that it expects. One long file: it is one road, and what goes wrong on it is decided beside what goes right.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import msgspec
 
 from app.domain.clock import Now
-from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest, NotFound
+from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
 from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE, next_look
 from app.domain.states import RefundStatus
 from app.gateways.gateway_log import record_calls
@@ -36,7 +36,7 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.decisions import Rules, look_at, may_ask_again, step_of
+from app.refunds.decisions import look_at, may_ask_again, step_of
 from app.refunds.eligibility import captured_payment_of
 from app.refunds.matching import Doubt, Move, match_refunds
 from app.refunds.requests import balance_of, is_there, request_of
@@ -120,8 +120,8 @@ class RefundProcessor:
             async with asyncio.timeout(self._settings.confirm_wait_s):
                 await lock.acquire()
         except TimeoutError:
-            payment = await self._load(payment_id)
-            return await self._come_back(payment, _attempt(payment, turn.attempt_id))
+            payment = await self._repository.get(payment_id)
+            return await self._come_back(payment, payment.attempt(turn.attempt_id))
         with record_calls() as calls:
             try:
                 for _ in range(MAX_ROUNDS):
@@ -131,7 +131,7 @@ class RefundProcessor:
                     if monotonic() > patience:
                         break  # what waits is due, and goes on without the caller
                     seen = None
-                return Processed(await self._load(payment_id), is_complete=False)
+                return Processed(await self._repository.get(payment_id), is_complete=False)
             finally:
                 lock.release()
                 self._gateway_log.keep(payment_id, calls)
@@ -140,8 +140,8 @@ class RefundProcessor:
         self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None
     ) -> Processed | None:
         """Fetch, match, record, ask. None: the payment moved, or there is a next refund to ask for before the wanted one."""
-        payment = seen[0] if seen else await self._load(payment_id)
-        attempt = _attempt(payment, turn.attempt_id)
+        payment = seen[0] if seen else await self._repository.get(payment_id)
+        attempt = payment.attempt(turn.attempt_id)
         gateway = self._registry.get(attempt.gateway)
         if attempt.is_busy(self._now()):
             return await self._come_back(payment, attempt)
@@ -163,12 +163,6 @@ class RefundProcessor:
         may_go_on = wanted is not None and wanted.status is R.CREATED and not wanted.refund_attempts
         return None if may_go_on and _asked(followed) != asked_before else Processed(followed, is_complete=True)
 
-    async def _load(self, payment_id: UUID) -> Payment:
-        payment = await self._repository.load(payment_id)
-        if payment is None:
-            raise NotFound()
-        return payment
-
     @staticmethod
     async def _fetch(gateway: Gateway, payment: Payment, attempt: Attempt) -> GatewayPayment | GatewayError:
         try:
@@ -184,13 +178,15 @@ class RefundProcessor:
         None: the payment moved meanwhile; fetch again.
         """
         for _ in range(MOST_DIFFERENCES):
-            difference = match_refunds(payment, _attempt(payment, attempt.id), fetched)
+            difference = match_refunds(payment, payment.attempt(attempt.id), fetched)
             if difference is None:
                 return await self._next(gateway, payment, attempt, fetched, trigger)
             if isinstance(difference, Doubt):
                 return await self._note(payment, attempt, trigger, difference.attention)
             policy = self._policy(gateway, payment, attempt)
-            moved = step_of(payment, attempt, difference, fetched.evidence, trigger, policy, self._rules())
+            moved = step_of(
+                payment, attempt, difference, fetched.evidence, trigger, policy, self._settings.rules(self._now())
+            )
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
@@ -240,7 +236,7 @@ class RefundProcessor:
         if refund.is_held:
             attention = "rejected money is held: release it with `onetill payments give-back`"
             return await self._wait(payment, refund, trigger, "held", None, attention)
-        if refund.status is R.UNKNOWN and not may_ask_again(refund, policy, self._rules()):
+        if refund.status is R.UNKNOWN and not may_ask_again(refund, policy, self._settings.rules(self._now())):
             attention = "for over an hour the gateway has not shown whether it gave money back"
             called = attention if refund.lookup_attempts >= ASKED_IN_VAIN else None
             return await self._wait(payment, refund, trigger, "refund_not_shown", None, called)
@@ -358,9 +354,11 @@ class RefundProcessor:
             fields["gateway_ref"] = answer.refund_ref
         if to in {R.PENDING, R.SUCCEEDED}:
             fields["accepted_at"] = now
-        attempt = _attempt(payment, refund.attempt_id)
+        attempt = payment.attempt(refund.attempt_id)
         policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
-        fields["next_check_at"] = look_at(refund, policy, self._rules(), 0 if to is R.PENDING else None)
+        fields["next_check_at"] = look_at(
+            refund, policy, self._settings.rules(self._now()), 0 if to is R.PENDING else None
+        )
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
@@ -386,7 +384,7 @@ class RefundProcessor:
             if await self._repository.apply(moved):
                 self._count(attempt, moved)
                 return moved.after
-            payment = await self._load(payment.id)
+            payment = await self._repository.get(payment.id)
         raise IllegalTransition(source=str(refund.status), target=str(to))
 
     async def _wait(
@@ -411,12 +409,12 @@ class RefundProcessor:
                 evidence={"attention": attention},
                 attention=attention,
                 lookup_attempts=refund.lookup_attempts + 1,
-                next_check_at=look_at(refund, policy, self._rules()),
+                next_check_at=look_at(refund, policy, self._settings.rules(self._now())),
             )
             return noted.after if await self._repository.apply(noted) else None
         if refund.is_due(now):
             log.info("refund_waits", payment_id=payment.public_id, reason=reason)
-            at = look_at(refund, policy, self._rules())
+            at = look_at(refund, policy, self._settings.rules(self._now()))
             await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, at)
         return payment
 
@@ -425,7 +423,7 @@ class RefundProcessor:
         payment = await self._unanswered(payment, attempt, trigger, "in_doubt")
         if payment.attention == attention:
             return payment
-        current = _attempt(payment, attempt.id)
+        current = payment.attempt(attempt.id)
         noted = step(
             payment,
             current,
@@ -443,17 +441,10 @@ class RefundProcessor:
             return None
         return gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
 
-    def _rules(self) -> Rules:
-        return Rules(self._now(), self._settings.time_scale, self._settings.rejected_money == "hold")
-
     @staticmethod
     def _count(attempt: Attempt, moved: Step) -> None:
         if moved.refund is not None and not moved.refund.is_undecided:
             REFUNDS.labels(attempt.gateway, moved.refund.status, moved.refund.initiator).inc()
-
-
-def _attempt(payment: Payment, attempt_id: UUID) -> Attempt:
-    return next(a for a in payment.attempts if a.id == attempt_id)
 
 
 def _asked(payment: Payment) -> int:

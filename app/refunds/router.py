@@ -11,7 +11,7 @@ from app.api.problem_examples import PAYMENT_ID, REFUND_ID
 from app.api.route import Answer, StrictRoute
 from app.api.schemas import PageQuery
 from app.api.security import Caller, secret_key
-from app.domain.errors import RefundRefused
+from app.domain.errors import REFUND_REFUSALS
 from app.domain.language import pick_language
 from app.idempotency.service import Intent, fingerprint
 from app.refunds import examples
@@ -26,7 +26,6 @@ Writer = Annotated[Caller, Security(secret_key, scopes=["refunds:write"])]
 
 _AT = f"/payments/{PAYMENT_ID}"
 _NAMED = ("not_found", "malformed_id")
-_REFUSALS = tuple(kind.code for kind in RefundRefused.__subclasses__())
 _LINKS = {
     "getRefund": {
         "operationId": "getRefund",
@@ -64,7 +63,7 @@ Refunds = Annotated[RefundService, Depends(kept("refunds"))]
             "idempotency_key_missing",
             *_NAMED,
             "illegal_transition",
-            *_REFUSALS,
+            *REFUND_REFUSALS,
         ),
     },
 )
@@ -82,7 +81,7 @@ async def create_refund(
     """
     name = f"create_refund:{payment_id.hex}"
     intent = Intent(f"server:{caller.own_store}:{name}", key, fingerprint(name, body))
-    return Answer.of(await service.request(payment_id, caller.own_store, body, intent))
+    return Answer.of(await service.request(payment_id, caller.own_store, body, intent, rendered))
 
 
 @router.get(

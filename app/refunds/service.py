@@ -19,7 +19,8 @@ from app.domain.errors import (
     RefundableMismatch,
     RefundExceedsBalance,
     RefundRefused,
-    refusal,
+    Refusal,
+    RefusedByGateway,
 )
 from app.domain.money import Money
 from app.domain.order import Tax
@@ -36,7 +37,6 @@ from app.refunds.eligibility import Options, options_of
 from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.schemas import CreateRefund
-from app.refunds.views import rendered
 from app.settings import Settings
 
 R = RefundStatus
@@ -44,6 +44,7 @@ MOST_WRITES = 200
 """How often a step is made again because another write came between."""
 
 Make = Callable[[Payment], Step]
+Render = Callable[[Payment, Refund], bytes]
 
 
 class RefundService:
@@ -67,7 +68,9 @@ class RefundService:
         self._settings = settings
         self._now = now
 
-    async def request(self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent) -> Answered:
+    async def request(
+        self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent, render: Render
+    ) -> Answered:
         """Reserve a refund and process it; or return the stored answer of an earlier call with this key.
 
         The same intent again goes on with the one refund that it stands for. Raises NotFound, InvalidRequest, the
@@ -83,7 +86,7 @@ class RefundService:
         except OnetillError:
             await self._idempotency.release(intent)
             raise
-        answer = Answered(201 if refund.status is R.SUCCEEDED else 202, rendered(payment, refund))
+        answer = Answered(201 if refund.status is R.SUCCEEDED else 202, render(payment, refund))
         return await self._idempotency.finish(intent, answer)
 
     async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
@@ -106,16 +109,12 @@ class RefundService:
             raise NotFound()
         payment = await self.payment(payment_id, store)
         refund = payment.refund(refund_id)
-        if refund is None:
-            raise NotFound()
+        assert refund is not None
         return payment, refund
 
     async def payment(self, payment_id: UUID, store: str | None) -> Payment:
         """A payment with its refunds. `store` None: the caller is an operator. Raises NotFound."""
-        payment = await self._repository.load(payment_id, store)
-        if payment is None:
-            raise NotFound()
-        return payment
+        return await self._repository.get(payment_id, store)
 
     async def options(self, payment_id: UUID, store: str) -> tuple[Payment, Options]:
         """Return what can be refunded now, and why not. Calls no gateway. Raises NotFound."""
@@ -326,7 +325,7 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
 def _refused(payment: Payment, refund: Refund) -> RefundRefused:
     """The error of a refund that has failed."""
     failure = msgspec.json.decode(refund.failure, type=Failure) if refund.failure else Failure("refund_declined")
-    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    attempt = payment.attempt(refund.attempt_id)
     details = {
         "payment_id": payment.public_id,
         "refund_id": refund.public_id,
@@ -337,4 +336,4 @@ def _refused(payment: Payment, refund: Refund) -> RefundRefused:
         "gateway_message": failure.message,
         "status": str(payment.status),
     }
-    return refusal(failure.code, **details)
+    return RefusedByGateway(Refusal(failure.code), **details)

@@ -38,7 +38,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
 
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """A refund's JSON."""
-    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    attempt = payment.attempt(refund.attempt_id)
     is_done = refund.status is RefundStatus.SUCCEEDED
     return {
         "id": refund.public_id,

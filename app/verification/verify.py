@@ -12,7 +12,7 @@ from time import monotonic
 from uuid import UUID
 
 from app.domain.clock import Now
-from app.domain.errors import GatewayError, GatewayUnavailable, NotFound
+from app.domain.errors import GatewayError, GatewayUnavailable
 from app.domain.schedule import BUSY_POLL_S, PUT_OFF_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.gateway_log import record_calls
@@ -33,7 +33,7 @@ from app.verification.capture import (
     shows_uncaptured,
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
-from app.verification.decisions import Change, Rules, at_rest, decided, undecided
+from app.verification.decisions import Change, at_rest, decided, undecided
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
@@ -91,11 +91,11 @@ class Verifier:
 
         Not before that: whoever dies in between leaves it due. Where the payment has moved meanwhile, it stays due as well.
         """
-        attempt = next(a for a in payment.attempts if a.id == attempt_id)
+        attempt = payment.attempt(attempt_id)
         gateway = self._registry.named(attempt.gateway)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
         change = at_rest(
-            snapshot, trigger, self._rules(), attention=payment.attention
+            snapshot, trigger, self._settings.rules(self._now()), attention=payment.attention
         )  # the look itself may have called a person
         return await self._write(snapshot, change) or payment
 
@@ -103,9 +103,7 @@ class Verifier:
         patience = monotonic() + self._settings.confirm_wait_s
         rounds = 0
         while True:
-            payment = await self._repository.load(payment_id, context.store)
-            if payment is None:
-                raise NotFound()
+            payment = await self._repository.get(payment_id, context.store)
             hints = self._hints(payment, context)
             attempt = _pick(payment, context.attempt_id, hints)
             if attempt is None:
@@ -278,7 +276,7 @@ class Verifier:
             )
         if not verdict.moves(attempt):
             return await self._rest(snapshot, context)
-        made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
+        made = decided(snapshot, verdict, fetched, context.trigger, self._settings.rules(self._now()))
         try:
             if not await self._repository.apply(made):
                 return None
@@ -329,7 +327,9 @@ class Verifier:
             if attempt.is_due(self._now()):
                 await self._repository.reschedule(payment.id, snapshot.stored, self._postponed(snapshot.stored))
             return result_of(payment, attempt.id)
-        change = undecided(snapshot, reason, context, self._rules(), is_asked=is_asked, attention=attention)
+        change = undecided(
+            snapshot, reason, context, self._settings.rules(self._now()), is_asked=is_asked, attention=attention
+        )
         written = await self._write(snapshot, change)
         if written is None:
             return None
@@ -342,7 +342,7 @@ class Verifier:
         """The attempt moves no more, or not yet. What its payment's time and its own schedule ask for is written."""
         if snapshot.attempt.is_undecided:
             return await self._undecided(snapshot, "unchanged", context, is_asked=False)
-        change = at_rest(snapshot, context.trigger, self._rules(), attention=attention)
+        change = at_rest(snapshot, context.trigger, self._settings.rules(self._now()), attention=attention)
         written = await self._write(snapshot, change)
         return None if written is None else result_of(written, snapshot.attempt.id)
 
@@ -357,9 +357,6 @@ class Verifier:
     def _postponed(self, attempt: Attempt) -> Attempt:
         """The attempt with its look pushed away, so that it does not stand in the way of others."""
         return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(PUT_OFF_S)))
-
-    def _rules(self) -> Rules:
-        return Rules(self._now(), self._settings.time_scale, self._settings.rejected_money == "hold")
 
     def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
         """What a callback or a webhook points at, as each gateway reads it that this payment was tried at."""

@@ -11,8 +11,7 @@ from fastapi import FastAPI
 from app.api.problems import PROBLEMS
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
-from app.domain.errors import refusal
-from app.gateways.port import Refusal
+from app.domain.errors import Refusal, RefusedByGateway
 from app.refunds.schemas import RefundPage, RefundView
 from app.settings import Settings
 from simulator.server import Simulator
@@ -246,7 +245,7 @@ def test_every_no_of_a_gateway_is_a_problem_in_both_languages() -> None:
     for code in Refusal:
         entry = PROBLEMS[code]
         assert (entry.status, entry.retryable) == (409, False)
-        assert refusal(code).code == code
+        assert RefusedByGateway(code).code == code
         assert entry.detail
         assert any("가" <= letter <= "힣" for letter in entry.detail_ko)
         assert any("가" <= letter <= "힣" for letter in entry.title_ko)

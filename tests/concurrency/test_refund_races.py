@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from app.domain import ids
-from app.domain.errors import RefundRefused
+from app.domain.errors import REFUND_REFUSALS
 from app.ledger.audit_trail import faults_of
 from app.ledger.repository import PaymentRepository
 from tests.concurrency.processes import Running
@@ -28,7 +28,7 @@ AT_ONCE = 2
 HEAD_STARTS = (-0.03, 0.0, 0.02, 0.06)
 """Seconds after the shop's calls at which the console gives back, in turn; below 0 it comes first."""
 SETTLE_S = 120.0
-REFUSED = {kind.code for kind in RefundRefused.__subclasses__()}
+REFUSED = set(REFUND_REFUSALS)
 UNDECIDED = {"created", "unknown", "pending"}
 
 Json = dict[str, Any]

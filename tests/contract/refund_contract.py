@@ -5,16 +5,9 @@ from typing import ClassVar
 
 import pytest
 
-from app.domain.errors import GatewayTimeout, InvalidRequest
+from app.domain.errors import GatewayTimeout, InvalidRequest, Refusal
 from app.domain.money import Money
-from app.gateways.port import (
-    Capability,
-    ChargeRequest,
-    Gateway,
-    GatewayStatus,
-    RefundState,
-    Refusal,
-)
+from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayStatus, RefundState
 from tests.contract.bench import (
     IMPATIENT_S,
     Make,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from app.domain.clock import utc_now
-from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
+from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.port import (
@@ -16,7 +16,6 @@ from app.gateways.port import (
     RefundAccount,
     RefundPolicy,
     RefundRequest,
-    Refusal,
 )
 from app.gateways.portone_v1.adapter import PortOneV1
 from tests.contract.bench import IMPATIENT_S, Make, assert_shows, captured_payment_of, question, refund_of, refunding

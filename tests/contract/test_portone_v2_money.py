@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import ChargeRequest, GatewayStatus, RefundAccount, RefundState, Refusal
+from app.gateways.port import ChargeRequest, GatewayStatus, RefundAccount, RefundState
 from app.gateways.portone_v2.adapter import PortOneV2
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn

@@ -13,7 +13,7 @@ import pytest
 
 from app.db.database import Database
 from app.db.due_work import DueTable
-from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError, Refusal
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.gateways.port import (
@@ -33,7 +33,6 @@ from app.gateways.port import (
     Refunding,
     RefundPolicy,
     RefundRequest,
-    Refusal,
     Session,
 )
 from app.gateways.registry import Registry

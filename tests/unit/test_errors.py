@@ -9,7 +9,7 @@ import pytest
 
 from app.api.problems import PROBLEMS
 from app.domain import errors
-from app.domain.errors import GatewayError, InvalidRequest, OnetillError, RefundRefused
+from app.domain.errors import GatewayError, InvalidRequest, OnetillError, RefundRefused, Refusal, RefusedByGateway
 
 ONLY_AT_THE_EDGE = {"method_not_allowed", "storage_unavailable", "internal_error"}
 """Codes that no domain error carries: the router, the database driver and our own mistakes cause them."""
@@ -55,7 +55,7 @@ WITH_CODE = [each for each in _classes() if "code" in vars(each)]
 
 
 def test_only_the_bases_have_no_code() -> None:
-    assert set(_classes()) - set(WITH_CODE) == {GatewayError, RefundRefused}
+    assert set(_classes()) - set(WITH_CODE) == {GatewayError, RefundRefused, RefusedByGateway}
     assert "code" not in vars(OnetillError)
 
 
@@ -70,7 +70,7 @@ def test_every_code_is_unique_and_stable_in_form() -> None:
 
 
 def test_every_error_has_an_answer_and_every_answer_an_error() -> None:
-    assert set(PROBLEMS) == {each.code for each in WITH_CODE} | ONLY_AT_THE_EDGE
+    assert set(PROBLEMS) == {each.code for each in WITH_CODE} | set(Refusal) | ONLY_AT_THE_EDGE
     assert not {each.code for each in WITH_CODE} & ONLY_AT_THE_EDGE
 
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import InvalidRequest
+from app.domain.errors import InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.point3.codes import DECLINES, REFUSALS, STATUSES, aliases, refusal_of, status_of
 from app.gateways.point3.lookup import gateway_payment_of, rows_of
 from app.gateways.point3.session import split_vat
-from app.gateways.port import ChargeRequest, GatewayStatus, Refusal
+from app.gateways.port import ChargeRequest, GatewayStatus
 from tests.unit.properties import thorough
 
 ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable, Refusal
 from app.domain.money import Money
-from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState, Refusal
+from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.lookup import gateway_payment_of
 from app.gateways.portone_v1.response import ApiResponse, short

@@ -9,19 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
-from app.gateways.port import (
-    DepositAccount,
-    Failure,
-    GatewayPayment,
-    GatewayRefund,
-    GatewayStatus,
-    RefundState,
-    Refusal,
-)
+from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v2.lookup import currency_of, gateway_payment_of
 from app.gateways.portone_v2.response import ApiResponse, is_ill

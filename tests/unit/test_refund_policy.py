@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.gateways.point3.refund_policy import AGAIN_S, BATCH_S, REFUND_POLICY
 from app.gateways.port import CapturedPayment, RefundPolicy
@@ -33,7 +34,7 @@ def v2(captured: CapturedPayment, settlement_currency: str | None = None) -> Ref
 
 class TestPoint3:
     def test_it_gives_back_the_whole_with_the_next_batch_and_is_asked_again_after_two(self) -> None:
-        assert RefundPolicy(part="partial_refund_not_supported", done_after_s=300, again_after_s=600) == REFUND_POLICY
+        assert RefundPolicy(part=Refusal.PART_REFUSED, done_after_s=300, again_after_s=600) == REFUND_POLICY
         assert (BATCH_S, AGAIN_S) == (300, 600)
 
 
@@ -63,10 +64,10 @@ class TestPaymentwall:
 
     @pytest.mark.parametrize(
         ("settled", "part"),
-        [(None, None), ("USD", None), ("KRW", "refund_currency_mismatch"), ("EUR", "refund_currency_mismatch")],
+        [(None, None), ("USD", None), ("KRW", Refusal.OTHER_CURRENCY), ("EUR", Refusal.OTHER_CURRENCY)],
     )
     def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
-        self, settled: str | None, part: str | None
+        self, settled: str | None, part: Refusal | None
     ) -> None:
         policy = v1(DOLLARS, settlement_currency=settled)
         assert (policy.whole, policy.part) == (None, part)
@@ -86,10 +87,10 @@ class TestPortOneV2:
 
     @pytest.mark.parametrize(
         ("settled", "part"),
-        [(None, None), ("USD", None), ("KRW", "refund_currency_mismatch"), ("EUR", "refund_currency_mismatch")],
+        [(None, None), ("USD", None), ("KRW", Refusal.OTHER_CURRENCY), ("EUR", Refusal.OTHER_CURRENCY)],
     )
     def test_a_part_goes_back_only_in_the_currency_of_the_settlement(
-        self, settled: str | None, part: str | None
+        self, settled: str | None, part: Refusal | None
     ) -> None:
         assert v2(DOLLARS, settled) == RefundPolicy(part=part)
 

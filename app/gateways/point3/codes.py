@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from app.gateways.port import GatewayStatus, Refusal
+from app.domain.errors import Refusal
+from app.gateways.port import GatewayStatus
 
 STATUSES: dict[str, GatewayStatus] = {
     "TOKEN_ISSUED": GatewayStatus.PENDING,

@@ -1,6 +1,7 @@
 """PortOne V1's status words and refusals, in ours."""
 
-from app.gateways.port import GatewayStatus, Refusal
+from app.domain.errors import Refusal
+from app.gateways.port import GatewayStatus
 from app.gateways.portone_v1.manifest import MANIFEST
 
 NAME = MANIFEST.name

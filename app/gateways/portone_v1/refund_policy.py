@@ -2,8 +2,8 @@
 
 from datetime import date, datetime, timedelta, timezone
 
-from app.domain.errors import InvalidRequest
-from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
+from app.domain.errors import InvalidRequest, Refusal
+from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 
 KST = timezone(timedelta(hours=9))

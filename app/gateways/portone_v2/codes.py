@@ -3,7 +3,8 @@
 Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser SDK schema 0.1.11 (the rest).
 """
 
-from app.gateways.port import GatewayStatus, RefundState, Refusal
+from app.domain.errors import Refusal
+from app.gateways.port import GatewayStatus, RefundState
 from app.gateways.portone_v2.manifest import MANIFEST
 
 NAME = MANIFEST.name

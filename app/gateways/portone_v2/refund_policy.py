@@ -1,7 +1,7 @@
 """Refunds through PortOne V2. Pure (docs/gateways/portone-v2.md §1, §3)."""
 
-from app.domain.errors import InvalidRequest
-from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest, Refusal
+from app.domain.errors import InvalidRequest, Refusal
+from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest
 from app.gateways.portone_v2.codes import BANKS
 
 

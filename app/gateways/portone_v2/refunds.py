@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import msgspec
 
-from app.domain.errors import GatewayTimeout
-from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest, Refusal
+from app.domain.errors import GatewayTimeout, Refusal
+from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.codes import NAME, refusal_of
 from app.gateways.portone_v2.response import ApiResponse
