@@ -22,10 +22,9 @@ from app.domain.errors import (
     refusal,
 )
 from app.domain.money import Money
-from app.domain.order import Tax
 from app.domain.states import RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest
+from app.gateways.port import Failure, Gateway, Refunding
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent
 from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
@@ -35,6 +34,7 @@ from app.ledger.transitions import Step, refund_step
 from app.refunds.eligibility import Options, options_of
 from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
+from app.refunds.requests import request_of
 from app.refunds.schemas import CreateRefund
 from app.refunds.views import rendered
 from app.settings import Settings
@@ -232,25 +232,15 @@ class RefundService:
             )
         parts = _parts(payment, amount, wanted)
         wish = Money(amount, payment.amount.currency)
-        refund = reserve_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now())
         account = wanted.refund_account
-        gateway.check_refund(
-            RefundRequest(
-                key=refund.id.hex,
-                reference=attempt.reference,
-                gateway_ref=attempt.gateway_ref or "",
-                amount=refund.amount,
-                refundable=Money(payment.captured_minor - payment.refunded_minor, refund.amount.currency),
-                reason=wanted.reason,
-                tax=Tax(vat=parts.vat, tax_free=parts.tax_free),
-                account=RefundAccount(account.bank, account.number, account.holder, account.phone) if account else None,
-            )
-        )
-        return replace(
-            refund,
+        refund = replace(
+            reserve_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now()),
             expected_minor=wanted.expected_refundable,
             account=msgspec.json.encode(account.model_dump()).decode() if account else None,
         )
+        balance = payment.captured_minor - payment.refunded_minor
+        gateway.check_refund(request_of(attempt, refund, attempt.gateway_ref or "", balance))
+        return refund
 
     def _amount(self, payment: Payment, wanted: int | None) -> int:
         amount = payment.refundable_minor if wanted is None else wanted
