@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.db.database import Database, Row, broken_unique
+from app.domain.errors import NotFound
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
@@ -123,10 +124,12 @@ class PaymentRepository:
                     return False
             raise
 
-    async def load(self, payment_id: UUID, store: str | None = None) -> Payment | None:
-        """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's."""
+    async def load(self, payment_id: UUID, store: str | None = None) -> Payment:
+        """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's. Raises NotFound."""
         row = await self._database.row(LOAD, payment_id)
-        return _payment(row) if row and store in {None, row["store"]} else None
+        if row is None or store not in {None, row["store"]}:
+            raise NotFound()
+        return _payment(row)
 
     async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
         """The payment that holds an order now."""

@@ -206,7 +206,7 @@ def refund_step(
         is_open = is_lost and (to is RefundStatus.FAILED or refund.initiator == BY_MISMATCH)
         moved = replace(moved, next_check_at=late_look_at if is_open else None, account=None)
     refunds = tuple(({each.id: each for each in payment.refunds} | {moved.id: moved}).values())
-    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
+    attempt = payment.attempt(refund.attempt_id)
     leased = replace(attempt, busy_until=busy_until)
     kept = payment.captured_attempt
     own = [each for each in refunds if kept is not None and each.attempt_id == kept.id]

@@ -74,7 +74,7 @@ class RefundService:
         idempotency errors, and RefundRefused: by our own rules before anything is stored, or by the gateway, with the
         `refund_id` of the refund that failed.
         """
-        await self.payment(payment_id, store)
+        await self._repository.load(payment_id, store)
         known = await self._idempotency.claim(intent, payment_id)
         if isinstance(known, Answered):
             return known
@@ -87,7 +87,7 @@ class RefundService:
         return await self._idempotency.finish(intent, answer)
 
     async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
-        payment = await self.payment(payment_id, None)
+        payment = await self._repository.load(payment_id)
         request_key = hashlib.sha256(f"{intent.scope}\0{intent.key}".encode()).digest()
         refund = _of_key(payment, request_key, intent.fingerprint)
         if refund is None:
@@ -112,10 +112,7 @@ class RefundService:
 
     async def payment(self, payment_id: UUID, store: str | None) -> Payment:
         """A payment with its refunds. `store` None: the caller is an operator. Raises NotFound."""
-        payment = await self._repository.load(payment_id, store)
-        if payment is None:
-            raise NotFound()
-        return payment
+        return await self._repository.load(payment_id, store)
 
     async def options(self, payment_id: UUID, store: str) -> tuple[Payment, Options]:
         """Return what can be refunded now, and why not. Calls no gateway. Raises NotFound."""
@@ -262,7 +259,7 @@ class RefundService:
         def make(payment: Payment) -> Step:
             refund = payment.refund(refund_id)
             assert refund is not None
-            if any(a.id == refund.attempt_id and a.is_busy(self._now()) for a in payment.attempts):
+            if payment.attempt(refund.attempt_id).is_busy(self._now()):
                 raise IllegalTransition(source="being asked", target=str(to))
             return refund_step(
                 payment, refund, to, at=self._now(), trigger="operator", reason=reason, evidence=evidence, **fields
@@ -273,7 +270,7 @@ class RefundService:
     async def _write(self, payment_id: UUID, make: Make) -> tuple[Payment, Refund]:
         """Load, make the step and write it; again when another write came between. Raises what `make` raises."""
         for _ in range(MOST_WRITES):
-            made = make(await self.payment(payment_id, None))
+            made = make(await self._repository.load(payment_id))
             if await self._repository.apply(made):
                 assert made.refund is not None
                 return made.after, made.refund
@@ -316,11 +313,10 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
 def _refused(payment: Payment, refund: Refund) -> RefundRefused:
     """The error of a refund that has failed."""
     failure = msgspec.json.decode(refund.failure, type=Failure) if refund.failure else Failure("refund_declined")
-    attempt = next(a for a in payment.attempts if a.id == refund.attempt_id)
     details = {
         "payment_id": payment.public_id,
         "refund_id": refund.public_id,
-        "gateway": attempt.gateway,
+        "gateway": payment.attempt(refund.attempt_id).gateway,
         "amount": refund.amount.minor,
         "refundable": payment.refundable_minor,
         "raw_code": failure.raw_code or "no code",

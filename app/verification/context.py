@@ -18,7 +18,8 @@ class VerificationContext:
     """A verification under way: its trigger, the attempt, the hints, and the lease that it took.
 
     `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
-    that gateway's name.
+    that gateway's name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to
+    the payment is already proven.
     """
 
     trigger: Trigger
@@ -49,7 +50,7 @@ class Snapshot:
     @property
     def stored(self) -> Attempt:
         """The attempt as the database has it."""
-        return next(a for a in self.payment.attempts if a.id == self.attempt.id)
+        return self.payment.attempt(self.attempt.id)
 
     @property
     def query(self) -> PaymentQuery:
@@ -76,7 +77,7 @@ class VerificationResult:
 
 def result_of(payment: Payment, attempt_id: UUID, fetched: GatewayPayment | None = None) -> VerificationResult:
     """Return the result of an attempt that is written."""
-    attempt = next(a for a in payment.attempts if a.id == attempt_id)
+    attempt = payment.attempt(attempt_id)
     mismatch = None
     if attempt.status is AttemptStatus.REJECTED and attempt.failure:
         mismatch = msgspec.json.decode(attempt.failure, type=Failure).code

@@ -13,6 +13,7 @@ from app.gateways.port import Capability, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, Trigger, kept_look, late_look, step
+from app.settings import Settings
 from app.verification.context import Snapshot, VerificationContext
 from app.verification.matching import Decide
 
@@ -27,6 +28,11 @@ class Rules:
     now: datetime
     time_scale: float
     holds_mismatches: bool
+
+
+def rules_of(settings: Settings, now: datetime) -> Rules:
+    """What the settings say of this moment's decisions."""
+    return Rules(now, settings.time_scale, settings.rejected_money == "hold")
 
 
 def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigger: Trigger, rules: Rules) -> Step:
