@@ -80,7 +80,7 @@ async def create_refund(
     it is. When the gateway refuses, the answer is a problem with the `refund_id` of the refund that failed.
     """
     intent = caller.intent(f"create_refund:{payment_id.hex}", key, body)
-    return Answer.of(await service.request(payment_id, caller.own_store, body, intent))
+    return Answer.of(await service.request(payment_id, caller.own_store, body, intent, rendered))
 
 
 @router.get(

@@ -36,7 +36,6 @@ from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
 from app.refunds.requests import request_of
 from app.refunds.schemas import CreateRefund
-from app.refunds.views import rendered
 from app.settings import Settings
 
 R = RefundStatus
@@ -44,6 +43,8 @@ MOST_WRITES = 200
 """How often a step is made again because another write came between."""
 
 Make = Callable[[Payment], Step]
+Render = Callable[[Payment, Refund], bytes]
+"""Makes the answer's bytes; given in, because the service stores the answer under the key that asked for it."""
 
 
 class RefundService:
@@ -67,7 +68,9 @@ class RefundService:
         self._settings = settings
         self._now = now
 
-    async def request(self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent) -> Answered:
+    async def request(
+        self, payment_id: UUID, store: str, wanted: CreateRefund, intent: Intent, render: Render
+    ) -> Answered:
         """Reserve a refund and process it; or return the stored answer of an earlier call with this key.
 
         The same intent again goes on with the one refund that it stands for. Raises NotFound, InvalidRequest, the
@@ -83,7 +86,7 @@ class RefundService:
         except OnetillError:
             await self._idempotency.release(intent)
             raise
-        answer = Answered(201 if refund.status is R.SUCCEEDED else 202, rendered(payment, refund))
+        answer = Answered(201 if refund.status is R.SUCCEEDED else 202, render(payment, refund))
         return await self._idempotency.finish(intent, answer)
 
     async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
