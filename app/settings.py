@@ -6,7 +6,6 @@ refuses to start with anything that would let test money, default secrets or the
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, create_model, model_vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.routing import RoutingRule, read_rule
-from app.domain.schedule import LEASE_MARGIN_S, Rules
+from app.domain.schedule import LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
 from app.setting_types import HttpUrl, Names, is_address
@@ -27,7 +26,7 @@ def _rules(value: object) -> object:
     return [read_rule(part) for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-RoutingRules = Annotated[list[RoutingRule], BeforeValidator(_rules)]
+Rules = Annotated[list[RoutingRule], BeforeValidator(_rules)]
 
 
 Account = TypeVar("Account", bound=GatewaySettings)
@@ -74,7 +73,7 @@ class ProductSettings(BaseSettings):
     """How long webhooks that were looked into are kept as they came."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
-    routing: RoutingRules = []
+    routing: Rules = []
     """Who takes a payment that names no gateway; see `app.domain.routing`. Empty: the first that can, in this order."""
 
     @model_validator(mode="after")
@@ -120,10 +119,6 @@ class ProductSettings(BaseSettings):
     def seconds(self, real: float) -> float:
         """A retry, lease, batch or sweep interval as this process should wait for it."""
         return real / self.time_scale
-
-    def rules(self, now: datetime) -> Rules:
-        """What decides at this moment."""
-        return Rules(now, self.time_scale, holds_mismatches=self.rejected_money == "hold")
 
     def lease_s(self, deadline_s: float) -> float:
         """How long a process may hold the right to ask a gateway: longer than the call itself can take."""

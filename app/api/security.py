@@ -16,9 +16,11 @@ from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
+from pydantic import BaseModel
 
 from app.api_keys.service import ApiKey
 from app.domain.errors import Forbidden, Unauthorized
+from app.idempotency.service import Intent, fingerprint
 
 KEY_CACHE_S = 5.0
 """How long a process trusts a key that it has looked up; so long may a revoked key still work."""
@@ -45,6 +47,11 @@ class Caller:
         """The store that a server speaks for."""
         assert self.store is not None
         return self.store
+
+    def intent(self, operation: str, key: str, body: BaseModel) -> Intent:
+        """What the caller wants done once, however often it sends this key. Two stores' keys are two keys."""
+        who = "client" if self.store is None else f"server:{self.store}"
+        return Intent(f"{who}:{operation}", key, fingerprint(operation, body))
 
     def require(self, scope: str) -> None:
         """Raise Forbidden unless a server key has the scope."""

@@ -3,18 +3,7 @@
 Seconds of real time. In test mode they are divided by `ONETILL_TIME_SCALE`, but for those that say how long a network may take.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The moment, and the settings that decisions depend on."""
-
-    now: datetime
-    time_scale: float
-    holds_mismatches: bool
-
 
 # ── Undecided attempts ────────────────────────────────────────────────────────────────────────────────────────────────
 

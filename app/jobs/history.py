@@ -18,7 +18,7 @@ Broken = list[tuple[str, list[str]]]
 
 async def check(repository: PaymentRepository, payment_id: UUID) -> list[str]:
     """Return what is wrong with a payment's audit trail: gaps, changed rows, another last status. Raises NotFound."""
-    payment = await repository.get(payment_id)
+    payment = await repository.load(payment_id)
     rows: list[tuple[Event, bytes]] = []
     while page := await repository.events(payment_id, len(rows), EVENTS_PAGE):
         rows += page

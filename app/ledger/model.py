@@ -155,13 +155,13 @@ class Payment:
         """The attempt whose money we keep; its refunds are the ones that count."""
         return next((a for a in self.attempts if a.status is AttemptStatus.CAPTURED), None)
 
+    def attempt(self, attempt_id: UUID) -> Attempt:
+        """One of its attempts, which must be there."""
+        return next(a for a in self.attempts if a.id == attempt_id)
+
     def refunds_of(self, attempt_id: UUID) -> list[Refund]:
         """The refunds of one attempt's money."""
         return [refund for refund in self.refunds if refund.attempt_id == attempt_id]
-
-    def attempt(self, attempt_id: UUID) -> Attempt:
-        """One of its attempts."""
-        return next(attempt for attempt in self.attempts if attempt.id == attempt_id)
 
     def refund(self, refund_id: UUID) -> Refund | None:
         """One of its refunds."""

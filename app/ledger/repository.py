@@ -124,17 +124,12 @@ class PaymentRepository:
                     return False
             raise
 
-    async def load(self, payment_id: UUID, store: str | None = None) -> Payment | None:
-        """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's."""
+    async def load(self, payment_id: UUID, store: str | None = None) -> Payment:
+        """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's. Raises NotFound."""
         row = await self._database.row(LOAD, payment_id)
-        return _payment(row) if row and store in {None, row["store"]} else None
-
-    async def get(self, payment_id: UUID, store: str | None = None) -> Payment:
-        """As `load`. Raises NotFound."""
-        payment = await self.load(payment_id, store)
-        if payment is None:
+        if row is None or store not in {None, row["store"]}:
             raise NotFound()
-        return payment
+        return _payment(row)
 
     async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
         """The payment that holds an order now."""

@@ -17,7 +17,6 @@ from app.api.schemas import PageQuery
 from app.api.security import Caller, client_token, secret_key
 from app.domain import ids
 from app.domain.errors import InvalidRequest
-from app.idempotency.service import Intent, fingerprint
 from app.ledger.model import Search
 from app.ledger.transitions import Trigger
 from app.payments import examples
@@ -126,7 +125,7 @@ async def create_payment(
     When the gateway cannot open it, the payment stays stored, the problem carries its `payment_id`, and the same
     Idempotency-Key goes on where it stopped.
     """
-    intent = Intent(f"server:{caller.own_store}:create_payment", key, fingerprint("create_payment", body))
+    intent = caller.intent("create_payment", key, body)
     return Answer.of(await api.service.create(caller.own_store, body, intent, api.render(caller)))
 
 
@@ -260,11 +259,7 @@ async def create_attempt(
 ) -> Answer:
     """Opens a further attempt, at the same gateway or another. The amount and the one-paid rule hold across all of them."""
     caller.require_payment(payment_id)
-    intent = None
-    if key is not None:
-        name = f"create_attempt:{payment_id.hex}"
-        who = "client" if caller.store is None else f"server:{caller.store}"
-        intent = Intent(f"{who}:{name}", key, fingerprint(name, body))
+    intent = caller.intent(f"create_attempt:{payment_id.hex}", key, body) if key is not None else None
     return Answer.of(await api.service.attempt(payment_id, caller.store, body.gateway, intent, api.render(caller)))
 
 

@@ -1,10 +1,9 @@
 """What the API, the checkout page, the worker and the commands do with payments. One method per intent."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,7 +16,6 @@ from app.domain.errors import InvalidRequest, OnetillError, OrderTaken, PaymentN
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
@@ -29,7 +27,7 @@ from app.payments.charge_request import charge, details_text
 from app.payments.schemas import CreatePayment
 from app.refunds.processor import RefundProcessor
 from app.settings import Settings
-from app.verification.context import VerificationResult
+from app.verification.context import VerificationContext, VerificationResult
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
 
@@ -96,16 +94,18 @@ class PaymentService:
 
     async def _holder_ended(self, store: str, order_id: str) -> bool:
         """Verify the payment that holds the order if its time is over; return whether it is closed, so that the order is free."""
-        holder = await self._repository.holder_of_order(store, order_id)
-        payment = await self._repository.load(holder) if holder else None
+        payment = await self._holder(store, order_id)
         if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
             return payment is None
         result = await self.verify(payment.id, trigger="api")
         return result.payment.status is PaymentStatus.EXPIRED
 
-    async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
+    async def _holder(self, store: str, order_id: str) -> Payment | None:
         holder = await self._repository.holder_of_order(store, order_id)
-        payment = await self._repository.load(holder) if holder else None
+        return await self._repository.load(holder) if holder else None
+
+    async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
+        payment = await self._holder(store, order_id)
         if payment is None:
             return OrderTaken(order_id=order_id)
         return OrderTaken(order_id=order_id, payment_id=payment.public_id, payment_status=str(payment.status))
@@ -137,7 +137,7 @@ class PaymentService:
 
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
         """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""
-        return await self._repository.get(payment_id, store)
+        return await self._repository.load(payment_id, store)
 
     async def search(self, search: Search) -> list[Payment]:
         """One page, newest first."""
@@ -167,21 +167,17 @@ class PaymentService:
         asked = (payment_id, store, attempt_id, tuple(sorted((callback or {}).items())), webhook)
         task = self._running.get(asked)
         if task is None:
-            verified = self._verifier.verify(
-                payment_id, trigger=trigger, store=store, attempt_id=attempt_id, callback=callback, webhook=webhook
-            )
-            task = self._running[asked] = asyncio.create_task(self._processed(verified, trigger))
+            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook)
+            task = self._running[asked] = asyncio.create_task(self._verified(payment_id, context))
             task.add_done_callback(lambda _: self._running.pop(asked, None))
         return await asyncio.shield(task)
 
-    async def _processed(
-        self, verified: Coroutine[Any, Any, VerificationResult], trigger: Trigger
-    ) -> VerificationResult:
+    async def _verified(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         """Verify, store what was seen of the refunds, and only then let the attempt rest: in that order nothing is lost.
 
         What the processor could not store is still to be looked into: the attempt stays due, and so does a webhook.
         """
-        result = await verified
+        result, trigger = await self._verifier.verify(payment_id, context), context.trigger
         if result.fetched is None or result.attempt_id is None:
             return result
         seen = (result.payment, result.fetched)
@@ -295,12 +291,8 @@ class PaymentService:
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Answered:
         key = _key_state(intent) if intent else None
-        with record_calls() as calls:
-            try:
-                answer = await self._opener.open(payment, gateway, trigger, render, key)
-            finally:
-                self._gateway_log.keep(payment.id, calls)
-        return Answered(201, answer)
+        with self._gateway_log.keeping(payment.id):
+            return Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
         """The payment as it will be stored, and who takes it.

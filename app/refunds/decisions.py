@@ -1,21 +1,32 @@
 """Makes the step of a difference, and says when a refund is due or may be requested again. Pure; the processor writes it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from app.domain.schedule import Rules, next_look
+from app.domain.schedule import ASKED_IN_VAIN, OVERDUE, next_look
 from app.domain.states import RefundStatus
-from app.gateways.port import RefundPolicy
+from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, RefundPolicy
 from app.ledger.model import BY_GATEWAY, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
 from app.ledger.transitions import Step, Trigger, refund_step
+from app.refunds.eligibility import policy_of
 from app.refunds.matching import Found, Mismatch, Move
-from app.refunds.requests import parts_as_told
+from app.refunds.requests import is_there, parts_as_told
+from app.verification.decisions import Rules
 
 R = RefundStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """A refund is not requested now. `attention` says why a person should look."""
+
+    reason: str
+    policy: RefundPolicy | None = None
+    attention: str | None = None
 
 
 def step_of(
@@ -51,7 +62,37 @@ def step_of(
     return refund_step(payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, **fields)
 
 
-def may_ask_again(refund: Refund, policy: RefundPolicy, rules: Rules) -> bool:
+def why_wait(
+    payment: Payment, attempt: Attempt, refund: Refund, gateway: Gateway, fetched: GatewayPayment, rules: Rules
+) -> Wait | None:
+    """Why the first undecided refund of an attempt is not requested now; None: its gateway and its schedule allow it."""
+    attention: str | None
+    policy = policy_of(gateway, payment, attempt, rules.now)
+    if policy is None:
+        attention = "the gateway gives nothing back by itself: it must be done by hand"
+        return Wait("refund_not_supported", attention=attention)
+    if refund.status is R.PENDING:
+        is_overdue = refund.lookup_attempts >= OVERDUE
+        attention = "a refund was accepted a day ago and is not done" if is_overdue else None
+        return Wait("refund_under_way", policy, attention)
+    if refund.is_held:
+        return Wait("held", attention="rejected money is held: release it with `onetill payments give-back`")
+    if refund.status is R.UNKNOWN and not _may_ask_again(refund, policy, rules):
+        attention = "for over an hour the gateway has not shown whether it gave money back"
+        return Wait("refund_not_shown", attention=attention if refund.lookup_attempts >= ASKED_IN_VAIN else None)
+    if refund.refund_attempts and not refund.is_due(rules.now):
+        return Wait("not_due")  # it is asked again at its time, however often somebody looks
+    if policy.needs_account and refund.account is None:
+        attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
+        return Wait("refund_needs_a_person", attention=attention)
+    if (fetched.gateway_ref or attempt.gateway_ref) is None or not is_there(attempt, fetched):
+        is_going = fetched.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
+        attention = None if is_going else "money must go back, and the look-up does not show it"
+        return Wait("refund_blocked", attention=attention)
+    return None
+
+
+def _may_ask_again(refund: Refund, policy: RefundPolicy, rules: Rules) -> bool:
     """Whether a refund whose answer was lost, and that no look-up shows, may be requested once more."""
     if policy.again_after_s is None or refund.asked_at is None:
         return False

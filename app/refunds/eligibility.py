@@ -20,14 +20,17 @@ class Options:
     notes: tuple[str, ...] = ()
 
 
-def captured_payment_of(payment: Payment, attempt: Attempt) -> CapturedPayment:
-    """A captured attempt, as far as its refund depends on it."""
-    return CapturedPayment(
+def policy_of(gateway: Gateway | None, payment: Payment, attempt: Attempt, now: datetime) -> RefundPolicy | None:
+    """The gateway's rules for refunds of a captured attempt now; None: it has no refunds."""
+    if not isinstance(gateway, Refunding):
+        return None
+    captured = CapturedPayment(
         amount=payment.amount,
         captured_at=payment.paid_at or attempt.created_at,
         is_deposit=attempt.is_deposit,
         is_first_of_saved_card=details_of(payment).save_billing_key,
     )
+    return gateway.refund_policy(captured, now)
 
 
 def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Options:
@@ -37,9 +40,9 @@ def options_of(payment: Payment, gateway: Gateway | None, now: datetime) -> Opti
     status = payment.status
     if attempt is None or status not in PAYMENT_COLLECTED | {PaymentStatus.REVIEW}:
         return _none(PaymentNotRefundable(**about, status=str(status)))
-    if not isinstance(gateway, Refunding):
+    policy = policy_of(gateway, payment, attempt, now)
+    if policy is None:
         return _none(RefundNotSupported(**about))
-    policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
     if payment.refundable_minor == 0:
         return _none(AlreadyRefunded(**about), policy)
     is_touched = payment.refundable_minor != payment.captured_minor

@@ -2,7 +2,7 @@
 
 The look-up comes first every time, so a lost answer is found instead of repeated. Intent, commit, call, record: whoever
 asks holds the lease on the attempt, and only one refund of an attempt is with its gateway at a time, because each names
-the balance that it expects. One long file: it is one road, and what goes wrong on it is decided beside what goes right.
+the balance that it expects.
 """
 
 import asyncio
@@ -17,30 +17,21 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
-from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, OVERDUE, next_look
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, next_look
 from app.domain.states import RefundStatus
-from app.gateways.gateway_log import record_calls
-from app.gateways.port import (
-    Failure,
-    Gateway,
-    GatewayPayment,
-    GatewayStatus,
-    PaymentQuery,
-    RefundAnswer,
-    Refunding,
-    RefundPolicy,
-)
+from app.gateways.port import Failure, Gateway, GatewayPayment, PaymentQuery, RefundAnswer, Refunding
 from app.gateways.registry import Registry
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.decisions import look_at, may_ask_again, step_of
-from app.refunds.eligibility import captured_payment_of
+from app.refunds.decisions import Wait, look_at, step_of, why_wait
+from app.refunds.eligibility import policy_of
 from app.refunds.matching import Doubt, Move, match_refunds
-from app.refunds.requests import balance_of, is_there, request_of
+from app.refunds.requests import balance_of, request_of
 from app.settings import Settings
+from app.verification.decisions import Rules, rules_of
 from app.verification.gateway_log import GatewayLog
 
 R = RefundStatus
@@ -120,9 +111,8 @@ class RefundProcessor:
             async with asyncio.timeout(self._settings.confirm_wait_s):
                 await lock.acquire()
         except TimeoutError:
-            payment = await self._repository.get(payment_id)
-            return await self._come_back(payment, payment.attempt(turn.attempt_id))
-        with record_calls() as calls:
+            return await self._come_back(turn, await self._repository.load(payment_id))
+        with self._gateway_log.keeping(payment_id):
             try:
                 for _ in range(MAX_ROUNDS):
                     processed = await self._round(payment_id, turn, seen)
@@ -131,29 +121,28 @@ class RefundProcessor:
                     if monotonic() > patience:
                         break  # what waits is due, and goes on without the caller
                     seen = None
-                return Processed(await self._repository.get(payment_id), is_complete=False)
+                return Processed(await self._repository.load(payment_id), is_complete=False)
             finally:
                 lock.release()
-                self._gateway_log.keep(payment_id, calls)
 
     async def _round(
         self, payment_id: UUID, turn: Turn, seen: tuple[Payment, GatewayPayment] | None
     ) -> Processed | None:
         """Fetch, match, record, ask. None: the payment moved, or there is a next refund to ask for before the wanted one."""
-        payment = seen[0] if seen else await self._repository.get(payment_id)
+        payment = seen[0] if seen else await self._repository.load(payment_id)
         attempt = payment.attempt(turn.attempt_id)
         gateway = self._registry.get(attempt.gateway)
         if attempt.is_busy(self._now()):
-            return await self._come_back(payment, attempt)
+            return await self._come_back(turn, payment)
         if gateway is None:
             log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-            return Processed(await self._unanswered(payment, attempt, turn.trigger, "gateway_unavailable"), False)
+            return Processed(await self._unanswered(turn, payment, "gateway_unavailable"), is_complete=False)
         looked_at = self._now()
         fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
-            return Processed(await self._unanswered(payment, attempt, turn.trigger, fetched.code), False)
+            return Processed(await self._unanswered(turn, payment, fetched.code), is_complete=False)
         asked_before = _asked(payment)
-        followed = await self._follow(gateway, payment, attempt, fetched, turn.trigger)
+        followed = await self._follow(turn, gateway, payment, fetched)
         if followed is None:
             return None  # what was fetched for the payment as it was says nothing about it as it is
         for each in () if seen else followed.refunds_of(attempt.id):
@@ -170,99 +159,67 @@ class RefundProcessor:
         except GatewayError as error:
             return error
 
-    async def _follow(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
-    ) -> Payment | None:
+    async def _follow(self, turn: Turn, gateway: Gateway, payment: Payment, fetched: GatewayPayment) -> Payment | None:
         """Store what a look-up shows of the attempt's refunds, then request the next one that waits.
 
         None: the payment moved meanwhile; fetch again.
         """
         for _ in range(MOST_DIFFERENCES):
-            difference = match_refunds(payment, payment.attempt(attempt.id), fetched)
+            attempt = payment.attempt(turn.attempt_id)
+            difference = match_refunds(payment, attempt, fetched)
             if difference is None:
-                return await self._next(gateway, payment, attempt, fetched, trigger)
+                return await self._next(turn, gateway, payment, fetched)
             if isinstance(difference, Doubt):
-                return await self._note(payment, attempt, trigger, difference.attention)
-            policy = self._policy(gateway, payment, attempt)
-            moved = step_of(
-                payment, attempt, difference, fetched.evidence, trigger, policy, self._settings.rules(self._now())
-            )
+                return await self._note(turn, payment, difference.attention)
+            rules = self._rules()
+            policy = policy_of(gateway, payment, attempt, rules.now)
+            moved = step_of(payment, attempt, difference, fetched.evidence, turn.trigger, policy, rules)
             if not await self._repository.apply(moved):
                 return None
             self._count(attempt, moved)
             payment = moved.after
         raise IllegalTransition(source="refunds", target="compared")
 
-    async def _unanswered(self, payment: Payment, attempt: Attempt, trigger: Trigger, reason: str) -> Payment:
+    async def _unanswered(self, turn: Turn, payment: Payment, reason: str) -> Payment:
         """Postpone the attempt's due refunds: the gateway gave no answer, or none that can be believed."""
-        for refund in payment.refunds_of(attempt.id):
+        for refund in payment.refunds_of(turn.attempt_id):
             if refund.is_due(self._now()):
-                attention = "for over an hour the gateway has not answered about a refund"
                 is_silent = refund.is_undecided and refund.lookup_attempts >= ASKED_IN_VAIN
-                waited = await self._wait(payment, refund, trigger, reason, None, attention if is_silent else None)
-                payment = waited or payment
+                attention = "for over an hour the gateway has not answered about a refund" if is_silent else None
+                wait = Wait(reason, attention=attention)
+                payment = await self._wait(turn, payment, refund, wait, self._rules()) or payment
         return payment
 
-    async def _come_back(self, payment: Payment, attempt: Attempt) -> Processed:
+    async def _come_back(self, turn: Turn, payment: Payment) -> Processed:
         """Somebody else is asking this attempt's gateway: what is due here is looked at a few seconds later."""
         soon = next_look(self._now(), 0, returned=True, time_scale=self._settings.time_scale)
-        for refund in payment.refunds_of(attempt.id):
+        for refund in payment.refunds_of(turn.attempt_id):
             if refund.is_due(self._now()):
                 await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts, soon)
         return Processed(payment, is_complete=False)
 
-    async def _next(
-        self, gateway: Gateway, payment: Payment, attempt: Attempt, fetched: GatewayPayment, trigger: Trigger
-    ) -> Payment | None:
+    async def _next(self, turn: Turn, gateway: Gateway, payment: Payment, fetched: GatewayPayment) -> Payment | None:
         """Request the first refund that is not decided, if its gateway and its schedule allow it now."""
-        now = self._now()
-        own = payment.refunds_of(attempt.id)
-        waiting = [each for each in own if each.is_undecided]
+        waiting = [each for each in payment.refunds_of(turn.attempt_id) if each.is_undecided]
         if not waiting:
             return payment
         refund, *others = waiting
-        attention: str | None
         for each in others:
-            if each.is_due(now):
-                await self._wait(payment, each, trigger, "waits_for_another", None)
-        if not isinstance(gateway, Refunding):
-            attention = "the gateway gives nothing back by itself: it must be done by hand"
-            return await self._wait(payment, refund, trigger, "refund_not_supported", None, attention)
-        policy = gateway.refund_policy(captured_payment_of(payment, attempt), now)
-        if refund.status is R.PENDING:
-            is_overdue = refund.lookup_attempts >= OVERDUE
-            attention = "a refund was accepted a day ago and is not done" if is_overdue else None
-            return await self._wait(payment, refund, trigger, "refund_under_way", policy, attention)
-        if refund.is_held:
-            attention = "rejected money is held: release it with `onetill payments give-back`"
-            return await self._wait(payment, refund, trigger, "held", None, attention)
-        if refund.status is R.UNKNOWN and not may_ask_again(refund, policy, self._settings.rules(self._now())):
-            attention = "for over an hour the gateway has not shown whether it gave money back"
-            called = attention if refund.lookup_attempts >= ASKED_IN_VAIN else None
-            return await self._wait(payment, refund, trigger, "refund_not_shown", None, called)
-        if refund.refund_attempts and not refund.is_due(now):
-            return payment  # it is asked again at its time, however often somebody looks
-        if policy.needs_account and refund.account is None:
-            attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
-            return await self._wait(payment, refund, trigger, "refund_needs_a_person", None, attention)
-        ref = fetched.gateway_ref or attempt.gateway_ref
-        if ref is None or not is_there(attempt, fetched):
-            is_going = fetched.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
-            attention = None if is_going else "money must go back, and the look-up does not show it"
-            return await self._wait(payment, refund, trigger, "refund_blocked", None, attention)
-        return await self._ask(gateway, payment, attempt, refund, ref, fetched, trigger)
+            await self._wait(turn, payment, each, Wait("waits_for_another"), self._rules())
+        rules = self._rules()
+        wait = why_wait(payment, payment.attempt(turn.attempt_id), refund, gateway, fetched, rules)
+        if wait is not None:
+            return await self._wait(turn, payment, refund, wait, rules)
+        assert isinstance(gateway, Refunding)
+        return await self._ask(turn, gateway, payment, refund, fetched)
 
     async def _ask(
-        self,
-        gateway: Refunding,
-        payment: Payment,
-        attempt: Attempt,
-        refund: Refund,
-        ref: str,
-        fetched: GatewayPayment,
-        trigger: Trigger,
+        self, turn: Turn, gateway: Refunding, payment: Payment, refund: Refund, fetched: GatewayPayment
     ) -> Payment | None:
         """Commit the intent, call, record the answer."""
+        attempt, trigger = payment.attempt(turn.attempt_id), turn.trigger
+        ref = fetched.gateway_ref or attempt.gateway_ref
+        assert ref is not None
         # Long enough for the look that follows a no as well.
         lease = self._now() + timedelta(seconds=self._settings.lease_s(2 * gateway.deadline_s))
         balance = balance_of(payment, attempt, refund, fetched)
@@ -287,52 +244,47 @@ class RefundProcessor:
         try:
             answer = await gateway.refund(request_of(attempt, asked, ref, balance))
         except GatewayTimeout as error:
-            return await self._record(payment, asked, trigger, error.code, R.UNKNOWN, is_answered=False)
+            return await self._record(turn, payment, asked, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
             # Nothing was done this time. What an earlier request with a lost answer did is still open.
             was_lost = refund.status is R.UNKNOWN
-            return await self._record(payment, asked, trigger, error.code, R.UNKNOWN if was_lost else R.CREATED)
+            return await self._record(turn, payment, asked, error.code, R.UNKNOWN if was_lost else R.CREATED)
         except InvalidRequest as error:
             text = "; ".join(f"{field} {message}" for field, message in error.errors)
             answer = RefundAnswer(False, Failure("refund_invalid", message=text[:300]), {})
         if answer.failure is None:
             done = R.SUCCEEDED if answer.is_done else R.PENDING
             reason = "refund_done" if answer.is_done else "refund_accepted"
-            return await self._record(payment, asked, trigger, reason, done, answer, gateway=gateway)
-        return await self._refused(gateway, payment, attempt, asked, answer, trigger)
+            return await self._record(turn, payment, asked, reason, done, answer, gateway=gateway)
+        return await self._refused(turn, gateway, payment, asked, answer)
 
     async def _refused(
-        self,
-        gateway: Refunding,
-        payment: Payment,
-        attempt: Attempt,
-        refund: Refund,
-        answer: RefundAnswer,
-        trigger: Trigger,
+        self, turn: Turn, gateway: Refunding, payment: Payment, refund: Refund, answer: RefundAnswer
     ) -> Payment | None:
         """Look why the gateway refused: an earlier request was carried out after all, or there was an external refund."""
+        attempt = payment.attempt(turn.attempt_id)
         fetched = await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
-            return await self._decline(payment, refund, answer, trigger)
+            return await self._decline(turn, payment, refund, answer)
         difference = match_refunds(payment, attempt, fetched)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
         if not (refund.is_lost and is_shown):
-            payment = await self._decline(payment, refund, answer, trigger)
-        return await self._follow(gateway, payment, attempt, fetched, trigger)
+            payment = await self._decline(turn, payment, refund, answer)
+        return await self._follow(turn, gateway, payment, fetched)
 
-    async def _decline(self, payment: Payment, refund: Refund, answer: RefundAnswer, trigger: Trigger) -> Payment:
+    async def _decline(self, turn: Turn, payment: Payment, refund: Refund, answer: RefundAnswer) -> Payment:
         assert answer.failure is not None
         if refund.initiator == BY_MISMATCH:
             # This money must go back whatever the gateway says now: it is asked again, and a person knows.
             attention = f"the gateway refused to give rejected money back: {answer.failure.code}"
-            return await self._record(payment, refund, trigger, "refund_refused", R.CREATED, answer, attention)
-        return await self._record(payment, refund, trigger, "refund_refused", R.FAILED, answer)
+            return await self._record(turn, payment, refund, "refund_refused", R.CREATED, answer, attention)
+        return await self._record(turn, payment, refund, "refund_refused", R.FAILED, answer)
 
     async def _record(
         self,
+        turn: Turn,
         payment: Payment,
         refund: Refund,
-        trigger: Trigger,
         reason: str,
         to: RefundStatus,
         answer: RefundAnswer | None = None,
@@ -354,11 +306,9 @@ class RefundProcessor:
             fields["gateway_ref"] = answer.refund_ref
         if to in {R.PENDING, R.SUCCEEDED}:
             fields["accepted_at"] = now
-        attempt = payment.attempt(refund.attempt_id)
-        policy = self._policy(gateway, payment, attempt) if gateway and to is R.PENDING else None
-        fields["next_check_at"] = look_at(
-            refund, policy, self._settings.rules(self._now()), 0 if to is R.PENDING else None
-        )
+        attempt = payment.attempt(turn.attempt_id)
+        policy = policy_of(gateway, payment, attempt, now) if to is R.PENDING else None
+        fields["next_check_at"] = look_at(refund, policy, self._rules(), 0 if to is R.PENDING else None)
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = "for over an hour the gateway has not said whether it gives money back"
         for _ in range(MOST_WRITES):
@@ -373,7 +323,7 @@ class RefundProcessor:
                 known,
                 to,
                 at=now,
-                trigger=trigger,
+                trigger=turn.trigger,
                 reason=reason,
                 evidence={"gateway": answer.evidence if answer else {}},
                 attention=attention,
@@ -384,62 +334,51 @@ class RefundProcessor:
             if await self._repository.apply(moved):
                 self._count(attempt, moved)
                 return moved.after
-            payment = await self._repository.get(payment.id)
+            payment = await self._repository.load(payment.id)
         raise IllegalTransition(source=str(refund.status), target=str(to))
 
-    async def _wait(
-        self,
-        payment: Payment,
-        refund: Refund,
-        trigger: Trigger,
-        reason: str,
-        policy: RefundPolicy | None,
-        attention: str | None = None,
-    ) -> Payment | None:
-        """Postpone a refund. Writes a step only when there is news for a person."""
-        now = self._now()
+    async def _wait(self, turn: Turn, payment: Payment, refund: Refund, wait: Wait, rules: Rules) -> Payment | None:
+        """Postpone a refund that is due. Writes a step only when there is news for a person, due or not."""
+        attention, look = wait.attention, look_at(refund, wait.policy, rules)
         if attention is not None and attention != payment.attention and payment.attention is None:
             noted = refund_step(
                 payment,
                 refund,
                 refund.status,
-                at=now,
-                trigger=trigger,
-                reason=reason,
+                at=rules.now,
+                trigger=turn.trigger,
+                reason=wait.reason,
                 evidence={"attention": attention},
                 attention=attention,
                 lookup_attempts=refund.lookup_attempts + 1,
-                next_check_at=look_at(refund, policy, self._settings.rules(self._now())),
+                next_check_at=look,
             )
             return noted.after if await self._repository.apply(noted) else None
-        if refund.is_due(now):
-            log.info("refund_waits", payment_id=payment.public_id, reason=reason)
-            at = look_at(refund, policy, self._settings.rules(self._now()))
-            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, at)
+        if refund.is_due(rules.now):
+            log.info("refund_waits", payment_id=payment.public_id, reason=wait.reason)
+            await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, look)
         return payment
 
-    async def _note(self, payment: Payment, attempt: Attempt, trigger: Trigger, attention: str) -> Payment | None:
+    async def _note(self, turn: Turn, payment: Payment, attention: str) -> Payment | None:
         """Call a person about a doubt, and postpone the attempt's refunds."""
-        payment = await self._unanswered(payment, attempt, trigger, "in_doubt")
+        payment = await self._unanswered(turn, payment, "in_doubt")
         if payment.attention == attention:
             return payment
-        current = payment.attempt(attempt.id)
+        current = payment.attempt(turn.attempt_id)
         noted = step(
             payment,
             current,
             current.status,
             at=self._now(),
-            trigger=trigger,
+            trigger=turn.trigger,
             reason="needs_attention",
             evidence={"attention": attention},
             attention=attention,
         )
         return noted.after if await self._repository.apply(noted) else None
 
-    def _policy(self, gateway: Gateway, payment: Payment, attempt: Attempt) -> RefundPolicy | None:
-        if not isinstance(gateway, Refunding):
-            return None
-        return gateway.refund_policy(captured_payment_of(payment, attempt), self._now())
+    def _rules(self) -> Rules:
+        return rules_of(self._settings, self._now())
 
     @staticmethod
     def _count(attempt: Attempt, moved: Step) -> None:

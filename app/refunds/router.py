@@ -13,7 +13,6 @@ from app.api.schemas import PageQuery
 from app.api.security import Caller, secret_key
 from app.domain.errors import REFUND_REFUSALS
 from app.domain.language import pick_language
-from app.idempotency.service import Intent, fingerprint
 from app.refunds import examples
 from app.refunds.schemas import CreateRefund, OptionsView, RefundPage, RefundView
 from app.refunds.service import RefundService
@@ -79,8 +78,7 @@ async def create_refund(
     Several refunds of the same amount are fine, each with a key of its own; the same key never refunds twice, however old
     it is. When the gateway refuses, the answer is a problem with the `refund_id` of the refund that failed.
     """
-    name = f"create_refund:{payment_id.hex}"
-    intent = Intent(f"server:{caller.own_store}:{name}", key, fingerprint(name, body))
+    intent = caller.intent(f"create_refund:{payment_id.hex}", key, body)
     return Answer.of(await service.request(payment_id, caller.own_store, body, intent, rendered))
 
 

@@ -23,10 +23,9 @@ from app.domain.errors import (
     RefusedByGateway,
 )
 from app.domain.money import Money
-from app.domain.order import Tax
 from app.domain.states import RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import Failure, Gateway, RefundAccount, Refunding, RefundRequest
+from app.gateways.port import Failure, Gateway, Refunding
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent
 from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
@@ -36,6 +35,7 @@ from app.ledger.transitions import Step, refund_step
 from app.refunds.eligibility import Options, options_of
 from app.refunds.processor import RefundProcessor
 from app.refunds.repository import RefundRepository
+from app.refunds.requests import request_of
 from app.refunds.schemas import CreateRefund
 from app.settings import Settings
 
@@ -45,6 +45,7 @@ MOST_WRITES = 200
 
 Make = Callable[[Payment], Step]
 Render = Callable[[Payment, Refund], bytes]
+"""Makes the answer's bytes; given in, because the service stores the answer under the key that asked for it."""
 
 
 class RefundService:
@@ -77,7 +78,7 @@ class RefundService:
         idempotency errors, and RefundRefused: by our own rules before anything is stored, or by the gateway, with the
         `refund_id` of the refund that failed.
         """
-        await self.payment(payment_id, store)
+        await self._repository.load(payment_id, store)
         known = await self._idempotency.claim(intent, payment_id)
         if isinstance(known, Answered):
             return known
@@ -90,7 +91,7 @@ class RefundService:
         return await self._idempotency.finish(intent, answer)
 
     async def _requested(self, payment_id: UUID, wanted: CreateRefund, intent: Intent) -> tuple[Payment, Refund]:
-        payment = await self.payment(payment_id, None)
+        payment = await self._repository.load(payment_id)
         request_key = hashlib.sha256(f"{intent.scope}\0{intent.key}".encode()).digest()
         refund = _of_key(payment, request_key, intent.fingerprint)
         if refund is None:
@@ -114,7 +115,7 @@ class RefundService:
 
     async def payment(self, payment_id: UUID, store: str | None) -> Payment:
         """A payment with its refunds. `store` None: the caller is an operator. Raises NotFound."""
-        return await self._repository.get(payment_id, store)
+        return await self._repository.load(payment_id, store)
 
     async def options(self, payment_id: UUID, store: str) -> tuple[Payment, Options]:
         """Return what can be refunded now, and why not. Calls no gateway. Raises NotFound."""
@@ -231,25 +232,15 @@ class RefundService:
             )
         parts = _parts(payment, amount, wanted)
         wish = Money(amount, payment.amount.currency)
-        refund = reserve_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now())
         account = wanted.refund_account
-        gateway.check_refund(
-            RefundRequest(
-                key=refund.id.hex,
-                reference=attempt.reference,
-                gateway_ref=attempt.gateway_ref or "",
-                amount=refund.amount,
-                refundable=Money(payment.captured_minor - payment.refunded_minor, refund.amount.currency),
-                reason=wanted.reason,
-                tax=Tax(vat=parts.vat, tax_free=parts.tax_free),
-                account=RefundAccount(account.bank, account.number, account.holder, account.phone) if account else None,
-            )
-        )
-        return replace(
-            refund,
+        refund = replace(
+            reserve_refund(payment, attempt, wish, parts, initiator=BY_SHOP, reason=wanted.reason, at=self._now()),
             expected_minor=wanted.expected_refundable,
             account=msgspec.json.encode(account.model_dump()).decode() if account else None,
         )
+        balance = payment.captured_minor - payment.refunded_minor
+        gateway.check_refund(request_of(attempt, refund, attempt.gateway_ref or "", balance))
+        return refund
 
     def _amount(self, payment: Payment, wanted: int | None) -> int:
         amount = payment.refundable_minor if wanted is None else wanted
@@ -271,7 +262,7 @@ class RefundService:
         def make(payment: Payment) -> Step:
             refund = payment.refund(refund_id)
             assert refund is not None
-            if any(a.id == refund.attempt_id and a.is_busy(self._now()) for a in payment.attempts):
+            if payment.attempt(refund.attempt_id).is_busy(self._now()):
                 raise IllegalTransition(source="being asked", target=str(to))
             return refund_step(
                 payment, refund, to, at=self._now(), trigger="operator", reason=reason, evidence=evidence, **fields
@@ -282,7 +273,7 @@ class RefundService:
     async def _write(self, payment_id: UUID, make: Make) -> tuple[Payment, Refund]:
         """Load, make the step and write it; again when another write came between. Raises what `make` raises."""
         for _ in range(MOST_WRITES):
-            made = make(await self.payment(payment_id, None))
+            made = make(await self._repository.load(payment_id))
             if await self._repository.apply(made):
                 assert made.refund is not None
                 return made.after, made.refund
@@ -325,11 +316,10 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
 def _refused(payment: Payment, refund: Refund) -> RefundRefused:
     """The error of a refund that has failed."""
     failure = msgspec.json.decode(refund.failure, type=Failure) if refund.failure else Failure("refund_declined")
-    attempt = payment.attempt(refund.attempt_id)
     details = {
         "payment_id": payment.public_id,
         "refund_id": refund.public_id,
-        "gateway": attempt.gateway,
+        "gateway": payment.attempt(refund.attempt_id).gateway,
         "amount": refund.amount.minor,
         "refundable": payment.refundable_minor,
         "raw_code": failure.raw_code or "no code",

@@ -6,7 +6,6 @@ import msgspec
 
 from app.api.problems import explain
 from app.api.schemas import failure_of
-from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.errors import RefundRefused
 from app.domain.language import Language
@@ -38,7 +37,6 @@ NOTES: Mapping[str, tuple[str, str]] = {
 
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """A refund's JSON."""
-    attempt = payment.attempt(refund.attempt_id)
     is_done = refund.status is RefundStatus.SUCCEEDED
     return {
         "id": refund.public_id,
@@ -49,7 +47,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         "reason": refund.reason,
         "cause": refund.initiator,
         "tax": {"vat": refund.parts.vat, "tax_free": refund.parts.tax_free},
-        "gateway": attempt.gateway,
+        "gateway": payment.attempt(refund.attempt_id).gateway,
         "gateway_ref": refund.gateway_ref,
         "failure": failure_of(refund.failure) if refund.failure and not is_done else None,
         "created_at": rfc3339(refund.created_at),
@@ -65,7 +63,7 @@ def rendered(payment: Payment, refund: Refund) -> bytes:
 def options_view(payment: Payment, options: Options, language: Language) -> OptionsView:
     """The refund options in the reader's language."""
     return {
-        "payment_id": ids.show(ids.Prefix.PAYMENT, payment.id),
+        "payment_id": payment.public_id,
         "currency": payment.amount.currency,
         "captured_amount": payment.captured_minor,
         "refunded_amount": payment.refunded_minor,

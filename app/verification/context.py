@@ -18,7 +18,8 @@ class VerificationContext:
     """A verification under way: its trigger, the attempt, the hints, and the lease that it took.
 
     `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
-    that gateway's name.
+    that gateway's name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to
+    the payment is already proven.
     """
 
     trigger: Trigger

@@ -1,23 +1,38 @@
 """Makes the change of a verdict: a step, another time to look, or nothing. Pure; `verify` writes it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from app.domain.money import Money
-from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, Rules, is_exhausted, next_look
+from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, Trigger, kept_look, late_look, step
+from app.settings import Settings
 from app.verification.context import Snapshot, VerificationContext
 from app.verification.matching import Decide
 
 Change = Step | Attempt | None
 """A step; the attempt with another time to look; or nothing to write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The moment, and the settings that decisions depend on."""
+
+    now: datetime
+    time_scale: float
+    holds_mismatches: bool
+
+
+def rules_of(settings: Settings, now: datetime) -> Rules:
+    """What the settings say of this moment's decisions."""
+    return Rules(now, settings.time_scale, settings.rejected_money == "hold")
 
 
 def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigger: Trigger, rules: Rules) -> Step:

@@ -1,7 +1,8 @@
 """Stores calls to gateways, masked, for operators, for a while. Nothing is decided by them, so a loss does no harm."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import asyncpg
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now
-from app.gateways.gateway_log import GatewayCall
+from app.gateways.gateway_log import GatewayCall, record_calls
 from app.logs import get_logger
 
 KEEP = """
@@ -30,12 +31,17 @@ class GatewayLog:
         self._now = now
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def keep(self, payment_id: UUID, calls: Sequence[GatewayCall]) -> None:
-        """Store them soon. Returns at once."""
-        if calls:
-            task = asyncio.create_task(self._keep(payment_id, calls))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+    @contextmanager
+    def keeping(self, payment_id: UUID) -> Iterator[None]:
+        """A block whose calls to gateways, in this task, are stored soon after it ends, however it ends."""
+        with record_calls() as calls:
+            try:
+                yield
+            finally:
+                if calls:
+                    task = asyncio.create_task(self._keep(payment_id, calls))
+                    self._under_way.add(task)
+                    task.add_done_callback(self._under_way.discard)
 
     async def of(self, payment_id: UUID) -> list[GatewayCall]:
         """What is kept about a payment, oldest first."""

@@ -15,7 +15,6 @@ from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
 from app.domain.schedule import BUSY_POLL_S, PUT_OFF_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
-from app.gateways.gateway_log import record_calls
 from app.gateways.port import Capturing, Failure, Gateway, GatewayPayment, GatewayStatus, LookupHint, Voiding
 from app.gateways.registry import Registry
 from app.ledger.model import Attempt, Payment
@@ -33,7 +32,7 @@ from app.verification.capture import (
     shows_uncaptured,
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
-from app.verification.decisions import Change, at_rest, decided, undecided
+from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, undecided
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
@@ -61,30 +60,14 @@ class Verifier:
         self._settings = settings
         self._now = now
 
-    async def verify(
-        self,
-        payment_id: UUID,
-        *,
-        trigger: Trigger,
-        store: str | None = None,
-        attempt_id: UUID | None = None,
-        callback: Mapping[str, str] | None = None,
-        webhook: tuple[str, LookupHint] | None = None,
-    ) -> VerificationResult:
-        """Ask the gateway about an attempt and store what it says. Safe to repeat.
+    async def verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
+        """Ask the gateway about an attempt and store what it says. Safe to repeat, each time with a context of its own.
 
-        `callback` are the fields that a browser came back with; `webhook` is what a webhook points at, with its gateway's
-        name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to the
-        payment is already proven. Where money of the attempt has moved, the result carries what was fetched: the caller has
-        its refunds processed and then calls `rest`. Raises NotFound, or GatewayUnavailable when the attempt's gateway is not
-        configured here.
+        Where money of the attempt has moved, the result carries what was fetched: the caller has its refunds processed and
+        then calls `rest`. Raises NotFound, or GatewayUnavailable when the attempt's gateway is not configured here.
         """
-        with record_calls() as calls:
-            try:
-                context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook)
-                return await self._verify(payment_id, context)
-            finally:
-                self._gateway_log.keep(payment_id, calls)
+        with self._gateway_log.keeping(payment_id):
+            return await self._verify(payment_id, context)
 
     async def rest(self, payment: Payment, attempt_id: UUID, trigger: Trigger, looked_at: datetime) -> Payment:
         """Move an attempt's time on once all that its look-up showed is stored, and return the payment.
@@ -94,16 +77,15 @@ class Verifier:
         attempt = payment.attempt(attempt_id)
         gateway = self._registry.named(attempt.gateway)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
-        change = at_rest(
-            snapshot, trigger, self._settings.rules(self._now()), attention=payment.attention
-        )  # the look itself may have called a person
+        # The look itself may have called a person.
+        change = at_rest(snapshot, trigger, self._rules(), attention=payment.attention)
         return await self._write(snapshot, change) or payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         patience = monotonic() + self._settings.confirm_wait_s
         rounds = 0
         while True:
-            payment = await self._repository.get(payment_id, context.store)
+            payment = await self._repository.load(payment_id, context.store)
             hints = self._hints(payment, context)
             attempt = _pick(payment, context.attempt_id, hints)
             if attempt is None:
@@ -276,7 +258,7 @@ class Verifier:
             )
         if not verdict.moves(attempt):
             return await self._rest(snapshot, context)
-        made = decided(snapshot, verdict, fetched, context.trigger, self._settings.rules(self._now()))
+        made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
         try:
             if not await self._repository.apply(made):
                 return None
@@ -327,9 +309,7 @@ class Verifier:
             if attempt.is_due(self._now()):
                 await self._repository.reschedule(payment.id, snapshot.stored, self._postponed(snapshot.stored))
             return result_of(payment, attempt.id)
-        change = undecided(
-            snapshot, reason, context, self._settings.rules(self._now()), is_asked=is_asked, attention=attention
-        )
+        change = undecided(snapshot, reason, context, self._rules(), is_asked=is_asked, attention=attention)
         written = await self._write(snapshot, change)
         if written is None:
             return None
@@ -342,7 +322,7 @@ class Verifier:
         """The attempt moves no more, or not yet. What its payment's time and its own schedule ask for is written."""
         if snapshot.attempt.is_undecided:
             return await self._undecided(snapshot, "unchanged", context, is_asked=False)
-        change = at_rest(snapshot, context.trigger, self._settings.rules(self._now()), attention=attention)
+        change = at_rest(snapshot, context.trigger, self._rules(), attention=attention)
         written = await self._write(snapshot, change)
         return None if written is None else result_of(written, snapshot.attempt.id)
 
@@ -357,6 +337,9 @@ class Verifier:
     def _postponed(self, attempt: Attempt) -> Attempt:
         """The attempt with its look pushed away, so that it does not stand in the way of others."""
         return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(PUT_OFF_S)))
+
+    def _rules(self) -> Rules:
+        return rules_of(self._settings, self._now())
 
     def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
         """What a callback or a webhook points at, as each gateway reads it that this payment was tried at."""

@@ -9,6 +9,7 @@ import pytest
 
 from app.db.database import Database
 from app.domain import ids
+from app.idempotency.service import Idempotency
 from app.jobs.worker import Worker
 from app.services import Services, build_services
 from app.settings import Settings
@@ -206,7 +207,7 @@ class TestSchedule:
 class TestTheEdgeDies:
     @pytest.mark.parametrize("is_gateway_down", [False, True])
     async def test_between_the_processor_and_finish(
-        self, till: Till, product: Any, monkeypatch: pytest.MonkeyPatch, is_gateway_down: bool
+        self, till: Till, monkeypatch: pytest.MonkeyPatch, is_gateway_down: bool
     ) -> None:
         """The same key later gives the same refund, asked once."""
         payment = await till.sold(V2, "lost_webhook")
@@ -216,7 +217,7 @@ class TestTheEdgeDies:
             raise ConnectionResetError
 
         with monkeypatch.context() as patch:
-            patch.setattr(product.state.refunds._idempotency, "finish", dies)
+            patch.setattr(Idempotency, "finish", dies)
             assert (await till.refund(payment, 500, headers=mine)).status_code == 503
         assert problem(await till.refund(payment, 500, headers=mine), "idempotency_key_in_use")
         till.clock.advance(70)
