@@ -15,7 +15,6 @@ from app.checkout.response_security import ResponseSecurity, return_cookie
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, format_amount
 from app.domain.clock import Now
-from app.domain.currencies import EXPONENT
 from app.domain.errors import NotFound
 from app.domain.language import Language, pick_language
 from app.domain.states import PAYMENT_UNPAID
@@ -74,7 +73,7 @@ async def show_checkout(client_token: str, request: Request, parts: CheckoutPart
         nonce=security.nonce,
         payment_id=shown["id"],
         order_name=payment.order_name,
-        amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
+        amount_text=format_amount(payment.amount.minor, payment.amount.currency),
         status=payment.status,
         client_token=client_token,
         attempt_id=shown["attempts"][-1]["id"],

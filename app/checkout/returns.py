@@ -14,7 +14,6 @@ from app.checkout.pages import CheckoutParts
 from app.checkout.response_security import token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import format_amount, safe_link
-from app.domain.currencies import EXPONENT
 from app.domain.errors import GatewayUnavailable, NotFound
 from app.domain.language import pick_language
 from app.domain.states import PaymentStatus
@@ -53,7 +52,7 @@ async def come_back(gateway: str, request: Request, parts: CheckoutParts) -> Res
         texts=TEXTS[language],
         state=state,
         order_name=payment.order_name,
-        amount_text=format_amount(payment.amount.minor, payment.amount.currency, EXPONENT[payment.amount.currency]),
+        amount_text=format_amount(payment.amount.minor, payment.amount.currency),
         payment_id=payment.public_id,
         return_link=link,
         next_try=_next_try(fields) if state == "confirming" else None,

@@ -2,9 +2,7 @@
 
 from typing import Final
 
-from app.domain.language import Language, pick_language
-
-__all__ = ["TEXTS", "Language", "pick_language"]
+from app.domain.language import Language
 
 # `<state>_heading` and `<state>_text` belong to `<main data-state="<state>">`; `failure_<code>` to `last_failure.code`.
 # Rules of the house: a closed window is never called a failure, and no sentence promises more than we have proven.

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.checkout.texts import Language
+from app.domain.currencies import EXPONENT
+from app.domain.language import Language
 from app.gateways.port import PageSources
 
 _SYMBOLS: Final = {"KRW": "₩"}
@@ -31,7 +32,6 @@ class CheckoutView:
     """Where the newest attempt is; `gateways` are all that the buyer may choose, as (name, title)."""
     gateways: Sequence[tuple[str, str]] = ()
     attempt_id: str
-    store_name: str | None = None
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
@@ -69,7 +69,6 @@ class CheckoutView:
             "payment_id": self.payment_id,
             "order_name": self.order_name,
             "amount_text": self.amount_text,
-            "store_name": self.store_name,
             "status": self.status,
             "client_token": self.client_token,
             "attempt_id": self.attempt_id,
@@ -82,8 +81,9 @@ class CheckoutView:
         }
 
 
-def format_amount(minor: int, currency: str, exponent: int) -> str:
+def format_amount(minor: int, currency: str) -> str:
     """Return an amount as a buyer reads it: `₩12,000`, `12.34 USD`, `1,234.500 KWD`. Integer arithmetic only."""
+    exponent = EXPONENT[currency]
     major, fraction = divmod(abs(minor), 10**exponent)
     number = f"{major:,}" + (f".{fraction:0{exponent}d}" if exponent else "")
     sign = "-" if minor < 0 else ""

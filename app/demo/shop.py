@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -15,7 +16,6 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from app.checkout.view import format_amount
-from app.domain.currencies import EXPONENT
 from app.domain.language import pick_language
 from app.gateways.registry import MANIFESTS
 from app.http_client import open_client
@@ -112,7 +112,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
                 "id": product.id,
                 "name": product.name_ko if lang == "ko" else product.name,
                 "note": product.note_ko if lang == "ko" else product.note,
-                "amount_text": f"{format_amount(product.won, 'KRW', 0)} · {format_amount(product.cents, 'USD', 2)}",
+                "amount_text": f"{format_amount(product.won, 'KRW')} · {format_amount(product.cents, 'USD')}",
                 "image": f"{product.id}.svg",
             }
             for product in PRODUCTS
@@ -150,7 +150,7 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
         shown = {
             "order_id": order_id,
             "order_name": payment["order_name"],
-            "amount_text": format_amount(payment["amount"], payment["currency"], EXPONENT[payment["currency"]]),
+            "amount_text": format_amount(payment["amount"], payment["currency"]),
             "status": payment["status"],
             "payment_id": payment["id"],
             "checkout_url": payment["checkout_url"],
@@ -209,11 +209,7 @@ async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any]) -> dict[st
     path = f"/payments/{payment['id']}"
     options = _good(await client.get(f"{path}/refund-options"))
     refunds = _good(await client.get(f"{path}/refunds"))["data"]
-    currency = payment["currency"]
-
-    def text(minor: int) -> str:
-        return format_amount(minor, currency, EXPONENT[currency])
-
+    text = partial(format_amount, currency=payment["currency"])
     return {
         "left": options["refundable_amount"],
         "left_text": text(options["refundable_amount"]),

@@ -27,7 +27,7 @@ export function createPanel(page) {
     const changed = main.dataset.state !== state;
     main.dataset.state = state;
     heading.textContent = page.texts[`${state}_heading`];
-    document.title = `${heading.textContent} · ${page.store_name ?? page.order_name}`;
+    document.title = `${heading.textContent} · ${page.order_name}`;
     fill("state-detail", detail);
     fill("expiry", retry ? expiry() : "");
     offer("check-again", checkAgain);
