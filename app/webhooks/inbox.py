@@ -5,24 +5,26 @@ from datetime import datetime
 from uuid import UUID
 
 from app.db.database import Database, Row
+from app.db.statements import Statement
 from app.webhooks.model import Arrival, Webhook
 
-INGEST = """
+KEEP = Statement("""
 INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, source, payment_id, reference, gateway_ref,
     received_at, last_received_at, next_try_at, applied_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::timestamptz, $12, CASE WHEN $13::bool THEN $12 END,
-    CASE WHEN NOT $13 THEN $12 END)
+VALUES (:arrival.id, :arrival.gateway, :arrival.dedupe_key, :arrival.proof, :arrival.kind, :arrival.headers, :arrival.body,
+    :arrival.source, :arrival.payment_id, :arrival.reference, :arrival.gateway_ref, :arrival.at::timestamptz, :arrival.at,
+    CASE WHEN :arrival.is_due::bool THEN :arrival.at END, CASE WHEN NOT :arrival.is_due THEN :arrival.at END)
 ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     times_received = webhook_inbox.times_received + 1,
     last_received_at = excluded.last_received_at,
     next_try_at = CASE WHEN webhook_inbox.next_try_at IS NOT NULL AND webhook_inbox.claimed_until IS NULL
-        THEN webhook_inbox.next_try_at WHEN $13 THEN $14::timestamptz END,
+        THEN webhook_inbox.next_try_at WHEN :arrival.is_due THEN :arrival.repeat_at::timestamptz END,
     claimed_until = NULL,
     apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
     applied_at = excluded.applied_at,
     parked_at = NULL
 RETURNING id
-"""
+""")
 """A new one is due at once. A repeat is counted and due a little later, because its gateway may have news since, also while a
 verification is under way."""
 
@@ -59,23 +61,7 @@ class Inbox:
 
     async def keep(self, arrival: Arrival) -> bool:
         """Store it durably. True: it is new. Safe to repeat; a lost connection leaves it unknown."""
-        row = await self._database.row(
-            INGEST,
-            arrival.id,
-            arrival.gateway,
-            arrival.dedupe_key,
-            arrival.proof,
-            arrival.kind,
-            arrival.headers,
-            arrival.body,
-            arrival.source,
-            arrival.payment_id,
-            arrival.reference,
-            arrival.gateway_ref,
-            arrival.at,
-            arrival.is_due,
-            arrival.repeat_at,
-        )
+        row = await self._database.row(KEEP.sql, *KEEP.values(arrival=arrival))
         assert row is not None
         return bool(row["id"] == arrival.id)
 
