@@ -21,7 +21,6 @@ from app.payments.jobs import due_attempts
 from app.payments.service import PaymentService
 from app.refunds.jobs import due_refunds
 from app.refunds.processor import RefundProcessor
-from app.refunds.repository import RefundRepository
 from app.refunds.service import RefundService
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
@@ -95,8 +94,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
-    reads = RefundRepository(database)
-    refunds = RefundService(reads, repository, processor, gateways, idempotency, settings, now)
+    refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
     wake_up = WakeUp(database)
     webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
     road_s = GATEWAY_CALLS * max((gateway.deadline_s for gateway in gateways), default=0.0) + settings.confirm_wait_s

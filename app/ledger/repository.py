@@ -15,7 +15,7 @@ import asyncpg
 from app.db.database import Database, Row, broken_unique
 from app.domain.errors import NotFound
 from app.domain.money import Money
-from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
+from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
 from app.ledger.model import Attempt, Payment, Refund, Search
 from app.ledger.search import list_payments
@@ -28,6 +28,7 @@ from app.ledger.sql import (
     LOAD,
     PAYMENT,
     REFUND,
+    REFUND_BACKLOG,
     RESCHEDULE,
     RESCHEDULE_REFUND,
 )
@@ -144,6 +145,11 @@ class PaymentRepository:
         )
         return row["payment_id"] if row else None
 
+    async def payment_of_refund(self, refund_id: UUID) -> UUID | None:
+        """The payment that a refund belongs to."""
+        row = await self._database.row("SELECT payment_id FROM refunds WHERE id = $1", refund_id)
+        return row["payment_id"] if row else None
+
     async def every_id(self, after: UUID | None, limit: int) -> list[UUID]:
         """Ids of payments in their order, which is that of their creation."""
         sql = "SELECT id FROM payments WHERE id > $1 ORDER BY id LIMIT $2"
@@ -171,6 +177,12 @@ class PaymentRepository:
         waited = (now - (row[name] or now) for name in ("undecided_since", "due_since"))
         age_s, overdue_s = (max(0.0, each.total_seconds()) for each in waited)
         return age_s, overdue_s
+
+    async def refund_backlog(self, now: datetime) -> tuple[int, float]:
+        """How many refunds are not decided, and the age of the oldest of them in seconds. From a partial index."""
+        row = await self._database.row(REFUND_BACKLOG, now, [str(status) for status in REFUND_UNDECIDED])
+        assert row is not None
+        return row["n"], float(row["age_s"])
 
     async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> None:
         """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened."""

@@ -117,6 +117,11 @@ SELECT (SELECT min(created_at) FROM attempts WHERE {one_of("status", ATTEMPT_UND
 """  # noqa: S608  our own words
 """Two looks at the first entry of an index. The words of the statuses stand in it, as they do in the index."""
 
+REFUND_BACKLOG = """
+SELECT count(*) AS n, coalesce(extract(epoch FROM $1 - min(created_at)), 0) AS age_s FROM refunds
+WHERE next_check_at IS NOT NULL AND status = ANY($2)
+"""
+
 RESCHEDULE = Statement("""
 UPDATE attempts SET lookup_attempts = :after.lookup_attempts, next_check_at = :after.next_check_at,
     busy_until = :after.busy_until, claimed_until = CASE WHEN next_check_at = :after.next_check_at THEN claimed_until END

@@ -34,7 +34,6 @@ from app.ledger.reservations import parts_left, reserve_refund
 from app.ledger.transitions import Step, refund_step
 from app.refunds.eligibility import Options, options_of
 from app.refunds.processor import RefundProcessor
-from app.refunds.repository import RefundRepository
 from app.refunds.requests import request_of
 from app.refunds.schemas import CreateRefund
 from app.settings import Settings
@@ -53,7 +52,6 @@ class RefundService:
 
     def __init__(
         self,
-        reads: RefundRepository,
         repository: PaymentRepository,
         processor: RefundProcessor,
         registry: Registry,
@@ -61,7 +59,6 @@ class RefundService:
         settings: Settings,
         now: Now,
     ) -> None:
-        self._reads = reads
         self._repository = repository
         self._processor = processor
         self._registry = registry
@@ -105,7 +102,7 @@ class RefundService:
 
     async def get(self, refund_id: UUID, store: str | None) -> tuple[Payment, Refund]:
         """One refund with its payment. `store` None: the caller is an operator. Raises NotFound."""
-        payment_id = await self._reads.payment_of(refund_id)
+        payment_id = await self._repository.payment_of_refund(refund_id)
         if payment_id is None:
             raise NotFound()
         payment = await self.payment(payment_id, store)
@@ -130,7 +127,7 @@ class RefundService:
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """Return how many refunds are undecided, and for how long, for `/metrics`."""
-        count, age_s = await self._reads.backlog(self._now())
+        count, age_s = await self._repository.refund_backlog(self._now())
         return {
             "onetill_refunds_undecided": ("Refunds that are reserved and not decided.", float(count)),
             "onetill_oldest_refund_seconds": ("Age of the oldest refund that is not decided.", age_s),
