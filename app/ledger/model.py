@@ -172,6 +172,11 @@ class Payment:
         """The newest attempt; every payment has one from its first row on."""
         return self.attempts[-1]
 
+    @property
+    def next_number(self) -> int:
+        """The number of a further attempt."""
+        return self.attempts[-1].number + 1 if self.attempts else 1
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Search:

@@ -6,7 +6,7 @@ the payment stays, and the same Idempotency-Key goes on where this stopped.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -33,6 +33,9 @@ RETRY_PROCESSING_S = 2
 MAX_ATTEMPTS = 50
 """A buyer's browser may open attempts; so many are enough for any buyer."""
 
+Render = Callable[[Payment], bytes]
+"""Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
+
 
 class AttemptOpener:
     """Opens attempts, first ones and further ones."""
@@ -42,9 +45,29 @@ class AttemptOpener:
         self._settings = settings
         self._now = now
 
-    def first_step(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Step:
-        """Return a payment's first step: created, with an attempt to open."""
-        return self._begin(payment, gateway, 1, trigger, "created")
+    def begin(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Step:
+        """Return the step of the next attempt that is about to be opened, which is a new payment's first."""
+        now = self._now() if payment.attempts else payment.created_at
+        lease = self._lease(gateway, now)
+        attempt = Attempt(
+            id=ids.uuid7(),
+            number=payment.next_number,
+            gateway=gateway.name,
+            reference=ids.reference(payment.id, payment.next_number),
+            status=AttemptStatus.CREATED,
+            created_at=now,
+            busy_until=lease,
+            next_check_at=lease,
+        )
+        return step(
+            payment,
+            attempt,
+            AttemptStatus.CREATED,
+            at=now,
+            trigger=trigger,
+            reason="attempt_created" if payment.attempts else "created",
+            evidence={"amount_minor": payment.amount.minor, "currency": payment.amount.currency},
+        )
 
     async def further_attempt(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
         """Store a further attempt that is about to be opened.
@@ -59,7 +82,7 @@ class AttemptOpener:
             raise TooManyAttempts(payment_id=payment.public_id, limit=MAX_ATTEMPTS)
         if payment.status is PaymentStatus.PROCESSING:
             raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
-        begun = self._begin(payment, gateway, payment.last_attempt.number + 1, trigger, "attempt_created")
+        begun = self.begin(payment, gateway, trigger)
         if not await self._repository.apply(begun):
             raise IllegalTransition(source=str(payment.status), target="created")
         return begun.after
@@ -67,7 +90,7 @@ class AttemptOpener:
     async def again(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
         """Take the lease on opening the last attempt again, whose first opening left no answer."""
         now = self._now()
-        lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        lease = self._lease(gateway, now)
         attempt = payment.last_attempt
         resumed = step(
             payment,
@@ -85,12 +108,7 @@ class AttemptOpener:
         return resumed.after
 
     async def open(
-        self,
-        payment: Payment,
-        gateway: Gateway,
-        trigger: Trigger,
-        render: Callable[[Payment], bytes],
-        key: KeyState | None,
+        self, payment: Payment, gateway: Gateway, trigger: Trigger, render: Render, key: KeyState | None
     ) -> bytes:
         """Create the last attempt's session at its gateway, store it, and return the answer that `render` makes.
 
@@ -148,25 +166,5 @@ class AttemptOpener:
         )
         await self._repository.apply(failed, released)
 
-    def _begin(self, payment: Payment, gateway: Gateway, number: int, trigger: Trigger, reason: str) -> Step:
-        now = self._now() if payment.last_seq else payment.created_at
-        lease = now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
-        attempt = Attempt(
-            id=ids.uuid7(),
-            number=number,
-            gateway=gateway.name,
-            reference=ids.reference(payment.id, number),
-            status=AttemptStatus.CREATED,
-            created_at=now,
-            busy_until=lease,
-            next_check_at=lease,
-        )
-        return step(
-            payment,
-            attempt,
-            AttemptStatus.CREATED,
-            at=now,
-            trigger=trigger,
-            reason=reason,
-            evidence={"amount_minor": payment.amount.minor, "currency": payment.amount.currency},
-        )
+    def _lease(self, gateway: Gateway, now: datetime) -> datetime:
+        return now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))

@@ -20,6 +20,7 @@ from app.domain.errors import InvalidRequest
 from app.ledger.model import Search
 from app.ledger.transitions import Trigger
 from app.payments import examples
+from app.payments.attempts import Render
 from app.payments.mismatch import mismatch_of
 from app.payments.schemas import (
     CompletePayment,
@@ -30,7 +31,7 @@ from app.payments.schemas import (
     PaymentPage,
     PaymentView,
 )
-from app.payments.service import PaymentService, Render
+from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.verification.context import VerificationResult
 
@@ -169,9 +170,9 @@ async def complete_payment(
     and what was done about it. Safe to repeat.
     """
     payment_id = _completed_payment(body, caller)
-    brought = {name: value for name, value in body.model_dump(by_alias=True, exclude={"payment_id"}).items() if value}
+    fields = {name: value for name, value in body.model_dump(by_alias=True, exclude={"payment_id"}).items() if value}
     trigger: Trigger = "browser" if caller.is_client else "api"
-    result = await api.service.verify(payment_id, trigger=trigger, store=caller.store, callback=brought)
+    result = await api.service.verify(payment_id, trigger=trigger, store=caller.store, callback=fields)
     return api.proven(caller, result)
 
 

@@ -1,7 +1,7 @@
 """What the API, the checkout page, the worker and the commands do with payments. One method per intent."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -22,7 +22,7 @@ from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
 from app.ledger.model import Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import Event, Trigger, step
-from app.payments.attempts import AttemptOpener
+from app.payments.attempts import AttemptOpener, Render
 from app.payments.charge_request import charge, details_text
 from app.payments.schemas import CreatePayment
 from app.refunds.processor import RefundProcessor
@@ -30,9 +30,6 @@ from app.settings import Settings
 from app.verification.context import VerificationContext, VerificationResult
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
-
-Render = Callable[[Payment], bytes]
-"""Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
 
 
 class PaymentService:
@@ -76,7 +73,7 @@ class PaymentService:
             if isinstance(known, TakeOver):
                 await self._idempotency.release(intent)
             raise
-        begun = self._opener.first_step(payment, gateway, "api")
+        begun = self._opener.begin(payment, gateway, "api")
         running = replace(_key_state(intent), lease_until=self._idempotency.lease_until())
         try:
             await self._repository.create(begun, running)
@@ -247,10 +244,10 @@ class PaymentService:
         gateway = self._registry.get(gateway_name)
         if gateway is None:
             return None
-        brought = gateway.parse_callback(fields)
-        named = ids.payment_of_reference(brought.reference) if brought.reference else None
-        if named is None and brought.gateway_ref:
-            named = await self._repository.holder_of_ref(gateway.name, brought.gateway_ref)
+        hint = gateway.parse_callback(fields)
+        named = ids.payment_of_reference(hint.reference) if hint.reference else None
+        if named is None and hint.gateway_ref:
+            named = await self._repository.holder_of_ref(gateway.name, hint.gateway_ref)
         return named
 
     def allowed_gateways(self, payment: Payment) -> list[Gateway]:
@@ -264,8 +261,8 @@ class PaymentService:
 
     def _charge(self, payment: Payment, gateway: Gateway) -> ChargeRequest:
         """The payment's next attempt, as this gateway would be asked for it."""
-        number = payment.last_attempt.number + 1 if payment.attempts else 1
-        return charge(payment, ids.reference(payment.id, number), gateway.name, self._settings.public_url)
+        reference = ids.reference(payment.id, payment.next_number)
+        return charge(payment, reference, gateway.name, self._settings.public_url)
 
     async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Answered:
         """Go on from what is stored, after the process or the gateway failed while this intent was served."""
