@@ -200,7 +200,7 @@ def verify_history(
     for public_id, faults in broken:
         for fault in faults:
             errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)
-    typer.echo(f"{checked} stories checked, {len(broken)} with faults.")
+    typer.echo(f"{checked} audit trails checked, {len(broken)} with faults.")
     if broken:
         raise typer.Exit(1)
 
