@@ -88,7 +88,7 @@ def worker(
     logs.configure(settings.log_level)
     if metrics_port is not None:
         start_http_server(metrics_port, metrics_host, registry=REGISTRY)
-    _with_parts(lambda parts: Worker(parts).run(), settings, waits=True)
+    _with_services(lambda services: Worker(services).run(), settings, waits=True)
 
 
 @app.command()
@@ -151,7 +151,7 @@ def create_key(
 ) -> None:
     """Make a key and print it. It is shown this once."""
     wanted = [scope.strip() for scope in scopes.split(",") if scope.strip()]
-    key, text = _with_parts(lambda parts: parts.keys.create(mode=mode, scopes=wanted, store=store, name=name))
+    key, text = _with_services(lambda services: services.keys.create(mode=mode, scopes=wanted, store=store, name=name))
     if as_json:
         typer.echo(json.dumps({"id": key.public_id, "key": text}))
     else:
@@ -161,7 +161,7 @@ def create_key(
 @keys.command("list")
 def list_keys(as_json: Json = False) -> None:
     """List the keys, newest first, without their secrets."""
-    found = _with_parts(lambda parts: parts.keys.list())
+    found = _with_services(lambda services: services.keys.list())
     rows = [
         {
             "id": key.public_id,
@@ -181,7 +181,7 @@ def list_keys(as_json: Json = False) -> None:
 @keys.command("revoke")
 def revoke_key(key_id: Annotated[str, typer.Argument(help="key_…, as `keys list` shows it.")]) -> None:
     """End a key. Running processes stop taking it within 5 seconds."""
-    key = _with_parts(lambda parts: parts.keys.revoke(key_id))
+    key = _with_services(lambda services: services.keys.revoke(key_id))
     typer.echo(f"Key {key.public_id} of store {key.store} is revoked.")
 
 
@@ -196,7 +196,7 @@ def verify_history(
     from app.jobs.history import check_all
 
     only = _payment(payment_id) if payment_id else None
-    checked, broken = _with_parts(lambda parts: check_all(parts.repository, errors, only))
+    checked, broken = _with_services(lambda services: check_all(services.repository, errors, only))
     for public_id, faults in broken:
         for fault in faults:
             errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)
@@ -209,7 +209,7 @@ def verify_history(
 def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
     """Show what was said with the gateways about a payment, masked, as long as it is kept."""
     wanted = _payment(payment_id)
-    heard = _with_parts(lambda parts: parts.gateway_log.of(wanted))
+    heard = _with_services(lambda services: services.gateway_log.of(wanted))
     rows = [asdict(each) | {"at": each.at.isoformat(timespec="milliseconds")} for each in heard]
     _show(rows, as_json=as_json)
 
@@ -218,7 +218,7 @@ def show_exchanges(payment_id: PaymentId, as_json: Json = False) -> None:
 def give_back(payment_id: PaymentId) -> None:
     """Release rejected money that ONETILL_REJECTED_MONEY=hold keeps: it goes back to the buyer now."""
     wanted = _payment(payment_id)
-    payment = _with_parts(lambda parts: parts.refunds.release(wanted))
+    payment = _with_services(lambda services: services.refunds.release(wanted))
     states = ", ".join(f"{refund.public_id} {refund.status}" for refund in payment.refunds)
     typer.echo(f"{payment.public_id} is {payment.status}; {states}")
 
@@ -231,7 +231,7 @@ Note = Annotated[str, typer.Option(help="Why, and how you know; it stays in the 
 def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
     """List the refunds of a payment, external ones too."""
     wanted = _payment(payment_id)
-    payment = _with_parts(lambda parts: parts.payments.get(wanted, None))
+    payment = _with_services(lambda services: services.payments.get(wanted, None))
     rows = [
         {
             "id": each.public_id,
@@ -251,19 +251,19 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
 @refunds.command("done")
 def refund_done(refund_id: RefundId, note: Note) -> None:
     """Say that a refund is done, which no look-up shows: it was made by hand, or the gateway told you."""
-    _told(refund_id, lambda parts, wanted: parts.refunds.mark(wanted, is_done=True, note=note))
+    _told(refund_id, lambda services, wanted: services.refunds.mark(wanted, is_done=True, note=note))
 
 
 @refunds.command("failed")
 def refund_failed(refund_id: RefundId, note: Note) -> None:
     """Say that a refund will not happen. Its amount is free again."""
-    _told(refund_id, lambda parts, wanted: parts.refunds.mark(wanted, is_done=False, note=note))
+    _told(refund_id, lambda services, wanted: services.refunds.mark(wanted, is_done=False, note=note))
 
 
 @refunds.command("ask-again")
 def refund_again(refund_id: RefundId, note: Note) -> None:
     """Ask the gateway once more for a refund whose answer was lost, after you have seen there that it was not carried out."""
-    _told(refund_id, lambda parts, wanted: parts.refunds.ask_again(wanted, note))
+    _told(refund_id, lambda services, wanted: services.refunds.ask_again(wanted, note))
 
 
 @refunds.command("record")
@@ -276,14 +276,14 @@ def record_refund(
 ) -> None:
     """Record a refund that was made by hand, where the gateway has no refund API."""
     wanted = _payment(payment_id)
-    payment, refund = _with_parts(lambda parts: parts.refunds.record(wanted, amount, note))
+    payment, refund = _with_services(lambda services: services.refunds.record(wanted, amount, note))
     typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
 
 
 def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]]) -> None:
     """Do what a person has decided about a refund, and say how it stands."""
     wanted = _id(ids.Prefix.REFUND, refund_id, "refund")
-    payment, refund = _with_parts(lambda parts: work(parts, wanted))
+    payment, refund = _with_services(lambda services: work(services, wanted))
     typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
 
 
@@ -344,17 +344,17 @@ def _settings() -> Settings:
         raise typer.Exit(2) from None
 
 
-def _with_parts(work: Callable[[Any], Awaitable[T]], settings: Settings | None = None, *, waits: bool = False) -> T:
+def _with_services(work: Callable[[Any], Awaitable[T]], settings: Settings | None = None, *, waits: bool = False) -> T:
     """Work with the services. Without a database the command ends, unless it `waits` for one."""
     from app.services import opened
 
     chosen = settings or _settings()
 
     async def run() -> T:
-        async with opened(chosen) as parts:
+        async with opened(chosen) as services:
             if not waits:
-                await parts.database.revision(timeout_s=10)
-            return await work(parts)
+                await services.database.revision(timeout_s=10)
+            return await work(services)
 
     return _run(run())
 

@@ -49,24 +49,24 @@ class Checkout:
         return self.security(language).page(html, 404, PageSources())
 
 
-CheckoutParts = Annotated[Checkout, Depends(kept("checkout"))]
+CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
 
 
 @router.get("/checkout/{client_token}")
-async def show_checkout(client_token: str, request: Request, parts: CheckoutParts) -> Response:
+async def show_checkout(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
     """The payment's page in the buyer's language, with the window of its gateway."""
-    payment_id = parts.tokens.payment_of(client_token)
+    payment_id = checkout.tokens.payment_of(client_token)
     language = pick_language(request.headers.get("accept-language"))
     try:
-        payment = await parts.payments.get(payment_id, None) if payment_id else None
+        payment = await checkout.payments.get(payment_id, None) if payment_id else None
     except NotFound:
         payment = None
     if payment is None:
-        return parts.unknown(request, language)
-    shown = parts.views.payment(payment, for_client=True)
+        return checkout.unknown(request, language)
+    shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
-    gateways = parts.payments.allowed_gateways(payment) if is_unpaid else []
-    security = parts.security(language)
+    gateways = checkout.payments.allowed_gateways(payment) if is_unpaid else []
+    security = checkout.security(language)
     view = CheckoutView(
         lang=language,
         texts=TEXTS[language],
@@ -84,8 +84,8 @@ async def show_checkout(client_token: str, request: Request, parts: CheckoutPart
         last_failure=shown["last_failure"],
         expires_at=shown["expires_at"],
     )
-    html = parts.templates.get_template("checkout.html").render(view=view)
-    response = security.page(html, 200, parts.payments.page_sources(payment))
+    html = checkout.templates.get_template("checkout.html").render(view=view)
+    response = security.page(html, 200, checkout.payments.page_sources(payment))
     if is_unpaid:
-        response.headers.append("Set-Cookie", return_cookie(payment, client_token, parts.settings, parts.now()))
+        response.headers.append("Set-Cookie", return_cookie(payment, client_token, checkout.settings, checkout.now()))
     return response

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.checkout.pages import CheckoutParts
+from app.checkout.pages import CheckoutPages
 from app.checkout.response_security import token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import format_amount, safe_link
@@ -33,21 +33,21 @@ router = APIRouter(include_in_schema=False)
 
 
 @router.get("/checkout/return/{gateway}")
-async def come_back(gateway: str, request: Request, parts: CheckoutParts) -> Response:
+async def come_back(gateway: str, request: Request, checkout: CheckoutPages) -> Response:
     """Verifies what the query points at, then sends the buyer on: to the shop, to the payment's page, or nowhere."""
     fields = {name: value for name, value in request.query_params.items() if len(value) <= LONGEST_FIELD}
     language = pick_language(request.headers.get("accept-language"))
-    result = await _asked(parts.payments, gateway.replace("-", "_"), fields)
+    result = await _asked(checkout.payments, gateway.replace("-", "_"), fields)
     if result is None:
-        return parts.unknown(request, language)
+        return checkout.unknown(request, language)
     payment = result.payment
-    token, link = token_of(request, payment, parts.tokens), safe_link(payment.return_url)
+    token, link = token_of(request, payment, checkout.tokens), safe_link(payment.return_url)
     if link and (payment.status is PaymentStatus.PAID or (token is None and result.is_decided)):
         return _go(link)
     if token is not None:
         return _go(f"/checkout/{token}#returned")
     state = _state(result)
-    html = parts.templates.get_template("checkout_return.html").render(
+    html = checkout.templates.get_template("checkout_return.html").render(
         lang=language,
         texts=TEXTS[language],
         state=state,
@@ -57,7 +57,7 @@ async def come_back(gateway: str, request: Request, parts: CheckoutParts) -> Res
         return_link=link,
         next_try=_next_try(fields) if state == "confirming" else None,
     )
-    return parts.security(language).page(html, 200, PageSources())
+    return checkout.security(language).page(html, 200, PageSources())
 
 
 async def _asked(service: PaymentService, gateway: str, fields: Mapping[str, str]) -> VerificationResult | None:

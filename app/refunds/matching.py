@@ -13,10 +13,10 @@ from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
+from app.verification.matching import UNKNOWN_STATUS
 
 R = RefundStatus
 BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)
-UNKNOWN_STATUS = "the gateway states a status that we do not know"
 MORE_THAN_ALL = "the gateway shows more money given back than was captured"
 
 
