@@ -32,6 +32,8 @@ from app.gateways.port import Failure
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
+_SUBJECT = re.compile(r"^(?:Value error, |[A-Z][a-z]+ (?=should ))")
+"""What pydantic's sentences begin with, where ours begin with the field's name."""
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _SAYS = {
@@ -81,7 +83,7 @@ def _message(error: ErrorDetails) -> str:
     if error["type"] == "string_pattern_mismatch":
         pattern = error["ctx"]["pattern"]
         return patterns.MEANINGS.get(pattern, f"must match {pattern}")
-    return _SAYS.get(error["type"], error["msg"].removeprefix("Input ").removeprefix("Value error, "))
+    return _SAYS.get(error["type"], _SUBJECT.sub("", error["msg"]))
 
 
 def _as_one(value: object, validate: ValidatorFunctionWrapHandler) -> object:

@@ -33,10 +33,11 @@ def problem(answer: httpx.Response, code: str) -> dict[str, Any]:
 
 
 def wrong_fields(answer: httpx.Response) -> list[str]:
-    """The fields that an `invalid_request` names, in order; each is also explained."""
+    """The fields that an `invalid_request` names, in order; each is also explained, in a sentence that its name begins."""
     errors = problem(answer, "invalid_request")["errors"]
     assert errors
     assert all(error["message"] for error in errors)
+    assert not any(error["message"].startswith(("Input ", "String ", "List ", "Dictionary ")) for error in errors)
     return [error["field"] for error in errors]
 
 
