@@ -44,12 +44,12 @@ async def test_it_listens_where_it_is_told_to() -> None:
 
 
 async def test_a_port_in_use_is_an_error_that_names_it_and_leaves_nothing_open() -> None:
+    own = free_ports(2)
     with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        taken.bind(("127.0.0.1", own + 1))
         taken.listen()
-        port: int = taken.getsockname()[1]
-        simulator = Simulator(SimulatorSettings(port=port - 1))
-        with pytest.raises(OSError, match=f"127.0.0.1:{port}"):
+        simulator = Simulator(SimulatorSettings(port=own))
+        with pytest.raises(OSError, match=f"127.0.0.1:{own + 1}"):
             await simulator.start()
         await simulator.stop()
 
