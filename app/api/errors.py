@@ -57,6 +57,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     # Also when the connection went away on COMMIT: whether it was stored is unknown, and the same key finds out.
     asyncpg.PostgresConnectionError: _storage_error,
     asyncpg.InterfaceError: _storage_error,
+    asyncpg.InternalClientError: _storage_error,  # the server's end came while the connection lay idle
     asyncpg.exceptions.OperatorInterventionError: _storage_error,  # canceled, shut down, starting up
     asyncpg.exceptions.InsufficientResourcesError: _storage_error,  # connections, memory, disk
     asyncpg.exceptions.TransactionRollbackError: _storage_error,  # deadlock, serialization

@@ -40,6 +40,7 @@ _SAYS = {
     "missing": "is required",
     "extra_forbidden": "is not a known field",
     "model_type": "should be an object",
+    "model_attributes_type": "should be an object",
     "dict_type": "should be an object",
 }
 

@@ -46,6 +46,7 @@ DATABASE_AWAY = (
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,  # failed over: this one is a standby now
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # its end came while the connection lay idle
     OSError,
 )
 """What a statement raises because there is no database to run it: the same statement may work in a moment."""

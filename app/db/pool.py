@@ -68,11 +68,11 @@ class Pool:
     async def close(self) -> None:
         """Wait for every connection to come back, and close it."""
         self._is_closed = True
-        for _ in range(self._made):
+        while self._made:  # one that is dropped meanwhile counts itself out
             connection = self._free.pop() if self._free else await self._wait()
+            self._made -= 1
             if connection is not None:
                 await _close(connection)
-        self._made = 0
         if self._leaving:
             await asyncio.wait(self._leaving)
 

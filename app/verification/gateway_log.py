@@ -8,7 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
-from app.db.database import Database
+from app.db.database import DATABASE_AWAY, Database
 from app.domain import ids
 from app.domain.clock import Now
 from app.gateways.gateway_log import GatewayCall, record_calls
@@ -70,5 +70,5 @@ class GatewayLog:
         )
         try:
             await self._database.row(KEEP, payment_id, *map(list, columns))
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             log.warning("gateway_calls_not_kept", error=type(error).__name__)

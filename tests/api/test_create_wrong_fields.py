@@ -137,6 +137,13 @@ async def _refused(client: httpx.AsyncClient, body: dict[str, Any]) -> list[str]
     return wrong_fields(await client.post("/payments", json=body, headers=key()))
 
 
+@pytest.mark.parametrize("bad", [None, 1, [], "x"])
+@pytest.mark.parametrize("field", ["customer", "tax"])
+async def test_an_object_is_asked_for_in_words_of_json(client: httpx.AsyncClient, field: str, bad: object) -> None:
+    answer = await client.post("/payments", json=order() | {field: bad}, headers=key())
+    assert answer.json()["errors"] == [{"field": field, "message": "should be an object"}]
+
+
 async def test_each_wrong_field_is_named_and_nothing_is_stored(
     client: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
 ) -> None:

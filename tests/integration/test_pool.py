@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from app.db.database import Database
+from app.db.database import DATABASE_AWAY, Database
 from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
 from tests.support.databases import Urls
@@ -124,6 +124,16 @@ async def test_closing_waits_for_what_is_lent(made: Made) -> None:
     assert held.is_closed()
 
 
+async def test_closing_ends_where_one_is_dropped_meanwhile(made: Made) -> None:
+    pool = Pool(made, MOST)
+    free, broken = await pool.take(), await pool.take()
+    pool.give(free)
+    closing = asyncio.create_task(pool.close())
+    await asyncio.sleep(0)  # it says goodbye to the free one
+    pool.drop(broken)
+    await asyncio.wait_for(closing, 5)
+
+
 async def test_a_canceled_statement_stops_and_its_connection_goes(database: Database, urls: Urls) -> None:
     statement = asyncio.create_task(database.row("SELECT pg_sleep(9), 'stop me'"))
     await asyncio.sleep(0.2)
@@ -164,3 +174,18 @@ async def test_an_error_inside_a_unit_of_work_rolls_it_back(database: Database) 
     with pytest.raises(RuntimeError):
         await fail_after_writing()
     assert await database.rows("SELECT 1 FROM order_claims") == []
+
+
+async def test_a_server_that_ends_between_statements_is_told_as_a_database_that_is_away(
+    database: Database, urls: Urls
+) -> None:
+    await asyncio.gather(*(database.row("SELECT pg_sleep(0.05)") for _ in range(3)))
+    owner = await asyncpg.connect(urls.owner)
+    try:
+        await owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'onetill'")
+    finally:
+        await owner.close()
+    told = await asyncio.gather(*(database.row("SELECT 1") for _ in range(9)), return_exceptions=True)
+    faults = [each for each in told if isinstance(each, Exception)]
+    assert all(isinstance(each, DATABASE_AWAY) for each in faults), faults
+    assert await database.row("SELECT 1")
