@@ -1,1 +1,1 @@
-"""The shared HTTP edge: problems, auth, idempotency, pagination, limits, and how a route is declared and documented."""
+"""The shared HTTP edge: problems, authentication, idempotency keys, pagination, bounds, and FastAPI's route class."""

@@ -71,7 +71,10 @@ async def get_readiness(pool: Annotated[Database, Depends(kept("database"))]) ->
 
 async def _fault(pool: Database) -> str | None:
     try:
-        is_current = await pool.revision() == REVISION
+        found = await pool.revision()
     except DatabaseUnusable as error:
         return error.reason
-    return None if is_current else f"the schema is not at revision {REVISION}: run `onetill migrate`"
+    if found == REVISION:
+        return None
+    way_out = "run the release that migrated it" if found and found > REVISION else "run `onetill migrate`"
+    return f"the schema is not at revision {REVISION}: {way_out}"

@@ -153,6 +153,22 @@ async def test_a_database_that_went_away_is_a_503_and_its_return_needs_no_restar
         assert (await client.get("/readyz")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("revision", "way_out"), [("0001", "run `onetill migrate`"), ("9999", "run the release that migrated it")]
+)
+async def test_readiness_names_the_way_out_of_another_revision(
+    client: httpx.AsyncClient, urls: Urls, revision: str, way_out: str
+) -> None:
+    owner = await asyncpg.connect(urls.owner)
+    try:
+        await owner.execute("UPDATE alembic_version SET version_num = $1", revision)
+    finally:
+        await owner.close()
+    unready = await client.get("/readyz")
+    assert unready.status_code == 503
+    assert unready.json()["reason"].endswith(f": {way_out}")
+
+
 async def test_a_connection_that_breaks_during_a_statement_is_a_503(
     behind_line: Settings, line: Line, urls: Urls, clock: MovableClock, api_key: str
 ) -> None:

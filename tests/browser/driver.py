@@ -1,5 +1,6 @@
 """What the tests of this folder drive with: a buyer in a real browser, and the world around the page."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -53,6 +54,12 @@ class World:
         )
         assert row is not None
         return str(row["status"])
+
+    async def comes_to(self, payment: dict[str, Any], status: str) -> None:
+        """Wait until Postgres has the payment in this status: what a page says first, the server may write a moment later."""
+        async with asyncio.timeout(PATIENCE_MS / 1000):
+            while await self.stored(payment) != status:  # noqa: ASYNC110  another process writes it
+                await asyncio.sleep(0.02)
 
     async def attempts(self, payment: dict[str, Any]) -> list[str]:
         """The statuses of its attempts in Postgres, oldest first."""

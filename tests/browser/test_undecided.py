@@ -24,7 +24,7 @@ async def test_a_confirm_whose_answer_is_lost_ends_paid_with_one_confirm(buyer: 
     assert "Confirming your payment" in text
     assert "Please keep this page open" in text
     await expect(buyer.page.locator("#return-link")).to_be_hidden()
-    assert await world.stored(payment) == "processing"
+    await world.comes_to(payment, "processing")
     await confirmed(buyer, payment)
     assert len(buyer.witness.completes) == 2
     assert buyer.witness.completes[0] == buyer.witness.completes[1]

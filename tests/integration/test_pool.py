@@ -182,7 +182,8 @@ async def test_a_server_that_ends_between_statements_is_told_as_a_database_that_
     await asyncio.gather(*(database.row("SELECT pg_sleep(0.05)") for _ in range(3)))
     owner = await asyncpg.connect(urls.owner)
     try:
-        await owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'onetill'")
+        ours = "application_name = 'onetill' AND datname = current_database()"
+        await owner.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")  # noqa: S608
     finally:
         await owner.close()
     told = await asyncio.gather(*(database.row("SELECT 1") for _ in range(9)), return_exceptions=True)
