@@ -93,6 +93,15 @@ async def test_it_is_dark_by_night_and_can_be_read(buyer: Buyer) -> None:
     await expect(page.locator("html")).not_to_have_class("dark-mode")
 
 
+async def test_an_opened_call_fits_a_phone(buyer: Buyer) -> None:
+    page = buyer.page
+    await page.set_viewport_size({"width": 390, "height": 844})
+    await page.goto(f"{buyer.world.api}/docs")
+    for call in ("createPayment", "listPayments"):
+        await (await opened(page, "payments", call)).locator(".responses-inner").first.wait_for()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
 async def test_each_call_of_the_document_is_on_the_page(buyer: Buyer) -> None:
     page = buyer.page
     async with httpx.AsyncClient(base_url=buyer.world.api) as client:
