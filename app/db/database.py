@@ -51,7 +51,7 @@ DATABASE_AWAY = (
 )
 """What a statement raises because there is no database to run it: the same statement may work in a moment."""
 
-UNANSWERED = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError)
+UNANSWERED = (*DATABASE_AWAY, asyncpg.PostgresError, ValueError)
 """What connecting raises, for whatever reason; ValueError for a URL that cannot be read."""
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import (
+    GatewayUnavailable,
     IdempotencyKeyReused,
     IllegalTransition,
     InvalidRequest,
@@ -134,7 +135,10 @@ class RefundService:
         }
 
     async def release(self, payment_id: UUID) -> Payment:
-        """An operator releases rejected money that the settings hold. Raises NotFound; PaymentNotRefundable if there is none."""
+        """An operator releases rejected money that the settings hold.
+
+        Raises NotFound, PaymentNotRefundable if there is none, or GatewayUnavailable once it is released and nobody can be asked.
+        """
         payment = await self.payment(payment_id, None)
         held = [each for each in payment.refunds if each.is_held and each.is_undecided]
         if not held:
@@ -143,7 +147,7 @@ class RefundService:
             await self._move(
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
-            await self._processor.process(payment_id, refund.attempt_id, "operator")
+            await self._process_for_operator(payment, refund.attempt_id)
         return await self.payment(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
@@ -160,15 +164,23 @@ class RefundService:
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
         """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.
 
-        Raises NotFound, or IllegalTransition for a refund whose answer was not lost.
+        Raises NotFound, IllegalTransition for a refund whose answer was not lost, or GatewayUnavailable once that is stored and
+        nobody can be asked.
         """
         payment, refund = await self.get(refund_id, None)
         if refund.status is not R.UNKNOWN:
             raise IllegalTransition(source=str(refund.status), target="asked again")
         evidence = {"note": note}
         await self._move(payment.id, refund_id, R.CREATED, "refund_not_done", evidence, next_check_at=self._now())
-        await self._processor.process(payment.id, refund.attempt_id, "operator")
+        await self._process_for_operator(payment, refund.attempt_id)
         return await self.get(refund_id, None)
+
+    async def _process_for_operator(self, payment: Payment, attempt_id: UUID) -> None:
+        """Process an attempt's refunds, and say so where nobody could be asked: the decision stands, and the refund stays due."""
+        await self._processor.process(payment.id, attempt_id, "operator")
+        gateway = payment.attempt(attempt_id).gateway
+        if self._registry.get(gateway) is None:
+            raise GatewayUnavailable(gateway=gateway, payment_id=payment.public_id)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
         """Record a refund that an operator made by hand, where the gateway has no refund API.

@@ -5,11 +5,13 @@ from uuid import UUID
 import pytest
 
 from app.domain import ids
-from app.domain.errors import PaymentNotRefundable
-from app.services import Services
+from app.domain.errors import GatewayUnavailable, PaymentNotRefundable
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.api.checks import problem
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.till import BATCH_S, POINT3, UNIFI, V1, V2, Json, Till
+from tests.support import MovableClock
 
 at_once = pytest.mark.parametrize("kind", [V1, V2], ids=lambda kind: kind.name)
 
@@ -133,6 +135,21 @@ class TestHeld:
         assert not (await till.shop.get(payment))["needs_attention"]
         with pytest.raises(PaymentNotRefundable):
             await parts.refunds.release(uuid_of(payment, ids.Prefix.PAYMENT))
+
+    async def test_a_person_is_told_when_nobody_can_be_asked(
+        self, till: Till, settings: Settings, clock: MovableClock
+    ) -> None:
+        payment = await wrongly_paid(till, V2)
+        lacking = build_services(settings.model_copy(update={"portone_v2": None}), clock)
+        await lacking.database.open()
+        try:
+            with pytest.raises(GatewayUnavailable):
+                await lacking.refunds.release(uuid_of(payment, ids.Prefix.PAYMENT))
+        finally:
+            await lacking.close()
+        assert (await the_refund(till, payment))["status"] == "created"
+        await till.wait(3601)
+        assert (await the_refund(till, payment))["status"] == "succeeded", "it was released, and is due"
 
     async def test_what_the_shop_gives_back_is_not_held(self, till: Till) -> None:
         payment = await till.sold(V2)
