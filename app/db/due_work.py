@@ -33,19 +33,19 @@ class DueTable:
         self._database = database
         free = "(claimed_until IS NULL OR claimed_until <= $1)"
         self.due_sql = (
-            f"SELECT payment_id, id, {due_at} AS due_at FROM {table} WHERE {due_at} <= $1 AND {free} "  # noqa: S608  our names
+            f"SELECT payment_id, id, {due_at} AS due_at FROM {table} WHERE {due_at} <= $1 AND {free} "  # noqa: S608  our names, no value
             f"ORDER BY {due_at} LIMIT $2"
         )
         # The list of keys beside the join is for a spread-out table: only the shards of these rows are asked.
         by_payment = "t.payment_id = ANY($3) AND t.payment_id = seen.payment_id"
         same = f"{by_payment if is_keyed_by_payment else 't.id = ANY($4)'} AND t.id = seen.id"
         self._claim = (
-            f"UPDATE {table} AS t SET claimed_until = $2 "  # noqa: S608
+            f"UPDATE {table} AS t SET claimed_until = $2 "  # noqa: S608  our names, no value
             "FROM unnest($3::uuid[], $4::uuid[], $5::timestamptz[]) AS seen (payment_id, id, due_at) "
             f"WHERE {same} AND t.{due_at} = seen.due_at AND {free} RETURNING t.id"
         )
         self._put_off = (
-            f"UPDATE {table} SET {due_at} = $3, claimed_until = NULL "  # noqa: S608
+            f"UPDATE {table} SET {due_at} = $3, claimed_until = NULL "  # noqa: S608  our names, no value
             f"WHERE payment_id = $1 AND id = $2 AND {due_at} < $3"
         )
 

@@ -45,9 +45,9 @@ class Columns:
     def __init__(self, table: Table, attributes: Mapping[str, str], *, fixed: str = "") -> None:
         self.names = tuple(attributes)
         self._changing = [name for name in self.names if name not in fixed.split()]
+        dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects are published without types
         self._places = {
-            name: f"{path}::{table.c[name].type.compile(dialect=postgresql.dialect())}"  # type: ignore[no-untyped-call]
-            for name, path in attributes.items()
+            name: f"{path}::{table.c[name].type.compile(dialect=dialect)}" for name, path in attributes.items()
         }
 
     def __str__(self) -> str:

@@ -35,7 +35,7 @@ FILE = re.compile(
 LAW = re.compile(r"\blaws? (\d+)")
 ELSEWHERE = re.compile(
     r"\bcontract(?:'s|,)? ?§|(?<!tests/)\bcontracts?/\w+[\w-]*\.md|\bdesign,? (?:§|law|point)|performance notes|\bstyle §"
-    r"|(?:^|[\s\"'`(])/work/|\.\./shared/",
+    r"|(?:^|[\s\"'`(])/(?:home|root|workspace|work)/|\.\./shared/",
     re.IGNORECASE | re.MULTILINE,
 )
 
