@@ -147,7 +147,8 @@ class RefundService:
             await self._move(
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
-            await self._process_for_operator(payment, refund.attempt_id)
+        for attempt_id in dict.fromkeys(refund.attempt_id for refund in held):
+            await self._process_for_operator(payment, attempt_id)
         return await self.payment(payment_id, None)
 
     async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
