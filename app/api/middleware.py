@@ -60,8 +60,7 @@ class CallMiddleware:
 
         try:
             await self._app(scope, receive, send_marked)
-        except Exception:  # the last stop of a request: nothing is above it that could answer
-            # What nobody foresaw is our bug, logged whole and told without inner detail.
+        except Exception:  # the last stop of a request: our bug, logged whole and told without inner detail
             log.exception("unhandled_error", path_kind=path_kind(scope))
             if not status:
                 await problem(Request(scope), "internal_error", {})(scope, receive, send_marked)

@@ -135,10 +135,7 @@ class RefundService:
         }
 
     async def release(self, payment_id: UUID) -> Payment:
-        """An operator releases rejected money that the settings hold.
-
-        Raises NotFound, PaymentNotRefundable if there is none, or GatewayUnavailable once it is released and nobody can be asked.
-        """
+        """An operator releases rejected money. Raises NotFound, PaymentNotRefundable; GatewayUnavailable once that is stored."""
         payment = await self.payment(payment_id, None)
         held = [each for each in payment.refunds if each.is_held and each.is_undecided]
         if not held:
@@ -165,8 +162,7 @@ class RefundService:
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
         """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.
 
-        Raises NotFound, IllegalTransition for a refund whose answer was not lost, or GatewayUnavailable once that is stored and
-        nobody can be asked.
+        Raises NotFound, IllegalTransition where no answer was lost, or GatewayUnavailable once that is stored.
         """
         payment, refund = await self.get(refund_id, None)
         if refund.status is not R.UNKNOWN:
