@@ -14,7 +14,7 @@ from aiohttp import web
 
 from simulator.server import Simulator
 
-from .driver import TLS
+from .driver import TIMEOUT_S, TLS
 
 Json = dict[str, Any]
 
@@ -28,8 +28,8 @@ class V1Driver:
         self.simulator = simulator
         self.account = simulator.gateways["portone_v1"]
         self.keys = {name: self.account[name] for name in ("imp_key", "imp_secret")}
-        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=5, verify=TLS)
-        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=5, verify=TLS)
+        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=TIMEOUT_S, verify=TLS)
+        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=TIMEOUT_S, verify=TLS)
 
     async def __aenter__(self) -> Self:
         await self.log_in()

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from simulator.server import Simulator
 
-from .driver import TLS
+from .driver import TIMEOUT_S, TLS
 
 Json = dict[str, Any]
 
@@ -27,8 +27,8 @@ class V2Driver:
         self.simulator = simulator
         self.account = simulator.gateways["portone_v2"]
         secret = {"Authorization": f"PortOne {self.account['api_secret']}"}
-        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=5, verify=TLS)
-        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=5, verify=TLS, headers=secret)
+        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=TIMEOUT_S, verify=TLS)
+        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=TIMEOUT_S, verify=TLS, headers=secret)
 
     async def __aenter__(self) -> Self:
         return self

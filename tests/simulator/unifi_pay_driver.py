@@ -16,7 +16,7 @@ from aiohttp import web
 
 from simulator.server import Simulator
 
-from .driver import TLS
+from .driver import TIMEOUT_S, TLS
 
 Json = dict[str, Any]
 
@@ -56,8 +56,8 @@ class UnifiDriver:
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self.account = simulator.gateways["unifi_pay"]
-        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=5, verify=TLS)
-        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=5, verify=TLS)
+        self.admin = httpx.AsyncClient(base_url=simulator.url, timeout=TIMEOUT_S, verify=TLS)
+        self.http = httpx.AsyncClient(base_url=self.account["base_url"], timeout=TIMEOUT_S, verify=TLS)
 
     async def __aenter__(self) -> Self:
         return self
