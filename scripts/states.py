@@ -5,6 +5,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 
+from app.domain.attention import Attention
 from app.domain.states import (
     ATTEMPT_MOVES,
     ATTEMPT_UNDECIDED,
@@ -97,6 +98,14 @@ def _lines() -> Iterator[str]:
     yield "|---" * (len(A) + 1) + "|"
     for payment in P:
         yield f"| **{payment}** | {' | '.join(payment_after(payment, attempt) for attempt in A)} |"
+    yield ""
+    yield "## Why a person is called"
+    yield ""
+    yield "A payment's `attention_code`, from `app/domain/attention.py`. More may come."
+    yield ""
+    yield "| code | says |"
+    yield "|---|---|"
+    yield from (f"| `{cause}` | {cause.sentence} |" for cause in Attention)
 
 
 def _machine(moves: Mapping[S, frozenset[S]], words: Mapping[S, str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.domain import ids
+from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.states import ATTEMPT_UNDECIDED, REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
@@ -131,7 +132,7 @@ class Payment:
     details: str = "{}"
     return_url: str | None = None
     metadata: str = "{}"
-    attention: str | None = None
+    attention: Attention | None = None
     """Why a person should look, or None."""
     last_seq: int = 0
     last_hash: bytes = bytes(32)

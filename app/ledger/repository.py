@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.db.database import Database, Row, broken_unique
+from app.domain.attention import Attention
 from app.domain.errors import NotFound
 from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
@@ -201,6 +202,7 @@ class PaymentRepository:
 
 def _payment(row: Row) -> Payment:
     fields = {name: row[name] for name in PAYMENT.names}
+    fields["attention"] = Attention(row["attention"]) if row["attention"] else None
     return Payment(
         **_with_money(fields, PaymentStatus),
         attempts=tuple(_attempt(each) for each in row["attempts"]),

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.domain.attention import Attention
 from app.domain.schedule import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS
 from app.domain.states import (
     ATTEMPT_UNDECIDED,
@@ -119,7 +120,7 @@ def step(
     reason: str,
     evidence: dict[str, Any],
     payment_to: PaymentStatus | None = None,
-    attention: str | None = None,
+    attention: Attention | None = None,
     late_capture: timedelta | None = None,
     refund: Refund | None = None,
     **fields: Any,
@@ -183,7 +184,7 @@ def refund_step(
     trigger: Trigger,
     reason: str,
     evidence: dict[str, Any],
-    attention: str | None = None,
+    attention: Attention | None = None,
     busy_until: datetime | None = None,
     late_look_at: datetime | None = None,
     is_answered: bool = False,

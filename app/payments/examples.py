@@ -52,6 +52,7 @@ PAYMENT: dict[str, Any] = {
     "attempts": [_ATTEMPT],
     "last_failure": None,
     "needs_attention": False,
+    "attention_code": None,
     "attention_reason": None,
     "created_at": "2026-11-21T08:30:00.123456Z",
     "paid_at": None,

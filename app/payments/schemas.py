@@ -231,7 +231,8 @@ Evidence = Annotated[
 class PaymentView(TypedDict):
     """A payment. Money is in minor units; times are RFC 3339 in UTC.
 
-    For a client token, `metadata` is empty and `needs_attention` false.
+    For a client token, `metadata` is empty and `needs_attention` false. `attention_code` is one of the causes in
+    docs/states.md, and more may come; `attention_reason` tells it in English.
     """
 
     id: str
@@ -253,6 +254,7 @@ class PaymentView(TypedDict):
     attempts: list[AttemptView]
     last_failure: FailureView | None
     needs_attention: bool
+    attention_code: str | None
     attention_reason: str | None
     created_at: Timestamp
     paid_at: Timestamp | None

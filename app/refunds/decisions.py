@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from app.domain.attention import Attention
 from app.domain.schedule import ASKED_IN_VAIN, OVERDUE, next_look
 from app.domain.states import RefundStatus
 from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, RefundPolicy
@@ -26,7 +27,7 @@ class Wait:
 
     reason: str
     policy: RefundPolicy | None = None
-    attention: str | None = None
+    attention: Attention | None = None
 
 
 def step_of(
@@ -66,28 +67,25 @@ def why_wait(
     payment: Payment, attempt: Attempt, refund: Refund, gateway: Gateway, fetched: GatewayPayment, rules: Rules
 ) -> Wait | None:
     """Why the first undecided refund of an attempt is not requested now; None: its gateway and its schedule allow it."""
-    attention: str | None
     policy = policy_of(gateway, payment, attempt, rules.now)
     if policy is None:
-        attention = "the gateway gives nothing back by itself: it must be done by hand"
-        return Wait("refund_not_supported", attention=attention)
+        return Wait("refund_not_supported", attention=Attention.REFUND_BY_HAND)
     if refund.status is R.PENDING:
         is_overdue = refund.lookup_attempts >= OVERDUE
-        attention = "a refund was accepted a day ago and is not done" if is_overdue else None
+        attention = Attention.REFUND_OVERDUE if is_overdue else None
         return Wait("refund_under_way", policy, attention)
     if refund.is_held:
-        return Wait("held", attention="rejected money is held: release it with `onetill payments give-back`")
+        return Wait("held", attention=Attention.REFUND_HELD)
     if refund.status is R.UNKNOWN and not _may_ask_again(refund, policy, rules):
-        attention = "for over an hour the gateway has not shown whether it gave money back"
-        return Wait("refund_not_shown", attention=attention if refund.lookup_attempts >= ASKED_IN_VAIN else None)
+        is_long = refund.lookup_attempts >= ASKED_IN_VAIN
+        return Wait("refund_not_shown", attention=Attention.REFUND_NOT_SHOWN if is_long else None)
     if refund.refund_attempts and not refund.is_due(rules.now):
         return Wait("not_due")  # it is asked again at its time, however often somebody looks
     if policy.needs_account and refund.account is None:
-        attention = "money must go back by hand: it came by transfer, and nobody named the buyer's account"
-        return Wait("refund_needs_a_person", attention=attention)
+        return Wait("refund_needs_a_person", attention=Attention.REFUND_NEEDS_ACCOUNT)
     if (fetched.gateway_ref or attempt.gateway_ref) is None or not is_there(attempt, fetched):
         is_going = fetched.status is GatewayStatus.REFUND_PENDING  # somebody else's refund of it is under way
-        attention = None if is_going else "money must go back, and the look-up does not show it"
+        attention = None if is_going else Attention.REFUND_BLOCKED
         return Wait("refund_blocked", attention=attention)
     return None
 

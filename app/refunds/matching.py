@@ -7,17 +7,16 @@ is none. Where two readings fit, it takes the one under which less is refunded: 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.domain.attention import Attention
 from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
-from app.verification.matching import UNKNOWN_STATUS
 
 R = RefundStatus
 BALANCE_CHANGED = Failure(Refusal.BALANCE_CHANGED)
-MORE_THAN_ALL = "the gateway shows more money given back than was captured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +49,10 @@ class Mismatch:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """The look-up contradicts what is stored; `attention` tells a person how."""
+    """The look-up contradicts what is stored, or itself (`told`: in which words); `attention` calls a person."""
 
-    attention: str
+    attention: Attention
+    told: str | None = None
 
 
 Difference = Move | Found | Mismatch | Doubt
@@ -61,12 +61,12 @@ Difference = Move | Found | Mismatch | Doubt
 def match_refunds(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> Difference | None:
     """The next difference between an attempt's refunds and what its gateway shows; None when there is none."""
     if (doubt := _doubt_about(payment, attempt, fetched)) is not None:
-        return Doubt(doubt)
+        return doubt
     refunds = payment.refunds_of(attempt.id)
     listed = sum(each.amount.minor for each in fetched.refunds if each.state is not RefundState.FAILED)
     shown = max(listed, fetched.refunded.minor if fetched.refunded else 0)
     if fetched.amount is not None and shown > fetched.amount.minor:
-        return Doubt(MORE_THAN_ALL)
+        return Doubt(Attention.REFUNDS_TOO_HIGH)
     if attempt.status is AttemptStatus.REJECTED:
         return _of_rejected(refunds, fetched)
     difference = _listed(refunds, fetched) or _summed(refunds, fetched)
@@ -80,17 +80,17 @@ _SHOWS_MONEY = frozenset(
 )
 
 
-def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> str | None:
-    """Return why nothing is concluded from this look-up, in words for a person; None when it can be believed."""
+def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -> Doubt | None:
+    """Return why nothing is concluded from this look-up; None when it can be believed."""
     is_kept = attempt.status is AttemptStatus.CAPTURED
     if fetched.status is GatewayStatus.UNRECOGNIZED:
-        return UNKNOWN_STATUS
+        return Doubt(Attention.UNKNOWN_STATUS)
     if fetched.doubt is not None:
-        return fetched.doubt
+        return Doubt(Attention.CONTRADICTORY_LOOK_UP, fetched.doubt)
     if fetched.status not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
-        return "the gateway no longer shows money that it took"
+        return Doubt(Attention.MONEY_NOT_SHOWN)
     if is_kept and fetched.amount not in {None, payment.amount}:
-        return "the gateway shows another amount than it took"
+        return Doubt(Attention.AMOUNT_CHANGED)
     return None
 
 
@@ -131,7 +131,7 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         return None
     rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
     if rest < 0:
-        return Doubt("the gateway shows less money given back than it said before")
+        return Doubt(Attention.REFUNDS_TOO_LOW)
     if rest == 0:
         return None
     asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.amount.minor <= rest]
@@ -212,5 +212,5 @@ def _with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) 
     if bound:
         return Move(bound[0], R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
     if amount.minor > payment.refundable_minor:
-        return Doubt(MORE_THAN_ALL)
+        return Doubt(Attention.REFUNDS_TOO_HIGH)
     return news

@@ -15,6 +15,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
 from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, next_look
@@ -170,7 +171,7 @@ class RefundProcessor:
             if difference is None:
                 return await self._next(turn, gateway, payment, fetched)
             if isinstance(difference, Doubt):
-                return await self._note(turn, payment, difference.attention)
+                return await self._note(turn, payment, difference)
             rules = self._rules()
             policy = policy_of(gateway, payment, attempt, rules.now)
             moved = step_of(payment, attempt, difference, fetched.evidence, turn.trigger, policy, rules)
@@ -185,8 +186,7 @@ class RefundProcessor:
         for refund in payment.refunds_of(turn.attempt_id):
             if refund.is_due(self._now()):
                 is_silent = refund.is_undecided and refund.lookup_attempts >= ASKED_IN_VAIN
-                attention = "for over an hour the gateway has not answered about a refund" if is_silent else None
-                wait = Wait(reason, attention=attention)
+                wait = Wait(reason, attention=Attention.REFUND_UNANSWERED if is_silent else None)
                 payment = await self._wait(turn, payment, refund, wait, self._rules()) or payment
         return payment
 
@@ -276,8 +276,8 @@ class RefundProcessor:
         assert answer.failure is not None
         if refund.initiator == BY_MISMATCH:
             # This money must go back whatever the gateway says now: it is asked again, and a person knows.
-            attention = f"the gateway refused to give rejected money back: {answer.failure.code}"
-            return await self._record(turn, payment, refund, "refund_refused", R.CREATED, answer, attention)
+            refused = Attention.REFUND_REFUSED
+            return await self._record(turn, payment, refund, "refund_refused", R.CREATED, answer, refused)
         return await self._record(turn, payment, refund, "refund_refused", R.FAILED, answer)
 
     async def _record(
@@ -288,7 +288,7 @@ class RefundProcessor:
         reason: str,
         to: RefundStatus,
         answer: RefundAnswer | None = None,
-        attention: str | None = None,
+        attention: Attention | None = None,
         *,
         gateway: Refunding | None = None,
         is_answered: bool = True,
@@ -310,7 +310,7 @@ class RefundProcessor:
         policy = policy_of(gateway, payment, attempt, now) if to is R.PENDING else None
         fields["next_check_at"] = look_at(refund, policy, self._rules(), 0 if to is R.PENDING else None)
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
-            attention = "for over an hour the gateway has not said whether it gives money back"
+            attention = Attention.REFUND_UNDECIDED
         for _ in range(MOST_WRITES):
             known = payment.refund(refund.id)
             assert known is not None
@@ -359,10 +359,10 @@ class RefundProcessor:
             await self._repository.reschedule_refund(payment.id, refund, refund.lookup_attempts + 1, look)
         return payment
 
-    async def _note(self, turn: Turn, payment: Payment, attention: str) -> Payment | None:
+    async def _note(self, turn: Turn, payment: Payment, doubt: Doubt) -> Payment | None:
         """Call a person about a doubt, and postpone the attempt's refunds."""
         payment = await self._unanswered(turn, payment, "in_doubt")
-        if payment.attention == attention:
+        if payment.attention is doubt.attention:
             return payment
         current = payment.attempt(turn.attempt_id)
         noted = step(
@@ -372,8 +372,8 @@ class RefundProcessor:
             at=self._now(),
             trigger=turn.trigger,
             reason="needs_attention",
-            evidence={"attention": attention},
-            attention=attention,
+            evidence={"attention": doubt.attention} | ({"doubt": doubt.told} if doubt.told else {}),
+            attention=doubt.attention,
         )
         return noted.after if await self._repository.apply(noted) else None
 

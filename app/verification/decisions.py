@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, is_exhausted, next_look
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
@@ -15,7 +16,7 @@ from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, Trigger, kept_look, late_look, step
 from app.settings import Settings
 from app.verification.context import Snapshot, VerificationContext
-from app.verification.matching import Decide
+from app.verification.matching import Decide, Wait
 
 Change = Step | Attempt | None
 """A step; the attempt with another time to look; or nothing to write."""
@@ -49,7 +50,7 @@ def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigge
         reason=verdict.reason,
         evidence={"gateway": fetched.evidence},
         payment_to=PaymentStatus.REVIEW if must_review else payment_to,
-        attention="money must go back by hand" if must_review else None,
+        attention=Attention.REFUND_BY_HAND if must_review else None,
         late_capture=_late_capture(snapshot.gateway, rules),
         refund=_mismatch_refund(snapshot, fetched, verdict.reason, rules) if verdict.must_refund else None,
         **_fields(snapshot, verdict, fetched, rules),
@@ -58,12 +59,11 @@ def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigge
 
 def undecided(
     snapshot: Snapshot,
-    reason: str,
+    wait: Wait,
     context: VerificationContext,
     rules: Rules,
     *,
     is_asked: bool,
-    attention: str | None = None,
 ) -> Change:
     """Postpone an attempt and end our lease. A step only when there is news for a person, or a capture was accepted.
 
@@ -73,9 +73,9 @@ def undecided(
     fields = _schedule(payment, attempt, rules, is_asked=is_asked)
     if attempt.busy_until == context.lease:
         fields["busy_until"] = None  # our own lease; that of another process stays
-    is_unknown = attempt.status is AttemptStatus.UNKNOWN
+    attention, is_unknown = wait.attention, attempt.status is AttemptStatus.UNKNOWN
     if is_unknown and attempt.lookup_attempts >= ASKED_IN_VAIN:
-        attention = attention or payment.attention or "the gateway has not said for over an hour how it ended"
+        attention = attention or payment.attention or Attention.UNDECIDED
     in_vain = is_unknown and is_exhausted(attempt.lookup_attempts) and payment.status in PAYMENT_UNPAID
     is_news = in_vain or (attention is not None and attention != payment.attention)
     if is_news or stored.capture_accepted_at != attempt.capture_accepted_at:
@@ -85,8 +85,8 @@ def undecided(
             attempt.status,
             at=rules.now,
             trigger=context.trigger,
-            reason=reason,
-            evidence={},
+            reason=wait.reason,
+            evidence=_told(attention, wait) if is_news else {},
             payment_to=PaymentStatus.REVIEW if in_vain else None,
             attention=attention,
             **fields,
@@ -94,9 +94,9 @@ def undecided(
     return replace(stored, **fields)
 
 
-def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, *, attention: str | None = None) -> Change:
+def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | None = None) -> Change:
     """Return the change of an ended attempt: its unpaid payment expires when its time is over, and a person is told news."""
-    payment, attempt = snapshot.payment, snapshot.attempt
+    payment, attempt, attention = snapshot.payment, snapshot.attempt, wait.attention if wait else None
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
     if is_expiring or (attention is not None and attention != payment.attention):
@@ -107,7 +107,7 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, *, attention: st
             at=rules.now,
             trigger=trigger,
             reason="expired" if is_expiring else "needs_attention",
-            evidence={} if is_expiring else {"attention": attention},
+            evidence={} if is_expiring else _told(attention, wait),
             payment_to=PaymentStatus.EXPIRED if is_expiring else None,
             attention=attention,
             late_capture=_late_capture(snapshot.gateway, rules),
@@ -120,6 +120,11 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, *, attention: st
     elif _late_capture(snapshot.gateway, rules):
         look_at = late_look(payment, rules.now, rules.time_scale)
     return replace(attempt, next_check_at=look_at)
+
+
+def _told(attention: Attention | None, wait: Wait | None) -> dict[str, Any]:
+    """The evidence of a call for a person: the cause, and what a look-up said that contradicts itself."""
+    return {"attention": attention} | ({"doubt": wait.doubt} if wait and wait.doubt else {})
 
 
 def _mismatch_refund(snapshot: Snapshot, fetched: GatewayPayment, reason: str, rules: Rules) -> Refund:

@@ -6,22 +6,22 @@ The order of the questions is the point: is it ours, is it the right money, may 
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.domain.attention import Attention
 from app.domain.schedule import CAPTURE_GRACE
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
-
-UNKNOWN_STATUS = "the gateway states a status that we do not know"
 
 A = AttemptStatus
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is decided; look again later. `attention` says why a person should look as well."""
+    """Nothing is decided; look again later. `attention` says why a person should look as well, `doubt` what contradicts."""
 
     reason: str
-    attention: str | None = None
+    attention: Attention | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ def match_payment(
 ) -> Verdict:
     """Match what the gateway holds with the payment. `shows_unconfirmed`: whether its look-up answers before a capture."""
     if fetched.status is GatewayStatus.UNRECOGNIZED:
-        return Wait("unrecognized_status", attention=UNKNOWN_STATUS)
+        return Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS)
     if fetched.doubt is not None:
-        return Wait("contradictory_look_up", attention=fetched.doubt)
+        return Wait("contradictory_look_up", attention=Attention.CONTRADICTORY_LOOK_UP, doubt=fetched.doubt)
     if fetched.status is GatewayStatus.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if fetched.reference is not None and fetched.reference != attempt.reference:
@@ -82,18 +82,18 @@ def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: 
     said_yes = attempt.capture_accepted_at is not None
     is_captured = fetched.status is GatewayStatus.CAPTURED
     if fetched.reference is None or fetched.amount is None:
-        return Wait("incomplete_look_up", attention="the look-up does not show our order id and amount")
+        return Wait("incomplete_look_up", attention=Attention.INCOMPLETE_LOOK_UP)
     mismatch = _mismatch(payment, fetched)
     if mismatch and fetched.status is GatewayStatus.AWAITING_DEPOSIT:
         # An attempt that has ended is not refunded when the deposit comes after all: wait for it, then refund it whole.
-        return Wait(f"{mismatch}_before_deposit", attention="an account waits for a deposit that does not match")
+        return Wait(f"{mismatch}_before_deposit", attention=Attention.DEPOSIT_MISMATCH)
     if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
         # The lost capture may still be carried out, and an attempt that has ended is not verified for it any more.
-        return Wait(f"{mismatch}_after_confirm", attention="money that does not match may have been taken")
+        return Wait(f"{mismatch}_after_confirm", attention=Attention.MISMATCH_AFTER_CAPTURE)
     if mismatch:
         return Decide(A.REJECTED, mismatch, Failure(mismatch), must_refund=is_captured or said_yes)
     if is_captured and payment.status is PaymentStatus.REVIEW and attempt.status is A.UNKNOWN:
-        return Wait("captured_under_review", attention="the gateway shows the money by now: keep it or give it back")
+        return Wait("captured_under_review", attention=Attention.CAPTURED_UNDER_REVIEW)
     if is_captured:
         is_open = payment.status in PAYMENT_UNPAID or payment.status is PaymentStatus.EXPIRED
         if is_open and attempt.status is not A.CANCELED:
@@ -103,9 +103,9 @@ def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: 
     if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
         return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
     if said_yes:
-        return Wait("confirmed_but_not_shown", attention="confirm was accepted, the look-up does not show the money")
+        return Wait("confirmed_but_not_shown", attention=Attention.CAPTURE_NOT_SHOWN)
     if fetched.status is GatewayStatus.STATUS_MISSING and attempt.status is A.UNKNOWN:
-        return Wait("unstated_after_confirm", attention="the look-up does not say whether the money was taken")
+        return Wait("unstated_after_confirm", attention=Attention.CAPTURE_UNSTATED)
     return _may_capture(payment, attempt, now=now)
 
 
@@ -144,7 +144,7 @@ def _absent(payment: Payment, attempt: Attempt, *, now: datetime, shows_unconfir
     if attempt.gateway_ref is None:
         return _unfinished(payment, attempt, now=now)
     if shows_unconfirmed or attempt.capture_accepted_at is not None:
-        return Wait("absent_at_gateway", attention="the gateway no longer knows this payment")
+        return Wait("absent_at_gateway", attention=Attention.ABSENT_AT_GATEWAY)
     return _may_capture(payment, attempt, now=now)
 
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
+from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
 from app.domain.schedule import BUSY_POLL_S, PUT_OFF_S
@@ -78,7 +79,7 @@ class Verifier:
         gateway = self._registry.named(attempt.gateway)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
         # The look itself may have called a person.
-        change = at_rest(snapshot, trigger, self._rules(), attention=payment.attention)
+        change = at_rest(snapshot, trigger, self._rules(), Wait("needs_attention", attention=payment.attention))
         return await self._write(snapshot, change) or payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
@@ -138,11 +139,13 @@ class Verifier:
         ):
             return await self._void(snapshot, gateway, fetched, verdict, context)
         if isinstance(verdict, Capture) and not can_capture(snapshot):
-            verdict = Wait("cannot_confirm", attention="the gateway shows money that we can neither see taken nor take")
+            verdict = Wait("cannot_confirm", attention=Attention.CANNOT_CAPTURE)
         if isinstance(verdict, Capture):
             snapshot = replace(snapshot, ref=fetched.gateway_ref or snapshot.ref)
             if snapshot.ref is None or not may_capture_now(found, self._now()):
-                return await self._undecided(snapshot, "not_confirmed_yet", context, is_asked=snapshot.ref is not None)
+                return await self._undecided(
+                    snapshot, Wait("not_confirmed_yet"), context, is_asked=snapshot.ref is not None
+                )
             return await self._capture(snapshot, fetched, context)
         return await self._conclude(snapshot, verdict, fetched, context)
 
@@ -178,7 +181,7 @@ class Verifier:
         try:
             answer = await gateway.capture(capture_request(snapshot, ref))
         except GatewayError as error:
-            return await self._undecided(snapshot, error.code, context, is_asked=True)
+            return await self._undecided(snapshot, Wait(error.code), context, is_asked=True)
         if answer.failure is None:
             snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
             if shows_uncaptured(snapshot.gateway):
@@ -194,7 +197,7 @@ class Verifier:
         try:
             fetched = await snapshot.gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
-            return await self._undecided(snapshot, error.code, context, is_asked=True)
+            return await self._undecided(snapshot, Wait(error.code), context, is_asked=True)
         verdict = self._match(snapshot, fetched)
         if isinstance(verdict, NotOurs):
             took_money = fetched.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
@@ -203,7 +206,7 @@ class Verifier:
         elif failure is not None and fetched.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
-            return await self._undecided(snapshot, "not_confirmed_yet", context, is_asked=True)
+            return await self._undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)
         return await self._conclude(snapshot, verdict, fetched, context)
 
     async def _void(
@@ -251,11 +254,9 @@ class Verifier:
             return await self._not_ours(snapshot, verdict, context)
         if isinstance(verdict, Wait):
             if not attempt.is_undecided:
-                return await self._rest(snapshot, context, attention=verdict.attention)
+                return await self._rest(snapshot, context, verdict)
             is_asked = snapshot.ref is not None
-            return await self._undecided(
-                snapshot, verdict.reason, context, is_asked=is_asked, attention=verdict.attention
-            )
+            return await self._undecided(snapshot, verdict, context, is_asked=is_asked)
         if not verdict.moves(attempt):
             return await self._rest(snapshot, context)
         made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
@@ -280,36 +281,35 @@ class Verifier:
         log.warning("result_not_ours", payment_id=snapshot.payment.public_id, mismatch=verdict.mismatch)
         if snapshot.is_hinted:
             return VerificationResult(snapshot.payment, is_decided=False, mismatch=verdict.mismatch)
-        attention = "the gateway holds another order under our reference"
+        told = Wait("not_ours", attention=Attention.FOREIGN_ORDER)
         if not snapshot.attempt.is_undecided:
-            rested = await self._rest(snapshot, context, attention=attention)
+            rested = await self._rest(snapshot, context, told)
             return rested and replace(rested, mismatch=verdict.mismatch)
-        noted = await self._undecided(snapshot, "not_ours", context, is_asked=True, attention=attention)
+        noted = await self._undecided(snapshot, told, context, is_asked=True)
         return noted and VerificationResult(noted.payment, is_decided=False, mismatch=verdict.mismatch)
 
     async def _unanswered(
         self, snapshot: Snapshot, error: GatewayError, context: VerificationContext, *, is_asked: bool
     ) -> VerificationResult | None:
-        noted = await self._undecided(snapshot, error.code, context, is_asked=is_asked)
+        noted = await self._undecided(snapshot, Wait(error.code), context, is_asked=is_asked)
         return noted and replace(noted, is_answered=False)
 
     async def _undecided(
         self,
         snapshot: Snapshot,
-        reason: str,
+        wait: Wait,
         context: VerificationContext,
         *,
         is_asked: bool,
-        attention: str | None = None,
     ) -> VerificationResult | None:
         """Postpone an attempt. An ended one whose last look could not be made is looked at later, not skipped."""
         payment, attempt = snapshot.payment, snapshot.attempt
-        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=reason)
+        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=wait.reason)
         if not attempt.is_undecided:
             if attempt.is_due(self._now()):
                 await self._repository.reschedule(payment.id, snapshot.stored, self._postponed(snapshot.stored))
             return result_of(payment, attempt.id)
-        change = undecided(snapshot, reason, context, self._rules(), is_asked=is_asked, attention=attention)
+        change = undecided(snapshot, wait, context, self._rules(), is_asked=is_asked)
         written = await self._write(snapshot, change)
         if written is None:
             return None
@@ -317,12 +317,12 @@ class Verifier:
         return VerificationResult(written, is_decided=is_waiting)
 
     async def _rest(
-        self, snapshot: Snapshot, context: VerificationContext, *, attention: str | None = None
+        self, snapshot: Snapshot, context: VerificationContext, wait: Wait | None = None
     ) -> VerificationResult | None:
         """The attempt moves no more, or not yet. What its payment's time and its own schedule ask for is written."""
         if snapshot.attempt.is_undecided:
-            return await self._undecided(snapshot, "unchanged", context, is_asked=False)
-        change = at_rest(snapshot, context.trigger, self._rules(), attention=attention)
+            return await self._undecided(snapshot, Wait("unchanged"), context, is_asked=False)
+        change = at_rest(snapshot, context.trigger, self._rules(), wait)
         written = await self._write(snapshot, change)
         return None if written is None else result_of(written, snapshot.attempt.id)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.schedule import CAPTURE_GRACE
 from app.domain.states import (
@@ -51,7 +52,9 @@ class TestIsItOurs:
         self, status: GatewayStatus
     ) -> None:
         judged = verdict(payment(), held(status, doubt="paid and discount are not the whole"))
-        assert judged == Wait("contradictory_look_up", attention="paid and discount are not the whole")
+        assert judged == Wait(
+            "contradictory_look_up", Attention.CONTRADICTORY_LOOK_UP, doubt="paid and discount are not the whole"
+        )
 
     def test_money_of_another_store_goes_back(self) -> None:
         judged = verdict(payment(), held(H.CAPTURED, is_own_store=False))

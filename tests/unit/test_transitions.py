@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.attention import Attention
 from app.domain.errors import IllegalTransition
 from app.domain.schedule import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS
 from app.domain.states import (
@@ -106,15 +107,15 @@ class TestBothMove:
 
 class TestAttention:
     def test_a_step_that_needs_a_person_says_why(self) -> None:
-        done = move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), A.UNKNOWN, attention="look at this")
-        assert done.after.attention == "look at this"
+        done = move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), A.UNKNOWN, attention=Attention.UNDECIDED)
+        assert done.after.attention == Attention.UNDECIDED
 
     def test_attention_ends_with_the_next_step_that_needs_nobody(self) -> None:
-        assert move(payment(attention="look at this"), A.CAPTURED).after.attention is None
+        assert move(payment(attention=Attention.UNDECIDED), A.CAPTURED).after.attention is None
 
     def test_a_payment_under_review_keeps_its_attention(self) -> None:
-        stored = payment(attempt(A.UNKNOWN), status=P.REVIEW, attention="look at this")
-        assert move(stored, A.FAILED).after.attention == "look at this"
+        stored = payment(attempt(A.UNKNOWN), status=P.REVIEW, attention=Attention.UNDECIDED)
+        assert move(stored, A.FAILED).after.attention == Attention.UNDECIDED
 
 
 class TestRefusals:
@@ -277,7 +278,7 @@ class TestTheNextLook:
     def test_kept_money_is_looked_at_when_it_was_said_whatever_is_noted_meanwhile(self) -> None:
         kept = move(payment(), A.CAPTURED, next_check_at=LATER)
         assert kept.attempt.next_check_at == LATER
-        assert move(kept.after, A.CAPTURED, attention="look").attempt.next_check_at == LATER
+        assert move(kept.after, A.CAPTURED, attention=Attention.UNDECIDED).attempt.next_check_at == LATER
 
     def test_kept_money_is_looked_at_for_half_a_year_or_until_nothing_of_it_is_left(self) -> None:
         kept = payment(attempt(A.CAPTURED), status=P.PAID, captured_minor=AMOUNT.minor, paid_at=NOW)
