@@ -141,7 +141,10 @@ def create_key(
     mode: Annotated[str, typer.Option(help="live or test; must be the deployment's ONETILL_MODE.")] = "test",
     scopes: Annotated[
         str,
-        typer.Option(help="Comma-separated: payments:read, payments:write, refunds:read, refunds:write; * for all."),
+        typer.Option(
+            help="Comma-separated: payments:read, payments:write, payments:resolve, refunds:read, refunds:write; "
+            "* for all."
+        ),
     ] = "*",
     store: Annotated[
         str, typer.Option(help="The shop that the key speaks for; it sees that store's payments only.")
@@ -221,6 +224,30 @@ def give_back(payment_id: PaymentId) -> None:
     payment = _with_services(lambda services: services.refunds.release(wanted))
     states = ", ".join(f"{refund.public_id} {refund.status}" for refund in payment.refunds)
     typer.echo(f"{payment.public_id} is {payment.status}; {states}")
+
+
+@payments.command("resolve")
+def resolve(
+    payment_id: PaymentId,
+    action: Annotated[
+        str,
+        typer.Argument(
+            help="accept keeps the money, where a look-up shows it whole; refund sends back what the look-ups show; "
+            "close ends the payment where they show none."
+        ),
+    ],
+    note: Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's audit trail.")],
+) -> None:
+    """Decide about a payment that calls a person (`needs_attention`). The gateways are asked first."""
+    from app.resolution.decisions import Action
+
+    if action not in set(Action):
+        errors.print(f"{action!r} is none of {', '.join(Action)}", style="red", markup=False)
+        raise typer.Exit(2)
+    wanted = _payment(payment_id)
+    payment = _with_services(lambda services: services.resolutions.resolve(wanted, None, Action(action), note))
+    kept = f"; {payment.attention.sentence}" if payment.attention else ""
+    typer.echo(f"{payment.public_id} is {payment.status}{kept}")
 
 
 RefundId = Annotated[str, typer.Argument(help="ref_…, as the API shows it.")]

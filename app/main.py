@@ -25,6 +25,7 @@ from app.payments import router as payments
 from app.payments.router import Payments
 from app.payments.views import Views
 from app.refunds import router as refunds
+from app.resolution import router as resolution
 from app.services import Services, build_services
 from app.settings import Settings
 from app.webhooks import router as webhooks
@@ -32,7 +33,8 @@ from app.webhooks.router import Reception
 from app.webhooks.source import source_behind
 
 ROUTERS = tuple(
-    module.router for module in (payments, webhooks, refunds, pages, returns, health, metrics, problem_pages, docs)
+    module.router
+    for module in (payments, webhooks, refunds, resolution, pages, returns, health, metrics, problem_pages, docs)
 )
 """The hot ones first: routes are tried in order."""
 GC_THRESHOLD = 50_000
@@ -98,6 +100,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state.authenticator = Authenticator(services.keys.find, tokens, settings.mode)
     state.payments = Payments(services.payments, views)
     state.refunds = services.refunds
+    state.resolutions = services.resolutions
     state.webhooks = Reception(services.webhooks, source_behind(settings.trusted_proxies), now)
     state.checkout = Checkout(services.payments, views, tokens, settings, templates, now)
     state.database, state.gauges, state.templates = services.database, services.gauges, templates

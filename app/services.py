@@ -22,6 +22,7 @@ from app.payments.service import PaymentService
 from app.refunds.jobs import due_refunds
 from app.refunds.processor import RefundProcessor
 from app.refunds.service import RefundService
+from app.resolution.service import ResolutionService
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
@@ -42,6 +43,7 @@ class Services:
     repository: PaymentRepository
     payments: PaymentService
     refunds: RefundService
+    resolutions: ResolutionService
     webhooks: WebhookService
     gateway_log: GatewayLog
     wake_up: WakeUp
@@ -107,6 +109,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         repository=repository,
         payments=payments,
         refunds=refunds,
+        resolutions=ResolutionService(repository, gateways, gateway_log, refunds, processor, settings, now),
         webhooks=webhooks,
         gateway_log=gateway_log,
         wake_up=wake_up,

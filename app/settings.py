@@ -67,6 +67,8 @@ class ProductSettings(BaseSettings):
     """Log one of so many good requests; 0 logs none. Problems are always logged."""
     rejected_money: Literal["auto_refund", "hold"] = "auto_refund"
     """What becomes of money that does not match: it goes back by itself, or waits in `review` for a person."""
+    reorder_after_refund: bool = True
+    """Whether an order whose money all went back may be bought again."""
     keep_exchanges_days: Annotated[int, Field(ge=1, le=3650)] = 30
     """How long the masked exchanges with gateways are kept for operators."""
     keep_webhooks_days: Annotated[int, Field(ge=7, le=3650)] = 90

@@ -4,6 +4,7 @@ from typing import Any
 
 from app.api.parsing import MAX_BODY_BYTES
 from app.api.problems import PROBLEMS, explain, problem_body
+from app.domain.errors import Obstacle
 from app.domain.language import Language
 
 PAYMENT_ID = "pay_019aa6f1c2d37e4f8a5b6c7d8e9f0a1b"
@@ -49,6 +50,13 @@ EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
         "given_back": "asked",
         "what": "the amount is another",
         "what_ko": "금액이 다릅니다",
+    },
+    "nothing_to_resolve": {"payment_id": PAYMENT_ID, "status": "paid"},
+    "resolution_refused": {
+        "payment_id": PAYMENT_ID,
+        "status": "review",
+        "obstacle": "money_shown",
+        "why": Obstacle.MONEY_SHOWN.way_out,
     },
     "illegal_transition": {"source": "pending", "target": "created"},
     "overloaded": {"retry_after_s": 1},

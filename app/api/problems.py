@@ -99,7 +99,8 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "order_taken": Problem(
         409, False, "Order already has a payment", "이미 결제가 있는 주문",
-        "order_id has a payment that is open or paid: {payment_id}. Use that one, or wait until it ends unpaid.",
+        "order_id has a payment that is open or paid: {payment_id}. Use that one, or wait until it ends unpaid or "
+        "refunded whole.",
         "이 order_id에는 진행 중이거나 완료된 결제가 있습니다: {payment_id}.",
     ),
     "payment_not_open": Problem(
@@ -177,6 +178,14 @@ PROBLEMS: dict[str, Problem] = {
         "The payment company or the bank refused to give the money back ({raw_code}). Nothing was given back.",
         "결제사 또는 은행이 환불을 거절했습니다({raw_code}). 환불되지 않았습니다.",
     ),
+    "nothing_to_resolve": Problem(
+        409, False, "Nothing to resolve", "처리할 것이 없음",
+        "The payment is {status} and waits for no person.", "결제 상태는 {status}이며 담당자의 처리가 필요하지 않습니다.",
+    ),
+    "resolution_refused": Problem(
+        409, False, "Not this way", "이 방법으로 처리할 수 없음",
+        "Nothing was changed: {why}.", "변경된 것은 없습니다. 사유: {obstacle}.",
+    ),
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
         "What the gateway holds differs from this payment: {what}. {action}",
@@ -219,7 +228,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
 }  # fmt: skip
 
-_HIDDEN = frozenset({"hint", "action_ko", "what", "what_ko"})
+_HIDDEN = frozenset({"hint", "action_ko", "what", "what_ko", "why"})
 """Details that only fill the texts and are no members of the answer."""
 
 _RENAMED = {"status": "payment_status"}

@@ -11,7 +11,7 @@ from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import InvalidRequest, NotFound
 
-SCOPES = ("*", "payments:read", "payments:write", "refunds:read", "refunds:write")
+SCOPES = ("*", "payments:read", "payments:write", "payments:resolve", "refunds:read", "refunds:write")
 
 INSERT = """
 INSERT INTO api_keys (id, store, mode, name, hash, hint, scopes, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)

@@ -198,6 +198,44 @@ class RefusedByGateway(RefundRefused):
         super().__init__(**details)
 
 
+class NothingToResolve(OnetillError):
+    """The payment calls no person: there is nothing to decide about it."""
+
+    code = "nothing_to_resolve"
+
+
+class Obstacle(StrEnum):
+    """Why a payment cannot be resolved as a person wants it."""
+
+    NOT_SHOWN_WHOLE = "not_shown_whole"
+    NO_MONEY_SHOWN = "no_money_shown"
+    MONEY_SHOWN = "money_shown"
+    BY_HAND = "refund_by_hand"
+    REFUND_UNDECIDED = "refund_undecided"
+
+    @property
+    def way_out(self) -> str:
+        """What stands in the way, and what can be done instead, in English."""
+        return _WAYS_OUT[self]
+
+
+_WAYS_OUT = {
+    Obstacle.NOT_SHOWN_WHOLE: "no look-up shows the whole amount of this order as captured and not kept yet. Try again when the "
+    "gateway answers, or close the payment",
+    Obstacle.NO_MONEY_SHOWN: "no look-up shows money that could go back. Kept money goes back by POST /payments/…/refunds",
+    Obstacle.MONEY_SHOWN: "the gateway shows money of this order. Accept it or refund it",
+    Obstacle.BY_HAND: "this gateway has no refund API. Give the money back in its console, then close the payment",
+    Obstacle.REFUND_UNDECIDED: "a refund that the shop asked for is not decided. Decide it first: `onetill refunds done`, "
+    "`failed` or `ask-again`",
+}
+
+
+class ResolutionRefused(OnetillError):
+    """What the gateways show does not allow what the person decided. `obstacle` says what is in the way, `why` the way out."""
+
+    code = "resolution_refused"
+
+
 class ResultMismatch(OnetillError):
     """What the gateway holds is not what we asked for. `mismatch` says what differs, `action` what was done about it."""
 

@@ -139,6 +139,11 @@ class PaymentRepository:
         row = await self._database.row(sql, store, order_id)
         return row["payment_id"] if row else None
 
+    async def free_order(self, payment: Payment) -> None:
+        """Take the order from a payment whose money all went back, so that it can be bought again. Safe to repeat."""
+        sql = "DELETE FROM order_claims WHERE store = $1 AND order_id = $2 AND payment_id = $3"
+        await self._database.row(sql, payment.store, payment.order_id, payment.id)
+
     async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
         """The payment that a gateway's reference is bound to."""
         row = await self._database.row(

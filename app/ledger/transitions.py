@@ -140,6 +140,8 @@ def step(
         check_attempt(came_from, to)
     others = [a.status for a in payment.attempts if a.id != attempt.id]
     target = payment_to or payment_after(payment.status, to, others)
+    if payment_to is None and payment.status is PaymentStatus.REVIEW and _has_ended(payment, to, others, refund):
+        target = payment_after_review(payment.captured_minor, payment.refunded_minor)
     check_payment(payment.status, target)
     moved = replace(attempt, status=to, **fields)
     if not moved.is_undecided:
@@ -273,6 +275,13 @@ def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
         "currency": moved.amount.currency,
         "gateway_ref": moved.gateway_ref,
     }
+
+
+def _has_ended(payment: Payment, to: AttemptStatus, others: list[AttemptStatus], refund: Refund | None) -> bool:
+    """Whether this move of an attempt leaves nothing in doubt: a person need not decide any more."""
+    refunds = (*payment.refunds, *([refund] if refund else ()))
+    is_open = any(each in ATTEMPT_UNDECIDED for each in (to, *others)) or any(each.is_undecided for each in refunds)
+    return not is_open and to in {AttemptStatus.FAILED, AttemptStatus.CANCELED, AttemptStatus.EXPIRED}
 
 
 def _mismatched(payment: Payment) -> bool:

@@ -84,16 +84,21 @@ class PaymentService:
                 return known
             if isinstance(known, TakeOver):
                 return await self._go_on(known.payment_id, intent, "api", render)
-            if isinstance(error, OrderAlreadyClaimed) and await self._holder_ended(store, request.order_id):
+            if isinstance(error, OrderAlreadyClaimed) and await self._order_came_free(store, request.order_id):
                 return await self.create(store, request, intent, render)
             raise await self._order_taken(store, request.order_id) from error
         return await self._open(begun.after, gateway, "api", intent, render)
 
-    async def _holder_ended(self, store: str, order_id: str) -> bool:
-        """Verify the payment that holds the order if its time is over; return whether it is closed, so that the order is free."""
+    async def _order_came_free(self, store: str, order_id: str) -> bool:
+        """Whether the order is free by now: its payment's time is over, which is verified here, or all its money went back."""
         payment = await self._holder(store, order_id)
-        if payment is None or payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
-            return payment is None
+        if payment is None:
+            return True
+        if payment.status is PaymentStatus.REFUNDED and self._settings.reorder_after_refund:
+            await self._repository.free_order(payment)
+            return True
+        if payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
+            return False
         result = await self.verify(payment.id, trigger="api")
         return result.payment.status is PaymentStatus.EXPIRED
 

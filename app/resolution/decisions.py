@@ -1,0 +1,206 @@
+"""What a person may decide about a payment, given what its gateways show now, and the steps that follow. Pure.
+
+Keeping and sending back need a look-up that shows the money; closing needs one that shows none, or nobody who answers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from app.domain.errors import NothingToResolve, Obstacle, ResolutionRefused
+from app.domain.money import Money
+from app.domain.schedule import LATE_CAPTURE
+from app.domain.states import (
+    PAYMENT_COLLECTED,
+    PAYMENT_UNPAID,
+    AttemptStatus,
+    PaymentStatus,
+    RefundStatus,
+    payment_after_review,
+)
+from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, Refunding
+from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
+from app.ledger.reservations import reserve_mismatch_refund
+from app.ledger.transitions import Step, kept_look, refund_step, step
+
+A = AttemptStatus
+
+
+class Action(StrEnum):
+    """What a person decides."""
+
+    ACCEPT = "accept"
+    """The money that the look-up shows is ours and whole: the payment is paid."""
+    REFUND = "refund"
+    """What the look-ups show goes back; what is held, or was asked for in vain, is asked for again."""
+    CLOSE = "close"
+    """Nothing more will come of it: what is undecided ends, on the person's word where nobody answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An attempt, and what its gateway shows of it now. `fetched` None: the gateway gave no answer, or is not configured."""
+
+    attempt: Attempt
+    gateway: Gateway | None
+    fetched: GatewayPayment | None
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the answer can be believed and names our reference (law 13)."""
+        found = self.fetched
+        return found is not None and found.doubt is None and found.reference == self.attempt.reference
+
+    @property
+    def left(self) -> Money | None:
+        """The money that the gateway holds of this attempt; None when it shows none."""
+        if self.fetched is None or self.fetched.status is not GatewayStatus.CAPTURED or self.fetched.amount is None:
+            return None
+        amount = self.fetched.amount
+        minor = amount.minor - (self.fetched.refunded.minor if self.fetched.refunded else 0)
+        return Money(minor, amount.currency) if minor > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A person's word: what becomes evidence of each step, and when."""
+
+    action: Action
+    note: str
+    at: datetime
+    time_scale: float
+
+    def evidence(self, fetched: GatewayPayment | None = None) -> dict[str, Any]:
+        """The evidence of a step: the decision, its note, and what the gateway showed."""
+        return {"resolution": self.action, "note": self.note} | ({"gateway": fetched.evidence} if fetched else {})
+
+
+def check_calls_a_person(payment: Payment) -> None:
+    """Raise NothingToResolve for a payment that waits for nobody."""
+    if payment.attention is None and payment.status is not PaymentStatus.REVIEW:
+        raise NothingToResolve(payment_id=payment.public_id, status=str(payment.status))
+
+
+def accepted(payment: Payment, shown: Sequence[Shown], word: Word) -> tuple[Step, Shown]:
+    """The capture of the attempt whose whole amount is shown, and what was shown. Raises ResolutionRefused."""
+    found = next((each for each in shown if _is_whole(payment, each)), None)
+    if found is None or found.fetched is None or payment.status in PAYMENT_COLLECTED:
+        raise refused(payment, Obstacle.NOT_SHOWN_WHOLE)
+    attempt, fetched = found.attempt, found.fetched
+    made = step(
+        payment,
+        attempt,
+        A.CAPTURED,
+        at=word.at,
+        trigger="operator",
+        reason="accepted",
+        evidence=word.evidence(fetched),
+        payment_to=PaymentStatus.PAID,
+        gateway_ref=fetched.gateway_ref or attempt.gateway_ref,
+        is_deposit=attempt.is_deposit or fetched.is_deposit is True,
+        next_check_at=kept_look(payment, word.at, word.time_scale),
+    )
+    return made, found
+
+
+def _is_whole(payment: Payment, shown: Shown) -> bool:
+    """Whether the look-up shows our whole amount. What it does not tell (store, channel) is what the person vouches for."""
+    fetched = shown.fetched
+    return (
+        shown.is_ours
+        and fetched is not None
+        and shown.attempt.status not in {A.CAPTURED, A.REJECTED, A.CANCELED}
+        and shown.left == payment.amount
+        and fetched.is_own_store is not False
+        and fetched.is_live in {None, payment.mode == "live"}
+    )
+
+
+def given_back(payment: Payment, shown: Shown, word: Word) -> Step:
+    """The rejection of an attempt whose money is shown, with the refund of all that is left. Raises ResolutionRefused."""
+    if not isinstance(shown.gateway, Refunding):
+        raise refused(payment, Obstacle.BY_HAND)
+    assert shown.left is not None
+    refund = reserve_mismatch_refund(payment, shown.attempt, shown.left, reason="resolved", at=word.at, is_held=False)
+    ends = payment.status in PAYMENT_UNPAID
+    return step(
+        payment,
+        shown.attempt,
+        A.REJECTED,
+        at=word.at,
+        trigger="operator",
+        reason="refund_decided",
+        evidence=word.evidence(shown.fetched),
+        payment_to=PaymentStatus.CANCELED if ends else payment.status,
+        refund=refund,
+        gateway_ref=(shown.fetched.gateway_ref if shown.fetched else None) or shown.attempt.gateway_ref,
+    )
+
+
+def is_money_to_give_back(shown: Shown) -> bool:
+    """Whether the gateway shows money of ours that no payment keeps and no refund is for."""
+    return shown.is_ours and shown.left is not None and shown.attempt.status not in {A.CAPTURED, A.REJECTED}
+
+
+def check_can_close(payment: Payment, shown: Sequence[Shown]) -> None:
+    """Raise ResolutionRefused while a gateway shows money that is nobody's yet, or a shop's refund is not decided."""
+    if any(is_money_to_give_back(each) for each in shown):
+        raise refused(payment, Obstacle.MONEY_SHOWN)
+    rejected = {each.attempt.id for each in shown if each.attempt.status is A.REJECTED and each.left is not None}
+    for refund in payment.refunds:
+        if not refund.is_undecided:
+            continue
+        if refund.initiator != BY_MISMATCH:
+            raise refused(payment, Obstacle.REFUND_UNDECIDED)
+        gateway = next((each.gateway for each in shown if each.attempt.id == refund.attempt_id), None)
+        if refund.attempt_id in rejected and isinstance(gateway, Refunding):
+            raise refused(payment, Obstacle.MONEY_SHOWN)
+
+
+def closed(payment: Payment, word: Word) -> Step | None:
+    """The next step on the way to a closed payment; None when it is there. Each is written before the next is made."""
+    evidence = word.evidence()
+    if refund := next((each for each in payment.refunds if each.is_undecided), None):
+        return _given_by_hand(payment, refund, word, evidence)
+    undecided = next((attempt for attempt in payment.attempts if attempt.is_undecided), None)
+    attempt = undecided or payment.captured_attempt or payment.last_attempt
+    target = payment.status
+    if undecided is None and payment.status in PAYMENT_UNPAID:
+        target = PaymentStatus.CANCELED
+    if undecided is None and payment.status is PaymentStatus.REVIEW:
+        target = payment_after_review(payment.captured_minor, payment.refunded_minor)
+    if undecided is None and target is payment.status and payment.attention is None:
+        return None
+    return step(
+        payment,
+        attempt,
+        A.CANCELED if undecided else attempt.status,
+        at=word.at,
+        trigger="operator",
+        reason="closed",
+        evidence=evidence,
+        payment_to=target,
+        attention=payment.attention if undecided else None,
+        late_capture=LATE_CAPTURE / word.time_scale,
+    )
+
+
+def _given_by_hand(payment: Payment, refund: Refund, word: Word, evidence: dict[str, Any]) -> Step:
+    return refund_step(
+        payment,
+        refund,
+        RefundStatus.SUCCEEDED,
+        at=word.at,
+        trigger="operator",
+        reason="refund_marked_done",
+        evidence=evidence,
+    )
+
+
+def refused(payment: Payment, obstacle: Obstacle) -> ResolutionRefused:
+    """The error that says why not, and what can be done instead."""
+    return ResolutionRefused(
+        payment_id=payment.public_id, status=str(payment.status), obstacle=str(obstacle), why=obstacle.way_out
+    )
