@@ -110,6 +110,36 @@ def test_no_chromium_is_said_aloud_and_fails_ci(tools: Path, ci: str, code: int,
     assert says in done.stderr
 
 
+def servers_at(tools: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    places = {"POSTGRESQL_HOME": str(tools), "PGBOUNCER": str(tools / "pgbouncer")}
+    return run(ROOT / "scripts/ensure-servers", PATH=str(tools), **places, **more)
+
+
+def test_root_gets_the_servers_installed_once(tools: Path) -> None:
+    program(tools, "id", "echo 0")
+    log = tools / "log"
+    some, initdb, pgbouncer = program(tools, "not-yet"), tools / "15/bin/initdb", tools / "pgbouncer"
+    initdb.parent.mkdir(parents=True)
+    program(tools, "apt-get", f'echo "$@" >>{log}; case "$*" in *install*) exec {tools}/mv-it;; esac')
+    program(tools, "mv-it", f"for each in {initdb} {pgbouncer}; do cat {some} >$each; /bin/chmod 755 $each; done")
+    assert servers_at(tools).returncode == 0
+    assert [line.split()[-2:] for line in log.read_text().splitlines()] == [
+        ["Acquire::Retries=3", "update"],
+        ["postgresql", "pgbouncer"],
+    ]
+    again = servers_at(tools)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(("ci", "code", "says"), [("", 3, "LEFT OUT"), ("true", 1, "CI does not leave")])
+def test_no_servers_are_said_aloud_and_fail_ci(tools: Path, ci: str, code: int, says: str) -> None:
+    program(tools, "id", "echo 1000")
+    program(tools, "apt-get", "exit 99")
+    done = servers_at(tools, CI=ci)
+    assert done.returncode == code
+    assert says in done.stderr
+
+
 def test_an_old_or_missing_python_is_named(tools: Path, tmp_path: Path) -> None:
     none = run(ROOT / "scripts/make-venv", PATH=str(tools))
     assert none.returncode == 1
