@@ -97,7 +97,8 @@ def migrate() -> None:
     from app.db import migrate as schema
 
     settings = _settings()
-    revision = _run(schema.upgrade(settings.database_owner_url or settings.database_url))
+    owner_url = settings.database_owner_url or settings.database_url
+    revision = _run(schema.upgrade(owner_url, settings.database_url, one_role=settings.mode == "test"))
     typer.echo(f"The schema is at revision {revision}.")
 
 
@@ -399,7 +400,7 @@ def _run(work: Awaitable[T]) -> T:
             errors.print(f"{field}: {message}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except OnetillError as error:
-        errors.print(f"{error}", markup=False, style="red", soft_wrap=True)
+        errors.print(f"{error.details.get('hint', error)}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except (OSError, RuntimeError, asyncpg.PostgresError) as error:
         errors.print(f"{type(error).__name__}: {error}", markup=False, style="red", soft_wrap=True)

@@ -86,7 +86,9 @@ def build_gateways(settings: Settings) -> Registry:
 
 def build_services(settings: Settings, now: Now = utc_now) -> Services:
     """Wire the services. Nothing connects yet: open `database` in the running loop."""
-    database = Database(settings.database_url, connections=settings.database_connections)
+    database = Database(
+        settings.database_url, connections=settings.database_connections, one_role=settings.mode == "test"
+    )
     gateways = build_gateways(settings)
     slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
@@ -105,7 +107,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         database=database,
         registry=gateways,
         idempotency=idempotency,
-        keys=ApiKeyService(database, settings.mode, now),
+        keys=ApiKeyService(database, settings.mode, now, owner_url=settings.database_owner_url),
         repository=repository,
         payments=payments,
         refunds=refunds,

@@ -114,7 +114,7 @@ def _creates(numbers: Iterator[int]) -> Iterator[load.Request]:
 
 
 async def _key(postgres: EmbeddedPostgres) -> str:
-    database = Database(postgres.app_url(NAME), connections=2)
+    database = Database(postgres.owner_url(NAME), connections=2)
     await database.open()
     _, key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="bench", name="bench")
     await database.close()

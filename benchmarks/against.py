@@ -45,7 +45,7 @@ async def key(url):
 with EmbeddedPostgres() as postgres:
     postgres.execute("postgres", "CREATE DATABASE bench")
     asyncio.run(migrate.upgrade(postgres.owner_url("bench")))
-    made = asyncio.run(key(postgres.app_url("bench")))
+    made = asyncio.run(key(postgres.owner_url("bench")))
     environment = os.environ | {"ONETILL_DATABASE_URL": postgres.app_url("bench")}
     command = [sys.executable, "-m", "app.cli", "serve", "--port", sys.argv[1], "--workers", sys.argv[2]]
     server = subprocess.Popen(command, env=environment)

@@ -11,7 +11,6 @@ import pytest_asyncio
 from fastapi import FastAPI
 from playwright.async_api import Browser, async_playwright
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
 from app.paths import ROOT
@@ -19,7 +18,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from simulator.server import Simulator, SimulatorSettings
 from tests.support import MovableClock, Shop, app_of, lifespan, reset
-from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, shared_database
+from tests.support.databases import Databases, SharedDatabase, Urls, databases_of, keys_of, shared_database
 from tests.support.settings import settings_for
 
 SLOW_S = 0.8
@@ -160,7 +159,7 @@ def settings(urls: Urls, simulator: Simulator) -> Settings:
 
 @pytest_asyncio.fixture
 async def api_key(database: Database) -> str:
-    _, text = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="main", name="tests")
+    _, text = await keys_of(database).create(mode="test", scopes=["*"], store="main", name="tests")
     return text
 
 

@@ -1,4 +1,8 @@
-"""Create, list, revoke and find API keys. A key is shown once; only its SHA-256 is kept."""
+"""Create, list, revoke and find API keys. A key is shown once; only its SHA-256 is kept.
+
+The role of the processes may read and revoke keys. Making one needs the owner's login: who takes over a process can end keys,
+and not make himself one that outlives him.
+"""
 
 import hashlib
 import secrets
@@ -6,10 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+import asyncpg
+
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now, utc_now
-from app.domain.errors import InvalidRequest, NotFound
+from app.domain.errors import Forbidden, InvalidRequest, NotFound
+
+OWNER_ONLY = (
+    "Only the database's owner makes API keys. Where ONETILL_DATABASE_OWNER_URL is set, as for `onetill migrate`, run: "
+    "onetill keys create"
+)
 
 SCOPES = ("*", "payments:read", "payments:write", "payments:resolve", "refunds:read", "refunds:write")
 
@@ -52,15 +63,18 @@ class ApiKey:
 class ApiKeyService:
     """The keys of one deployment."""
 
-    def __init__(self, database: Database, mode: str, now: Now = utc_now) -> None:
+    def __init__(self, database: Database, mode: str, now: Now = utc_now, *, owner_url: str | None = None) -> None:
+        """`owner_url` makes keys; None: the login of `database`, where it is the owner's."""
         self._database = database
+        self._owner_url = owner_url
         self._mode = mode
         self._now = now
 
     async def create(self, *, mode: str, scopes: list[str], store: str, name: str) -> tuple[ApiKey, str]:
         """Make a key and return it with its text, which is not to be had again.
 
-        Raises InvalidRequest for a mode other than the deployment's, or an unknown scope.
+        Raises InvalidRequest for a mode other than the deployment's, or an unknown scope; Forbidden without the owner's
+        login.
         """
         if mode != self._mode:
             raise InvalidRequest(
@@ -73,9 +87,12 @@ class ApiKeyService:
         if not store.strip():
             raise InvalidRequest(("store", "must not be empty"))
         key = f"sk_{mode}_{secrets.token_urlsafe(32)}"
-        row = await self._database.row(
-            INSERT, ids.uuid7(), store, mode, name, _hash(key), key[-4:], scopes, self._now()
-        )
+        values = (ids.uuid7(), store, mode, name, _hash(key), key[-4:], scopes, self._now())
+        async with self._database.as_owner(self._owner_url) as owner:
+            try:
+                row = await owner.fetchrow(INSERT, *values)
+            except asyncpg.InsufficientPrivilegeError as error:
+                raise Forbidden(hint=OWNER_ONLY) from error
         assert row is not None
         return ApiKey(**row), key
 

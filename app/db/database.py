@@ -1,6 +1,7 @@
 """The unit of work. One driver: asyncpg, prepared statements kept, no reset query between uses.
 
-Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden.
+Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden. Only in test
+mode may there be no such role, where nobody may create one: then whoever logs in does all himself.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -65,6 +67,12 @@ class DatabaseUnusable(RuntimeError):
 
 def unanswered(error: Exception) -> DatabaseUnusable:
     """No connection could be made. What a URL that cannot be read says of itself is left out: it may be the password."""
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return DatabaseUnusable(
+            f"its login may not take the role {APP_ROLE}",
+            f" ({error}). Run `onetill migrate`, or as an administrator: "
+            f"GRANT {APP_ROLE} TO the user of ONETILL_DATABASE_URL.",
+        )
     said = "the URL cannot be read" if isinstance(error, ValueError) else f"{type(error).__name__} {error}".strip()
     way_out = "Start Postgres, or set ONETILL_DATABASE_URL (for migrations ONETILL_DATABASE_OWNER_URL) to where it is"
     return DatabaseUnusable("the database does not answer", f" ({said}). {way_out}.")
@@ -73,9 +81,11 @@ def unanswered(error: Exception) -> DatabaseUnusable:
 class Database:
     """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
 
-    def __init__(self, url: str, *, connections: int) -> None:
+    def __init__(self, url: str, *, connections: int, one_role: bool = False) -> None:
+        """With `one_role`, a login without the role `onetill_app` to take works as itself."""
         self._url = url
         self._connections = connections
+        self._one_role = one_role
         self._pool: Pool | None = None
 
     async def open(self) -> None:
@@ -143,6 +153,24 @@ class Database:
             raise
         pool.give(connection)
 
+    @asynccontextmanager
+    async def as_owner(self, owner_url: str | None) -> AsyncIterator[Connection]:
+        """A connection that takes no role: for the few statements that only the owner may run (None: whoever logs in here).
+
+        Raises DatabaseUnusable where nobody answers.
+        """
+        session = {**_SESSION, "role": "none"}
+        try:
+            connection = await asyncpg.connect(
+                owner_url or self._url, server_settings=session, timeout=10, command_timeout=COMMAND_TIMEOUT_S
+            )
+        except UNANSWERED as error:
+            raise unanswered(error) from error
+        try:
+            yield connection
+        finally:
+            await connection.close()
+
     async def _run(self, statement: Callable[..., Awaitable[Any]], sql: str, values: tuple[Any, ...]) -> Any:
         pool = self._open_pool()
         connection = await pool.take()
@@ -159,7 +187,7 @@ class Database:
         return self._pool
 
     def _connect(self) -> Awaitable[Connection]:
-        return asyncpg.connect(self._url, server_settings=_SESSION, timeout=10, command_timeout=COMMAND_TIMEOUT_S)
+        return _session(self._url, self._one_role, 10, COMMAND_TIMEOUT_S)
 
 
 def _take_back(pool: Pool, connection: Connection, error: BaseException) -> None:
@@ -171,12 +199,22 @@ def _take_back(pool: Pool, connection: Connection, error: BaseException) -> None
         pool.drop(connection)
 
 
-async def connect(url: str, timeout_s: float) -> Connection:
+async def connect(url: str, timeout_s: float, *, one_role: bool = False) -> Connection:
     """A connection outside the pool, in a session like the pool's; nothing on it takes longer than `timeout_s`.
 
     Raises asyncpg.PostgresError or DATABASE_AWAY.
     """
-    return await asyncpg.connect(url, server_settings=_SESSION, timeout=timeout_s, command_timeout=timeout_s)
+    return await _session(url, one_role, timeout_s, timeout_s)
+
+
+async def _session(url: str, one_role: bool, connect_s: float, command_s: float) -> Connection:
+    connect = partial(asyncpg.connect, url, timeout=connect_s, command_timeout=command_s)
+    try:
+        return await connect(server_settings=_SESSION)
+    except asyncpg.InvalidParameterValueError:  # there is no such role
+        if not one_role:
+            raise
+    return await connect(server_settings={**_SESSION, "role": "none"})
 
 
 def broken_unique(error: asyncpg.PostgresError) -> str | None:

@@ -9,6 +9,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from app.db import roles
 from app.db.database import UNANSWERED, unanswered
 from app.db.schema import REVISION
 from app.paths import ROOT
@@ -19,11 +20,18 @@ _LOCK_TIMEOUT = "5s"
 """A migration that waits longer for a table lock would stop payments; it fails instead and can be run again."""
 
 
-async def upgrade(owner_url: str) -> str:
-    """Run every missing revision and return the newest. Takes an advisory lock, so a second caller waits.
+async def upgrade(owner_url: str, app_url: str | None = None, *, one_role: bool = False) -> str:
+    """Run every missing revision, grant the processes what they need, and return the newest revision.
 
-    Raises DatabaseUnusable where nobody answers.
+    Takes an advisory lock, so a second caller waits. `app_url` is how the processes log in; None: as the owner. With
+    `one_role`, an owner who may not create theirs runs them himself. Raises DatabaseUnusable where nobody answers, and
+    RolesMissing.
     """
+    owner = await _connect(owner_url)
+    try:
+        has_role = await roles.prepare(owner, app_url, one_role=one_role)
+    finally:
+        await owner.close()
     engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: _connect(owner_url))
     try:
         async with engine.connect() as connection:
@@ -35,6 +43,9 @@ async def upgrade(owner_url: str) -> str:
             await connection.commit()
             await connection.run_sync(_run)
             await connection.commit()
+            if has_role:
+                await connection.run_sync(_grant)
+                await connection.commit()
             await connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
             await connection.commit()
     finally:
@@ -53,6 +64,12 @@ def _run(connection: Connection) -> None:
     config = configuration()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _grant(connection: Connection) -> None:
+    from migrations.privileges import grant_all  # it imports every room's tables, and this room knows none
+
+    grant_all(connection)
 
 
 def configuration() -> Config:

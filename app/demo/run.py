@@ -48,7 +48,8 @@ async def run_demo(*, port: int, as_json: bool) -> None:
         os.environ.update(environment)
         settings = Settings()
         say.print("Bringing the schema up to date …")
-        await migrate.upgrade(settings.database_owner_url or settings.database_url)
+        owner_url = settings.database_owner_url or settings.database_url
+        await migrate.upgrade(owner_url, settings.database_url, one_role=settings.mode == "test")
         async with opened(settings) as services:
             _, api_key = await services.keys.create(mode=settings.mode, scopes=["*"], store="main", name="demo")
         say.print("Starting API, worker and shop …")

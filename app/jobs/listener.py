@@ -21,8 +21,9 @@ log = get_logger("listener")
 class Listener:
     """Calls `wake` with the kind that each notification names, and with "" whenever some may have been missed."""
 
-    def __init__(self, url: str, wake: Callable[[str], None]) -> None:
+    def __init__(self, url: str, wake: Callable[[str], None], *, one_role: bool = False) -> None:
         self._url = url
+        self._one_role = one_role
         self._wake = wake
         self._is_there = True
 
@@ -39,7 +40,7 @@ class Listener:
 
     async def _listen(self) -> None:
         """One connection's life: until it ends, or does not answer in time."""
-        connection = await connect(self._url, CONNECT_TIMEOUT_S)
+        connection = await connect(self._url, CONNECT_TIMEOUT_S, one_role=self._one_role)
         ended = asyncio.Event()
         try:
             connection.add_termination_listener(lambda _: ended.set())

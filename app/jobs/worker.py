@@ -18,7 +18,8 @@ class Worker:
         settings = services.settings
         self._database = services.database
         self._engine = Engine(services.due_work, services.chores, now=services.now, time_scale=settings.time_scale)
-        self._listener = Listener(settings.database_direct_url or settings.database_url, self._engine.wake)
+        direct_url = settings.database_direct_url or settings.database_url
+        self._listener = Listener(direct_url, self._engine.wake, one_role=settings.mode == "test")
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish what is under way. A database that is away is waited for."""

@@ -161,26 +161,9 @@ CREATE TABLE api_keys (
 );
 """
 
-ROLE = """
-DO $$ BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'onetill_app') THEN
-        CREATE ROLE onetill_app NOLOGIN;
-    END IF;
-EXCEPTION WHEN duplicate_object OR unique_violation THEN
-    NULL; -- another database of this cluster is being migrated at the same moment
-END $$;
-GRANT USAGE ON SCHEMA public TO onetill_app;
-GRANT SELECT ON alembic_version TO onetill_app;
-GRANT SELECT, INSERT, UPDATE ON payments, attempts, api_keys TO onetill_app;
-GRANT SELECT, INSERT ON payment_events, gateway_refs TO onetill_app;
-GRANT SELECT, INSERT, DELETE ON order_claims TO onetill_app;
-GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency_keys TO onetill_app;
-"""
-"""The story and the claims on gateway references may grow and may never change: privileges, not triggers."""
-
 
 def upgrade() -> None:
-    for statement in (*TABLES.split(";\n"), *_role_statements()):
+    for statement in TABLES.split(";\n"):
         if statement.strip():
             op.execute(statement)
 
@@ -196,8 +179,3 @@ def downgrade() -> None:
         "payments",
     ):
         op.execute(f"DROP TABLE {table}")
-
-
-def _role_statements() -> list[str]:
-    create, marker, grants = ROLE.partition("END $$;")
-    return [create + marker, *grants.split(";\n")]

@@ -46,7 +46,6 @@ CREATE INDEX webhook_inbox_waiting_idx ON webhook_inbox (payment_id)
     WHERE next_try_at IS NOT NULL AND payment_id IS NOT NULL;
 CREATE INDEX webhook_inbox_parked_idx ON webhook_inbox (parked_at) WHERE parked_at IS NOT NULL;
 CREATE INDEX webhook_inbox_received_at_idx ON webhook_inbox (received_at);
-GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_inbox TO onetill_app;
 
 CREATE TABLE gateway_exchanges (
     payment_id uuid NOT NULL,
@@ -60,17 +59,11 @@ CREATE TABLE gateway_exchanges (
     received text,
     CONSTRAINT gateway_exchanges_pkey PRIMARY KEY (payment_id, id)
 );
-CREATE INDEX gateway_exchanges_at_idx ON gateway_exchanges (at);
-GRANT SELECT, INSERT, DELETE ON gateway_exchanges TO onetill_app
+CREATE INDEX gateway_exchanges_at_idx ON gateway_exchanges (at)
 """
 
 JOB_TABLES = Path(__file__).parents[1] / "frozen" / "pgqueuer_1_6.sql"
 """What PgQueuer 1.6 installed. Revision 0005 drops it, and its downgrade makes it again."""
-
-JOB_GRANTS = """
-GRANT SELECT, INSERT, UPDATE, DELETE ON pgqueuer, pgqueuer_log, pgqueuer_schedules, pgqueuer_statistics TO onetill_app;
-GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO onetill_app
-"""
 
 
 JOB_TABLES_GONE = """
@@ -83,7 +76,7 @@ DROP TYPE pgqueuer_status
 
 def upgrade() -> None:
     job_tables = re.split(r";\n\n(?=CREATE )", JOB_TABLES.read_text())
-    for statement in (*INBOX.split(";\n"), *job_tables, *JOB_GRANTS.split(";\n")):
+    for statement in (*INBOX.split(";\n"), *job_tables):
         op.execute(statement)
 
 

@@ -64,7 +64,6 @@ CREATE INDEX refunds_due_idx ON refunds (next_check_at) WHERE next_check_at IS N
 CREATE UNIQUE INDEX refunds_one_unknown_idx ON refunds (payment_id, attempt_id) WHERE status = 'unknown';
 CREATE UNIQUE INDEX refunds_gateway_ref_idx ON refunds (payment_id, attempt_id, gateway_ref)
     WHERE gateway_ref IS NOT NULL;
-GRANT SELECT, INSERT, UPDATE ON refunds TO onetill_app;
 
 ALTER TABLE payments
     ADD COLUMN refunding_minor bigint NOT NULL DEFAULT 0,

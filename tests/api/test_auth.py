@@ -13,6 +13,7 @@ from app.db.database import Database
 from app.domain import ids
 from tests.api.checks import problem, row_counts
 from tests.support import Shop, key, order
+from tests.support.databases import keys_of
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
@@ -26,7 +27,7 @@ async def nobody(product: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def keys(database: Database) -> ApiKeyService:
-    return ApiKeyService(database, "test")
+    return keys_of(database)
 
 
 def _bearer(credential: str) -> dict[str, str]:

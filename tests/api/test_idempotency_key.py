@@ -5,11 +5,11 @@ from typing import Any
 
 import httpx
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.services import Services
 from tests.api.checks import problem, row_counts
 from tests.support import MovableClock, Shop, order
+from tests.support.databases import keys_of
 
 DAYS_30_S = 30 * 24 * 3600
 
@@ -112,7 +112,7 @@ async def test_the_replay_stays_what_it_was_after_the_payment_was_paid(client: h
 
 
 async def test_a_key_belongs_to_its_store(client: httpx.AsyncClient, database: Database) -> None:
-    _, other_key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="other", name="tests")
+    _, other_key = await keys_of(database).create(mode="test", scopes=["*"], store="other", name="tests")
     body = order()
     first = await _create(client, "one", body)
     headers = {"Idempotency-Key": "one", "Authorization": f"Bearer {other_key}"}

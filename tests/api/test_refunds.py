@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from app.api.problems import PROBLEMS
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain.errors import Refusal, RefusedByGateway
 from app.refunds.schemas import RefundPage, RefundView
@@ -18,7 +17,7 @@ from simulator.server import Simulator
 from tests.api.checks import problem, row_counts, wrong_fields
 from tests.flows.gateways.orders import BUYER
 from tests.support import Shop, key
-from tests.support.databases import Urls
+from tests.support.databases import Urls, keys_of
 from tests.support.settings import settings_for
 
 CONTROLS = ["a\x00b", "line\n", "a\tb"]
@@ -129,7 +128,7 @@ class TestWhoMayCall:
     async def test_a_key_does_what_its_scopes_say(
         self, shop: Shop, payment: dict[str, Any], database: Database, nobody: httpx.AsyncClient
     ) -> None:
-        keys = ApiKeyService(database, "test")
+        keys = keys_of(database)
         scopes = {"refunds:read": ["refunds:read"], "refunds:write": ["refunds:write"]}
         read, write = [
             bearer((await keys.create(mode="test", scopes=scope, store="main", name=name))[1])
@@ -165,7 +164,7 @@ class TestWhoMayCall:
         self, shop: Shop, payment: dict[str, Any], database: Database, nobody: httpx.AsyncClient
     ) -> None:
         done = (await refund(shop, payment, amount=1)).json()
-        _, text = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="other", name="other")
+        _, text = await keys_of(database).create(mode="test", scopes=["*"], store="other", name="other")
         before, path = await row_counts(database), f"/payments/{payment['id']}"
         problem(await nobody.post(f"{path}/refunds", json={"reason": "r"}, headers=bearer(text) | key()), "not_found")
         for url in (f"{path}/refunds", f"{path}/refund-options", f"/refunds/{done['id']}"):

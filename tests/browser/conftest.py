@@ -9,7 +9,6 @@ import httpx
 import pytest
 from playwright.async_api import Browser
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.demo.processes import serving
 from app.demo.shop import create_shop
@@ -18,7 +17,7 @@ from app.ports import free_ports
 from simulator.server import Simulator, SimulatorSettings
 from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
 from tests.support import TLS, Shop
-from tests.support.databases import Databases
+from tests.support.databases import Databases, keys_of
 from tests.support.settings import settings_for
 
 NewBuyer = Callable[..., Awaitable[Buyer]]
@@ -43,7 +42,7 @@ async def open_site(databases: Databases, *, every_gateway: bool = False, **chan
         database = Database(settings.database_url, connections=4)
         await database.open()
         stack.push_async_callback(database.close)
-        keys = ApiKeyService(database, "test")
+        keys = keys_of(database)
         _, key = await keys.create(mode="test", scopes=["*"], store="main", name="tests")
         await stack.enter_async_context(serving(create_app(settings), api_port))
         await stack.enter_async_context(serving(create_shop(settings.public_url, key, storefront), shop_port))

@@ -10,14 +10,13 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.main import create_app
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.concurrency.victims import until
 from tests.support import MovableClock, Shop, lifespan
-from tests.support.databases import Urls
+from tests.support.databases import Urls, keys_of
 
 _copies = count(1)
 
@@ -27,7 +26,7 @@ async def selling(settings: Settings, simulator: Simulator, clock: MovableClock)
     """The product while the block lasts; afterwards nobody is connected to its database, so that it can be copied."""
     database = Database(settings.database_url, connections=2)
     await database.open()
-    _, key = await ApiKeyService(database, "test").create(mode="test", scopes=["*"], store="main", name="killed")
+    _, key = await keys_of(database).create(mode="test", scopes=["*"], store="main", name="killed")
     await database.close()
     app = create_app(settings, clock)
     headers = {"Authorization": f"Bearer {key}"}

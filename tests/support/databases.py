@@ -8,8 +8,11 @@ from typing import Any
 
 import asyncpg
 
+from app.api_keys.service import ApiKeyService
 from app.db import migrate
+from app.db.database import Database
 from app.db.embedded import EmbeddedPostgres
+from app.db.schema import APP_ROLE
 
 TEMPLATE = "onetill_template"
 _numbers = count(1)
@@ -102,6 +105,12 @@ async def shared_database(databases: Databases) -> AsyncIterator[SharedDatabase]
 
 async def _connect(urls: Urls) -> "asyncpg.Connection[Any]":
     return await asyncpg.connect(urls.owner, server_settings={"lock_timeout": "10s"})
+
+
+def keys_of(database: Database, mode: str = "test") -> ApiKeyService:
+    """The service that makes keys, which takes the owner's login, beside a test's database as the app."""
+    owner_url = database._url.replace(f"//{APP_ROLE}@", "//postgres@")
+    return ApiKeyService(database, mode, owner_url=owner_url)
 
 
 def name_of(urls: Urls) -> str:

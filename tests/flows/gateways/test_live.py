@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.settings import Settings
 from simulator.portone_v1.access import PortOneV1Account
@@ -12,6 +11,7 @@ from simulator.portone_v2.access import PortOneV2Account
 from simulator.server import Simulator, SimulatorSettings
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import Shop
+from tests.support.databases import keys_of
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 async def api_key(database: Database) -> str:
-    _, text = await ApiKeyService(database, "live").create(mode="live", scopes=["*"], store="main", name="tests")
+    _, text = await keys_of(database, "live").create(mode="live", scopes=["*"], store="main", name="tests")
     return text
 
 

@@ -20,7 +20,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.demo.processes import serving
 from app.domain import ids
@@ -37,7 +36,7 @@ from simulator.unifi_pay.access import SIGNATURE, TIMESTAMP
 from simulator.unifi_pay.access import sign as sign_unifi
 from tests.flows.webhooks.books import Books, Row
 from tests.support import TLS, MovableClock, app_of, lifespan
-from tests.support.databases import Urls
+from tests.support.databases import Urls, keys_of
 from tests.support.settings import every_account, settings_for
 
 T = TypeVar("T")
@@ -217,7 +216,7 @@ class House:
         )
         database = Database(self.settings.database_url, connections=2)
         await database.open()
-        keys = ApiKeyService(database, "test")
+        keys = keys_of(database)
         _, self._api_key = await keys.create(mode="test", scopes=["*"], store="main", name="machine")
         await database.close()
 
