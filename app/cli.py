@@ -20,6 +20,7 @@ from app import logs
 from app.domain import ids
 from app.domain.errors import InvalidRequest, MalformedId, OnetillError
 from app.domain.schedule import KEEP_ALIVE_S
+from app.setting_types import listens_here
 from app.settings import Settings
 
 app = typer.Typer(
@@ -50,7 +51,13 @@ def serve(
     """Run the API and the checkout pages."""
     import uvicorn
 
-    _settings()
+    settings = _settings()
+    if not listens_here(host):
+        try:
+            settings.refuse_published_key_for(f"--host {host} can be reached from other machines")
+        except ValueError as error:
+            errors.print(f"{error}", markup=False, style="red", soft_wrap=True)
+            raise typer.Exit(2) from None
     if workers > 1:
         # Each process counts for itself; in a common folder, /metrics of any of them adds them up.
         folder = TemporaryDirectory(prefix="onetill-metrics-")

@@ -1,9 +1,12 @@
 """The forms of settings: comma-separated lists, pairs, addresses, currencies. The product's and the gateways' use the same."""
 
+import ipaddress
+import re
+import socket
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from app.domain.currencies import EXPONENT
@@ -43,13 +46,41 @@ def _currency(value: str) -> str:
     return value
 
 
-_ADDRESS = "address"
+def _framers(values: list[str]) -> list[str]:
+    """Each is an origin, and may begin with `*.`; it goes into a header as it is, so nothing else may stand in it."""
+    for value in values:
+        host = urlsplit(_origin(value)).hostname or ""
+        if not _FRAMER.fullmatch(value) or "*" in host.removeprefix("*.") or (host[:1] == "*" and host.count(".") < 2):
+            raise ValueError("expected origins such as https://shop.example or https://*.shop.example, never any (*)")
+    return values
+
+
+def _app_schemes(values: list[str]) -> list[str]:
+    for value in values:
+        if not _SCHEME.fullmatch(value):
+            raise ValueError("expected schemes such as myshop, in small letters and without ://")
+        if value in NO_APP_SCHEMES:
+            raise ValueError(f"{value} is a browser's own scheme: name one that only your app has, such as myshop")
+    return values
+
+
+_NO_APP_SCHEMES = """about blob chrome chrome-extension cid content data file filesystem ftp ftps gopher http https intent jar
+    javascript ldap livescript mailto mhtml mocha moz-extension resource sms ssh tel telnet vbscript view-source ws wss wyciwyg"""
+NO_APP_SCHEMES = frozenset(_NO_APP_SCHEMES.split())
+"""Schemes that run a script, read what is on the buyer's device, lead anywhere or leave TLS: no app answers to them."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_FRAMER = re.compile(r"https?://(?:\*\.)?(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+_ADDRESS, _DATABASE = "address", "database"
 Names = Annotated[list[str], BeforeValidator(split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(split)]
 HttpUrl = Annotated[str, AfterValidator(_http_url), _ADDRESS]
 Origin = Annotated[str, AfterValidator(_origin), _ADDRESS]
 Currency = Annotated[str, AfterValidator(_currency)]
+Framers = Annotated[list[str], BeforeValidator(split), AfterValidator(_framers), _ADDRESS]
+AppSchemes = Annotated[list[str], BeforeValidator(split), AfterValidator(_app_schemes)]
+DatabaseUrl = Annotated[str, Field(repr=False), _DATABASE]
+MaybeDatabaseUrl = Annotated[str | None, Field(repr=False), _DATABASE]
 
 
 def origin_of(url: str) -> str:
@@ -59,5 +90,63 @@ def origin_of(url: str) -> str:
 
 
 def is_address(field: FieldInfo) -> bool:
-    """Whether a setting is an `HttpUrl` or an `Origin`: where calls or browsers go."""
+    """Whether a setting is an `HttpUrl`, an `Origin` or `Framers`: where calls or browsers go, or come from."""
     return _ADDRESS in field.metadata
+
+
+def is_secret(field: FieldInfo) -> bool:
+    """Whether a setting holds a secret, or several."""
+    return "SecretStr" in str(field.annotation)
+
+
+def is_database(field: FieldInfo) -> bool:
+    """Whether a setting is a `DatabaseUrl`."""
+    return _DATABASE in field.metadata
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: 127.0.0.0/8, ::1, "any address", `localhost`, a Unix socket, in every spelling."""
+    name = host.strip("[]").rstrip(".").lower()
+    if not name or name.startswith(("/", "@")) or name.endswith(".localhost"):
+        return True
+    address = _address(name)
+    return address is not None and (address.is_loopback or address.is_unspecified or int(address) >> 24 == 0)
+
+
+def listens_here(host: str) -> bool:
+    """Whether who listens at this host is reached from this machine only; "any address" is reached from everywhere."""
+    address = _address(host.strip("[]").rstrip(".").lower())
+    return address is not None and address.is_loopback
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address that a host name spells; `127.1`, `0x7f.1` and `2130706433` are ways that browsers take, too."""
+    if name == "localhost":
+        return ipaddress.IPv4Address("127.0.0.1")
+    try:
+        address = ipaddress.ip_address(name.partition("%")[0])
+    except ValueError:
+        try:
+            return ipaddress.IPv4Address(socket.inet_aton(name))
+        except (OSError, UnicodeError):
+            return None
+    return (address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None) or address
+
+
+def hosts_of(url: str) -> list[str]:
+    """The hosts of a database's URL, which may name several, in its authority or as `host=`. [""]: the local socket."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # connecting will say so
+        return [""]
+    named = parts.netloc.rpartition("@")[2].split(",") + ",".join(parse_qs(parts.query).get("host", [])).split(",")
+    hosts = [unquote(each if each.endswith("]") else each.rpartition(":")[0] or each) for each in named if each]
+    return hosts or [""]
+
+
+def sslmode_of(url: str) -> str | None:
+    """The `sslmode` of a database's URL."""
+    try:
+        return parse_qs(urlsplit(url).query).get("sslmode", [None])[-1]
+    except ValueError:
+        return None

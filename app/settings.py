@@ -16,10 +16,11 @@ from app.domain.routing import RoutingRule, read_rule
 from app.domain.schedule import LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
-from app.setting_types import HttpUrl, Names, is_address
+from app.live_mode import Setting, faults, is_published
+from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, is_loopback
 
-DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused in live mode, see `refuse_unsafe_live`
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104  compared with, never bound
+DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused where others could reach it
+PUBLISHED = frozenset({DEFAULT_SECRET_KEY})
 
 
 def _rules(value: object) -> object:
@@ -46,19 +47,21 @@ class ProductSettings(BaseSettings):
         hide_input_in_errors=True,  # what is refused may be a secret, and errors end in logs
     )
 
-    database_url: Annotated[str, Field(repr=False)] = "postgresql://localhost/onetill"
-    database_owner_url: Annotated[str | None, Field(repr=False)] = None
+    database_url: DatabaseUrl = "postgresql://localhost/onetill"
+    database_owner_url: MaybeDatabaseUrl = None
     """Who migrates. Defaults to `database_url`; the processes drop to the role `onetill_app` either way."""
-    database_direct_url: Annotated[str | None, Field(repr=False)] = None
+    database_direct_url: MaybeDatabaseUrl = None
     """Around a pooler, for the worker's LISTEN. Defaults to `database_url`."""
+    database_plain_hosts: Names = []
+    """Hosts of a private network that live mode may reach without TLS, for example Compose's `postgres`."""
     database_connections: Annotated[int, Field(ge=2, le=64)] = 10
     mode: Literal["live", "test"] = "test"
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret_key: SecretStr = SecretStr(DEFAULT_SECRET_KEY)
     time_scale: Annotated[float, Field(ge=1, le=100_000)] = 1.0
-    frame_ancestors: Names = []
+    frame_ancestors: Framers = []
     """Origins that may frame the checkout page. Empty: nobody."""
-    return_url_schemes: Names = []
+    return_url_schemes: AppSchemes = []
     """App schemes that `return_url` may use besides https, for example `myshop` for `myshop://paid`."""
     confirm_wait_s: Annotated[float, Field(ge=0, le=30)] = 5.0
     """How long complete and sync wait for another process that is already asking the gateway."""
@@ -92,21 +95,42 @@ class ProductSettings(BaseSettings):
             raise ValueError("live mode refuses to start: " + "; ".join(faults))
         return self
 
-    def _live_faults(self) -> list[str]:
-        faults = []
-        key = self.secret_key.get_secret_value()
-        if key == DEFAULT_SECRET_KEY or len(key) < 32:
-            faults.append("ONETILL_SECRET_KEY is the default or shorter than 32 characters")
+    @model_validator(mode="after")
+    def refuse_published_key(self) -> Self:
+        """The secret key of the source code is for this machine alone: with it, anybody makes client tokens."""
+        if self.mode == "test" and not is_loopback(urlsplit(self.public_url).hostname or ""):
+            self.refuse_published_key_for("ONETILL_PUBLIC_URL is not this machine")
+        return self
+
+    def refuse_published_key_for(self, reason: str) -> None:
+        """Raise ValueError where the secret key is the source code's, which this `reason` forbids."""
+        if any(is_published(each.get_secret_value(), PUBLISHED) for each in _secrets(self.secret_key)):
+            raise ValueError(
+                f"ONETILL_SECRET_KEY is the published one, and {reason}: make one with `openssl rand -hex 32`"
+            )
+
+    def _live_faults(self) -> Iterator[str]:
         if self.time_scale != 1:
-            faults.append("ONETILL_TIME_SCALE is for test mode only")
-        if not self.public_url.startswith("https://"):
-            faults.append("ONETILL_PUBLIC_URL is not https")
+            yield "ONETILL_TIME_SCALE is for test mode only: leave it out"
+        for setting in self._each_setting():
+            yield from faults(setting)
         for manifest, account in self.accounts():
-            faults += _unfit_for_live_money(manifest, account)
+            for name, reason in manifest.needed_in_live_mode.items():
+                if not getattr(account, name):
+                    yield f"{manifest.variable(name)} is missing: {reason}"
         configured = {manifest.name for manifest, _ in self.accounts()}
         unknown = sorted({rule.gateway for rule in self.routing} - configured)
-        faults += [f"ONETILL_ROUTING names {name}, which is not configured" for name in unknown]
-        return faults
+        yield from (f"ONETILL_ROUTING names {name}, which is not configured" for name in unknown)
+
+    def _each_setting(self) -> Iterator[Setting]:
+        plain = frozenset(self.database_plain_hosts)
+        for name, field in ProductSettings.model_fields.items():
+            yield Setting(f"ONETILL_{name}".upper(), field, getattr(self, name), True, PUBLISHED, plain)
+        for manifest, account in self.accounts():
+            for name, field in manifest.fields().items():
+                yield Setting(
+                    manifest.variable(name), field, getattr(account, name), published=manifest.published_for(name)
+                )
 
     def accounts(self) -> Iterator[tuple[Manifest[Any], GatewaySettings]]:
         """The gateways that are on, with their accounts, in the registry's order."""
@@ -131,19 +155,8 @@ class ProductSettings(BaseSettings):
         return max(min(timeout_s, 2.0), timeout_s / self.time_scale)
 
 
-def _unfit_for_live_money(manifest: Manifest[Any], account: GatewaySettings) -> Iterator[str]:
-    """What of a gateway's account leads to the simulator, or to nobody whom money may be trusted to."""
-    for name, field in manifest.fields().items():
-        value, variable = getattr(account, name), manifest.variable(name)
-        if is_address(field):
-            parts = urlsplit(value)
-            if parts.scheme != "https" or parts.hostname in LOOPBACK:
-                yield f"{variable} is not a real https host (the simulator?)"
-        secrets = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, SecretStr)]
-        if any(secret.get_secret_value().startswith("sim_") for secret in secrets):
-            yield f"{variable} is the simulator's"
-        if name in manifest.needed_in_live_mode and not value:
-            yield f"{variable} is missing: {manifest.needed_in_live_mode[name]}"
+def _secrets(value: SecretStr | list[SecretStr]) -> list[SecretStr]:
+    return value if isinstance(value, list) else [value]
 
 
 if TYPE_CHECKING:

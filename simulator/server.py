@@ -57,8 +57,8 @@ class SimulatorSettings:
         Raises RuntimeError that names the variable whose value cannot be used.
         """
         given = {name.upper(): text for name, text in environment.items() if text}
-        if given.get("ONETILL_MODE") == "live":
-            raise RuntimeError("ONETILL_MODE is live: the simulator is for development and tests")
+        if given.get("ONETILL_MODE", "test").strip().lower() != "test":
+            raise RuntimeError("ONETILL_MODE is not test: the simulator is for development and tests")
         scale = given.get("ONETILL_TIME_SCALE", str(self.time_scale))
         try:
             time_scale = SimClock(float(scale)).time_scale

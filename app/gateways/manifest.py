@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from app.gateways.breaker import Breaker
 from app.gateways.port import Capability
+from app.setting_types import is_address, is_secret
 
 
 class GatewaySettings(BaseModel):
@@ -54,6 +55,9 @@ class Manifest(Generic[Account]):
     """What its browser side yields for `POST /payments/complete`, with what each one is."""
     needed_in_live_mode: Mapping[str, str] = field(default_factory=dict)
     """Settings that may be empty in test mode only, with what would go wrong."""
+    published: frozenset[str] = frozenset()
+    """Its twin's credentials, and those that the vendor's pages print, for live mode to refuse; those that begin with `sim_`
+    are known anyway."""
 
     def fields(self) -> dict[str, FieldInfo]:
         """Its settings, its own before those that every gateway has."""
@@ -64,6 +68,13 @@ class Manifest(Generic[Account]):
     def variable(self, setting: str) -> str:
         """The environment variable of one of its settings."""
         return f"ONETILL_{self.name}__{setting}".upper()
+
+    def published_for(self, setting: str) -> frozenset[str]:
+        """What live mode refuses as the value of this setting: credentials that are published, and its own example."""
+        field = self.fields()[setting]
+        is_real = isinstance(field.default, str)  # a default is meant to be used
+        named = () if is_real or not (is_secret(field) or is_address(field)) else (field.examples or ())
+        return self.published | {str(each) for each in named}
 
     def example(self) -> Account:
         """The least account that turns it on, at no real address: `simulated` with the examples' values. Nothing is called."""

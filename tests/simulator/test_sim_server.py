@@ -149,6 +149,7 @@ def test_it_knows_the_accounts_that_the_products_variables_tell() -> None:
     ("variable", "value"),
     [
         ("ONETILL_MODE", "live"),
+        ("ONETILL_MODE", " LIVE "),
         ("ONETILL_TIME_SCALE", "fast"),
         ("ONETILL_TIME_SCALE", "0"),
         ("ONETILL_PORTONE_V2__WEBHOOK_SECRETS", "whsec_!"),

@@ -26,6 +26,7 @@ def settings_for(urls: Urls, simulator: Simulator, **changes: Any) -> Settings:
         "database_url": urls.app,
         "database_owner_url": urls.owner,
         "public_url": "http://testserver",
+        "secret_key": "a key of the tests, which nobody has published",
         "log_level": "error",
         "confirm_wait_s": 5,
         **every_account(simulator),

@@ -61,4 +61,5 @@ MANIFEST = Manifest(
     },
     at_compose="base URL http://simulator:8004, script http://127.0.0.1:8004/v1/iamport.js, keys sim_imp_key and sim_imp_secret, "
     "user code imp00000000, channel key channel-key-sim-paymentwall",
+    published=frozenset({"imp00000000", "channel-key-sim-paymentwall"}),
 )

@@ -76,5 +76,13 @@ MANIFEST = Manifest(
     at_compose="base URL http://simulator:8005, script http://127.0.0.1:8005/v2/browser-sdk.js, "
     "secret sim_portone_v2_api_secret, store store-00000000-0000-4000-8000-000000000001, "
     "channel key channel-key-00000000-0000-4000-8000-000000000001",
+    published=frozenset(
+        {
+            "store-00000000-0000-4000-8000-000000000001",
+            "channel-key-00000000-0000-4000-8000-000000000001",
+            "whsec_c2ltdWxhdG9yLXdlYmhvb2stc2VjcmV0",
+            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",  # the Standard Webhooks' own example (docs/gateways/portone-v2.md)
+        }
+    ),
     needed_in_live_mode={"webhook_secrets": "webhooks could not be told from forged ones"},
 )

@@ -1,0 +1,330 @@
+"""Every setting × live mode: what a stranger knows, could guess, or that leads to nobody, stops the start (law 12)."""
+
+import os
+import types
+from collections.abc import Iterator
+from typing import Any, Literal, get_args, get_origin
+
+import pytest
+from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from typer.testing import CliRunner
+
+from app.cli import app
+from app.gateways.registry import MANIFESTS
+from app.live_mode import OUR_LEAST, THEIR_LEAST
+from app.setting_types import NO_APP_SCHEMES, hosts_of, is_address, is_database, is_loopback, is_secret, listens_here
+from app.settings import PUBLISHED, ProductSettings, Settings
+from simulator.server import twins
+
+STRONG = "3f9c0b7be1d84a6c92d5770cfa1e6b48"
+"""As `openssl rand -hex 16` makes it: the weakest that is taken."""
+
+FREE_TEXT = {
+    "database_plain_hosts": "host names, which name themselves an exception",
+    "routing": "rules, which are checked against the gateways that are on",
+    "label": "read by buyers",
+    "client_business_num": "a public number",
+    "client_nickname": "read by buyers",
+    "cash_receipt_type": "a letter",
+    "culture_expense_types": "letters",
+    "status_aliases": "the vendor's words",
+    "user_code": "an identifier, public in the page",
+    "channel_key": "an identifier, public in the page",
+    "store_id": "an identifier, public in the page",
+    "app_id": "an identifier",
+    "settlement_currency": "a currency",
+    "tier": "a number of the vendor",
+    "pay_method": "the vendor's word",
+    "country": "a country",
+}
+"""Settings that are neither a secret nor an address, each with the reason. A new one must choose."""
+
+BY_SCHEME = {"return_url_schemes": "refused in every mode, below"}
+TEST_ONLY = {"time_scale": "2"}
+
+
+def every_setting() -> Iterator[tuple[str, FieldInfo]]:
+    """By variable, the product's and those of every gateway."""
+    for name, field in ProductSettings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            inner = field.annotation.model_fields
+            yield from ((f"ONETILL_{name}__{each}".upper(), found) for each, found in inner.items())
+        else:
+            yield f"ONETILL_{name}".upper(), field
+    for manifest in MANIFESTS:
+        yield from ((manifest.variable(name), field) for name, field in manifest.fields().items())
+
+
+EVERY = dict(every_setting())
+SECRETS = {name: field for name, field in EVERY.items() if is_secret(field)}
+ADDRESSES = {name: field for name, field in EVERY.items() if is_address(field)}
+DATABASES = {name: field for name, field in EVERY.items() if is_database(field)}
+OURS = {name for name in SECRETS if "__" not in name}
+
+
+def real_value(field: FieldInfo) -> str:
+    """As a merchant would set it."""
+    example = next(iter(field.examples or ()), "")
+    return STRONG if is_secret(field) else "https://api.vendor.example" if is_address(field) else str(example)
+
+
+LIVE = {"ONETILL_MODE": "live", "ONETILL_PUBLIC_URL": "https://pay.shop.example"} | {
+    manifest.variable(name): real_value(manifest.fields()[name])
+    for manifest in MANIFESTS
+    for name in {*manifest.needed(), *manifest.needed_in_live_mode, "api_key"} & set(manifest.fields())
+}
+LIVE |= dict.fromkeys(OURS, STRONG)
+
+
+def is_bounded(annotation: Any) -> bool:
+    """Whether it has only values that nobody has to judge: numbers, booleans, words of a list."""
+    if get_origin(annotation) is Literal:
+        return True
+    if isinstance(annotation, types.UnionType):
+        return all(is_bounded(each) for each in get_args(annotation))
+    return annotation in {int, float, bool, type(None)}
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [each for each in os.environ if each.upper().startswith("ONETILL_")]:
+        monkeypatch.delenv(name)
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, changes: dict[str, str], base: dict[str, str] = LIVE) -> str:
+    """What is said instead of a start; empty: it starts."""
+    for name, value in (base | changes).items():
+        monkeypatch.setenv(name, value)
+    try:
+        Settings()
+    except ValidationError as error:
+        return "; ".join(f"{fault['loc']}: {fault['msg']}" for fault in error.errors())
+    return ""
+
+
+def test_real_settings_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refusal(monkeypatch, {}) == ""
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_every_setting_is_of_a_kind_that_has_a_rule_or_a_reason(name: str) -> None:
+    field, short = EVERY[name], name.rpartition("__")[2].removeprefix("ONETILL_").lower()
+    kinds = [is_secret(field), is_address(field), is_database(field), is_bounded(field.annotation)]
+    kinds += [short in known for known in (FREE_TEXT, BY_SCHEME)]
+    assert sum(kinds) == 1, (
+        f"{name}: give it a type of app/setting_types.py or SecretStr, or say here why it needs no rule"
+    )
+
+
+PUBLIC = sorted(PUBLISHED.union(*(manifest.published for manifest in MANIFESTS)))
+GUESSED = {
+    "": "nothing",
+    "x": "one byte",
+    "whsec_": "the prefix only",
+    "whsec_AA==": "one byte, encoded",
+    STRONG[: THEIR_LEAST - 1]: "too short for anybody",
+    "a" * 64: "one letter",
+    "0" * 64: "one digit",
+    "ab" * 32: "two letters in turn",
+    "0123456789abcdef" * 4: "a pattern again and again",
+    "sim_" + STRONG: "the simulator's",
+    **dict.fromkeys(PUBLIC, "published"),
+    "whsec_c2ltdWxhdG9yLXdlYmhvb2stc2VjcmV0=": "published, with padding",
+    "c2ltdWxhdG9yLXdlYmhvb2stc2VjcmV0": "published, without its prefix",
+}
+
+
+def guesses_of(name: str) -> list[str]:
+    """What is tried for a secret: of the published ones those that are its own, for another's are no secret here."""
+    known = set(PUBLISHED) if name in OURS else set()
+    for manifest in MANIFESTS:
+        known |= {text for each in manifest.fields() if manifest.variable(each) == name for text in manifest.published}
+    bare = {each.removeprefix("whsec_") for each in known}
+    return [
+        each
+        for each, why in GUESSED.items()
+        if not why.startswith("published") or each.removeprefix("whsec_").strip("=") in bare
+    ]
+
+
+@pytest.mark.parametrize(("name", "guess"), [(name, guess) for name in SECRETS for guess in guesses_of(name)])
+def test_no_secret_that_is_known_or_guessed_starts(monkeypatch: pytest.MonkeyPatch, name: str, guess: str) -> None:
+    said = refusal(monkeypatch, {name: guess})
+    assert said.count("ONETILL_") == said.count(name) == 1, "it and nothing else is named"
+    assert "live mode refuses to start" in said
+    assert any(way_out in said for way_out in ("openssl rand -hex 32", "console", "is missing:"))
+    assert len(guess) < 6 or guess not in said
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_ours_are_longer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert name in refusal(monkeypatch, {name: STRONG[: OUR_LEAST - 1]})
+
+
+@pytest.mark.parametrize("name", [name for name, field in EVERY.items() if name in SECRETS and field.examples])
+def test_an_example_is_no_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    assert name in refusal(monkeypatch, {name: str((EVERY[name].examples or [""])[0])})
+
+
+@pytest.mark.parametrize("twin", twins(), ids=lambda twin: twin.name)
+def test_no_credential_of_the_simulator_starts(monkeypatch: pytest.MonkeyPatch, twin: Any) -> None:
+    """Its secrets, and also its store and channel: money would go to nobody."""
+    account = twin.account_type()
+    (manifest,) = [each for each in MANIFESTS if each.name == twin.name]
+    given = {
+        name: getattr(account, "webhook_secrets" if inner == "webhook_secret" else inner)
+        for name, text in manifest.simulated.items()
+        if text.startswith("{") and (inner := text.strip("{}")) not in {"base_url", "script_url"}
+    }
+    for name, value in given.items():
+        text = value if isinstance(value, str) else value[0]
+        assert manifest.variable(name) in refusal(monkeypatch, {manifest.variable(name): text}), name
+
+
+NOWHERE = (
+    "http://api.vendor.example",
+    *(f"https://{host}" for host in (
+        "localhost", "localhost.", "LOCALHOST", "shop.localhost", "127.0.0.1", "127.0.0.2", "127.255.255.254", "127.1",
+        "0x7f.1", "2130706433", "0177.0.0.1", "0.0.0.0", "0", "[::1]", "[::]", "[::ffff:127.0.0.1]", "[0:0:0:0:0:0:0:1]",  # noqa: S104
+        "127.0.0.1:8003",
+    )),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("url", NOWHERE)
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_no_address_of_this_machine_or_without_tls_starts(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    said = refusal(monkeypatch, {name: url})
+    assert "live mode refuses to start" in said
+    assert said.count("ONETILL_") == said.count(name) == 1
+
+
+@pytest.mark.parametrize("host", ["shop.example", "10.0.0.5", "128.0.0.1", "localhost.shop.example", "[2001:db8::1]"])
+def test_other_hosts_are_no_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+REMOTE = (
+    "postgresql://app:pw@db.shop.example/onetill",
+    "postgresql://app:pw@10.0.0.5:5432/onetill",
+    "postgresql://app:pw@db.shop.example/onetill?sslmode=prefer",
+    "postgresql://app:pw@db.shop.example/onetill?sslmode=allow",
+    "postgresql://app:pw@db.shop.example/onetill?sslmode=disable",
+    "postgresql://app:pw@db.shop.example/onetill?sslmode=require&sslmode=disable",
+    "postgresql://app:pw@localhost:5432,db.shop.example:5432/onetill",
+    "postgresql://app:pw@/onetill?host=db.shop.example",
+    "postgresql:///onetill?host=/var/run/postgresql,db.shop.example",
+)
+SAFE = (
+    "postgresql:///onetill",
+    "postgresql://localhost/onetill",
+    "postgresql://app:pw@127.0.0.1:6432/onetill",
+    "postgresql://app:pw@[::1]:6432/onetill",
+    "postgresql://app:pw@/onetill?host=/var/run/postgresql",
+    "postgresql://app:pw@%2Fvar%2Frun%2Fpostgresql/onetill",
+    *(
+        f"postgresql://app:p%40w@db.shop.example/onetill?sslmode={mode}"
+        for mode in ("require", "verify-ca", "verify-full")
+    ),
+)
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("url", REMOTE)
+def test_no_remote_database_starts_without_tls(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    said = refusal(monkeypatch, {name: url})
+    assert f"{name} leads to another machine without TLS" in said
+    assert "pw" not in said
+    plain = {"ONETILL_DATABASE_PLAIN_HOSTS": ",".join({*hosts_of(url)} - {"localhost"})}
+    assert refusal(monkeypatch, {name: url} | plain) == "", "unless the merchant says so of that host"
+
+
+@pytest.mark.parametrize("name", DATABASES)
+@pytest.mark.parametrize("url", SAFE)
+def test_a_local_database_and_one_with_tls_start(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    assert refusal(monkeypatch, {name: url}) == ""
+
+
+@pytest.mark.parametrize(("name", "value"), [(f"ONETILL_{name}".upper(), value) for name, value in TEST_ONLY.items()])
+def test_what_is_for_tests_does_not_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    assert refusal(monkeypatch, {name: value}).count(name) == 1
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda each: each.name)
+def test_what_live_mode_needs_is_named_with_its_reason(monkeypatch: pytest.MonkeyPatch, manifest: Any) -> None:
+    for name, reason in manifest.needed_in_live_mode.items():
+        variable = manifest.variable(name)
+        assert f"{variable} is missing: {reason}" in refusal(
+            monkeypatch, {}, {each: value for each, value in LIVE.items() if each != variable}
+        )
+
+
+def test_every_offender_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = dict.fromkeys(ADDRESSES, "http://127.0.0.2") | dict.fromkeys(DATABASES, REMOTE[0])
+    bad |= dict.fromkeys(SECRETS, "a" * 40) | {"ONETILL_TIME_SCALE": "2"}
+    said = refusal(monkeypatch, bad)
+    assert [name for name in bad if f"{name} " not in said] == []
+
+
+@pytest.mark.parametrize("mode", ["test", "live"])
+@pytest.mark.parametrize(
+    "framers",
+    ["*", "https://*", "http://*", "https:", "*.shop.example", "https://*.example", "https://a.*.example", "'self'",
+     "https://shop.example/path", "https://shop.example; script-src *", "https://shop.example https://evil.example",
+     "https://evil.example\\@shop.example", "https://user@shop.example", "data:", "https://shop.example,*"],
+)  # fmt: skip
+def test_no_mode_lets_anybody_frame_the_page(monkeypatch: pytest.MonkeyPatch, mode: str, framers: str) -> None:
+    said = refusal(monkeypatch, {"ONETILL_MODE": mode, "ONETILL_FRAME_ANCESTORS": framers})
+    assert "frame_ancestors" in said
+
+
+@pytest.mark.parametrize("mode", ["test", "live"])
+@pytest.mark.parametrize("framers", ["https://shop.example", "https://*.shop.example,https://m.shop.example:8443"])
+def test_every_mode_lets_origins_frame_it(monkeypatch: pytest.MonkeyPatch, mode: str, framers: str) -> None:
+    assert refusal(monkeypatch, {"ONETILL_MODE": mode, "ONETILL_FRAME_ANCESTORS": framers}) == ""
+
+
+@pytest.mark.parametrize("mode", ["test", "live"])
+@pytest.mark.parametrize(
+    "scheme", [*sorted(NO_APP_SCHEMES), "JavaScript", "java script", "myshop:", "myshop://", "1st", "*"]
+)
+def test_no_mode_returns_to_a_scheme_that_runs_or_leaks(
+    monkeypatch: pytest.MonkeyPatch, mode: str, scheme: str
+) -> None:
+    said = refusal(monkeypatch, {"ONETILL_MODE": mode, "ONETILL_RETURN_URL_SCHEMES": f"myshop,{scheme}"})
+    assert "return_url_schemes" in said
+
+
+class TestTheSecretKeyOfTheSourceCode:
+    @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
+    def test_starts_on_this_machine(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+        assert refusal(monkeypatch, {"ONETILL_PUBLIC_URL": url}, {}) == ""
+
+    @pytest.mark.parametrize("url", ["http://pay.shop.example", "https://staging.shop.example", "http://192.168.0.7"])
+    @pytest.mark.parametrize("key", [None, *sorted(PUBLISHED)])
+    def test_is_refused_where_others_reach_it(self, monkeypatch: pytest.MonkeyPatch, url: str, key: str | None) -> None:
+        variables = {"ONETILL_PUBLIC_URL": url} | ({"ONETILL_SECRET_KEY": key} if key else {})
+        said = refusal(monkeypatch, variables, {})
+        assert "ONETILL_SECRET_KEY is the published one" in said
+        assert "openssl rand -hex 32" in said
+        assert refusal(monkeypatch, variables | {"ONETILL_SECRET_KEY": STRONG}, {}) == ""
+
+    @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "192.168.0.7", "pay.shop.example", "[::]"])  # noqa: S104
+    def test_is_not_served_to_others(self, host: str) -> None:
+        done = CliRunner().invoke(app, ["serve", "--host", host])
+        assert done.exit_code == 2
+        assert "ONETILL_SECRET_KEY is the published one" in done.output
+
+    @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost"])
+    def test_may_be_served_to_this_machine(self, host: str) -> None:
+        assert listens_here(host)
+
+
+def test_a_secret_is_a_secret() -> None:
+    """What is named like one is kept like one, so that no print, log or error shows it."""
+    for name, field in EVERY.items():
+        words = set(name.lower().replace("__", "_").split("_"))
+        if words & {"secret", "secrets", "password", "token"} or name.endswith("API_KEY"):
+            assert field.annotation is not None
+            assert SecretStr.__name__ in str(field.annotation), name
