@@ -6,7 +6,7 @@ It tells "never sent" (safe to send again) from "may have arrived" (ask first), 
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import aiohttp
@@ -16,6 +16,8 @@ from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.gateways.breaker import Breaker
 from app.gateways.gateway_log import GatewayCall, masked, record_call
+from app.gateways.port import GatewayPayment
+from app.gateways.text import is_unreadable, readable
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20
@@ -30,6 +32,19 @@ class HttpAnswer:
 
     status: int
     body: bytes
+    """Valid UTF-8: what could not be read in it is replaced (`text.readable`)."""
+    damage: str | None = None
+    """Which byte could not be read; None when all could."""
+
+
+def noted(payment: GatewayPayment, damage: str | None, *deciding: str | None) -> GatewayPayment:
+    """Return a look-up's payment with what could not be read of its answer as evidence.
+
+    `deciding` are the texts by which it is told whose money it is: one that cannot be read is a doubt, whatever it resembles.
+    """
+    if is_unreadable(*deciding):
+        payment = replace(payment, doubt="the look-up holds a text that decides and that cannot be read")
+    return replace(payment, evidence=payment.evidence | {"unreadable": damage}) if damage else payment
 
 
 def is_ill(answer: HttpAnswer) -> bool:
@@ -95,6 +110,8 @@ class GatewayHttp:
             raise GatewayUnavailable(gateway=self.gateway) from None
         else:
             outcome, received = answer.status, answer.body
+            if answer.damage:
+                log.warning("gateway_text_damaged", gateway=self.gateway, operation=operation, damage=answer.damage)
             self.breaker.record(is_good=not self._is_ill(answer))
             return answer
         finally:
@@ -119,7 +136,7 @@ class GatewayHttp:
             allow_redirects=False,
             trace_request_ctx=progress,
         ) as response:
-            return HttpAnswer(response.status, await self._read(response))
+            return HttpAnswer(response.status, *readable(await self._read(response)))
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
         body = bytearray()

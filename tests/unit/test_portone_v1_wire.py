@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable, Refusal
 from app.domain.money import Money
+from app.gateways.http import HttpAnswer
 from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.lookup import gateway_payment_of
@@ -20,7 +21,7 @@ CURRENCIES = ["KRW", "JPY", "USD", "EUR", "KWD"]
 
 
 def answer(status: int, body: object) -> ApiResponse:
-    return ApiResponse.read(status, body if isinstance(body, bytes) else json.dumps(body).encode())
+    return ApiResponse.of(HttpAnswer(status, body if isinstance(body, bytes) else json.dumps(body).encode()))
 
 
 def said(act: object) -> object:

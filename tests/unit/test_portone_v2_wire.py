@@ -360,10 +360,6 @@ class TestAnswers:
     def test_a_refusal_that_is_not_portones_names_no_reason(self, body: bytes) -> None:
         assert ApiResponse.of(HttpAnswer(400, body)).reason is None
 
-    def test_bytes_that_are_no_text_are_no_answer_even_where_nobody_reads_them(self) -> None:
-        with pytest.raises(GatewayTimeout):
-            ApiResponse.of(HttpAnswer(200, b'{"status": "PAID", "note": "\xff\xfe"}')).accepted(Payment)
-
     @pytest.mark.parametrize(
         ("status", "type_", "ill"),
         [

@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.adapter import Adapter
+from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.point3.codes import DECLINES, aliases, refusal_of, status_of
-from app.gateways.point3.lookup import gateway_payment_of, rank, rows_of
+from app.gateways.point3.lookup import deciding_texts, gateway_payment_of, rank, rows_of
 from app.gateways.point3.manifest import MANIFEST, Point3Settings
 from app.gateways.point3.refund_policy import REFUND_POLICY, check_refund
 from app.gateways.point3.session import token_request
-from app.gateways.point3.wire import code_of, message_of
+from app.gateways.point3.wire import Answer, code_of, message_of
 from app.gateways.port import (
     CaptureAnswer,
     CapturedPayment,
@@ -36,6 +36,7 @@ from app.gateways.port import (
     Session,
     Voiding,
 )
+from app.gateways.text import is_unreadable
 
 _CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
@@ -75,7 +76,7 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
             ours = [row for row in rows if row.gateway_ref == query.gateway_ref] or rows
         else:
             rows = await self._rows(f"/api/payments/orderid/{quote(query.reference, safe='')}")
-            ours = [row for row in rows if row.reference in {None, query.reference}]
+            ours = [row for row in rows if row.reference in {None, query.reference} or is_unreadable(row.reference)]
         return min(ours, key=lambda row: rank(row, query.expected), default=GatewayPayment(GatewayStatus.ABSENT))
 
     async def capture(self, request: CaptureRequest) -> CaptureAnswer:
@@ -125,17 +126,24 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         return self._explicit(await self._request("cancel", "POST", path))
 
     async def _rows(self, path: str) -> list[GatewayPayment]:
-        status, answer = await self._request("fetch_payment", "GET", path)
-        if status == 404 or code_of(status, answer) == 404:
+        answer = await self._request("fetch_payment", "GET", path)
+        if answer.status == 404 or code_of(answer.status, answer.body) == 404:
             return []
         try:
-            rows = rows_of(self._accepted((status, answer)))
+            rows = rows_of(self._accepted(answer))
         except ValueError as error:
             raise GatewayTimeout(gateway=self.name) from error
-        return [gateway_payment_of(row, status_of(row.get("status"), self._aliases)) for row in rows]
+        return [
+            noted(
+                gateway_payment_of(row, status_of(row.get("status"), self._aliases)),
+                answer.damage,
+                *deciding_texts(row),
+            )
+            for row in rows
+        ]
 
-    async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        """One call. Returns the status and the decoded body; None for a body that is not JSON.
+    async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> Answer:
+        """One call. The answer's body is decoded; None for one that is not JSON.
 
         Source: docs/gateways/point3.md §2, the secret goes out verbatim after `Basic `, as issued.
         """
@@ -144,16 +152,16 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
             headers["Content-Type"] = "application/json"
         answer = await self.http.request(operation, method, path, headers=headers, body=body)
         try:
-            return answer.status, msgspec.json.decode(answer.body)
-        except (ValueError, RecursionError):  # not JSON, not UTF-8, or nested without end
-            return answer.status, None
+            return Answer(answer.status, msgspec.json.decode(answer.body), answer.damage)
+        except (ValueError, RecursionError):  # not JSON, or nested without end
+            return Answer(answer.status, None, answer.damage)
 
-    def _accepted(self, answer: tuple[int, Any]) -> object:
+    def _accepted(self, answer: Answer) -> object:
         """The `result` of a success; the errors of the port for everything else.
 
         For calls that move no money only: a 5xx counts as unavailable, since repeating them is harmless.
         """
-        status, body = answer
+        status, body = answer.status, answer.body
         code = code_of(status, body)
         if code == 200:
             return body.get("result")
@@ -163,9 +171,9 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
             raise GatewayTimeout(gateway=self.name)
         raise GatewayRefused(gateway=self.name, raw_code=str(code or status))
 
-    def _explicit(self, answer: tuple[int, Any]) -> Failure | None:
+    def _explicit(self, answer: Answer) -> Failure | None:
         """None: an explicit yes. A Failure: an explicit no. Anything else leaves the outcome open and raises so."""
-        status, body = answer
+        status, body = answer.status, answer.body
         code = code_of(status, body)
         if code == 200:
             return None

@@ -59,6 +59,12 @@ def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> Gateway
     )
 
 
+def deciding_texts(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """The texts that say what it is and whose."""
+    told = (row.get(name) for name in ("status", "signature", "orderIdFromClient", "totalCharge"))
+    return tuple(value for value in told if isinstance(value, str))
+
+
 def _won(value: object) -> Money | None:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         return None

@@ -1,6 +1,7 @@
 """Point3's shapes: the one body that we send, and the envelope around every answer (docs/gateways/point3.md §3, §4.1)."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -21,6 +22,15 @@ class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
     purchasing_product_name: str
     tax_free_amount: int
     vat: int
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A complete answer, decoded. `damage` says which byte of it could not be read."""
+
+    status: int
+    body: Any
+    damage: str | None = None
 
 
 def code_of(status: int, body: Any) -> int:

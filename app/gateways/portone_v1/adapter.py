@@ -10,6 +10,7 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.gateways.adapter import Adapter
+from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     CapturedPayment,
@@ -31,7 +32,7 @@ from app.gateways.port import (
 )
 from app.gateways.portone_v1.client import ApiClient, Operation
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
-from app.gateways.portone_v1.lookup import gateway_payment_of, payment_before_window, rank
+from app.gateways.portone_v1.lookup import deciding_texts, gateway_payment_of, payment_before_window, rank
 from app.gateways.portone_v1.manifest import MANIFEST, PortOneV1Settings
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v1.refunds import answer_of, cancel_of
@@ -39,6 +40,7 @@ from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared
+from app.gateways.text import is_unreadable
 from app.setting_types import origin_of
 
 T = TypeVar("T")
@@ -150,7 +152,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
         path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
         answer = await operation.call("fetch_payment", "GET", path)
-        return None if answer.is_unknown else self._payment_of(_read(answer.accepted(), Payment))
+        return None if answer.is_unknown else self._payment_of(_read(answer.accepted(), Payment), answer.damage)
 
     async def _payments_of(self, operation: Operation, reference: str) -> list[GatewayPayment]:
         """The payments of one merchant_uid.
@@ -161,8 +163,8 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         answer = await operation.call("fetch_payment", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
         if answer.is_unknown:
             return []
-        found = [self._payment_of(each) for each in _read(answer.accepted(), Page).payments or []]
-        return [each for each in found if each.reference in {None, reference}]
+        found = [self._payment_of(each, answer.damage) for each in _read(answer.accepted(), Page).payments or []]
+        return [each for each in found if each.reference in {None, reference} or is_unreadable(each.reference)]
 
     async def _prepared(self, operation: Operation, reference: str) -> Prepared | None:
         """What was registered. The "none" of this call is not documented: HTTP 404, or 200 with a code, or null (inferred)."""
@@ -171,9 +173,10 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
             return None
         return _registered(answer)
 
-    def _payment_of(self, payment: Payment) -> GatewayPayment:
+    def _payment_of(self, payment: Payment, damage: str | None) -> GatewayPayment:
         channels = {True: False, False: self._live_channel, None: None}
-        return gateway_payment_of(payment, is_live=channels[payment.sandbox])
+        found = gateway_payment_of(payment, is_live=channels[payment.sandbox])
+        return noted(found, damage, *deciding_texts(payment))
 
 
 create = PortOneV1

@@ -52,7 +52,7 @@ class Operation:
         got = await self._api.http.request(
             operation, method, path, headers=headers, body=body, deadline_s=self._left_s()
         )
-        return ApiResponse.read(got.status, got.body)
+        return ApiResponse.of(got)
 
     def _left_s(self) -> float:
         """What is left of the deadline. Raises GatewayUnavailable when nothing is: the next call is not sent any more."""

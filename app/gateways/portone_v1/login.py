@@ -73,7 +73,7 @@ class Login:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             got = await self._http.request("token", "POST", "/users/getToken", headers=headers, body=self._body)
-            access = msgspec.json.decode(ApiResponse.read(got.status, got.body).accepted(), type=Access)
+            access = msgspec.json.decode(ApiResponse.of(got).accepted(), type=Access)
         except (GatewayTimeout, ValueError):  # lost, or unreadable: either way nothing but the login was sent
             raise GatewayUnavailable(gateway=NAME) from None
         if not access.access_token:

@@ -42,6 +42,11 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
     )
 
 
+def deciding_texts(payment: Payment) -> tuple[str | None, ...]:
+    """The texts that say what it is and whose."""
+    return payment.status, payment.imp_uid, payment.merchant_uid, payment.currency
+
+
 def payment_before_window(prepared: Prepared) -> GatewayPayment:
     """A registered amount as an order that nobody has begun to pay."""
     return GatewayPayment(

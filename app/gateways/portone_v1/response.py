@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.gateways.http import HttpAnswer
 from app.gateways.port import Failure
 from app.gateways.portone_v1.codes import DECLINES, NAME, refusal_of
 
@@ -27,14 +28,16 @@ class ApiResponse:
 
     status: int
     envelope: Envelope | None
+    damage: str | None = None
+    """Which byte of it could not be read."""
 
     @classmethod
-    def read(cls, status: int, body: bytes) -> "ApiResponse":
-        """Read a body, whatever it is."""
+    def of(cls, answer: HttpAnswer) -> "ApiResponse":
+        """Read an answer, whatever it is."""
         try:
-            return cls(status, msgspec.json.decode(body, type=Envelope))
-        except (ValueError, RecursionError):  # not JSON, not UTF-8, no object, or nested without end
-            return cls(status, None)
+            return cls(answer.status, msgspec.json.decode(answer.body, type=Envelope), answer.damage)
+        except (ValueError, RecursionError):  # not JSON, no object, or nested without end
+            return cls(answer.status, None, answer.damage)
 
     @property
     def code(self) -> int | None:

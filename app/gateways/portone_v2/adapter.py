@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from app.gateways.adapter import Adapter
+from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     CaptureAnswer,
@@ -35,7 +36,7 @@ from app.gateways.port import (
 from app.gateways.portone_v2 import capture, refunds
 from app.gateways.portone_v2.client import ApiClient
 from app.gateways.portone_v2.codes import ALREADY_PAID, NOT_WAITING, PAY_METHODS
-from app.gateways.portone_v2.lookup import gateway_payment_of
+from app.gateways.portone_v2.lookup import deciding_texts, gateway_payment_of
 from app.gateways.portone_v2.manifest import MANIFEST, PortOneV2Settings
 from app.gateways.portone_v2.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v2.response import is_ill
@@ -106,7 +107,8 @@ class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
         answer = await self._api.ask("fetch_payment", query.reference, deadline_s=self._look_up_s)
         if answer.is_unknown:
             return GatewayPayment(GatewayStatus.ABSENT)
-        found = gateway_payment_of(answer.accepted(Payment), self._settings.store_id)
+        payment = answer.accepted(Payment)
+        found = noted(gateway_payment_of(payment, self._settings.store_id), answer.damage, *deciding_texts(payment))
         if query.gateway_ref in {None, found.gateway_ref}:
             return found
         return replace(found, evidence=found.evidence | {"asked_for_another_transaction": True})

@@ -36,6 +36,15 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     )
 
 
+def deciding_texts(payment: Payment) -> tuple[str | None, ...]:
+    """The texts that say what it is and whose."""
+    channel = payment.channel.type if payment.channel else None
+    cancellations = [text for each in payment.cancellations or [] for text in (each.id, each.status)]
+    return (
+        payment.status, payment.id, payment.transaction_id, payment.store_id, payment.currency, channel, *cancellations
+    )  # fmt: skip
+
+
 def currency_of(word: str | None) -> str | None:
     """`KRW`, also where it is spelled `CURRENCY_KRW` (docs/gateways/portone-v2.md §7 trap 6)."""
     return word.removeprefix("CURRENCY_") if word is not None else None

@@ -32,11 +32,14 @@ class ApiResponse:
     status: int
     body: bytes
     problem: Problem | None
+    damage: str | None = None
+    """Which byte of it could not be read."""
 
     @classmethod
     def of(cls, answer: HttpAnswer) -> "ApiResponse":
         """Read an answer, whatever it is."""
-        return cls(answer.status, answer.body, _problem(answer.body) if answer.status >= 400 else None)
+        problem = _problem(answer.body) if answer.status >= 400 else None
+        return cls(answer.status, answer.body, problem, answer.damage)
 
     @property
     def reason(self) -> str | None:
@@ -103,9 +106,8 @@ class ApiResponse:
 
     def _read(self, shape: type[T]) -> T:
         try:
-            # Decoded first: msgspec passes over the bytes of fields that it does not read, UTF-8 or not.
-            return msgspec.json.decode(self.body.decode(), type=shape)
-        except (ValueError, RecursionError):  # not JSON, not UTF-8, another shape, or nested without end
+            return msgspec.json.decode(self.body, type=shape)
+        except (ValueError, RecursionError):  # not JSON, another shape, or nested without end
             raise GatewayTimeout(gateway=NAME) from None
 
     def _refused(self) -> GatewayRefused:
@@ -125,6 +127,6 @@ def short(text: object) -> str | None:
 
 def _problem(body: bytes) -> Problem | None:
     try:
-        return msgspec.json.decode(body.decode(), type=Problem)
+        return msgspec.json.decode(body, type=Problem)
     except (ValueError, RecursionError):
         return None

@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest
 from app.gateways.adapter import Adapter
-from app.gateways.http import HttpAnswer
+from app.gateways.http import HttpAnswer, noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     ChargeRequest,
@@ -22,7 +22,7 @@ from app.gateways.port import (
     WebhookRequest,
 )
 from app.gateways.unifi_pay.codes import ALPHA_3
-from app.gateways.unifi_pay.lookup import gateway_payment_of
+from app.gateways.unifi_pay.lookup import deciding_texts, gateway_payment_of
 from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings
 from app.gateways.unifi_pay.request_signature import headers
 from app.gateways.unifi_pay.session import creation_of
@@ -86,9 +86,11 @@ class UnifiPay(Adapter, SendsWebhooks):
         if answer.status == 404 and is_object(answer.body):
             return GatewayPayment(GatewayStatus.ABSENT)
         try:
-            return gateway_payment_of(read_shown(self._accepted(answer)), ref, self._settings.store_id)
+            shown = read_shown(self._accepted(answer))
+            found = gateway_payment_of(shown, ref, self._settings.store_id)
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
+        return noted(found, answer.damage, *deciding_texts(shown))
 
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Its callback: see `webhook_parser`."""

@@ -48,6 +48,12 @@ def gateway_payment_of(shown: Shown, asked: str, own_store_id: str) -> GatewayPa
     )
 
 
+def deciding_texts(shown: Shown) -> tuple[str | None, ...]:
+    """The texts that say what it is and whose."""
+    currencies = shown.order_currency_code, shown.pay_currency_code
+    return shown.status, shown.transaction_id, shown.order_id, shown.store_id, *currencies
+
+
 def _plain(value: object) -> str | None:
     """An amount's digits as they stood on the wire, whether as a text or as a number; 1E+2 is written out."""
     if value is None or isinstance(value, str):

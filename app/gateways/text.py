@@ -1,0 +1,76 @@
+"""Text from outside as it can be read: one place for answers and webhooks. Text that nobody needs cannot spoil the rest.
+
+What is damaged becomes U+FFFD and keeps its place, so that everything around it is read. Whoever decides by a text asks
+`is_unreadable` first: a text with that sign is not what was sent. Pure.
+"""
+
+import re
+import zlib
+
+REPLACED = "\ufffd"
+"""Stands for what could not be read; also where somebody before us put it in."""
+
+_BOM = b"\xef\xbb\xbf"
+_GZIP = b"\x1f\x8b"
+_SUSPECT = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)|[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_DAMAGED = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"  # a whole pair of surrogates: one character
+    rb"|(?P<escape>\\u(?:[dD][89a-fA-F][0-9a-fA-F]{2}|0000))"
+    rb"|\\."
+    rb"|(?P<control>[\x00-\x08\x0b\x0c\x0e-\x1f])",
+    re.DOTALL,
+)
+
+
+class TooLarge(ValueError):
+    """A compressed body unpacks to more than was allowed."""
+
+
+def readable(body: bytes) -> tuple[bytes, str | None]:
+    """Return the body as valid UTF-8, and which byte of it could not be read; None when all of it could.
+
+    Replaced are bytes that are no UTF-8 (cut characters, EUC-KR), halves of surrogate pairs and NULs in JSON's spelling
+    (RFC 8259 §8.2), and control characters that stand there raw. A byte order mark is left out: it says nothing.
+    """
+    start = len(_BOM) if body.startswith(_BOM) else 0
+    first: int | None = None
+
+    def replaced(found: re.Match[bytes]) -> bytes:
+        nonlocal first
+        if found.lastgroup is None:
+            return found.group()
+        first = found.start() if first is None else min(first, found.start())
+        return b"\\ufffd" if found.lastgroup == "escape" else REPLACED.encode()
+
+    try:
+        body[start:].decode()
+    except UnicodeDecodeError as error:
+        first = start + error.start
+    if first is None and not _SUSPECT.search(body):
+        return body[start:], None
+    text = _DAMAGED.sub(replaced, body)[start:].decode(errors="replace").encode()
+    return text, None if first is None else f"byte {first} of {len(body)} cannot be read"
+
+
+def is_unreadable(*texts: str | None) -> bool:
+    """Whether one of these texts is not what was sent, so that nothing may be decided by it."""
+    return any(text is not None and REPLACED in text for text in texts)
+
+
+def unpacked(body: bytes, limit_bytes: int) -> bytes:
+    """Return what a gzip body holds, and any other body as it is; neither JSON nor a form begins like one.
+
+    Raises TooLarge as soon as it would be longer than `limit_bytes`, and ValueError for a broken or cut one.
+    """
+    if not body.startswith(_GZIP):
+        return body
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        content = unpacker.decompress(body, limit_bytes + 1)
+    except zlib.error as error:
+        raise ValueError("no gzip") from error
+    if len(content) > limit_bytes:
+        raise TooLarge(f"unpacks to more than {limit_bytes} bytes")
+    if not unpacker.eof:
+        raise ValueError("a gzip body that was cut")
+    return content
