@@ -16,7 +16,7 @@ from app.api.document import DESCRIPTION, TAGS, extend
 from app.api.errors import HANDLERS
 from app.api.middleware import CallMiddleware
 from app.api.route import check_credentials
-from app.api.security import Authenticator, ClientTokens
+from app.api.security import Authenticator
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
 from app.domain.clock import Now, utc_now
@@ -91,13 +91,13 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
 def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     """What the routers' dependencies hand out."""
     settings = services.settings
-    tokens = ClientTokens(settings.secret_key.get_secret_value())
+    tokens = services.tokens
     views = Views(settings.public_url, tokens)
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, enable_async=False
     )
     state = app.state
-    state.authenticator = Authenticator(services.keys.find, tokens, settings.mode)
+    state.authenticator = Authenticator(services.keys.find, tokens, settings.mode, now)
     state.payments = Payments(services.payments, views)
     state.refunds = services.refunds
     state.resolutions = services.resolutions

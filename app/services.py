@@ -9,6 +9,7 @@ from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.due_work import Chore, DueWork
 from app.db.wake_up import WakeUp
+from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now, utc_now
 from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S
 from app.gateways import registry
@@ -39,6 +40,7 @@ class Services:
     database: Database
     registry: Registry
     idempotency: Idempotency
+    tokens: ClientTokens
     keys: ApiKeyService
     repository: PaymentRepository
     payments: PaymentService
@@ -92,7 +94,8 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     gateways = build_gateways(settings)
     slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
-    idempotency = Idempotency(database, lease_s=lease_s, now=now)
+    tokens = ClientTokens(settings.secret_key.get_secret_value())
+    idempotency = Idempotency(database, lease_s=lease_s, now=now, tokens=tokens)
     gateway_log = GatewayLog(database, now)
     repository = PaymentRepository(database)
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
@@ -108,6 +111,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         registry=gateways,
         idempotency=idempotency,
         keys=ApiKeyService(database, settings.mode, now, owner_url=settings.database_owner_url),
+        tokens=tokens,
         repository=repository,
         payments=payments,
         refunds=refunds,

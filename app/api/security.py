@@ -5,8 +5,6 @@ token will do as well. `StrictRoute` reads that and asks before it reads the bod
 """
 
 import hashlib
-import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from time import monotonic
@@ -19,6 +17,8 @@ from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
 
 from app.api_keys.service import ApiKey
+from app.domain.client_tokens import ClientTokens
+from app.domain.clock import Now, utc_now
 from app.domain.errors import Forbidden, Unauthorized
 from app.idempotency.service import Intent, fingerprint
 
@@ -26,7 +26,6 @@ KEY_CACHE_S = 5.0
 """How long a process trusts a key that it has looked up; so long may a revoked key still work."""
 
 _KEY_CACHE_SIZE = 10_000
-_MAC_BYTES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,45 +59,29 @@ class Caller:
         if not self.scopes & {scope, "*"}:
             raise Forbidden(hint=f"The key lacks the scope {scope}.", scope=scope)
 
+    @property
+    def sees_token(self) -> bool:
+        """Whether this caller is shown the client token: who has it anyway, or who may pay with the payment."""
+        return self.is_client or bool(self.scopes & {"payments:write", "*"})
+
     def require_payment(self, payment_id: UUID) -> None:
         """Raise Forbidden when a client token is used for another payment than its own."""
         if self.is_client and payment_id != self.payment_id:
             raise Forbidden(hint="This client token belongs to another payment.")
 
 
-class ClientTokens:
-    """The tokens of payments: derived from our secret and the payment's id, so none is stored and none can be guessed."""
-
-    def __init__(self, secret_key: str) -> None:
-        self._key = hashlib.sha256(b"onetill client token\0" + secret_key.encode()).digest()
-
-    def token(self, payment_id: UUID) -> str:
-        """`ct_…`, good for this payment as long as ONETILL_SECRET_KEY stays."""
-        return "ct_" + urlsafe_b64encode(payment_id.bytes + self._mac(payment_id.bytes)).rstrip(b"=").decode()
-
-    def payment_of(self, token: str) -> UUID | None:
-        """The payment that the token opens, or None for a forged or foreign one."""
-        if len(token) != 57 or not token.startswith("ct_") or not token.isascii():
-            return None
-        try:
-            raw = urlsafe_b64decode(token[3:] + "==")
-        except ValueError:
-            return None
-        if len(raw) != 16 + _MAC_BYTES or not hmac.compare_digest(raw[16:], self._mac(raw[:16])):
-            return None
-        payment_id = UUID(bytes=raw[:16])
-        # 54 characters hold four bits more than the token's 40 bytes: only the spelling that we issue is one.
-        return payment_id if self.token(payment_id) == token else None
-
-    def _mac(self, payment: bytes) -> bytes:
-        return hmac.digest(self._key, payment, "sha256")[:_MAC_BYTES]
-
-
 class Authenticator:
     """Turns the Authorization header into a Caller. Key look-ups are cached for KEY_CACHE_S."""
 
-    def __init__(self, find_key: Callable[[str], Awaitable[ApiKey | None]], tokens: ClientTokens, mode: str) -> None:
+    def __init__(
+        self,
+        find_key: Callable[[str], Awaitable[ApiKey | None]],
+        tokens: ClientTokens,
+        mode: str,
+        now: Now = utc_now,
+    ) -> None:
         self._find_key = find_key
+        self._now = now
         self._tokens = tokens
         self._mode = mode
         self._cache: dict[bytes, tuple[float, Caller]] = {}
@@ -110,9 +93,9 @@ class Authenticator:
         if scheme.lower() != "bearer" or not credential:
             raise Unauthorized(hint="Send one `Authorization: Bearer sk_…`, or the payment's `ct_…` from a browser.")
         if credential.startswith("ct_"):
-            payment_id = self._tokens.payment_of(credential)
+            payment_id = self._tokens.payment_of(credential, self._now())
             if payment_id is None:
-                raise Unauthorized(hint="This client token is not one of ours.")
+                raise Unauthorized(hint="This client token is not one of ours, or its time is over.")
             return Caller(store=None, payment_id=payment_id)
         return await self._server(credential)
 

@@ -1,8 +1,9 @@
-"""`GET /checkout/{client_token}`: the buyer's page. The token is in the path, so this path is never logged."""
+"""`GET /checkout/{client_token}`: the buyer's page. A token may be in the path, so this path is never logged."""
 
 import secrets
 from dataclasses import dataclass
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
@@ -10,12 +11,13 @@ from jinja2 import Environment
 
 from app.api.parameters import kept
 from app.api.problems import problem
-from app.api.security import ClientTokens
-from app.checkout.response_security import ResponseSecurity, return_cookie
+from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, format_amount
+from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
-from app.domain.errors import NotFound
+from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
 from app.domain.states import PAYMENT_UNPAID
 from app.gateways.port import PageSources
@@ -42,11 +44,30 @@ class Checkout:
         return ResponseSecurity(self.settings, language, secrets.token_urlsafe(18))
 
     def unknown(self, request: Request, language: Language) -> Response:
-        """The page, or for a program the problem, where no payment of ours is named."""
+        """The page, or for a program the problem, where no payment of ours is named or this browser was not given it."""
         if "text/html" not in request.headers.get("accept", ""):
             return problem(request, "not_found", {})
-        html = self.templates.get_template("checkout_unknown.html").render(lang=language, texts=TEXTS[language])
-        return self.security(language).page(html, 404, PageSources())
+        return self._note(language, "unknown", "unopened", 404)
+
+    def stranger(self, language: Language) -> Response:
+        """The page for a browser that came back from a gateway and that we do not know: it says nothing of the payment."""
+        return self._note(language, "stranger", "waiting", 200)
+
+    def _note(self, language: Language, note: str, state: str, status: int) -> Response:
+        template = self.templates.get_template("checkout_note.html")
+        html = template.render(lang=language, texts=TEXTS[language], note=note, state=state)
+        return self.security(language).page(html, status, PageSources())
+
+    def opened(self, address: str, request: Request) -> UUID | None:
+        """The payment that an address opens: a token by itself, the id of a payment with that payment's cookie only."""
+        now = self.now()
+        if not address.startswith(f"{ids.Prefix.PAYMENT}_"):
+            return self.tokens.payment_of(address, now)
+        try:
+            payment_id = ids.read(ids.Prefix.PAYMENT, address)
+        except MalformedId:
+            return None
+        return payment_id if token_of(request, payment_id, self.tokens, now) else None
 
 
 CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
@@ -54,8 +75,12 @@ CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
 
 @router.get("/checkout/{client_token}")
 async def show_checkout(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
-    """The payment's page in the buyer's language, with the window of its gateway."""
-    payment_id = checkout.tokens.payment_of(client_token)
+    """The payment's page in the buyer's language, with the window of its gateway.
+
+    Opened by its token, it gives the browser a cookie, with which it lives on at `/checkout/pay_…`: its script changes the
+    address, and reloads, further tabs and redirects open it there.
+    """
+    payment_id = checkout.opened(client_token, request)
     language = pick_language(request.headers.get("accept-language"))
     try:
         payment = await checkout.payments.get(payment_id, None) if payment_id else None
@@ -63,6 +88,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         payment = None
     if payment is None:
         return checkout.unknown(request, language)
+    token = checkout.tokens.token(payment.id, payment.expires_at)
     shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
     gateways = checkout.payments.allowed_gateways(payment) if is_unpaid else []
@@ -75,7 +101,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         order_name=payment.order_name,
         amount_text=format_amount(payment.amount.minor, payment.amount.currency),
         status=payment.status,
-        client_token=client_token,
+        client_token=token,
         attempt_id=shown["attempts"][-1]["id"],
         gateway=payment.last_attempt.gateway,
         gateways=[(each.name, each.title) for each in gateways],
@@ -86,6 +112,5 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     )
     html = checkout.templates.get_template("checkout.html").render(view=view)
     response = security.page(html, 200, checkout.payments.page_sources(payment))
-    if is_unpaid:
-        response.headers.append("Set-Cookie", return_cookie(payment, client_token, checkout.settings, checkout.now()))
+    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
     return response

@@ -1,20 +1,21 @@
-"""What surrounds every checkout page: its policy, its headers, and the cookie that knows a buyer who comes back."""
+"""What surrounds every checkout page: its policy, its headers, and the cookie by which a browser keeps its payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
-from app.api.security import ClientTokens
 from app.checkout.view import content_security_policy
+from app.domain.client_tokens import ClientTokens
 from app.domain.language import Language
 from app.gateways.port import PageSources
 from app.ledger.model import Payment
 from app.settings import Settings
 
-COMING_BACK_S = 3600
-"""How long after the payment's expiry the buyer's browser is still known."""
+COMING_BACK_S = 86_400
+"""How long after the payment's expiry the buyer's browser is still known: a day, to read how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +35,28 @@ class ResponseSecurity:
         return HTMLResponse(html, status, headers)
 
 
-def return_cookie(payment: Payment, token: str, settings: Settings, now: datetime) -> str:
-    """The Set-Cookie header by which a redirect that comes back finds its page again.
+def payment_cookie(payment: Payment, token: str, settings: Settings, now: datetime) -> str:
+    """The Set-Cookie header by which this browser opens `/checkout/pay_…`, and comes back to it from a gateway.
 
-    A redirect's query is for anybody to write and names a payment at most; the right to act on it is only in the token.
-    So the token stays in the buyer's browser: no script reads it, and it goes to the return address alone.
+    An address and a redirect's query are for anybody to write and name a payment at most (law 14); the right to it is in
+    the token. So the token stays in the buyer's browser, one cookie a payment: no script reads it, and it goes to the
+    checkout alone. A page that shops may frame needs it in their frames, too, and there each shop has its own
+    (`Partitioned`). Browsers take `SameSite=None` over https only.
+    Source: RFC 6265 §4.1.2, draft-ietf-httpbis-rfc6265bis §5.7, Cookies Having Independent Partitioned State (CHIPS).
     """
     left_s = max(0, int((payment.expires_at - now).total_seconds())) + COMING_BACK_S
-    secure = "; Secure" if settings.public_url.startswith("https://") else ""
-    return f"{_name(payment)}={token}; Path=/checkout/return; Max-Age={left_s}; HttpOnly; SameSite=Lax{secure}"
+    if settings.public_url.startswith("https://"):
+        kind = "SameSite=None; Secure" + ("; Partitioned" if settings.frame_ancestors else "")
+    else:
+        kind = "SameSite=Lax"
+    return f"{_name(payment.id)}={token}; Path=/checkout; Max-Age={left_s}; HttpOnly; {kind}"
 
 
-def token_of(request: Request, payment: Payment, tokens: ClientTokens) -> str | None:
+def token_of(request: Request, payment_id: UUID, tokens: ClientTokens, now: datetime) -> str | None:
     """The client token of this payment that this browser was given, if it was."""
-    token = request.cookies.get(_name(payment))
-    return token if token and tokens.payment_of(token) == payment.id else None
+    token = request.cookies.get(_name(payment_id))
+    return token if token and tokens.payment_of(token, now) == payment_id else None
 
 
-def _name(payment: Payment) -> str:
-    return f"onetill_{payment.id.hex}"
+def _name(payment_id: UUID) -> str:
+    return f"onetill_{payment_id.hex}"

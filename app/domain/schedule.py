@@ -16,6 +16,9 @@ HOURS, DAYS = 24, 7
 ABANDONED = (60, 300, 900, 3600)
 """Seconds between looks at an attempt whose buyer has not come back yet."""
 
+STRANGER_WAIT_S = 20.0
+"""A redirect that comes back in a browser that we do not know brings the next look so near, and no nearer (laws 8 and 15)."""
+
 
 def next_look(now: datetime, looks: int, *, returned: bool, time_scale: float = 1.0) -> datetime:
     """When an undecided attempt is asked about again, after so many `looks` that decided nothing.

@@ -14,6 +14,7 @@ import msgspec
 from pydantic import BaseModel
 
 from app.db.database import Database
+from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import (
     IdempotencyKeyInUse,
@@ -84,8 +85,10 @@ _encode = msgspec.json.Encoder(enc_hook=_in_order, order="deterministic").encode
 class Idempotency:
     """The key table. A lease is how long a caller may work on a key before others may take it over."""
 
-    def __init__(self, database: Database, *, lease_s: float, now: Now) -> None:
+    def __init__(self, database: Database, *, lease_s: float, now: Now, tokens: ClientTokens | None = None) -> None:
+        """`tokens` keep client tokens out of what is stored, and put them in again when it is replayed."""
         self._database = database
+        self._tokens = tokens
         self._lease = timedelta(seconds=lease_s)
         self._now = now
 
@@ -120,7 +123,8 @@ class Idempotency:
         if row["fingerprint"] != intent.fingerprint:
             raise IdempotencyKeyReused()
         if row["answer"] is not None:
-            return Answered(row["status"], row["answer"], is_replay=True)
+            answer = row["answer"] if self._tokens is None else self._tokens.unseal(row["answer"])
+            return Answered(row["status"], answer, is_replay=True)
         now = self._now()
         if row["lease_until"] is not None and row["lease_until"] > now:
             raise self._in_use(row["lease_until"] - now)
@@ -138,9 +142,13 @@ class Idempotency:
         await self._database.row(
             "UPDATE idempotency_keys SET status = $3, answer = $4, lease_until = NULL "
             "WHERE scope = $1 AND key = $2 AND answer IS NULL",
-            intent.scope, intent.key, answer.status, answer.body,
+            intent.scope, intent.key, answer.status, self.sealed(answer.body),
         )  # fmt: skip
         return answer
+
+    def sealed(self, answer: bytes) -> bytes:
+        """An answer as it is stored: it opens no payment for whoever reads the table."""
+        return answer if self._tokens is None else self._tokens.seal(answer)
 
     async def release(self, intent: Intent) -> None:
         """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once."""

@@ -35,13 +35,16 @@ MAX_ATTEMPTS = 50
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
+Sealed = Callable[[bytes], bytes]
+"""An answer as it is stored, without the client token."""
 
 
 class AttemptOpener:
     """Opens attempts, first ones and further ones."""
 
-    def __init__(self, repository: PaymentRepository, settings: Settings, now: Now) -> None:
+    def __init__(self, repository: PaymentRepository, settings: Settings, now: Now, sealed: Sealed) -> None:
         self._repository = repository
+        self._sealed = sealed
         self._settings = settings
         self._now = now
 
@@ -140,7 +143,7 @@ class AttemptOpener:
             ),
         )
         answer = render(done.after)
-        answered = replace(key, status=201, answer=answer) if key else None
+        answered = replace(key, status=201, answer=self._sealed(answer)) if key else None
         if not await self._repository.apply(done, answered):
             raise IllegalTransition(source=str(attempt.status), target="pending")
         return answer

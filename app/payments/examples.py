@@ -3,7 +3,7 @@
 from typing import Any
 
 _REFERENCE = "019aa6f1c2d37e4f8a5b6c7d8e9f0a1ba1"
-_TOKEN = "ct_AZqm8cLTfk-KW2x9jp8KG2x8jG0xY2Qz5mXc1vB7nH9kL3pR6tW8yA"  # noqa: S105  an example
+_TOKEN = "ct_AZqm8cLTfk-KW2x9jp8KG2lP9mBy5Zu1x8jG0xY2Qz5mXc1vB7nH9kL3pR6tW8yA"  # noqa: S105  an example
 
 CREATE: dict[str, Any] = {
     "order_id": "order-20261121-0001",

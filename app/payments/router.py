@@ -17,7 +17,7 @@ from app.api.schemas import PageQuery
 from app.api.security import Caller, client_token, secret_key
 from app.domain import ids
 from app.domain.errors import InvalidRequest
-from app.ledger.model import Search
+from app.ledger.model import Payment, Search
 from app.ledger.transitions import Trigger
 from app.payments import examples
 from app.payments.attempts import Render
@@ -90,7 +90,11 @@ class Payments:
 
     def render(self, caller: Caller) -> Render:
         """Payment to answer bytes, for this kind of caller."""
-        return lambda payment: msgspec.json.encode(self.views.payment(payment, for_client=caller.is_client))
+        return lambda payment: msgspec.json.encode(self.view(caller, payment))
+
+    def view(self, caller: Caller, payment: Payment) -> PaymentView:
+        """The payment's JSON, as far as this caller may see it."""
+        return self.views.payment(payment, for_client=caller.is_client, shows_token=caller.sees_token)
 
     def proven(self, caller: Caller, result: VerificationResult) -> Answer:
         """The answer to whoever had a payment verified: 200 decided, 202 still asking. Raises ResultMismatch."""
@@ -167,10 +171,12 @@ async def complete_payment(
     """Takes what the gateway's browser side yielded, as a hint, and asks the gateway.
 
     200 says how it ended, paid or not; 202 that it is still being asked; 409 that the money or the order did not match,
-    and what was done about it. Safe to repeat.
+    and what was done about it. Safe to repeat. Once a payment has ended, its client token reads how, and asks nobody.
     """
     payment_id = _completed_payment(body, caller)
     fields = {name: value for name, value in body.model_dump(by_alias=True, exclude={"payment_id"}).items() if value}
+    if caller.is_client and (ended := await api.service.ended(payment_id)) is not None:
+        return Answer(api.render(caller)(ended))
     trigger: Trigger = "browser" if caller.is_client else "api"
     result = await api.service.verify(payment_id, trigger=trigger, store=caller.store, callback=fields)
     return api.proven(caller, result)
@@ -205,7 +211,7 @@ async def list_payments(query: Annotated[ListQuery, Query()], caller: Reader, ap
     )
     page = found[: query.limit]
     more = cursor(page[-1].created_at, page[-1].id) if len(found) > query.limit else None
-    answer: PaymentPage = {"data": [api.views.payment(each, for_client=False) for each in page], "next_cursor": more}
+    answer: PaymentPage = {"data": [api.view(caller, each) for each in page], "next_cursor": more}
     return Answer(msgspec.json.encode(answer))
 
 

@@ -231,8 +231,9 @@ Evidence = Annotated[
 class PaymentView(TypedDict):
     """A payment. Money is in minor units; times are RFC 3339 in UTC.
 
-    For a client token, `metadata` is empty and `needs_attention` false. `attention_code` is one of the causes in
-    docs/states.md, and more may come; `attention_reason` tells it in English.
+    For a client token, `metadata` is empty and `needs_attention` false. `client_token` and `checkout_url` are null for a key
+    without `payments:write`. `attention_code` is one of the causes in docs/states.md, and more may come; `attention_reason`
+    tells it in English.
     """
 
     id: str
@@ -247,8 +248,8 @@ class PaymentView(TypedDict):
     gateway: str
     method: str | None
     mode: Literal["live", "test"]
-    client_token: str
-    checkout_url: str
+    client_token: str | None
+    checkout_url: str | None
     return_url: str | None
     next_action: NextAction
     attempts: list[AttemptView]

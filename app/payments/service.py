@@ -12,14 +12,14 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
-from app.domain.errors import InvalidRequest, OnetillError, OrderTaken, PaymentNotOpen
+from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
-from app.domain.schedule import LATE_CAPTURE
+from app.domain.schedule import LATE_CAPTURE, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
-from app.ledger.model import Payment, Search
+from app.ledger.model import Attempt, Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import Event, Trigger, step
 from app.payments.attempts import AttemptOpener, Render
@@ -51,7 +51,7 @@ class PaymentService:
         self._idempotency = idempotency
         self._settings = settings
         self._now = now
-        self._opener = AttemptOpener(repository, settings, now)
+        self._opener = AttemptOpener(repository, settings, now, idempotency.sealed)
         self._gateway_log = gateway_log
         self._verifier = verifier
         self._running: dict[object, asyncio.Task[VerificationResult]] = {}
@@ -140,6 +140,18 @@ class PaymentService:
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
         """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""
         return await self._repository.load(payment_id, store)
+
+    async def ended(self, payment_id: UUID) -> Payment | None:
+        """The payment, once it has ended and its client token only reads how. Raises NotFound.
+
+        One that ended without money may still get what its buyer was just paying: for `LATE_CAPTURE` it is asked about.
+        """
+        payment = await self.get(payment_id, None)
+        if payment.status in PAYMENT_UNPAID:
+            return None
+        may_be_late = payment.status in {PaymentStatus.EXPIRED, PaymentStatus.CANCELED}
+        until = payment.expires_at + LATE_CAPTURE / self._settings.time_scale
+        return None if may_be_late and self._now() < until else payment
 
     async def search(self, search: Search) -> list[Payment]:
         """One page, newest first."""
@@ -244,16 +256,47 @@ class PaymentService:
             "onetill_sweep_overdue_seconds": ("How long the longest overdue look is overdue.", overdue_s),
         }
 
-    async def find(self, gateway_name: str, fields: Mapping[str, str]) -> UUID | None:
-        """Find the payment of a redirect: by the reference that its query names, else by the gateway's own."""
+    async def attempt_of_callback(self, gateway_name: str, fields: Mapping[str, str]) -> tuple[Payment, Attempt] | None:
+        """Find the attempt that a redirect's query names: by our reference, else by the gateway's own.
+
+        None when it names none, or one of another gateway than the redirect came from (law 14).
+        """
         gateway = self._registry.get(gateway_name)
         if gateway is None:
             return None
         hint = gateway.parse_callback(fields)
-        named = ids.payment_of_reference(hint.reference) if hint.reference else None
-        if named is None and hint.gateway_ref:
-            named = await self._repository.holder_of_ref(gateway.name, hint.gateway_ref)
-        return named
+        if hint.reference:
+            payment_id = ids.payment_of_reference(hint.reference)
+        elif hint.gateway_ref:
+            payment_id = await self._repository.holder_of_ref(gateway.name, hint.gateway_ref)
+        else:
+            payment_id = None
+        if payment_id is None:
+            return None
+        try:
+            payment = await self.get(payment_id, None)
+        except NotFound:
+            return None  # well formed, and nobody's
+        for attempt in payment.attempts:
+            named, own = (
+                (hint.reference, attempt.reference) if hint.reference else (hint.gateway_ref, attempt.gateway_ref)
+            )
+            if attempt.gateway == gateway.name and named == own:
+                return payment, attempt
+        return None
+
+    async def look_soon(self, payment: Payment, attempt: Attempt) -> None:
+        """Bring the sweep's next look at an attempt forward, to `STRANGER_WAIT_S` from now. Repeating it changes nothing.
+
+        For a browser whose right to the payment is not proven: it sets off one look in that time, with nothing of what it
+        brought, and the attempt's schedule goes on afterwards where it was (laws 14 and 15).
+        """
+        soon = self._now() + timedelta(seconds=self._settings.seconds(STRANGER_WAIT_S))
+        if attempt.is_undecided and attempt.next_check_at is not None and attempt.next_check_at > soon:
+            looks = max(0, attempt.lookup_attempts - 1)
+            await self._repository.reschedule(
+                payment.id, attempt, replace(attempt, lookup_attempts=looks, next_check_at=soon)
+            )
 
     def allowed_gateways(self, payment: Payment) -> list[Gateway]:
         """Where the buyer may pay this order, in the order of the routing rules."""

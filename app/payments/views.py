@@ -3,8 +3,8 @@
 import msgspec
 
 from app.api.schemas import failure_of
-from app.api.security import ClientTokens
 from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from app.domain.clock import rfc3339
 from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
 from app.ledger.model import Attempt, Payment
@@ -21,10 +21,13 @@ class Views:
         self._public_url = public_url
         self._tokens = tokens
 
-    def payment(self, payment: Payment, *, for_client: bool) -> PaymentView:
-        """The payment's JSON. A buyer's browser gets no `metadata` and no word of ours to operators."""
+    def payment(self, payment: Payment, *, for_client: bool, shows_token: bool = True) -> PaymentView:
+        """The payment's JSON. A buyer's browser gets no `metadata` and no word of ours to operators.
+
+        `shows_token` False: for a caller who may only read, and must not pay with the payment.
+        """
         attention = None if for_client else payment.attention
-        token = self._tokens.token(payment.id)
+        token = self._tokens.token(payment.id, payment.expires_at) if shows_token else None
         attempts = [_attempt(attempt) for attempt in payment.attempts]
         last = payment.last_attempt
         action = last.next_action if payment.status in _ACTIONABLE and last.status in ATTEMPT_UNDECIDED else None
@@ -42,7 +45,7 @@ class Views:
             "method": payment.method,
             "mode": "live" if payment.mode == "live" else "test",
             "client_token": token,
-            "checkout_url": f"{self._public_url}/checkout/{token}",
+            "checkout_url": f"{self._public_url}/checkout/{token}" if token else None,
             "return_url": payment.return_url,
             "next_action": msgspec.Raw(action.encode() if action else b"null"),
             "attempts": attempts,

@@ -145,7 +145,8 @@ def _mismatch_refund(snapshot: Snapshot, fetched: GatewayPayment, reason: str, r
 def _fields(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, rules: Rules) -> dict[str, Any]:
     """The attempt's columns that a verdict sets."""
     is_proven = fetched.reference == snapshot.attempt.reference
-    ref = snapshot.attempt.gateway_ref or ((fetched.gateway_ref or snapshot.ref) if is_proven else None)
+    # What a callback or a webhook named is bound only where the look-up shows it: a name that is another's stays free.
+    ref = snapshot.attempt.gateway_ref or (fetched.gateway_ref if is_proven else None)
     if is_proven and verdict.status is AttemptStatus.CAPTURED:
         ref = fetched.gateway_ref or ref  # one reference may have several tries there; this one brought the money
     fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}

@@ -141,12 +141,13 @@ class Verifier:
         if isinstance(verdict, Capture) and not can_capture(snapshot):
             verdict = Wait("cannot_confirm", attention=Attention.CANNOT_CAPTURE)
         if isinstance(verdict, Capture):
-            snapshot = replace(snapshot, ref=fetched.gateway_ref or snapshot.ref)
-            if snapshot.ref is None or not may_capture_now(found, self._now()):
+            # Not by a name that only a callback knows: it would be bound here, and may be another payment's.
+            ref = fetched.gateway_ref or found.gateway_ref
+            if ref is None or not may_capture_now(found, self._now()):
                 return await self._undecided(
                     snapshot, Wait("not_confirmed_yet"), context, is_asked=snapshot.ref is not None
                 )
-            return await self._capture(snapshot, fetched, context)
+            return await self._capture(replace(snapshot, ref=ref), fetched, context)
         return await self._conclude(snapshot, verdict, fetched, context)
 
     async def _capture(

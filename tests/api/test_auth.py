@@ -1,18 +1,21 @@
 """Who may call: secret keys with a mode, scopes and a store, and client tokens for one payment."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from time import monotonic
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.api.security import KEY_CACHE_S, ClientTokens
+from app.api.security import KEY_CACHE_S
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain import ids
+from app.domain.client_tokens import TOKEN_KEPT, ClientTokens
 from tests.api.checks import problem, row_counts
-from tests.support import Shop, key, order
+from tests.support import MovableClock, Shop, key, order
 from tests.support.databases import keys_of
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -195,10 +198,91 @@ async def test_a_token_with_any_character_changed_opens_nothing(nobody: httpx.As
         _unauthorized(await nobody.get(f"/payments/{payment['id']}", headers=_bearer(forged)))
 
 
+EXPIRES = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+LAST = EXPIRES + TOKEN_KEPT - timedelta(seconds=1)
+"""The last second of a token of a payment that expires then."""
+
+
 def test_one_payment_has_one_token_and_another_secret_key_makes_another() -> None:
     payment_id = ids.uuid7()
     tokens, others = ClientTokens("one secret"), ClientTokens("another secret")
-    assert tokens.payment_of(tokens.token(payment_id)) == payment_id
-    assert tokens.payment_of(others.token(payment_id)) is None
-    accepted = [last for last in ALPHABET if tokens.payment_of(tokens.token(payment_id)[:-1] + last)]
-    assert accepted == [tokens.token(payment_id)[-1]]
+    token = tokens.token(payment_id, EXPIRES)
+    assert tokens.payment_of(token, LAST) == payment_id
+    assert tokens.token(payment_id, EXPIRES) == token
+    assert tokens.payment_of(others.token(payment_id, EXPIRES), LAST) is None
+    assert [last for last in ALPHABET if tokens.payment_of(token[:-1] + last, LAST)] == [token[-1]]
+    for spelled in (token + "=", token + "==", token + "%", token[:9] + "\n" + token[9:], token[:9] + " " + token[9:]):
+        assert tokens.payment_of(spelled, LAST) is None
+
+
+def test_a_token_ends_31_days_after_its_payment() -> None:
+    payment_id, tokens = ids.uuid7(), ClientTokens("one secret")
+    token = tokens.token(payment_id, EXPIRES)
+    assert tokens.payment_of(token, LAST) == payment_id
+    assert tokens.payment_of(token, EXPIRES + timedelta(days=31)) is None
+
+
+def test_all_secret_keys_read_and_the_first_one_makes() -> None:
+    payment_id = ids.uuid7()
+    old, both, new = ClientTokens("old secret"), ClientTokens("new secret, old secret"), ClientTokens("new secret")
+    for made_by, read_by, opens in [(old, both, True), (both, new, True), (both, old, False), (old, new, False)]:
+        token = made_by.token(payment_id, EXPIRES)
+        assert (read_by.payment_of(token, LAST) == payment_id) is opens
+
+
+OLD_TOKEN = "ct_AZqm8cLTfk-KW2x9jp8KG3bkcDzNDbVETzQRXH7-uYXwlbsP2IzKxg"
+"""Of payment 019aa6f1-c2d3-7e4f-8a5b-6c7d8e9f0a1b, as releases before this one made it from `old secret`."""
+
+
+def test_tokens_of_earlier_releases_open_their_payment_for_a_while() -> None:
+    payment_id = UUID("019aa6f1-c2d3-7e4f-8a5b-6c7d8e9f0a1b")
+    made_at = datetime.fromtimestamp(0x019AA6F1C2D3 / 1000, UTC)
+    for secrets, at, opened in [
+        ("old secret", made_at, payment_id),
+        ("new secret,old secret", made_at + timedelta(days=60), payment_id),
+        ("old secret", made_at + timedelta(days=61), None),
+        ("new secret", made_at, None),
+    ]:
+        assert ClientTokens(secrets).payment_of(OLD_TOKEN, at) == opened
+    forged = OLD_TOKEN[:-1] + ("A" if OLD_TOKEN[-1] != "A" else "Q")
+    assert ClientTokens("old secret").payment_of(forged, made_at) is None
+
+
+async def test_only_who_may_pay_sees_the_token(nobody: httpx.AsyncClient, keys: ApiKeyService, shop: Shop) -> None:
+    payment = await shop.create()
+    _, reader = await keys.create(mode="test", scopes=["payments:read"], store="main", name="reports")
+    _, writer = await keys.create(mode="test", scopes=["payments:read", "payments:write"], store="main", name="server")
+    for text, is_shown in [(reader, False), (writer, True), (payment["client_token"], True)]:
+        one = await nobody.get(f"/payments/{payment['id']}", headers=_bearer(text))
+        found = [one.json()]
+        if not text.startswith("ct_"):
+            found += (await nobody.get("/payments", headers=_bearer(text))).json()["data"]
+        for shown in found:
+            assert shown["client_token"] == (payment["client_token"] if is_shown else None)
+            assert shown["checkout_url"] == (payment["checkout_url"] if is_shown else None)
+        assert (payment["client_token"] in one.text) is is_shown
+
+
+async def test_after_the_payments_end_its_token_reads_and_asks_nobody(nobody: httpx.AsyncClient, shop: Shop) -> None:
+    payment = await shop.create()
+    token = _bearer(payment["client_token"])
+    brought = await shop.buyer_pays(payment)
+    assert (await nobody.post("/payments/complete", json=brought, headers=token)).json()["status"] == "paid"
+    asked = await shop.sim("GET", "/_sim/calls?gateway=point3")
+    for body in (brought, {}, {"signature": "s" * 40}):
+        completed = await nobody.post("/payments/complete", json=body, headers=token)
+        assert (completed.status_code, completed.json()["status"]) == (200, "paid")
+    problem(await nobody.post(f"/payments/{payment['id']}/attempts", json={}, headers=token), "payment_not_open")
+    assert (await nobody.get(f"/payments/{payment['id']}", headers=token)).json()["status"] == "paid"
+    assert await shop.sim("GET", "/_sim/calls?gateway=point3") == asked
+
+
+async def test_a_token_that_is_over_opens_nothing(nobody: httpx.AsyncClient, shop: Shop, clock: MovableClock) -> None:
+    payment = await shop.create()
+    token = _bearer(payment["client_token"])
+    clock.advance(30 * 60 + TOKEN_KEPT.total_seconds() - 60)
+    assert (await nobody.get(f"/payments/{payment['id']}", headers=token)).status_code == 200
+    clock.advance(61)
+    _unauthorized(await nobody.get(f"/payments/{payment['id']}", headers=token))
+    page = await nobody.get(f"/checkout/{payment['client_token']}", headers={"Accept": "text/html"})
+    assert (page.status_code, "set-cookie" in page.headers) == (404, False)

@@ -1,11 +1,14 @@
 """The Idempotency-Key of `POST /payments`: its form, what counts as the same request, and what a replay is."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
 from app.db.database import Database
+from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from app.services import Services
 from tests.api.checks import problem, row_counts
 from tests.support import MovableClock, Shop, order
@@ -140,3 +143,45 @@ async def test_a_key_is_forgotten_after_thirty_days_and_not_before(
 
 async def test_an_empty_quoted_key_is_malformed(client: httpx.AsyncClient) -> None:
     problem(await _create(client, '""', order()), "idempotency_key_malformed")
+
+
+async def test_no_token_is_stored_and_the_replay_has_it_again(
+    client: httpx.AsyncClient, database: Database, shop: Shop
+) -> None:
+    """Whatever else looks like one: texts of the shop's own come back as they were sent."""
+    texts = {"a": "ct_" + "A" * 64, "b": "\\u0000" + "B" * 32 + "\\u0000", "c": "C" * 32}
+    first = await _create(client, "one", order(metadata=texts))
+    payment = first.json()
+    path, headers = f"/payments/{payment['id']}/attempts", {"Idempotency-Key": "two"}
+    second = await client.post(path, json={}, headers=headers)
+    assert (first.status_code, second.status_code) == (201, 201)
+    rows = await database.rows("SELECT answer FROM idempotency_keys")
+    assert len(rows) == 2
+    for row in rows:
+        assert payment["order_id"].encode() in row["answer"]
+        assert payment["client_token"].encode() not in row["answer"]
+        assert payment["client_token"][-32:].encode() not in row["answer"], "the MAC is what opens a payment"
+    again = await _create(client, "one", order(order_id=payment["order_id"], metadata=texts))
+    assert (again.content, again.headers["idempotency-replayed"]) == (first.content, "true")
+    repeated = await client.post(path, json={}, headers=headers)
+    assert (repeated.content, repeated.headers["idempotency-replayed"]) == (second.content, "true")
+
+
+def test_a_stored_answer_is_made_whole_by_the_key_that_made_it() -> None:
+    expires_at = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+    old, both, new = ClientTokens("old"), ClientTokens("new,old"), ClientTokens("new")
+    payment_id = ids.uuid7()
+    token = old.token(payment_id, expires_at).encode()
+    answer = b'{"client_token":"%b","checkout_url":"https://pay.example/checkout/%b","order_name":"ct_x"}' % (
+        token,
+        token,
+    )
+    kept = old.seal(answer)
+    assert token[35:] not in kept
+    assert old.unseal(kept) == both.unseal(kept) == answer
+    assert both.seal(answer) == kept
+    renewed = new.unseal(kept)
+    assert renewed == answer.replace(token, new.token(payment_id, expires_at).encode())
+    for plain in (b"{}", b'{"a":"ct_%b"}' % (b"A" * 64), answer.replace(token, b"ct_" + b"-" * 64)):
+        assert new.seal(plain) == plain
+        assert new.unseal(plain) == plain

@@ -15,9 +15,10 @@ from app.api import schemas
 from app.api.errors import HANDLERS
 from app.api.middleware import CallMiddleware
 from app.api.route import Answer, StrictRoute, check_credentials
-from app.api.security import Authenticator, Caller, ClientTokens, Requirement, client_token, secret_key
+from app.api.security import Authenticator, Caller, Requirement, client_token, secret_key
 from app.api_keys.service import ApiKey
 from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from app.main import create_app
 from app.settings import Settings
 from tests.api.checks import wrong_fields

@@ -2,13 +2,14 @@
 
 import json
 import re
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 from playwright.async_api import Response, Route, expect
 
-from app.api.security import ClientTokens
 from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from tests.browser.driver import Buyer, World, origin_of
 from tests.support import key, order
 
@@ -161,7 +162,8 @@ async def test_a_hostile_failure_message_stays_text(buyer: Buyer) -> None:
 async def test_a_token_that_we_did_not_make_opens_nothing(buyer: Buyer) -> None:
     payment = await buyer.world.shop.create(order_name="Secret gift")
     token = payment["client_token"]
-    foreign = ClientTokens("another secret key").token(ids.read(ids.Prefix.PAYMENT, payment["id"]))
+    expires_at = datetime.fromisoformat(payment["expires_at"])
+    foreign = ClientTokens("another secret key").token(ids.read(ids.Prefix.PAYMENT, payment["id"]), expires_at)
     flipped = token[:-1] + ("A" if token[-1] != "A" else "B")
     buyer.witness.expect("404 (Not Found)")
     for forged in (foreign, flipped, token[:-1], token.upper(), "ct_", payment["id"], "%00", f"{token}%20"):

@@ -1,8 +1,10 @@
 """The main road: create, the buyer pays, complete, paid, and the story that tells it."""
 
-from app.api.security import ClientTokens
+from datetime import datetime
+
 from app.db.database import Database
 from app.domain import ids
+from app.domain.client_tokens import ClientTokens
 from app.ledger.repository import PaymentRepository
 from tests.support import Shop
 
@@ -40,7 +42,8 @@ async def test_the_story_is_whole_and_its_hashes_hold(shop: Shop, database: Data
 async def test_a_browser_completes_with_its_own_token_only(shop: Shop) -> None:
     payment, other = await shop.create(), await shop.create()
     tokens = ClientTokens(shop.settings.secret_key.get_secret_value())
-    assert tokens.token(ids.read(ids.Prefix.PAYMENT, payment["id"])) == payment["client_token"]
+    expires_at = datetime.fromisoformat(payment["expires_at"])
+    assert tokens.token(ids.read(ids.Prefix.PAYMENT, payment["id"]), expires_at) == payment["client_token"]
     headers = {"Authorization": f"Bearer {payment['client_token']}"}
     proof = await shop.buyer_pays(payment)
     foreign = await shop.client.post("/payments/complete", json={"payment_id": other["id"], **proof}, headers=headers)

@@ -73,6 +73,8 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         """
         if query.gateway_ref is not None:
             rows = await self._rows(f"/api/payments/{quote(query.gateway_ref, safe='')}")
+            # Asked by the signature, a row that does not show one is that signature's.
+            rows = [replace(row, gateway_ref=row.gateway_ref or query.gateway_ref) for row in rows]
             ours = [row for row in rows if row.gateway_ref == query.gateway_ref] or rows
         else:
             rows = await self._rows(f"/api/payments/orderid/{quote(query.reference, safe='')}")
