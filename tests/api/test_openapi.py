@@ -18,6 +18,7 @@ from app.api.problems import PROBLEMS
 from app.main import create_app
 from app.payments import schemas
 from app.refunds import schemas as refund_schemas
+from app.resolution import schemas as resolution_schemas
 from app.settings import Settings
 from app.webhooks import router as webhooks
 from tests.api.checks import problem
@@ -113,7 +114,7 @@ async def test_every_operation_says_what_it_is_for(document: Document) -> None:
 
 
 async def test_every_member_of_a_body_is_described(document: Document) -> None:
-    for name in ("CreatePayment", "CreateAttempt", "CompletePayment", "Problem", "CustomerIn", "TaxIn", "Item"):
+    for name in ("CreatePayment", "CreateAttempt", "CompletePayment", "ResolvePayment", "Problem", "CustomerIn", "TaxIn", "Item"):
         for member, schema in document["components"]["schemas"][name]["properties"].items():
             assert _resolve(document, schema).get("description"), (name, member)
 
@@ -143,7 +144,8 @@ async def test_every_example_is_read_by_our_own_types(document: Document) -> Non
 
 def _type(content: Document) -> Any:
     name = content["schema"]["$ref"].rpartition("/")[2]
-    return next(getattr(room, name) for room in (schemas, refund_schemas, health, webhooks) if hasattr(room, name))
+    rooms = (schemas, refund_schemas, resolution_schemas, health, webhooks)
+    return next(getattr(room, name) for room in rooms if hasattr(room, name))
 
 
 async def test_every_operation_shows_every_problem_that_it_may_answer(document: Document) -> None:
@@ -173,7 +175,7 @@ async def test_every_operation_shows_every_problem_that_it_may_answer(document: 
 
 async def test_the_example_of_a_problem_is_what_is_really_answered(client: httpx.AsyncClient) -> None:
     def members(code: str) -> set[str]:
-        hidden = {"hint", "action_ko", "what", "what_ko"}
+        hidden = {"hint", "action_ko", "what", "what_ko", "why"}
         return {"payment_status" if name == "status" else name for name in EXAMPLE_DETAILS.get(code, {})} - hidden
 
     standard = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}
@@ -211,6 +213,7 @@ async def test_the_document_says_who_may_call(document: Document) -> None:
         "createAttempt": both,
         "cancelPayment": {"secretKey"},
         "syncPayment": {"secretKey"},
+        "resolvePayment": {"secretKey"},
         "receiveWebhook": set(),
         "getHealth": set(),
         "getReadiness": set(),
