@@ -271,7 +271,7 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
         {
             "id": each.public_id,
             "status": str(each.status),
-            "amount": str(each.amount),
+            "amount": str(each.returned),
             "cause": each.initiator,
             "reason": each.reason,
             "gateway_ref": each.gateway_ref,
@@ -312,14 +312,14 @@ def record_refund(
     """Record a refund that was made by hand, where the gateway has no refund API."""
     wanted = _payment(payment_id)
     payment, refund = _with_services(lambda services: services.refunds.record(wanted, amount, note))
-    typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
+    typer.echo(f"{refund.public_id} of {refund.returned} is {refund.status}; {payment.public_id} is {payment.status}")
 
 
 def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]]) -> None:
     """Do what a person has decided about a refund, and say how it stands."""
     wanted = _id(ids.Prefix.REFUND, refund_id, "refund")
     payment, refund = _with_services(lambda services: work(services, wanted))
-    typer.echo(f"{refund.public_id} of {refund.amount} is {refund.status}; {payment.public_id} is {payment.status}")
+    typer.echo(f"{refund.public_id} of {refund.returned} is {refund.status}; {payment.public_id} is {payment.status}")
 
 
 def _show(rows: list[dict[str, Any]], *, as_json: bool) -> None:

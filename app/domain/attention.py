@@ -35,6 +35,8 @@ class Attention(StrEnum):
     REFUND_NOT_SHOWN = "refund_not_shown"
     REFUND_OVERDUE = "refund_overdue"
     REFUND_BLOCKED = "refund_blocked"
+    ADJUSTED_REFUND = "adjusted_refund"
+    UNEXPLAINED_REFUND = "unexplained_refund"
     REFUNDS_TOO_HIGH = "refunds_too_high"
     REFUNDS_TOO_LOW = "refunds_too_low"
     MONEY_NOT_SHOWN = "money_not_shown"
@@ -75,6 +77,8 @@ _SENTENCES = {
     Attention.REFUND_NOT_SHOWN: "for over an hour the gateway has not shown whether it gave money back",
     Attention.REFUND_OVERDUE: "a refund was accepted a day ago and is not done",
     Attention.REFUND_BLOCKED: "money must go back, and the look-up does not show it",
+    Attention.ADJUSTED_REFUND: "the gateway gave back another amount than was asked for",
+    Attention.UNEXPLAINED_REFUND: "the gateway shows a refund that may be the one whose answer was lost, of another amount",
     Attention.REFUNDS_TOO_HIGH: "the gateway shows more money given back than was captured",
     Attention.REFUNDS_TOO_LOW: "the gateway shows less money given back than it said before",
     Attention.MONEY_NOT_SHOWN: "the gateway no longer shows money that it took",

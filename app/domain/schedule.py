@@ -41,6 +41,9 @@ ASKED_IN_VAIN = len(ASK_AGAIN)
 OVERDUE = ASKED_IN_VAIN + HOURS
 """Looks at an accepted refund after which a person is called: about a day."""
 
+MOST_BLIND_REQUESTS = 3
+"""Requests for a refund of all that is left, where no look-up shows whether one was carried out; then a person decides."""
+
 # ── What has ended and may still bring or lose money ──────────────────────────────────────────────────────────────────
 
 CAPTURE_GRACE = timedelta(minutes=5)

@@ -144,6 +144,8 @@ class GatewayRefund:
     tax: "Tax | None" = None
     """Its tax parts, where the gateway tells them."""
     is_chargeback: bool = False
+    is_by_api: bool | None = None
+    """Whether a program asked for it, as we do, and no person or bank; None where the gateway does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +267,11 @@ class RefundPolicy:
 
     None: never by itself, a person decides.
     """
+    whole_again_after_s: float | None = None
+    """The same for a refund of all that the gateway still holds, where `again_after_s` is None: it cannot be paid twice.
+
+    It is asked `MOST_BLIND_REQUESTS` times in all, then a person decides.
+    """
     notes: tuple[str, ...] = ()
     """Codes of what a person should know, such as `fee_from_tomorrow`."""
 
@@ -281,6 +288,8 @@ class RefundAnswer:
     evidence: Json
     refund_ref: str | None = None
     """The gateway's own name of this refund."""
+    amount: Money | None = None
+    """What a yes names, where that is another amount than was asked: the yes is for this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What the database holds of a payment, as values. JSON columns stay the text that was stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -61,6 +61,7 @@ class Refund:
     """Counts the refunds of the payment, from 1."""
     attempt_id: UUID
     amount: Money
+    """What is asked for; the same for good."""
     parts: TaxBreakdown
     """How the amount is made up for the tax office."""
     initiator: str
@@ -69,6 +70,8 @@ class Refund:
     status: RefundStatus
     created_at: datetime
     updated_at: datetime
+    returned_minor: int | None = None
+    """What the gateway named in its yes, where that differs from `amount`; never what is asked for."""
     expected_minor: int | None = None
     """What the shop said would be left before this refund; None when it did not say."""
     request_key: bytes | None = None
@@ -97,6 +100,19 @@ class Refund:
     def public_id(self) -> str:
         """`ref_…`"""
         return ids.show(ids.Prefix.REFUND, self.id)
+
+    @property
+    def returned(self) -> Money:
+        """What it is counted for: the amount that the gateway named in its yes, else the one that is asked for."""
+        return self.amount if self.returned_minor is None else Money(self.returned_minor, self.amount.currency)
+
+    @property
+    def returned_parts(self) -> TaxBreakdown:
+        """How `returned` is made up: a share of the parts that were asked for; what is more than those is taxed."""
+        more = self.returned.minor - self.amount.minor
+        return (
+            self.parts.share(self.returned.minor) if more <= 0 else replace(self.parts, taxed=self.parts.taxed + more)
+        )
 
     @property
     def is_undecided(self) -> bool:
@@ -196,5 +212,5 @@ class Search:
 
 
 def total(refunds: Iterable[Refund]) -> int:
-    """Their amounts together, in minor units."""
-    return sum(refund.amount.minor for refund in refunds)
+    """What they are counted for together, in minor units."""
+    return sum(refund.returned.minor for refund in refunds)

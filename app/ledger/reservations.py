@@ -52,5 +52,5 @@ def parts_left(payment: Payment) -> TaxBreakdown:
     kept = payment.captured_attempt
     for refund in payment.refunds_of(kept.id) if kept else ():
         if refund.status is not RefundStatus.FAILED:
-            left = left.less(refund.parts)
+            left = left.less(refund.returned_parts)
     return left

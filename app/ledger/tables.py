@@ -195,6 +195,7 @@ refunds = Table(
     Column("initiator", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("status", Text, nullable=False),
+    Column("returned_minor", BigInteger),
     Column("expected_minor", BigInteger),
     Column("request_key", LargeBinary),
     Column("request_print", LargeBinary),
@@ -216,6 +217,7 @@ refunds = Table(
     UniqueConstraint("payment_id", "request_key"),
     CheckConstraint("number >= 1", name="number"),
     CheckConstraint("amount_minor > 0", name="amount"),
+    CheckConstraint("returned_minor > 0", name="returned"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     CheckConstraint(
         "taxed_minor >= 0 AND tax_free_minor >= 0 AND coalesce(vat_minor, 0) >= 0 "

@@ -271,7 +271,7 @@ def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
         "id": moved.public_id,
         "from": known and known.status,
         "to": moved.status,
-        "amount_minor": moved.amount.minor,
+        "amount_minor": moved.returned.minor,
         "currency": moved.amount.currency,
         "gateway_ref": moved.gateway_ref,
     }

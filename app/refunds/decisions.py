@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 
 from app.domain.attention import Attention
-from app.domain.schedule import ASKED_IN_VAIN, OVERDUE, next_look
+from app.domain.schedule import ASKED_IN_VAIN, MOST_BLIND_REQUESTS, OVERDUE, next_look
 from app.domain.states import RefundStatus
-from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, RefundPolicy
+from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, RefundAnswer, RefundPolicy
 from app.ledger.model import BY_GATEWAY, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
 from app.ledger.transitions import Step, Trigger, refund_step
 from app.refunds.eligibility import policy_of
 from app.refunds.matching import Found, Mismatch, Move
-from app.refunds.requests import is_there, parts_as_told
+from app.refunds.requests import balance_of, is_there, parts_as_told
 from app.verification.decisions import Rules
 
 R = RefundStatus
@@ -42,10 +42,14 @@ def step_of(
     """Return the step that stores a difference."""
     now = rules.now
     to, reason, fields = R.SUCCEEDED, "refund_found", dict[str, Any]()
+    attention: Attention | None = None
     match difference:
         case Move(refund=refund):
             to, reason = difference.to, difference.reason
             fields["gateway_ref"] = difference.gateway_ref or refund.gateway_ref
+            if difference.amount is not None:
+                fields["returned_minor"] = difference.amount.minor
+                attention = Attention.ADJUSTED_REFUND
             if difference.failure is not None:
                 fields["failure"] = msgspec.json.encode(difference.failure).decode()
             if to is R.PENDING:
@@ -60,7 +64,9 @@ def step_of(
             is_held = rules.holds_mismatches
             refund = reserve_mismatch_refund(payment, attempt, amount, reason="rejected", at=now, is_held=is_held)
     told_by = {"gateway": evidence}
-    return refund_step(payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, **fields)
+    return refund_step(
+        payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, attention=attention, **fields
+    )
 
 
 def why_wait(
@@ -76,7 +82,8 @@ def why_wait(
         return Wait("refund_under_way", policy, attention)
     if refund.is_held:
         return Wait("held", attention=Attention.REFUND_HELD)
-    if refund.status is R.UNKNOWN and not _may_ask_again(refund, policy, rules):
+    after_s = _again_after_s(payment, attempt, refund, policy, fetched)
+    if refund.status is R.UNKNOWN and not _may_ask_again(refund, after_s, rules):
         is_long = refund.lookup_attempts >= ASKED_IN_VAIN
         return Wait("refund_not_shown", attention=Attention.REFUND_NOT_SHOWN if is_long else None)
     if refund.refund_attempts and not refund.is_due(rules.now):
@@ -90,12 +97,40 @@ def why_wait(
     return None
 
 
-def _may_ask_again(refund: Refund, policy: RefundPolicy, rules: Rules) -> bool:
+def _again_after_s(
+    payment: Payment, attempt: Attempt, refund: Refund, policy: RefundPolicy, fetched: GatewayPayment
+) -> float | None:
+    """How long after the last request it may be requested once more, where no look-up shows it; None: never by itself."""
+    if policy.again_after_s is not None or refund.refund_attempts >= MOST_BLIND_REQUESTS or fetched.amount is None:
+        return policy.again_after_s
+    is_whole = refund.amount.minor == balance_of(payment, attempt, refund, fetched)
+    return policy.whole_again_after_s if is_whole else None
+
+
+def _may_ask_again(refund: Refund, after_s: float | None, rules: Rules) -> bool:
     """Whether a refund whose answer was lost, and that no look-up shows, may be requested once more."""
-    if policy.again_after_s is None or refund.asked_at is None:
+    if after_s is None or refund.asked_at is None:
         return False
-    wait = timedelta(seconds=policy.again_after_s / rules.time_scale)
+    wait = timedelta(seconds=after_s / rules.time_scale)
     return refund.is_due(rules.now) and rules.now >= refund.asked_at + wait
+
+
+def fields_of(
+    refund: Refund, to: RefundStatus, answer: RefundAnswer | None, policy: RefundPolicy | None, rules: Rules
+) -> dict[str, Any]:
+    """The columns that change with the answer to a request; `answer` None: none came."""
+    looks = 0 if to is R.PENDING else refund.lookup_attempts + 1
+    fields: dict[str, Any] = {"lookup_attempts": looks}
+    fields["next_check_at"] = look_at(refund, policy, rules, 0 if to is R.PENDING else None)
+    if to in {R.PENDING, R.SUCCEEDED}:
+        fields["accepted_at"] = rules.now
+    if answer is not None and answer.failure is not None:
+        fields["failure"] = msgspec.json.encode(answer.failure).decode()
+    if answer is not None and answer.refund_ref is not None:
+        fields["gateway_ref"] = answer.refund_ref
+    if answer is not None and answer.amount is not None and to in {R.PENDING, R.SUCCEEDED}:
+        fields["returned_minor"] = answer.amount.minor
+    return fields
 
 
 def look_at(refund: Refund, policy: RefundPolicy | None, rules: Rules, lookup_attempts: int | None = None) -> datetime:

@@ -9,6 +9,7 @@ REFUND: dict[str, Any] = {
     "payment_id": "pay_019aa6f1c2d37e4f8a5b6c7d8e9f0a1b",
     "status": "succeeded",
     "amount": 4000,
+    "requested_amount": 4000,
     "currency": "KRW",
     "reason": "One mug arrived broken",
     "cause": "api",

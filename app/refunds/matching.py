@@ -12,7 +12,7 @@ from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
+from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundAnswer, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus
@@ -28,6 +28,8 @@ class Move:
     reason: str
     gateway_ref: str | None = None
     failure: Failure | None = None
+    amount: Money | None = None
+    """What the gateway names, where the refund is counted for another amount."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,10 @@ def match_refunds(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -
     if attempt.status is AttemptStatus.REJECTED:
         return _of_rejected(refunds, fetched)
     difference = _listed(refunds, fetched) or _summed(refunds, fetched)
-    if isinstance(difference, Found) or (isinstance(difference, Move) and difference.refund.status is R.FAILED):
-        return _with_room(payment, refunds, difference)
+    if isinstance(difference, Found):
+        return with_room(payment, refunds, difference)
+    if isinstance(difference, Move) and (difference.refund.status is R.FAILED or difference.amount is not None):
+        return with_room(payment, refunds, difference)
     return difference
 
 
@@ -94,13 +98,14 @@ def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) ->
     return None
 
 
-def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found | None:
+def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found | Doubt | None:
     """By the gateway's own list of refunds."""
     named = {refund.gateway_ref: refund for refund in refunds if refund.gateway_ref}
     for cancel in fetched.refunds:
         refund = named.get(cancel.ref) if cancel.ref else None
-        if refund is not None and (move := _follows(refund, cancel)):
+        if refund is not None and (move := _follows(refund, cancel, fetched)):
             return move
+    lost, is_unexplained = _lost(refunds), False
     done = total(refund for refund in refunds if refund.status is R.SUCCEEDED)
     for cancel in fetched.refunds:
         if cancel.ref in named or cancel.state is RefundState.FAILED:
@@ -115,10 +120,13 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
+        if not is_counted and lost is not None and _may_be(lost, cancel):
+            is_unexplained = True
+            continue
         if cancel.state is RefundState.SUCCEEDED and cancel.ref and not is_counted:
             reason = "chargeback" if cancel.is_chargeback else cancel.reason or "refunded at the gateway"
             return Found(cancel.amount, reason, cancel.ref, cancel.tax)
-    return None
+    return Doubt(Attention.UNEXPLAINED_REFUND) if is_unexplained else None
 
 
 def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found | Doubt | None:
@@ -134,9 +142,11 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         return Doubt(Attention.REFUNDS_TOO_LOW)
     if rest == 0:
         return None
-    asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.amount.minor <= rest]
+    asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.returned.minor <= rest]
     if asked:
         return Move(asked[0], R.SUCCEEDED, "refund_shown")
+    if (lost := _lost(refunds)) is not None and rest < lost.amount.minor:
+        return Doubt(Attention.UNEXPLAINED_REFUND)
     return Found(Money(rest, shown.currency), "refunded at the gateway")
 
 
@@ -152,16 +162,21 @@ def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Differen
     if fetched.status is GatewayStatus.REFUND_PENDING:
         return Move(live, R.PENDING, "refund_under_way") if live.status is not R.PENDING else None
     for cancel in fetched.refunds:
-        is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.amount
-        if is_it and live.status is not R.CREATED and (move := _follows(live, cancel)):
+        is_it = cancel.ref == live.gateway_ref if live.gateway_ref else cancel.amount == live.returned
+        if is_it and live.status is not R.CREATED and (move := _follows(live, cancel, fetched)):
             return move
     if live.status is R.CREATED:
         is_other = left is not None and left != live.amount
         return Move(live, R.FAILED, "refund_no_longer_fits", failure=BALANCE_CHANGED) if is_other else None
+    if _lost([live]) and back and left is not None and left.minor < live.amount.minor:
+        names = {each.gateway_ref for each in refunds}
+        new = [each for each in fetched.refunds if each.state is not RefundState.FAILED and each.ref not in names]
+        if not fetched.refunds or any(_may_be(live, each) for each in new):
+            return Doubt(Attention.UNEXPLAINED_REFUND)
     # Only what is said to have gone back counts: an amount that has become smaller by itself gave nothing to anybody.
     news = back - total(each for each in refunds if each.status is R.SUCCEEDED)
     is_ours = fetched.refunded is not None and fetched.refunded.currency == live.amount.currency and not fetched.refunds
-    return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.amount.minor else None
+    return Move(live, R.SUCCEEDED, "refund_shown") if is_ours and news >= live.returned.minor else None
 
 
 def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> bool:
@@ -176,13 +191,17 @@ def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> 
     return back > 0 and back == total(each for each in refunds if each.status is R.SUCCEEDED)
 
 
-def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
-    """Return the move of a refund that a listed cancel is known to be."""
+def _follows(refund: Refund, cancel: GatewayRefund, fetched: GatewayPayment) -> Move | None:
+    """Return the move of a refund that a listed cancel is known to be; to the cancel's amount, if one alone has that name."""
+    is_sole = sum(each.ref == cancel.ref for each in fetched.refunds) == 1
+    amount = cancel.amount if is_sole and cancel.amount != refund.returned else None
     match cancel.state:
         case RefundState.SUCCEEDED if refund.status is not R.SUCCEEDED:
-            return Move(refund, R.SUCCEEDED, "refund_done", gateway_ref=cancel.ref)
+            return Move(refund, R.SUCCEEDED, "refund_done", gateway_ref=cancel.ref, amount=amount)
+        case RefundState.SUCCEEDED if amount is not None:
+            return Move(refund, R.SUCCEEDED, "refund_adjusted", gateway_ref=cancel.ref, amount=amount)
         case RefundState.PENDING if refund.status is R.UNKNOWN:
-            return Move(refund, R.PENDING, "refund_under_way", gateway_ref=cancel.ref)
+            return Move(refund, R.PENDING, "refund_under_way", gateway_ref=cancel.ref, amount=amount)
         case RefundState.FAILED if refund.status is R.PENDING:
             return Move(refund, R.FAILED, "refund_failed_later", failure=Failure(Refusal.DECLINED))
     return None
@@ -190,7 +209,7 @@ def _follows(refund: Refund, cancel: GatewayRefund) -> Move | None:
 
 def _meant(refunds: Sequence[Refund], amount: Money, *, is_counted: bool) -> Refund | None:
     """Find the refund that a listed cancel of this amount may be, among those without a name at the gateway."""
-    same = [each for each in refunds if each.gateway_ref is None and each.amount == amount]
+    same = [each for each in refunds if each.gateway_ref is None and each.returned == amount]
     for status in () if is_counted else (R.UNKNOWN, R.PENDING):
         if found := next((each for each in same if each.status is status), None):
             return found
@@ -200,17 +219,47 @@ def _meant(refunds: Sequence[Refund], amount: Money, *, is_counted: bool) -> Ref
     return next((each for each in same if each.status is R.SUCCEEDED), None)
 
 
-def _with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -> Found | Move | Doubt:
-    """An external refund, or first the stored refund that fails because of it.
+def _lost(refunds: Sequence[Refund]) -> Refund | None:
+    """The refund that was asked for without an answer, and that no look-up has named; one at most."""
+    return next((each for each in refunds if each.status is R.UNKNOWN and each.gateway_ref is None), None)
+
+
+def _may_be(lost: Refund, cancel: GatewayRefund) -> bool:
+    """Whether a cancel of another amount may be the one that was asked for without an answer, adjusted by a promotion.
+
+    Where it is not told who asked, one that gives back more is somebody else's (inferred: promotions only keep money).
+    """
+    return cancel.is_by_api or (cancel.is_by_api is None and cancel.amount.minor < lost.amount.minor)
+
+
+def answered(payment: Payment, refund: Refund, to: RefundStatus, answer: RefundAnswer) -> Move | Doubt:
+    """What the yes to a request comes to: the refund's move, to the amount that it names, or what must come first."""
+    if answer.refund_ref and any(
+        answer.refund_ref == each.gateway_ref != refund.gateway_ref for each in payment.refunds
+    ):
+        return Doubt(Attention.UNEXPLAINED_REFUND)  # a look-up took it for somebody else's
+    news, kept = Move(refund, to, "refund_done", amount=answer.amount), payment.captured_attempt
+    if answer.amount is None or kept is None or refund.attempt_id != kept.id:
+        return news  # as it was reserved, or money that we do not keep: nothing must make room
+    fit = with_room(payment, payment.refunds_of(refund.attempt_id), news)
+    assert not isinstance(fit, Found)
+    return fit
+
+
+def with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -> Found | Move | Doubt:
+    """An external refund or one of another amount than was reserved, or first the stored refund that fails because of it.
 
     One that the shop bound to a balance fails, and each that no longer fits beside it: those first that were never requested.
     """
-    amount = news.amount if isinstance(news, Found) else news.refund.amount
-    bound = [each for each in refunds if each.status is R.CREATED and each.expected_minor is not None]
-    for status in (R.CREATED, R.UNKNOWN, R.PENDING) if amount.minor > payment.refundable_minor else ():
-        bound += [each for each in reversed(refunds) if each.status is status]
+    if isinstance(news, Found):
+        others, more = list(refunds), news.amount.minor
+    else:
+        others = [each for each in refunds if each.id != news.refund.id]
+        counted = 0 if news.refund.status is R.FAILED else news.refund.returned.minor
+        more = (news.amount or news.refund.returned).minor - counted
+    bound = [each for each in others if each.status is R.CREATED and each.expected_minor is not None]
+    for status in (R.CREATED, R.UNKNOWN, R.PENDING) if more > payment.refundable_minor else ():
+        bound += [each for each in reversed(others) if each.status is status]
     if bound:
         return Move(bound[0], R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
-    if amount.minor > payment.refundable_minor:
-        return Doubt(Attention.REFUNDS_TOO_HIGH)
-    return news
+    return Doubt(Attention.REFUNDS_TOO_HIGH) if more > payment.refundable_minor else news

@@ -6,14 +6,11 @@ the balance that it expects.
 """
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
-from typing import Any
 from uuid import UUID
 from weakref import WeakValueDictionary
-
-import msgspec
 
 from app.domain.attention import Attention
 from app.domain.clock import Now
@@ -27,9 +24,9 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.decisions import Wait, look_at, step_of, why_wait
+from app.refunds.decisions import Wait, fields_of, look_at, step_of, why_wait
 from app.refunds.eligibility import policy_of
-from app.refunds.matching import Doubt, Move, match_refunds
+from app.refunds.matching import Doubt, Move, answered, match_refunds
 from app.refunds.requests import balance_of, request_of
 from app.settings import Settings
 from app.verification.decisions import Rules, rules_of
@@ -268,7 +265,12 @@ class RefundProcessor:
             return await self._decline(turn, payment, refund, answer)
         difference = match_refunds(payment, attempt, fetched)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED
-        if not (refund.is_lost and is_shown):
+        policy = policy_of(gateway, payment, attempt, self._now())
+        is_open = isinstance(difference, Doubt) or (policy is not None and policy.done_after_s is None)
+        if refund.is_lost and is_open and not is_shown:
+            # It may be refused because an earlier request, which no look-up shows yet, is under way.
+            payment = await self._record(turn, payment, refund, "refund_refused_again", R.UNKNOWN, answer)
+        elif not (refund.is_lost and is_shown):
             payment = await self._decline(turn, payment, refund, answer)
         return await self._follow(turn, gateway, payment, fetched)
 
@@ -297,18 +299,8 @@ class RefundProcessor:
 
         Where a look-up has decided the refund meanwhile, that stands.
         """
-        now = self._now()
-        failure = answer.failure if answer else None
-        fields: dict[str, Any] = {"lookup_attempts": 0 if to is R.PENDING else refund.lookup_attempts + 1}
-        if failure is not None:
-            fields["failure"] = msgspec.json.encode(failure).decode()
-        if answer is not None and answer.refund_ref is not None:
-            fields["gateway_ref"] = answer.refund_ref
-        if to in {R.PENDING, R.SUCCEEDED}:
-            fields["accepted_at"] = now
-        attempt = payment.attempt(turn.attempt_id)
+        now, attempt = self._now(), payment.attempt(turn.attempt_id)
         policy = policy_of(gateway, payment, attempt, now) if to is R.PENDING else None
-        fields["next_check_at"] = look_at(refund, policy, self._rules(), 0 if to is R.PENDING else None)
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = Attention.REFUND_UNDECIDED
         for _ in range(MOST_WRITES):
@@ -318,6 +310,17 @@ class RefundProcessor:
                 return payment  # a look-up has decided it
             if known.refund_attempts != refund.refund_attempts and to not in {R.PENDING, R.SUCCEEDED}:
                 return payment  # it was requested again meanwhile: a refusal of the earlier request says nothing of that one
+            if answer is not None and to in {R.PENDING, R.SUCCEEDED}:
+                fit = answered(payment, known, to, answer)
+                if isinstance(fit, Doubt):
+                    to, answer, attention = R.UNKNOWN, replace(answer, refund_ref=None), fit.attention
+                elif fit.refund.id != known.id:
+                    overtaken = step_of(payment, attempt, fit, answer.evidence, turn.trigger, None, self._rules())
+                    is_written = await self._repository.apply(overtaken)
+                    payment = overtaken.after if is_written else await self._repository.load(payment.id)
+                    continue
+                elif fit.amount is not None:
+                    attention = Attention.ADJUSTED_REFUND
             moved = refund_step(
                 payment,
                 known,
@@ -329,7 +332,7 @@ class RefundProcessor:
                 attention=attention,
                 late_look_at=now + LATE_CAPTURE / self._settings.time_scale,
                 is_answered=is_answered,
-                **fields,
+                **fields_of(refund, to, answer, policy, self._rules()),
             )
             if await self._repository.apply(moved):
                 self._count(attempt, moved)

@@ -64,12 +64,15 @@ class RefundView(TypedDict):
 
     `created`: reserved, the gateway is asked as soon as the refund before it is decided, or the gateway can be reached.
     `unknown`: asked, and the answer was lost; it is looked for. `pending`: accepted by the gateway, not done yet.
+    `amount` is what goes back. It differs from `requested_amount` where the gateway gave back another amount than was asked,
+    as a promotion may have it; then the payment needs attention.
     """
 
     id: str
     payment_id: str
     status: RefundStatus
     amount: int
+    requested_amount: int
     currency: str
     reason: str
     cause: Annotated[str, Field(json_schema_extra={"enum": ["api", "gateway", "operator", "rejected"]})]

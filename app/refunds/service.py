@@ -326,7 +326,7 @@ def _refused(payment: Payment, refund: Refund) -> RefundRefused:
         "payment_id": payment.public_id,
         "refund_id": refund.public_id,
         "gateway": payment.attempt(refund.attempt_id).gateway,
-        "amount": refund.amount.minor,
+        "amount": refund.returned.minor,
         "refundable": payment.refundable_minor,
         "raw_code": failure.raw_code or "no code",
         "gateway_message": failure.message,

@@ -112,7 +112,7 @@ class PortOneV2Api(Api):
     def _cancel(self, call: Call) -> Content:
         wanted = cancels.read(self._of_own_store(_body(call)))
         transaction = self._known(call)
-        among = CANCELS if cancels.is_partial(transaction, wanted) else CANCELS - {"partial_cancel_refused"}
+        among = CANCELS if cancels.is_partial(transaction, wanted) else CANCELS - cancels.PARTIAL
 
         def choose() -> str | None:
             scenario = self._twin.plan.take(CANCEL, [_payment_id(call)], among)

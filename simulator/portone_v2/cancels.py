@@ -9,6 +9,10 @@ from simulator.twin import CHARGEBACK, CONSOLE, NOTHING_LEFT, RefusedError, part
 
 REASONS = {CONSOLE: "관리자 콘솔에서 취소", CHARGEBACK: "차지백"}
 """The `reason` of a cancel that nobody asked for through the API ([I])."""
+ADJUSTED_PERCENT = 8
+"""How much less goes back where a promotion adjusts a partial cancel ([I]; docs/gateways/portone-v2.md §8)."""
+PARTIAL = frozenset({"partial_cancel_refused", "adjusted_cancel"})
+"""Scenarios of partial cancels only."""
 ASYNC_S = 300
 """How long an asynchronous cancel takes."""
 
@@ -79,6 +83,8 @@ def cancel(
     """
     total, tax_free, vat = _parts(transaction, wanted)
     scenario = choose()
+    if scenario == "adjusted_cancel":
+        total, tax_free, vat = (part - part * ADJUSTED_PERCENT // 100 for part in (total, tax_free, vat))
     if scenario == "partial_cancel_refused":
         raise refused_by_pg("PARTIAL_CANCEL_NOT_ALLOWED", "부분 취소를 할 수 없는 결제입니다")
     now = store.clock.now()

@@ -23,6 +23,7 @@ _CANCELS = of_call(
     partial_cancel_refused="A partial cancel answers 502 PG_PROVIDER; nothing was done.",
     async_cancel="Cancel answers REQUESTED; the money goes back 300 s later.",
     cancel_failed="Cancel answers 200 with a cancellation that is FAILED.",
+    adjusted_cancel="A promotion: a partial cancel gives back 8 % less than was asked, and says so.",
 )
 CANCELS = frozenset(_CANCELS)
 """How a cancel ends: at most one holds."""

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
@@ -178,8 +179,12 @@ class TestSummed:
         known = refund(1, 100, status)
         assert difference(kept(known), summed(100)) == Move(known, R.SUCCEEDED, "refund_shown")
 
-    def test_what_ours_does_not_explain_somebody_else_gave(self) -> None:
-        assert difference(kept(refund(1, 100, R.UNKNOWN)), summed(99)) == Found(won(99), "refunded at the gateway")
+    @pytest.mark.parametrize("status", [R.CREATED, R.PENDING, R.FAILED])
+    def test_what_ours_does_not_explain_somebody_else_gave(self, status: RefundStatus) -> None:
+        assert difference(kept(refund(1, 100, status)), summed(99)) == Found(won(99), "refunded at the gateway")
+
+    def test_less_than_one_without_an_answer_may_be_that_one(self) -> None:
+        assert difference(kept(refund(1, 100, R.UNKNOWN)), summed(99)) == Doubt(Attention.UNEXPLAINED_REFUND)
         assert difference(kept(), summed(100)) == Found(won(100), "refunded at the gateway")
 
     def test_the_whole_is_back_where_the_status_alone_says_so(self) -> None:

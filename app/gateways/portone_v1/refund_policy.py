@@ -8,6 +8,9 @@ from app.gateways.portone_v1.manifest import PortOneV1Settings
 
 KST = timezone(timedelta(hours=9))
 
+QUIET_S = 3600.0
+"""How long Paymentwall's word on a cancel may take before it is asked once more. Inferred: its pingbacks come in minutes."""
+
 FEE_FROM_TOMORROW, FEE = "fee_from_tomorrow", "fee"
 """Until 23:59 of the day of the payment a cancel is free; after that it is a refund with a fee (help centre)."""
 
@@ -16,9 +19,11 @@ def refund_policy(captured: CapturedPayment, now: datetime, settings: PortOneV1S
     """Whether the rules allow to refund this payment, whole or in part.
 
     Paymentwall carries a cancel out later, and when is not said. Nor is whether `checksum` counts one that is under way, so
-    a cancel whose answer was lost is never asked again by itself. It refunds no part where it settles in another
-    currency than the order's (V2 guide), and nothing of a payment with which a card was saved (help centre). Inferred: the
-    day of the payment is a day in Korea. Other PGs do it at once, and `checksum` keeps a second one from being done.
+    a part whose answer was lost is never asked again by itself: no look-up proves that it was not done. All that is left
+    cannot be paid twice (§6: no cancel exceeds the balance), so it is asked again after a quiet hour. It refunds no part
+    where it settles in another currency than the order's (V2 guide), and nothing of a payment with which a card was saved
+    (help centre). Inferred: the day of the payment is a day in Korea. Other PGs do it at once, and `checksum` keeps a
+    second one from being done.
     """
     if settings.pg != "paymentwall":
         return RefundPolicy(needs_account=captured.is_deposit)
@@ -31,6 +36,7 @@ def refund_policy(captured: CapturedPayment, now: datetime, settings: PortOneV1S
         part=Refusal.OTHER_CURRENCY if is_foreign else None,
         done_after_s=None,
         again_after_s=None,
+        whole_again_after_s=QUIET_S,
         notes=(FEE_FROM_TOMORROW if _day(now) <= _day(captured.captured_at) else FEE,),
     )
 

@@ -28,6 +28,8 @@ CANCEL_STATES: dict[str, RefundState] = {
 }
 CHARGEBACK = "CHARGEBACK"
 """The `trigger` of a cancellation that a bank forced."""
+TRIGGERS = {"API": True, "CONSOLE": False, "PORTONE_ADMIN": False, CHARGEBACK: False}
+"""Whether a program asked for a cancellation, by its `trigger`; of any other word it is not known (official file)."""
 
 NOT_FOUND = "PAYMENT_NOT_FOUND"
 PG_PROVIDER = "PG_PROVIDER"

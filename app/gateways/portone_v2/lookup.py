@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, Json, RefundState
-from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, status_of
+from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, TRIGGERS, status_of
 from app.gateways.portone_v2.response import short
 from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel, Method, Payment, Refusal
 
@@ -82,6 +82,7 @@ def _refunds(cancellations: list[Cancellation], currency: str | None) -> tuple[G
             reason=short(each.reason),
             tax=_tax(each),
             is_chargeback=each.trigger == CHARGEBACK,
+            is_by_api=TRIGGERS.get(each.trigger) if isinstance(each.trigger, str) else None,
         )
         for each, amount in zip(ordered, known, strict=True)
     )

@@ -19,14 +19,13 @@ class Canceled(msgspec.Struct, frozen=True):
 
 
 def cancel_key(request: RefundRequest) -> str:
-    """The Idempotency-Key of a cancel: it names the refund and the balance that we expect before it.
+    """The Idempotency-Key of a cancel: the refund's own name, the same however often it is asked for.
 
-    With the same balance a repeated call is the same to the byte, and PortOne answers it with what it answered first. When
-    somebody else has changed the balance meanwhile, `currentCancellableAmount` makes it another request, and under the
-    first one's key PortOne would refuse that for 3 hours (portone-v2.md §1; 422 by the IETF draft). Another key is safe: an
-    earlier call that is still on its way carries the old balance, so PortOne refuses it.
+    A repeated call is answered with what was answered first (portone-v2.md §1). When somebody else has changed the balance
+    meanwhile, `currentCancellableAmount` makes it another request: PortOne carries that out only if it has not seen the key,
+    and refuses it for 3 hours otherwise, which is no answer. By then a look-up shows what became of the first.
     """
-    return idempotency_key("refund", f"{request.key}-{request.refundable.minor}")
+    return idempotency_key("refund", request.key)
 
 
 def cancel_of(request: RefundRequest, store_id: str) -> Json:
@@ -50,8 +49,8 @@ def cancel_of(request: RefundRequest, store_id: str) -> Json:
 def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     """What was said to a cancel. Raises the errors of the port when that was neither yes nor no.
 
-    HTTP 200 does not mean refunded: `REQUESTED` is accepted for later, `FAILED` is a no. A word that we do not know, or
-    a cancellation of another amount than ours, says neither.
+    HTTP 200 does not mean refunded: `REQUESTED` is accepted for later, `FAILED` is a no. A word that we do not know says
+    neither. A yes that names another amount is a yes for that amount (§8): a promotion may adjust a part.
     """
     told: Json = {"amount": request.amount.minor, "reason": request.reason}
     said = answer.explicit(Canceled)
@@ -62,9 +61,11 @@ def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     evidence = told | {"cancel": status, "cancellation_id": ref}
     if status == "FAILED":
         return RefundAnswer(is_done=False, failure=Failure(Refusal.DECLINED, raw_code=status), evidence=evidence)
-    if status not in {"SUCCEEDED", "REQUESTED"} or total not in {None, request.amount.minor}:
+    if status not in {"SUCCEEDED", "REQUESTED"} or (total is not None and total <= 0):
         raise GatewayTimeout(gateway=NAME)
-    return RefundAnswer(is_done=status == "SUCCEEDED", failure=None, evidence=evidence, refund_ref=ref)
+    amount = None if total in {None, request.amount.minor} else replace(request.amount, minor=total)
+    evidence |= {} if amount is None else {"total": amount.minor}
+    return RefundAnswer(status == "SUCCEEDED", failure=None, evidence=evidence, refund_ref=ref, amount=amount)
 
 
 def _account(account: RefundAccount) -> Json:
