@@ -284,9 +284,16 @@ def list_refunds(payment_id: PaymentId, as_json: Json = False) -> None:
 
 
 @refunds.command("done")
-def refund_done(refund_id: RefundId, note: Note) -> None:
+def refund_done(
+    refund_id: RefundId,
+    note: Note,
+    amount: Annotated[int | None, typer.Option(help="Minor units, if not what was asked.", min=1)] = None,
+) -> None:
     """Say that a refund is done, which no look-up shows: it was made by hand, or the gateway told you."""
-    _told(refund_id, lambda services, wanted: services.refunds.mark(wanted, is_done=True, note=note))
+    _told(
+        refund_id,
+        lambda services, wanted: services.refunds.mark(wanted, is_done=True, note=note, amount_minor=amount),
+    )
 
 
 @refunds.command("failed")

@@ -148,16 +148,23 @@ class RefundService:
             await self._process_for_operator(payment, attempt_id)
         return await self.payment(payment_id, None)
 
-    async def mark(self, refund_id: UUID, *, is_done: bool, note: str) -> tuple[Payment, Refund]:
+    async def mark(
+        self, refund_id: UUID, *, is_done: bool, note: str, amount_minor: int | None = None
+    ) -> tuple[Payment, Refund]:
         """Decide, on an operator's word, a refund that no look-up settles: it was made by hand, or never will be.
 
-        Raises NotFound, or IllegalTransition for one that is decided.
+        `amount_minor`: what went back, where that is another amount than was asked. Raises NotFound, IllegalTransition for
+        one that is decided, or RefundExceedsBalance.
         """
         payment, refund = await self.get(refund_id, None)
         if not refund.is_undecided:
             raise IllegalTransition(source=str(refund.status), target="marked")
         to, reason = (R.SUCCEEDED, "refund_marked_done") if is_done else (R.FAILED, "refund_marked_failed")
-        return await self._move(payment.id, refund_id, to, reason, {"note": note})
+        room = refund.returned.minor + payment.refundable_minor
+        if is_done and amount_minor is not None and amount_minor > room:
+            raise RefundExceedsBalance(payment_id=payment.public_id, amount=amount_minor, refundable=room)
+        named = {"returned_minor": amount_minor} if is_done and amount_minor not in {None, refund.amount.minor} else {}
+        return await self._move(payment.id, refund_id, to, reason, {"note": note}, **named)
 
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
         """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.
