@@ -11,7 +11,7 @@ from app.db.due_work import Chore, DueWork
 from app.db.wake_up import WakeUp
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now, utc_now
-from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S
+from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S, KEYED_CALLS
 from app.gateways import registry
 from app.gateways.breaker import OPEN_S, Breaker
 from app.gateways.manifest import AdapterContext, GatewaySettings
@@ -92,8 +92,8 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         settings.database_url, connections=settings.database_connections, one_role=settings.mode == "test"
     )
     gateways = build_gateways(settings)
-    slowest = max((settings.lease_s(gateway.deadline_s) for gateway in gateways), default=0.0)
-    lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), slowest)
+    road_s = settings.road_s(GATEWAY_CALLS)
+    lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), settings.lease_s(settings.road_s(KEYED_CALLS)))
     tokens = ClientTokens(settings.secret_key.get_secret_value())
     idempotency = Idempotency(database, lease_s=lease_s, now=now, tokens=tokens)
     gateway_log = GatewayLog(database, now)
@@ -104,7 +104,6 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
     wake_up = WakeUp(database)
     webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
-    road_s = GATEWAY_CALLS * max((gateway.deadline_s for gateway in gateways), default=0.0) + settings.confirm_wait_s
     return Services(
         settings=settings,
         database=database,

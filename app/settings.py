@@ -150,6 +150,14 @@ class ProductSettings(BaseSettings):
         """How long a process may hold the right to ask a gateway: longer than the call itself can take."""
         return deadline_s + max(1.0, self.seconds(LEASE_MARGIN_S))
 
+    def road_s(self, gateway_calls: int) -> float:
+        """How long it takes at most to wait for whoever asks a gateway already, and then to ask the slowest one so often in turn.
+
+        Leases of keys and of due work are longer than the road that they are taken for.
+        """
+        slowest = max((self.deadline(account.timeout_s) for _, account in self.accounts()), default=0.0)
+        return gateway_calls * slowest + self.confirm_wait_s
+
     def deadline(self, timeout_s: float) -> float:
         """The total deadline of one gateway call. Scaled like the leases above it, but never below what a call needs."""
         return max(min(timeout_s, 2.0), timeout_s / self.time_scale)

@@ -79,7 +79,8 @@ LEASE_MARGIN_S = 5.0
 """A lease is so much longer than what it is taken for, so that clocks may differ a little; see `Settings.lease_s`."""
 
 IDEMPOTENCY_LEASE_S = 60.0
-"""How long the caller of an idempotency key may work on it before another call with it goes on."""
+"""How long the caller of an idempotency key may work on it before another call with it goes on: at least so long, and longer
+than the slowest road to the configured gateways (`Settings.road_s`)."""
 
 KEYS_KEPT = timedelta(days=30)
 """How long an idempotency key is remembered."""
@@ -97,6 +98,12 @@ PUT_OFF_S = 300.0
 
 GATEWAY_CALLS = 4
 """Calls to a gateway that one verification may have to wait for in turn, each as long as its deadline."""
+
+KEYED_CALLS = GATEWAY_CALLS + 1
+"""The same of the slowest call with an idempotency key: who takes one over verifies before it opens a further attempt.
+
+A refund waits for three: the look, the refund, and the look why it was refused.
+"""
 
 DATABASE_AWAY_S = 1.0
 """Between two tries to go on with a claimed row while the database is away."""

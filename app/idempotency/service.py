@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 from pydantic import BaseModel
 
-from app.db.database import Database
+from app.db.database import Database, Row
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import (
@@ -123,8 +123,7 @@ class Idempotency:
         if row["fingerprint"] != intent.fingerprint:
             raise IdempotencyKeyReused()
         if row["answer"] is not None:
-            answer = row["answer"] if self._tokens is None else self._tokens.unseal(row["answer"])
-            return Answered(row["status"], answer, is_replay=True)
+            return self._replayed(row)
         now = self._now()
         if row["lease_until"] is not None and row["lease_until"] > now:
             raise self._in_use(row["lease_until"] - now)
@@ -138,25 +137,41 @@ class Idempotency:
         return TakeOver(taken["payment_id"], row["created_at"])
 
     async def finish(self, intent: Intent, answer: Answered) -> Answered:
-        """Store the answer of a key whose work is done, and return it."""
-        await self._database.row(
+        """Store the answer of a key whose work is done, and return it; or the one that is stored, which is everybody's."""
+        row = await self._database.row(
             "UPDATE idempotency_keys SET status = $3, answer = $4, lease_until = NULL "
-            "WHERE scope = $1 AND key = $2 AND answer IS NULL",
+            "WHERE scope = $1 AND key = $2 AND answer IS NULL RETURNING key",
             intent.scope, intent.key, answer.status, self.sealed(answer.body),
         )  # fmt: skip
-        return answer
+        return answer if row is not None else await self.stored(intent) or answer
 
     def sealed(self, answer: bytes) -> bytes:
         """An answer as it is stored: it opens no payment for whoever reads the table."""
         return answer if self._tokens is None else self._tokens.seal(answer)
 
-    async def release(self, intent: Intent) -> None:
-        """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once."""
-        await self._database.row(
-            "UPDATE idempotency_keys SET lease_until = NULL WHERE scope = $1 AND key = $2 AND answer IS NULL",
-            intent.scope,
-            intent.key,
-        )
+    async def release(self, intent: Intent) -> Answered | None:
+        """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once.
+
+        Returns the answer that somebody else has stored, who took the key over: it is everybody's.
+        """
+        row = await self._database.row(
+            "UPDATE idempotency_keys SET lease_until = NULL WHERE scope = $1 AND key = $2 AND answer IS NULL RETURNING key",
+            intent.scope, intent.key,
+        )  # fmt: skip
+        return None if row is not None else await self.stored(intent)
+
+    async def stored(self, intent: Intent) -> Answered | None:
+        """The stored answer of a key; None while it has none, and for another request than the one that it answers."""
+        row = await self._database.row(
+            "SELECT status, answer FROM idempotency_keys "
+            "WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND answer IS NOT NULL",
+            intent.scope, intent.key, intent.fingerprint,
+        )  # fmt: skip
+        return self._replayed(row) if row is not None else None
+
+    def _replayed(self, row: Row) -> Answered:
+        answer = row["answer"] if self._tokens is None else self._tokens.unseal(row["answer"])
+        return Answered(row["status"], answer, is_replay=True)
 
     async def forget_old(self, limit: int) -> int:
         """Delete keys that are older than KEYS_KEPT, at most `limit` a call; returns how many."""

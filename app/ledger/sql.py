@@ -85,7 +85,7 @@ WITH payment AS (
     SELECT store, order_id, id FROM payment WHERE :step.reclaims_order::boolean
 ), key AS (
     UPDATE idempotency_keys SET status = :key.status, answer = :key.answer, lease_until = :key.lease_until FROM payment
-    WHERE idempotency_keys.scope = :key.scope AND idempotency_keys.key = :key.key
+    WHERE idempotency_keys.scope = :key.scope AND idempotency_keys.key = :key.key AND idempotency_keys.answer IS NULL
 )
 SELECT id FROM payment
 """)  # noqa: S608

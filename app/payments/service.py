@@ -132,8 +132,8 @@ class PaymentService:
         try:
             payment = await self._opener.further_attempt(payment, gateway, trigger)
         except OnetillError:
-            if intent is not None:
-                await self._idempotency.release(intent)
+            if intent is not None and (stored := await self._idempotency.release(intent)) is not None:
+                return stored
             raise
         return await self._open(payment, gateway, trigger, intent, render)
 
@@ -328,16 +328,25 @@ class PaymentService:
             else:
                 payment = await self._opener.again(payment, gateway, trigger)
         except OnetillError:
-            await self._idempotency.release(intent)
+            if (stored := await self._idempotency.release(intent)) is not None:
+                return stored
             raise
         return await self._open(payment, gateway, trigger, intent, render)
 
     async def _open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Answered:
-        key = _key_state(intent) if intent else None
-        with self._gateway_log.keeping(payment.id):
-            return Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
+        key, until = _key_state(intent) if intent else None, self._idempotency.lease_until()
+        try:
+            with self._gateway_log.keeping(payment.id):
+                answer = Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
+        except OnetillError:
+            if intent is not None and (stored := await self._idempotency.stored(intent)) is not None:
+                return stored  # by somebody who took the key over
+            raise
+        if intent is not None and self._now() >= until:
+            return await self._idempotency.stored(intent) or answer
+        return answer
 
     def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
         """The payment as it will be stored, and who takes it.

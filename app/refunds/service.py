@@ -83,7 +83,8 @@ class RefundService:
         try:
             payment, refund = await self._requested(payment_id, wanted, intent)
         except OnetillError:
-            await self._idempotency.release(intent)
+            if (stored := await self._idempotency.release(intent)) is not None:
+                return stored
             raise
         answer = Answered(201 if refund.status is R.SUCCEEDED else 202, render(payment, refund))
         return await self._idempotency.finish(intent, answer)

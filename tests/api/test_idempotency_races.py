@@ -64,6 +64,23 @@ async def test_a_key_whose_first_call_died_is_taken_over_when_its_lease_ran_out(
     assert again.headers["idempotency-replayed"] == "true"
 
 
+async def test_the_answer_of_a_call_that_was_taken_over_is_the_one_that_is_stored(
+    client: httpx.AsyncClient, shop: Shop, database: Database, clock: MovableClock
+) -> None:
+    """The first caller lives, and its gateway was slower than its lease: it hears what its successor has stored."""
+    body, headers = order(), key()
+    async with _first_call(client, shop, database, body, headers) as first:
+        clock.advance(IDEMPOTENCY_LEASE_S + 1)
+        taken = await client.post("/payments", json=body, headers=headers)
+        assert not first.done()
+        assert taken.status_code == 201, taken.text
+    late = await first
+    assert (late.status_code, late.content) == (201, taken.content)
+    assert late.headers["idempotency-replayed"] == "true"
+    again = await client.post("/payments", json=body, headers=headers)
+    assert again.content == taken.content
+
+
 async def test_one_of_many_takes_over_a_dead_call(
     client: httpx.AsyncClient, shop: Shop, database: Database, clock: MovableClock
 ) -> None:

@@ -4,17 +4,20 @@ import asyncio
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 
 from app.domain import ids
 from app.domain.money import Money
 from app.gateways.port import RefundRequest
-from app.gateways.portone_v2.refunds import cancel_key
+from app.gateways.portone_v2.refunds import answer_of, cancel_key
+from app.gateways.portone_v2.response import ApiResponse
 from app.services import Services
-from tests.flows.refunds.till import BATCH_S, V2, Json, Till
+from tests.flows.refunds.till import V2, Json, Till
 from tests.support import key
 
 ASKED, GIVEN = 10_000, 9_200
+won = partial(Money, currency="KRW")
 
 
 @pytest.fixture
@@ -55,12 +58,14 @@ class TestItIsAnswered:
         assert rest["amount"] == payment["amount"] - GIVEN
         await till.has_given(payment, payment["amount"], cancels=2)
 
-    async def test_one_that_is_accepted_for_later_is_adjusted_as_well(self, till: Till, payment: Json) -> None:
-        await till.shop.scenario("async_cancel", "portone_v2", call="cancel")
-        refund = (await till.refund(payment, ASKED)).json()
-        assert (refund["status"], refund["amount"]) == ("pending", ASKED)
-        await till.wait(BATCH_S + 10)
-        await till.has_given(payment, ASKED, cancels=1)
+    @pytest.mark.parametrize(("status", "is_done"), [("SUCCEEDED", True), ("REQUESTED", False)])
+    @pytest.mark.parametrize("total", [GIVEN, ASKED, ASKED + 1, None])
+    def test_both_words_for_yes_say_the_amount(self, status: str, is_done: bool, total: int | None) -> None:
+        request = RefundRequest("a" * 32, "r", "tx", won(ASKED), refundable=won(24_000), reason="broken")
+        said = {"cancellation": {"status": status, "id": "c1"} | ({} if total is None else {"totalAmount": total})}
+        answer = answer_of(ApiResponse(200, msgspec.json.encode(said), None), request)
+        assert (answer.failure, answer.is_done, answer.refund_ref) == (None, is_done, "c1")
+        assert answer.amount == (None if total in {ASKED, None} else won(total))
 
     async def test_of_many_at_once_none_takes_more_than_there_is(self, till: Till, payment: Json) -> None:
         await till.shop.scenario("adjusted_cancel", "portone_v2", call="cancel")
@@ -127,7 +132,6 @@ class TestItsAnswerIsLost:
 class TestOneIdentity:
     def test_its_key_is_its_own_whatever_the_balance(self) -> None:
         """A second key would be a second cancel."""
-        won = partial(Money, currency="KRW")
         asked = RefundRequest("a" * 32, "r", "tx", won(500), refundable=won(24_000), reason="broken")
         assert cancel_key(asked) == cancel_key(replace(asked, refundable=won(23_300)))
 

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from app.domain import ids
-from app.domain.schedule import KEYS_KEPT
-from app.services import Services
+from app.domain.clock import utc_now
+from app.domain.schedule import KEYED_CALLS, KEYS_KEPT
+from app.idempotency.service import Answered, Intent, TakeOver
+from app.services import Services, build_services
 from app.settings import Settings
 from tests.api.checks import problem
 from tests.api.running import running
@@ -103,6 +106,52 @@ class TestOneKey:
             assert (again.status_code, again.content) == (status, first.content), "as it was, whatever is true by now"
             assert again.headers["idempotency-replayed"] == "true"
             assert await till.asked(payment) == 1
+
+    async def test_the_first_stored_answer_is_everybodys(self, till: Till, second: httpx.AsyncClient) -> None:
+        """A gateway slower than any lease: who took the key over stored 202, and so the first caller hears no 201."""
+        payment, intent = await till.sold(V2), key()
+        await till.shop.scenario("slow", "portone_v2", call="cancel")
+        first = asyncio.create_task(till.refund(payment, 500, headers=intent))
+        await till.until_called(payment, "cancel")
+        till.clock.advance(600)
+        await till.shop.scenario("error_500", "portone_v2", call="lookup")
+        body = {"reason": "broken", "amount": 500}
+        taken = await second.post(f"/payments/{payment['id']}/refunds", json=body, headers=intent)
+        assert not first.done()
+        assert (taken.status_code, taken.json()["status"]) == (202, "unknown")
+        late = await first
+        assert (late.status_code, late.content) == (202, taken.content)
+        assert late.headers["idempotency-replayed"] == "true"
+        assert (await till.refund(payment, 500, headers=intent)).content == taken.content
+        await till.has_given(payment, 500, cancels=1)
+
+    async def test_an_answer_that_somebody_stored_stands_against_a_later_refusal(
+        self, parts: Services, till: Till
+    ) -> None:
+        payment, keys = await till.load(await till.sold(V2)), parts.idempotency
+        intent = Intent("shop", "k", bytes(32))
+        await keys.claim(intent, payment.id)
+        till.clock.advance(600)
+        assert isinstance(await keys.claim(intent, payment.id), TakeOver)
+        stored = Answered(202, b"{}")
+        assert await keys.finish(intent, stored) == stored
+        assert await keys.release(intent) == replace(stored, is_replay=True)
+        assert await keys.finish(intent, Answered(201, b'{"id":1}')) == replace(stored, is_replay=True)
+
+    @pytest.mark.parametrize("time_scale", [1.0, 60.0])
+    def test_its_lease_is_longer_than_the_slowest_refund(self, settings: Settings, time_scale: float) -> None:
+        """Waiting for somebody else, then a look, the refund, and a look why it was refused: 95 s with PortOne V2."""
+        timeouts = {
+            name: account.model_copy(update={"timeout_s": type(account).model_fields["timeout_s"].default})
+            for name, account in ((each.name, account) for each, account in settings.accounts())
+        }
+        changed = settings.model_copy(update={"time_scale": time_scale} | timeouts)
+        now = utc_now()
+        services = build_services(changed, lambda: now)
+        lease_s = (services.idempotency.lease_until() - now).total_seconds()
+        for gateway in services.registry:
+            assert lease_s > changed.confirm_wait_s + 3 * gateway.deadline_s, gateway.name
+            assert lease_s >= changed.confirm_wait_s + KEYED_CALLS * gateway.deadline_s, gateway.name
 
     async def test_another_body_under_the_key_is_refused(self, till: Till) -> None:
         payment, other, intent = await till.sold(V2), await till.sold(V2), key()
