@@ -144,7 +144,7 @@ class GatewayRefund:
     tax: "Tax | None" = None
     """Its tax parts, where the gateway tells them."""
     is_chargeback: bool = False
-    is_by_api: bool | None = None
+    is_by_api: bool | None = field(default=None, compare=False)
     """Whether a program asked for it, as we do, and no person or bank; None where the gateway does not tell."""
 
 

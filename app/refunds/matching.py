@@ -227,7 +227,7 @@ def _lost(refunds: Sequence[Refund]) -> Refund | None:
 def _may_be(lost: Refund, cancel: GatewayRefund) -> bool:
     """Whether a cancel of another amount may be the one that was asked for without an answer, adjusted by a promotion.
 
-    Where it is not told who asked, one that gives back more is somebody else's (inferred: promotions only keep money).
+    Where it is not told who asked, one of more is somebody else's (inferred: promotions only keep money).
     """
     return cancel.is_by_api or (cancel.is_by_api is None and cancel.amount.minor < lost.amount.minor)
 

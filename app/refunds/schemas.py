@@ -64,7 +64,7 @@ class RefundView(TypedDict):
 
     `created`: reserved, the gateway is asked as soon as the refund before it is decided, or the gateway can be reached.
     `unknown`: asked, and the answer was lost; it is looked for. `pending`: accepted by the gateway, not done yet.
-    `amount` is what goes back. It differs from `requested_amount` where the gateway gave back another amount than was asked,
+    `amount` is what goes back. It differs from `requested_amount` where the gateway refunded another amount than was asked,
     as a promotion may have it; then the payment needs attention.
     """
 

@@ -40,7 +40,9 @@ class TestPoint3:
 
 class TestPaymentwall:
     def test_it_gives_back_a_part_or_all_at_a_time_that_nobody_names(self) -> None:
-        assert v1(SALE) == RefundPolicy(done_after_s=None, again_after_s=None, notes=("fee_from_tomorrow",))
+        """A part whose answer is lost is a person's, all that is left is asked again after a quiet hour."""
+        notes = ("fee_from_tomorrow",)
+        assert v1(SALE) == RefundPolicy(done_after_s=None, again_after_s=None, whole_again_after_s=3600, notes=notes)
 
     @pytest.mark.parametrize(
         ("captured_at", "now", "note"),
