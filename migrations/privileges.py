@@ -53,12 +53,14 @@ RIGHTS: dict[str, Rights] = {
         fixed={
             "payment_id id number created_at": "which attempt it is",
             "gateway reference": "the name under which the gateway holds our money",
+            "account": "which of the gateway's accounts holds it",
         },
         moves={
             "gateway_ref": "told by the gateway after the attempt was opened; the audit trail holds it",
             "status failure is_deposit capture_accepted_at": "a step's, with its event",
-            "next_action": "what the buyer's page opens",
+            "next_action deposit": "what the buyer's page opens, and where a deposit is waited for",
             "lookup_attempts next_check_at busy_until claimed_until updated_at": "when to look, and who does",
+            "unanswered_since unknown_since ended_at": "since when, which the schedule counts from",
         },
     ),
     "refunds": Rights(

@@ -23,8 +23,14 @@ class Attention(StrEnum):
     MISMATCH_AFTER_CAPTURE = "mismatch_after_capture"
     ABSENT_AT_GATEWAY = "absent_at_gateway"
     UNDECIDED = "undecided"
+    # A gateway that cannot be asked
+    GATEWAY_SILENT = "gateway_silent"
+    GATEWAY_MISSING = "gateway_missing"
+    ACCOUNT_CHANGED = "account_changed"
     # Deposits
     DEPOSIT_MISMATCH = "deposit_mismatch"
+    DEPOSIT_OVERDUE = "deposit_overdue"
+    DEPOSIT_NOT_CLOSED = "deposit_not_closed"
     # Money that must go back, or went
     REFUND_BY_HAND = "refund_by_hand"
     REFUND_NEEDS_ACCOUNT = "refund_needs_account"
@@ -43,6 +49,11 @@ class Attention(StrEnum):
     AMOUNT_CHANGED = "amount_changed"
     # Anything else
     OTHER = "other"
+
+    @property
+    def is_silence(self) -> bool:
+        """Whether it says that the gateway could not be asked, so that its next answer ends it."""
+        return self in {Attention.GATEWAY_SILENT, Attention.GATEWAY_MISSING, Attention.ACCOUNT_CHANGED}
 
     @property
     def sentence(self) -> str:
@@ -67,7 +78,12 @@ _SENTENCES = {
     Attention.MISMATCH_AFTER_CAPTURE: "money that does not match may have been taken",
     Attention.ABSENT_AT_GATEWAY: "the gateway no longer knows this payment",
     Attention.UNDECIDED: "the gateway has not said for over an hour how it ended",
+    Attention.GATEWAY_SILENT: "for over an hour the gateway has not answered about this payment",
+    Attention.GATEWAY_MISSING: "this payment's gateway is not configured here any more, so nobody asks it",
+    Attention.ACCOUNT_CHANGED: "another account of the gateway is configured than the one that opened this payment",
     Attention.DEPOSIT_MISMATCH: "an account waits for a deposit that does not match",
+    Attention.DEPOSIT_OVERDUE: "an account still waits for a deposit, and the gateway does not tell until when",
+    Attention.DEPOSIT_NOT_CLOSED: "an account is past its end, and the gateway refused to close it",
     Attention.REFUND_BY_HAND: "the gateway gives nothing back by itself: it must be done by hand",
     Attention.REFUND_NEEDS_ACCOUNT: "money must go back by hand: it came by transfer, and nobody named the buyer's account",
     Attention.REFUND_HELD: "rejected money is held: release it with `onetill payments give-back`",

@@ -30,13 +30,20 @@ def next_look(now: datetime, looks: int, *, returned: bool, time_scale: float = 
     return now + timedelta(seconds=wait_s / time_scale)
 
 
-def is_exhausted(looks: int) -> bool:
-    """Whether an attempt whose money was asked for has been asked about for a week in vain (law 4)."""
-    return looks >= len(ASK_AGAIN) + HOURS + DAYS
+UNKNOWN_FOR = timedelta(hours=1)
+"""How long an attempt may be unknown before a person is called (law 4)."""
 
+UNDECIDED_FOR = timedelta(days=DAYS + 1)
+"""How long an attempt may be unknown before its payment is a person's decision."""
+
+SILENT_FOR = timedelta(hours=1)
+"""How long looks at an undecided attempt may stay unanswered, for whatever reason, before a person is called."""
+
+GIVEN_UP = timedelta(days=DAYS)
+"""How long an ended attempt whose looks stay unanswered is asked about; then the rest of its own looks follow."""
 
 ASKED_IN_VAIN = len(ASK_AGAIN)
-"""Looks at an attempt or a refund with a lost answer after which a person is called: over an hour (law 4)."""
+"""Looks at a refund with a lost answer after which a person is called: over an hour (law 4)."""
 
 OVERDUE = ASKED_IN_VAIN + HOURS
 """Looks at an accepted refund after which a person is called: about a day."""
@@ -53,11 +60,18 @@ LATE_CAPTURE = timedelta(hours=1)
 """How long after its end an attempt that may still bring money is looked at once more."""
 
 LATE_LOOKS = (timedelta(0), timedelta(hours=1), timedelta(hours=24))
-"""How long after the payment's expiry such an attempt is looked at again: a buyer may pay in a window that was left open."""
+"""How long after its own end, and after the payment's expiry, such an attempt is looked at again."""
 
 KEPT_LOOKS = tuple(timedelta(days=days) for days in (1 / 24, 1, 7, 30, 90, 180))
 """How long after a capture it is looked at again, for external refunds: as long as a bank may take money back from a merchant."""
 
+# ── Deposits ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+DEPOSIT_GRACE = timedelta(hours=1)
+"""A transfer that was made just before an account's end may show so long after it; then the account is closed."""
+
+DEPOSIT_UNTOLD = timedelta(days=7)
+"""How long after the payment's expiry a person is called about an account of which the gateway tells no end."""
 
 # ── Webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 

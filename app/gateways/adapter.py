@@ -24,6 +24,7 @@ class Adapter(Gateway):
         self.name = manifest.name
         self.title = account.label or manifest.title
         self.capabilities = manifest.capabilities(account)
+        self.account = manifest.account_of(account)
         self.deadline_s = context.deadline_s
         self.http = GatewayHttp(
             self.name,

@@ -3,11 +3,12 @@
 `Settings`, the registry, the demo, README's table, `.env.example` and docker-compose.yml read manifests and name no gateway.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from app.gateways.breaker import Breaker
@@ -41,6 +42,8 @@ class Manifest(Generic[Account]):
     settings: type[Account]
     capabilities: Callable[[Account], Capability]
     """What an account with these settings can do."""
+    identity: tuple[str, ...]
+    """The settings that say which account it is, and stay when a secret is rotated: what one account opened, no other knows."""
     next_action: str
     """The `next_action.type` of its sessions: the checkout page has a module for each."""
     simulated: Mapping[str, str]
@@ -80,6 +83,12 @@ class Manifest(Generic[Account]):
         """The least account that turns it on, at no real address: `simulated` with the examples' values. Nothing is called."""
         fields = self.fields()
         return self.settings.model_validate({name: example_of(fields[name]) for name in self.simulated})
+
+    def account_of(self, account: Account) -> str:
+        """Tells this account from others of this gateway: a one-way fingerprint, for it may be made of what is confidential."""
+        values = [getattr(account, name) for name in self.identity]
+        texts = [each.get_secret_value() if isinstance(each, SecretStr) else str(each) for each in values]
+        return hashlib.sha256("\0".join((self.name, *texts)).encode()).hexdigest()[:16]
 
     def needed(self) -> list[str]:
         """The settings without which it stays off."""

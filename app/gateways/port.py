@@ -336,6 +336,8 @@ class Gateway(ABC):
     title: str
     """As people write it."""
     capabilities: Capability
+    account: str | None = None
+    """Tells one account of this gateway from another, without its secrets; stored with the attempts that it opens."""
     deadline_s: float
     """Total deadline of one call; leases are longer than this."""
     page: PageSources
@@ -344,6 +346,10 @@ class Gateway(ABC):
     @abstractmethod
     def is_available(self) -> bool:
         """False while its calls have failed so often in a row that new payments had better go elsewhere."""
+
+    def has_opened(self, account: str | None) -> bool:
+        """Whether an attempt of this `account` is this account's; one that names none is trusted to be."""
+        return account is None or self.account is None or account == self.account
 
     @abstractmethod
     def check(self, request: ChargeRequest) -> None:

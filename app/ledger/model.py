@@ -26,15 +26,25 @@ class Attempt:
     reference: str
     status: AttemptStatus
     created_at: datetime
+    account: str | None = None
+    """Which account of the gateway opened it, see `Gateway.account`; None where an older release did."""
     gateway_ref: str | None = None
     next_action: str | None = None
     failure: str | None = None
     is_deposit: bool = False
     """The buyer pays, or paid, by a transfer to an account: a refund needs an account that the shop names."""
+    deposit: str | None = field(default=None, repr=False)
+    """The account that waits for the buyer's transfer, as the JSON text of a `DepositAccount`; forgotten with its end."""
     capture_accepted_at: datetime | None = None
     """When the gateway accepted the capture; after that, it is never asked to capture again."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
+    unanswered_since: datetime | None = None
+    """Since when no look was answered, whatever the reason; None after an answer."""
+    unknown_since: datetime | None = None
+    """Since when it is `unknown`."""
+    ended_at: datetime | None = None
+    """When it came to its end; None while it is undecided."""
     busy_until: datetime | None = None
     """A process holds the lease on calling the gateway for this attempt until then; others wait."""
 
@@ -42,6 +52,11 @@ class Attempt:
     def is_undecided(self) -> bool:
         """Whether the gateway must still be asked how it ended."""
         return self.status in ATTEMPT_UNDECIDED
+
+    @property
+    def may_hold_money(self) -> bool:
+        """Whether its gateway may hold money for it: not where no window was ever opened."""
+        return self.is_undecided or self.next_action is not None or self.gateway_ref is not None
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time to be looked at has come."""

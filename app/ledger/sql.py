@@ -30,7 +30,7 @@ PAYMENT = Columns(
     fixed="id store mode order_id order_name amount_minor currency method customer_id details return_url metadata "
     "created_at expires_at",
 )
-ATTEMPT = Columns(attempts, _columns(*Attempt.__slots__), fixed="id number gateway reference created_at")
+ATTEMPT = Columns(attempts, _columns(*Attempt.__slots__), fixed="id number gateway reference account created_at")
 REFUND = Columns(
     refunds,
     _columns(*Refund.__slots__),
@@ -66,6 +66,10 @@ WITH payment AS (
     SELECT id, {ATTEMPT.places("attempt")}, :event.at FROM payment
     ON CONFLICT (payment_id, id) DO UPDATE SET {ATTEMPT.excluded()}, updated_at = excluded.updated_at,
         claimed_until = CASE WHEN attempts.next_check_at = excluded.next_check_at THEN attempts.claimed_until END
+), accounts AS (
+    UPDATE attempts SET next_check_at = :event.at, claimed_until = NULL FROM payment
+    WHERE :step.stops_collecting::boolean AND attempts.payment_id = payment.id AND attempts.id <> :attempt.id
+        AND attempts.status = 'awaiting_deposit' AND attempts.next_check_at > :event.at
 ), event AS (
     INSERT INTO payment_events ({EVENT}, hash) SELECT {EVENT.places("event")}, :payment.last_hash FROM payment
 ), refund AS (
@@ -90,6 +94,9 @@ WITH payment AS (
 SELECT id FROM payment
 """)  # noqa: S608
 """Everything hangs on the first part: when the payment has moved meanwhile, nothing at all is written.
+
+Where a payment stops collecting, an account of it that still waits for a deposit is due at once, to be closed.
+An account that still waits for a deposit when its payment stops collecting is due at once, to be closed.
 
 A claim on due work is for one time: it ends where the time moves, here as in every statement that moves it.
 """
@@ -124,7 +131,8 @@ WHERE next_check_at IS NOT NULL AND status = ANY($2)
 
 RESCHEDULE = Statement("""
 UPDATE attempts SET lookup_attempts = :after.lookup_attempts, next_check_at = :after.next_check_at,
-    busy_until = :after.busy_until, claimed_until = CASE WHEN next_check_at = :after.next_check_at THEN claimed_until END
+    unanswered_since = :after.unanswered_since, busy_until = :after.busy_until,
+    claimed_until = CASE WHEN next_check_at = :after.next_check_at THEN claimed_until END
 WHERE payment_id = :payment_id AND id = :before.id AND status = :before.status
     AND lookup_attempts = :before.lookup_attempts AND busy_until IS NOT DISTINCT FROM :before.busy_until
 """)

@@ -108,6 +108,11 @@ attempts = Table(
     Column("busy_until", MOMENT),
     Column("is_deposit", Boolean, nullable=False, server_default=text("false")),
     Column("claimed_until", MOMENT),
+    Column("account", Text),
+    Column("deposit", JSON),
+    Column("unanswered_since", MOMENT),
+    Column("unknown_since", MOMENT),
+    Column("ended_at", MOMENT),
     Column("created_at", MOMENT, nullable=False),
     Column("updated_at", MOMENT, nullable=False),
     ForeignKeyConstraint(["payment_id"], ["payments.id"]),
@@ -118,6 +123,7 @@ attempts = Table(
     CheckConstraint(
         f"next_check_at IS NOT NULL OR NOT ({one_of('status', ATTEMPT_UNDECIDED)})", name="undecided_is_due"
     ),
+    CheckConstraint("deposit IS NULL OR status = 'awaiting_deposit'", name="deposit"),
     Index("attempts_one_captured_idx", "payment_id", unique=True, postgresql_where=text("status = 'captured'")),
     Index("attempts_due_idx", "next_check_at", postgresql_where=text("next_check_at IS NOT NULL")),
     Index("attempts_undecided_idx", "created_at", postgresql_where=text(one_of("status", ATTEMPT_UNDECIDED))),

@@ -38,9 +38,14 @@ def kept_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
     return next((at for wait in KEPT_LOOKS if (at := paid_at + wait / scale) > now), None)
 
 
-def late_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
-    """When an ended attempt that may still bring money is looked at next; None when that was often enough."""
-    return next((at for wait in LATE_LOOKS if (at := payment.expires_at + wait / scale) > now), None)
+def late_look(payment: Payment, attempt: Attempt, now: datetime, scale: float) -> datetime | None:
+    """When an ended attempt that may still bring money is looked at next; None when that was often enough.
+
+    A buyer may pay in a window that was left open: soon after the attempt's end, and again after the payment's expiry.
+    """
+    ends = (payment.expires_at, attempt.ended_at)
+    looks = [end + wait / scale for end in ends if end is not None for wait in LATE_LOOKS]
+    return min((at for at in looks if at > now), default=None)
 
 
 Trigger = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
@@ -105,6 +110,11 @@ class Step:
         return self.before.status not in closed and self.after.status in closed
 
     @property
+    def stops_collecting(self) -> bool:
+        """Whether no money is waited for any more: what still waits for a deposit is to be closed."""
+        return self.before.status in PAYMENT_UNPAID and self.after.status not in PAYMENT_UNPAID
+
+    @property
     def reclaims_order(self) -> bool:
         """Whether this is a late capture, of a payment whose order had been freed."""
         return self.before.status is PaymentStatus.EXPIRED and self.after.status is PaymentStatus.PAID
@@ -144,6 +154,12 @@ def step(
         target = payment_after_review(payment.captured_minor, payment.refunded_minor)
     check_payment(payment.status, target)
     moved = replace(attempt, status=to, **fields)
+    moved = replace(
+        moved,
+        deposit=moved.deposit if to is AttemptStatus.AWAITING_DEPOSIT else None,
+        unknown_since=(attempt.unknown_since or at) if to is AttemptStatus.UNKNOWN else None,
+        ended_at=None if moved.is_undecided else attempt.ended_at if came_from is to else at,
+    )
     if not moved.is_undecided:
         # An unpaid payment is looked at once more when it expires, whatever became of this attempt.
         last_look = payment.expires_at if target in PAYMENT_UNPAID else None
@@ -167,7 +183,7 @@ def step(
         gateway=moved.gateway if is_paid or came_from is None else payment.gateway,
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
-        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or _mismatched(payment) else None),
+        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or mismatched(payment) else None),
         last_seq=event.seq,
         last_hash=event.hash(),
         attempts=tuple((known | {moved.id: moved}).values()),
@@ -284,6 +300,6 @@ def _has_ended(payment: Payment, to: AttemptStatus, others: list[AttemptStatus],
     return not is_open and to in {AttemptStatus.FAILED, AttemptStatus.CANCELED, AttemptStatus.EXPIRED}
 
 
-def _mismatched(payment: Payment) -> bool:
+def mismatched(payment: Payment) -> bool:
     """Whether a mismatch refund is not decided yet."""
     return any(refund.initiator == BY_MISMATCH and refund.is_undecided for refund in payment.refunds)

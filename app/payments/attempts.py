@@ -59,6 +59,7 @@ class AttemptOpener:
             reference=ids.reference(payment.id, payment.next_number),
             status=AttemptStatus.CREATED,
             created_at=now,
+            account=gateway.account,
             busy_until=lease,
             next_check_at=lease,
         )

@@ -25,6 +25,7 @@ _ATTEMPT: dict[str, Any] = {
     "gateway_ref": None,
     "status": "pending",
     "failure": None,
+    "deposit": None,
     "created_at": "2026-11-21T08:30:00.123456Z",
 }
 

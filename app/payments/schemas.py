@@ -188,8 +188,20 @@ class ListQuery(Query):
     ] = None
 
 
+class DepositView(TypedDict):
+    """Where the buyer transfers the money to, and until when. `bank` is the gateway's word; null is what it did not tell."""
+
+    bank: str
+    number: str
+    holder: str | None
+    expires_at: Timestamp | None
+
+
 class AttemptView(TypedDict):
-    """One try at one gateway. `reference` is the order id that the gateway knows."""
+    """One try at one gateway. `reference` is the order id that the gateway knows.
+
+    `deposit` is there while the attempt waits for the buyer's transfer to an account.
+    """
 
     id: str
     reference: str
@@ -197,6 +209,7 @@ class AttemptView(TypedDict):
     gateway_ref: str | None
     status: AttemptStatus
     failure: FailureView | None
+    deposit: DepositView | None
     created_at: Timestamp
 
 

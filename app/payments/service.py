@@ -25,6 +25,7 @@ from app.ledger.transitions import Event, Trigger, step
 from app.payments.attempts import AttemptOpener, Render
 from app.payments.charge_request import charge, details_text
 from app.payments.schemas import CreatePayment
+from app.payments.sync import ask_about_all
 from app.refunds.processor import RefundProcessor
 from app.settings import Settings
 from app.verification.context import VerificationContext, VerificationResult
@@ -204,10 +205,15 @@ class PaymentService:
         return replace(result, payment=rested)
 
     async def sync(self, payment_id: UUID, store: str | None) -> VerificationResult:
-        """Ask the gateway now, also about a captured payment: there may be an external refund. Raises as `verify`."""
-        payment = await self.get(payment_id, store)
-        kept = payment.captured_attempt
-        return await self.verify(payment_id, trigger="api", store=store, attempt_id=kept.id if kept else None)
+        """Ask the gateways now about every attempt that may hold money, also a captured one: there may be an external refund.
+
+        Safe to repeat. Raises NotFound, or GatewayUnavailable where the kept attempt, or none, could be asked.
+        """
+
+        async def verify(attempt: Attempt) -> VerificationResult:
+            return await self.verify(payment_id, trigger="api", store=store, attempt_id=attempt.id)
+
+        return await ask_about_all(await self.get(payment_id, store), verify)
 
     async def cancel(self, payment_id: UUID, store: str | None) -> Payment:
         """Close an unpaid payment. Its undecided attempts go on being verified; a late capture is refunded.
@@ -240,7 +246,8 @@ class PaymentService:
         """Verify at once where a gateway can void, which closes what stands open there. The sweep does what fails here."""
         for attempt in payment.attempts:
             gateway = self._registry.get(attempt.gateway)
-            if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
+            can_void = gateway and Capability.VOID in gateway.capabilities and gateway.has_opened(attempt.account)
+            if attempt.is_undecided and can_void:
                 payment = (await self.verify(payment.id, trigger="api", attempt_id=attempt.id)).payment
         return payment
 
@@ -319,11 +326,12 @@ class PaymentService:
         gateway = self._registry.named(attempt.gateway)
         if attempt.next_action is not None or payment.status not in {PaymentStatus.OPEN, PaymentStatus.PROCESSING}:
             return await self._idempotency.finish(intent, Answered(201, render(payment)))
-        if attempt.status is not AttemptStatus.FAILED and Capability.REOPEN not in gateway.capabilities:
+        can_reopen = Capability.REOPEN in gateway.capabilities and gateway.has_opened(attempt.account)
+        if attempt.status is not AttemptStatus.FAILED and not can_reopen:
             # This gateway takes a reference once. Nobody holds the key to what the lost call may have opened.
             payment = (await self.verify(payment_id, trigger=trigger, attempt_id=attempt.id)).payment
         try:
-            if attempt.status is AttemptStatus.FAILED or Capability.REOPEN not in gateway.capabilities:
+            if attempt.status is AttemptStatus.FAILED or not can_reopen:
                 payment = await self._opener.further_attempt(payment, gateway, trigger)
             else:
                 payment = await self._opener.again(payment, gateway, trigger)

@@ -7,9 +7,10 @@ from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import rfc3339
 from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
+from app.gateways.port import DepositAccount
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import Event
-from app.payments.schemas import AttemptView, EventAttempt, EventView, PaymentView
+from app.payments.schemas import AttemptView, DepositView, EventAttempt, EventView, PaymentView
 
 _ACTIONABLE = frozenset({PaymentStatus.OPEN, PaymentStatus.AWAITING_DEPOSIT})
 
@@ -90,5 +91,16 @@ def _attempt(attempt: Attempt) -> AttemptView:
         "gateway_ref": attempt.gateway_ref,
         "status": attempt.status,
         "failure": failure_of(attempt.failure) if attempt.failure else None,
+        "deposit": _deposit(attempt.deposit) if attempt.deposit else None,
         "created_at": rfc3339(attempt.created_at),
+    }
+
+
+def _deposit(stored: str) -> DepositView:
+    account = msgspec.json.decode(stored, type=DepositAccount)
+    return {
+        "bank": account.bank,
+        "number": account.number,
+        "holder": account.holder,
+        "expires_at": rfc3339(account.expires_at) if account.expires_at else None,
     }

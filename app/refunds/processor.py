@@ -132,9 +132,10 @@ class RefundProcessor:
         gateway = self._registry.get(attempt.gateway)
         if attempt.is_busy(self._now()):
             return await self._come_back(turn, payment)
-        if gateway is None:
-            log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-            return Processed(await self._unanswered(turn, payment, "gateway_unavailable"), is_complete=False)
+        if gateway is None or not gateway.has_opened(attempt.account):
+            cause = Attention.GATEWAY_MISSING if gateway is None else Attention.ACCOUNT_CHANGED
+            log.error("not_asked", gateway=attempt.gateway, payment_id=payment.public_id, cause=cause)
+            return Processed(await self._unanswered(turn, payment, "gateway_unavailable", cause), is_complete=False)
         looked_at = self._now()
         fetched = seen[1] if seen else await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
@@ -178,12 +179,14 @@ class RefundProcessor:
             payment = moved.after
         raise IllegalTransition(source="refunds", target="compared")
 
-    async def _unanswered(self, turn: Turn, payment: Payment, reason: str) -> Payment:
+    async def _unanswered(
+        self, turn: Turn, payment: Payment, reason: str, cause: Attention = Attention.REFUND_UNANSWERED
+    ) -> Payment:
         """Postpone the attempt's due refunds: the gateway gave no answer, or none that can be believed."""
         for refund in payment.refunds_of(turn.attempt_id):
             if refund.is_due(self._now()):
                 is_silent = refund.is_undecided and refund.lookup_attempts >= ASKED_IN_VAIN
-                wait = Wait(reason, attention=Attention.REFUND_UNANSWERED if is_silent else None)
+                wait = Wait(reason, attention=cause if is_silent else None)
                 payment = await self._wait(turn, payment, refund, wait, self._rules()) or payment
         return payment
 

@@ -60,7 +60,8 @@ def must_void(payment: Payment, attempt: Attempt, fetched: GatewayPayment, verdi
         attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
     )
     if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
-        return payment.status not in PAYMENT_UNPAID or isinstance(verdict, Wait)
+        has_ended = isinstance(verdict, Wait) or verdict.status is AttemptStatus.EXPIRED
+        return has_ended or payment.status not in PAYMENT_UNPAID
     is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
     return fetched.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
 

@@ -8,12 +8,21 @@ import msgspec
 
 from app.domain.attention import Attention
 from app.domain.money import Money
-from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, is_exhausted, next_look
+from app.domain.schedule import (
+    ASK_AGAIN,
+    DEPOSIT_GRACE,
+    GIVEN_UP,
+    LATE_CAPTURE,
+    SILENT_FOR,
+    UNDECIDED_FOR,
+    UNKNOWN_FOR,
+    next_look,
+)
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Capability, Gateway, GatewayPayment
+from app.gateways.port import Capability, DepositAccount, Gateway, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
-from app.ledger.transitions import Step, Trigger, kept_look, late_look, step
+from app.ledger.transitions import Step, Trigger, kept_look, late_look, mismatched, step
 from app.settings import Settings
 from app.verification.context import Snapshot, VerificationContext
 from app.verification.matching import Decide, Wait
@@ -29,6 +38,10 @@ class Rules:
     now: datetime
     time_scale: float
     holds_mismatches: bool
+
+    def is_over(self, since: datetime, wait: timedelta) -> bool:
+        """Whether so much time has passed since then."""
+        return self.now >= since + wait / self.time_scale
 
 
 def rules_of(settings: Settings, now: datetime) -> Rules:
@@ -50,7 +63,7 @@ def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigge
         reason=verdict.reason,
         evidence={"gateway": fetched.evidence},
         payment_to=PaymentStatus.REVIEW if must_review else payment_to,
-        attention=Attention.REFUND_BY_HAND if must_review else None,
+        attention=Attention.REFUND_BY_HAND if must_review else verdict.attention,
         late_capture=_late_capture(snapshot.gateway, rules),
         refund=_mismatch_refund(snapshot, fetched, verdict.reason, rules) if verdict.must_refund else None,
         **_fields(snapshot, verdict, fetched, rules),
@@ -58,26 +71,31 @@ def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigge
 
 
 def undecided(
-    snapshot: Snapshot,
+    payment: Payment,
+    attempt: Attempt,
     wait: Wait,
     context: VerificationContext,
     rules: Rules,
     *,
     is_asked: bool,
+    is_answered: bool = True,
 ) -> Change:
     """Postpone an attempt and end our lease. A step only when there is news for a person, or a capture was accepted.
 
-    A verification before the attempt was due leaves its schedule, or brings it forward; only due ones move it on.
+    A verification before the attempt was due leaves its schedule, or brings it forward; only due ones move it on. Without
+    an answer, `wait.attention` calls a person once that has lasted (law 4), and ends with the next answer.
     """
-    payment, attempt, stored = snapshot.payment, snapshot.attempt, snapshot.stored
-    fields = _schedule(payment, attempt, rules, is_asked=is_asked)
+    stored = payment.attempt(attempt.id)
+    since = None if is_answered else attempt.unanswered_since or rules.now
+    fields = _schedule(payment, attempt, rules, is_asked=is_asked) | {"unanswered_since": since}
     if attempt.busy_until == context.lease:
         fields["busy_until"] = None  # our own lease; that of another process stays
-    attention, is_unknown = wait.attention, attempt.status is AttemptStatus.UNKNOWN
-    if is_unknown and attempt.lookup_attempts >= ASKED_IN_VAIN:
-        attention = attention or payment.attention or Attention.UNDECIDED
-    in_vain = is_unknown and is_exhausted(attempt.lookup_attempts) and payment.status in PAYMENT_UNPAID
-    is_news = in_vain or (attention is not None and attention != payment.attention)
+    attention = _after_answer(payment, attempt, wait) if since is None else _silence(payment, wait, since, rules)
+    is_unknown, unknown_since = attempt.status is AttemptStatus.UNKNOWN, attempt.unknown_since or attempt.created_at
+    if is_answered and is_unknown and attention is None and rules.is_over(unknown_since, UNKNOWN_FOR):
+        attention = Attention.UNDECIDED
+    in_vain = is_unknown and rules.is_over(unknown_since, UNDECIDED_FOR) and payment.status in PAYMENT_UNPAID
+    is_news = in_vain or attention != payment.attention
     if is_news or stored.capture_accepted_at != attempt.capture_accepted_at:
         return step(
             payment,
@@ -92,6 +110,44 @@ def undecided(
             **fields,
         )
     return replace(stored, **fields)
+
+
+def _silence(payment: Payment, wait: Wait, since: datetime, rules: Rules) -> Attention | None:
+    """Who is called after a look without an answer: by another cause already, or by this one once it has lasted."""
+    if payment.attention is not None and not payment.attention.is_silence:
+        return payment.attention
+    is_called = wait.attention is Attention.ACCOUNT_CHANGED or rules.is_over(since, SILENT_FOR)
+    return wait.attention if is_called else payment.attention
+
+
+def _after_answer(payment: Payment, attempt: Attempt, wait: Wait) -> Attention | None:
+    """Who is called after an answer. It ends a call about silence, unless another attempt's gateway is silent."""
+    called = payment.attention
+    if wait.attention is not None or called is None or not called.is_silence:
+        return wait.attention or called
+    others = [a for a in payment.attempts if a.id != attempt.id and a.is_undecided and a.unanswered_since]
+    is_kept = payment.status is PaymentStatus.REVIEW or mismatched(payment)  # a step keeps its cause
+    return called if others or is_kept else None
+
+
+def tells_account(attempt: Attempt, verdict: Decide, fetched: GatewayPayment) -> bool:
+    """Whether a look-up tells another account, or another end of it, of an attempt that waits for a deposit."""
+    is_waiting = attempt.status is verdict.status is AttemptStatus.AWAITING_DEPOSIT
+    return is_waiting and deposit_of(fetched) not in {None, attempt.deposit}
+
+
+def unasked(payment: Payment, attempt: Attempt, rules: Rules) -> Attempt:
+    """Postpone an ended attempt whose gateway gave no answer. After `GIVEN_UP` its own next look follows.
+
+    Nobody is called: thousands of old payments may be at an account that has left.
+    """
+    since = attempt.unanswered_since or rules.now
+    if rules.is_over(since, GIVEN_UP):
+        look_at = own_look(payment, attempt, rules, may_come_late=True)
+        return replace(attempt, unanswered_since=None, next_check_at=look_at)
+    wait_s = next((wait for wait in ASK_AGAIN[-3:] if not rules.is_over(since, timedelta(seconds=24 * wait))), 86_400)
+    look_at = rules.now + timedelta(seconds=wait_s / rules.time_scale)
+    return replace(attempt, unanswered_since=since, next_check_at=look_at)
 
 
 def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | None = None) -> Change:
@@ -114,12 +170,17 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
         )
     if not attempt.is_due(snapshot.looked_at):
         return None
-    look_at = payment.expires_at if payment.status in PAYMENT_UNPAID and not is_over else None
+    look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
+    return replace(attempt, next_check_at=look_at, unanswered_since=None)
+
+
+def own_look(payment: Payment, attempt: Attempt, rules: Rules, *, may_come_late: bool) -> datetime | None:
+    """When an ended attempt is looked at next by its own schedule; None when that was often enough."""
     if attempt.status is AttemptStatus.CAPTURED:
-        look_at = kept_look(payment, rules.now, rules.time_scale)
-    elif _late_capture(snapshot.gateway, rules):
-        look_at = late_look(payment, rules.now, rules.time_scale)
-    return replace(attempt, next_check_at=look_at)
+        return kept_look(payment, rules.now, rules.time_scale)
+    if may_come_late:
+        return late_look(payment, attempt, rules.now, rules.time_scale)
+    return payment.expires_at if payment.status in PAYMENT_UNPAID and rules.now < payment.expires_at else None
 
 
 def _told(attention: Attention | None, wait: Wait | None) -> dict[str, Any]:
@@ -149,7 +210,7 @@ def _fields(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, rules:
     ref = snapshot.attempt.gateway_ref or (fetched.gateway_ref if is_proven else None)
     if is_proven and verdict.status is AttemptStatus.CAPTURED:
         ref = fetched.gateway_ref or ref  # one reference may have several tries there; this one brought the money
-    fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None}
+    fields: dict[str, Any] = {"gateway_ref": ref, "busy_until": None, "unanswered_since": None}
     if verdict.failure is not None:
         fields["failure"] = msgspec.json.encode(verdict.failure).decode()
     if fetched.is_deposit is not None or verdict.status is AttemptStatus.AWAITING_DEPOSIT:
@@ -157,24 +218,34 @@ def _fields(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, rules:
     if verdict.status is AttemptStatus.CAPTURED:
         fields["next_check_at"] = kept_look(snapshot.payment, rules.now, rules.time_scale)
     elif verdict.status in ATTEMPT_UNDECIDED:
-        fields |= {"lookup_attempts": 0, "next_check_at": _next_look(snapshot.payment, 0, rules, is_asked=False)}
+        fields["deposit"] = deposit_of(fetched) or snapshot.attempt.deposit
+        waiting = replace(snapshot.attempt, deposit=fields["deposit"])
+        look_at = _next_look(snapshot.payment, waiting, 0, rules, is_asked=False)
+        fields |= {"lookup_attempts": 0, "next_check_at": look_at}
     return fields
+
+
+def deposit_of(fetched: GatewayPayment) -> str | None:
+    """The account that waits for a deposit, as it is stored."""
+    return None if fetched.deposit is None else msgspec.json.encode(fetched.deposit).decode()
 
 
 def _schedule(payment: Payment, attempt: Attempt, rules: Rules, *, is_asked: bool) -> dict[str, Any]:
     if attempt.is_due(rules.now):
-        look_at = _next_look(payment, attempt.lookup_attempts, rules, is_asked=is_asked)
+        look_at = _next_look(payment, attempt, attempt.lookup_attempts, rules, is_asked=is_asked)
         return {"lookup_attempts": attempt.lookup_attempts + 1, "next_check_at": look_at}
-    sooner = _next_look(payment, 0, rules, is_asked=is_asked)
+    sooner = _next_look(payment, attempt, 0, rules, is_asked=is_asked)
     if is_asked and attempt.next_check_at is not None and sooner < attempt.next_check_at:
         return {"lookup_attempts": 0, "next_check_at": sooner}
     return {}
 
 
-def _next_look(payment: Payment, lookup_attempts: int, rules: Rules, *, is_asked: bool) -> datetime:
-    """The schedule's next time; for a payment that can still expire, no later than its expiry."""
+def _next_look(payment: Payment, attempt: Attempt, lookup_attempts: int, rules: Rules, *, is_asked: bool) -> datetime:
+    """The schedule's next time; no later than the payment's expiry, and than the end of an account that it waits at."""
     look_at = next_look(rules.now, lookup_attempts, returned=is_asked, time_scale=rules.time_scale)
-    return min(look_at, payment.expires_at) if payment.expires_at > rules.now else look_at
+    account = msgspec.json.decode(attempt.deposit, type=DepositAccount) if attempt.deposit else None
+    closes_at = account.expires_at + DEPOSIT_GRACE if account and account.expires_at else None
+    return min([look_at, *(end for end in (payment.expires_at, closes_at) if end and end > rules.now)])
 
 
 def _late_capture(gateway: Gateway, rules: Rules) -> timedelta | None:

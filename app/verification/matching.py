@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.attention import Attention
-from app.domain.schedule import CAPTURE_GRACE
+from app.domain.schedule import CAPTURE_GRACE, DEPOSIT_GRACE, DEPOSIT_UNTOLD
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
@@ -45,6 +45,7 @@ class Decide:
     failure: Failure | None = None
     must_refund: bool = False
     expires_payment: bool = False
+    attention: Attention | None = None
 
     def moves(self, attempt: Attempt) -> bool:
         """Whether this still moves the attempt: an ended one moves only when money turns up for it."""
@@ -101,12 +102,22 @@ def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: 
         reason = "already_paid" if payment.status in PAYMENT_COLLECTED else "payment_closed"
         return Decide(A.REJECTED, reason, Failure(reason), must_refund=True)
     if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
-        return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
+        return _deposit(payment, fetched, now=now)
     if said_yes:
         return Wait("confirmed_but_not_shown", attention=Attention.CAPTURE_NOT_SHOWN)
     if fetched.status is GatewayStatus.STATUS_MISSING and attempt.status is A.UNKNOWN:
         return Wait("unstated_after_confirm", attention=Attention.CAPTURE_UNSTATED)
     return _may_capture(payment, attempt, now=now)
+
+
+def _deposit(payment: Payment, fetched: GatewayPayment, *, now: datetime) -> Verdict:
+    """Wait for a deposit until its account has ended, which a gateway may go on showing (docs/gateways/portone-v2.md §8)."""
+    ends_at = fetched.deposit.expires_at if fetched.deposit else None
+    if ends_at is not None and now >= ends_at + DEPOSIT_GRACE:
+        return Decide(A.EXPIRED, "deposit_expired", expires_payment=now >= payment.expires_at)
+    if ends_at is None and now >= payment.expires_at + DEPOSIT_UNTOLD:
+        return Wait("deposit_overdue", attention=Attention.DEPOSIT_OVERDUE)
+    return Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
 
 
 def _may_capture(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict:

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
-from app.domain.schedule import BUSY_POLL_S, PUT_OFF_S
+from app.domain.schedule import BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.port import Capturing, Failure, Gateway, GatewayPayment, GatewayStatus, LookupHint, Voiding
 from app.gateways.registry import Registry
@@ -33,7 +33,7 @@ from app.verification.capture import (
     shows_uncaptured,
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
-from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, undecided
+from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, tells_account, unasked, undecided
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
@@ -80,7 +80,7 @@ class Verifier:
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
         # The look itself may have called a person.
         change = at_rest(snapshot, trigger, self._rules(), Wait("needs_attention", attention=payment.attention))
-        return await self._write(snapshot, change) or payment
+        return await self._write(payment, attempt, change) or payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         patience = monotonic() + self._settings.confirm_wait_s
@@ -109,9 +109,10 @@ class Verifier:
         """Fetch, match, and write what follows. None: the payment moved under us, read it again."""
         gateway = self._registry.get(attempt.gateway)
         if gateway is None:
-            log.error("gateway_not_configured", gateway=attempt.gateway, payment_id=payment.public_id)
-            await self._repository.reschedule(payment.id, attempt, self._postponed(attempt))
-            raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
+            return await self._unasked(payment, attempt, Attention.GATEWAY_MISSING, context)
+        if not gateway.has_opened(attempt.account):
+            # What this account knows says nothing about an attempt at another one, least of all that there is none.
+            return await self._unasked(payment, attempt, Attention.ACCOUNT_CHANGED, context)
         ref = attempt.gateway_ref or hint.gateway_ref
         snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
         if may_capture_unseen(snapshot, self._now()):
@@ -231,6 +232,8 @@ class Verifier:
                 fetched = await snapshot.gateway.fetch_payment(snapshot.query)
                 matched = self._match(snapshot, fetched, shows=True)
                 verdict = Wait("void_not_shown") if isinstance(matched, Capture | NotOurs) else matched
+                if said == "refused" and isinstance(verdict, Decide) and verdict.reason == "deposit_expired":
+                    verdict = replace(verdict, attention=Attention.DEPOSIT_NOT_CLOSED)
         except GatewayError as error:
             said = error.code
             if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
@@ -258,7 +261,7 @@ class Verifier:
                 return await self._rest(snapshot, context, verdict)
             is_asked = snapshot.ref is not None
             return await self._undecided(snapshot, verdict, context, is_asked=is_asked)
-        if not verdict.moves(attempt):
+        if not (verdict.moves(attempt) or tells_account(attempt, verdict, fetched)):
             return await self._rest(snapshot, context)
         made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
         try:
@@ -292,26 +295,50 @@ class Verifier:
     async def _unanswered(
         self, snapshot: Snapshot, error: GatewayError, context: VerificationContext, *, is_asked: bool
     ) -> VerificationResult | None:
-        noted = await self._undecided(snapshot, Wait(error.code), context, is_asked=is_asked)
+        wait = Wait(error.code, attention=Attention.GATEWAY_SILENT)
+        noted = await self._postponed(
+            snapshot.payment, snapshot.attempt, wait, context, is_asked=is_asked, is_answered=False
+        )
         return noted and replace(noted, is_answered=False)
 
+    async def _unasked(
+        self, payment: Payment, attempt: Attempt, cause: Attention, context: VerificationContext
+    ) -> VerificationResult | None:
+        """Postpone an attempt that nobody here can ask about. Raises GatewayUnavailable to whoever waits for an answer."""
+        log.error("not_asked", gateway=attempt.gateway, payment_id=payment.public_id, cause=cause)
+        wait = Wait(cause, attention=cause)
+        noted = await self._postponed(payment, attempt, wait, context, is_asked=False, is_answered=False)
+        if noted is None or context.trigger == "sweep":
+            return noted and replace(noted, is_answered=False)
+        raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
+
     async def _undecided(
+        self, snapshot: Snapshot, wait: Wait, context: VerificationContext, *, is_asked: bool
+    ) -> VerificationResult | None:
+        """Postpone an attempt after an answer that decided nothing."""
+        return await self._postponed(
+            snapshot.payment, snapshot.attempt, wait, context, is_asked=is_asked, is_answered=True
+        )
+
+    async def _postponed(
         self,
-        snapshot: Snapshot,
+        payment: Payment,
+        attempt: Attempt,
         wait: Wait,
         context: VerificationContext,
         *,
         is_asked: bool,
+        is_answered: bool,
     ) -> VerificationResult | None:
         """Postpone an attempt. An ended one whose last look could not be made is looked at later, not skipped."""
-        payment, attempt = snapshot.payment, snapshot.attempt
         log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=wait.reason)
+        rules, stored = self._rules(), payment.attempt(attempt.id)
         if not attempt.is_undecided:
-            if attempt.is_due(self._now()):
-                await self._repository.reschedule(payment.id, snapshot.stored, self._postponed(snapshot.stored))
+            if attempt.is_due(rules.now):
+                await self._repository.reschedule(payment.id, stored, unasked(payment, stored, rules))
             return result_of(payment, attempt.id)
-        change = undecided(snapshot, wait, context, self._rules(), is_asked=is_asked)
-        written = await self._write(snapshot, change)
+        change = undecided(payment, attempt, wait, context, rules, is_asked=is_asked, is_answered=is_answered)
+        written = await self._write(payment, stored, change)
         if written is None:
             return None
         is_waiting = attempt.status is AttemptStatus.AWAITING_DEPOSIT and not isinstance(change, Step)
@@ -324,20 +351,16 @@ class Verifier:
         if snapshot.attempt.is_undecided:
             return await self._undecided(snapshot, Wait("unchanged"), context, is_asked=False)
         change = at_rest(snapshot, context.trigger, self._rules(), wait)
-        written = await self._write(snapshot, change)
+        written = await self._write(snapshot.payment, snapshot.stored, change)
         return None if written is None else result_of(written, snapshot.attempt.id)
 
-    async def _write(self, snapshot: Snapshot, change: Change) -> Payment | None:
+    async def _write(self, payment: Payment, stored: Attempt, change: Change) -> Payment | None:
         """The payment once a change is stored; None when it had moved, and nothing was written."""
         if isinstance(change, Step):
             return change.after if await self._repository.apply(change) else None
-        if change is not None and change != snapshot.stored:
-            await self._repository.reschedule(snapshot.payment.id, snapshot.stored, change)
-        return snapshot.payment
-
-    def _postponed(self, attempt: Attempt) -> Attempt:
-        """The attempt with its look pushed away, so that it does not stand in the way of others."""
-        return replace(attempt, next_check_at=self._now() + timedelta(seconds=self._settings.seconds(PUT_OFF_S)))
+        if change is not None and change != stored:
+            await self._repository.reschedule(payment.id, stored, change)
+        return payment
 
     def _rules(self) -> Rules:
         return rules_of(self._settings, self._now())

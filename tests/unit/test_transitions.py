@@ -83,7 +83,7 @@ class TestBothMove:
         done = move(payment(first, second, third), A.UNKNOWN, second, gateway_ref="sig")
         assert [a.number for a in done.after.attempts] == [1, 2, 3]
         assert done.after.attempts == (first, done.attempt, third)
-        assert done.attempt == replace(second, status=A.UNKNOWN, gateway_ref="sig")
+        assert done.attempt == replace(second, status=A.UNKNOWN, gateway_ref="sig", unknown_since=done.event.at)
 
     def test_a_new_attempt_is_the_newest(self) -> None:
         stored = payment(attempt(A.FAILED))
@@ -333,11 +333,23 @@ class TestLateMoney:
         assert move(payment(status=P.CANCELED), A.CANCELED).attempt.next_check_at is None
 
     def test_the_looks_end(self) -> None:
-        stored, moment, looks = payment(), NOW, []
-        while (at := late_look(stored, moment, 1.0)) is not None:
+        ended = replace(attempt(A.FAILED), ended_at=NOW)
+        stored, moment, looks = payment(ended), NOW, []
+        while (at := late_look(stored, ended, moment, 1.0)) is not None:
             looks.append(at)
             moment = at
-        assert looks == [EXPIRES_AT + wait for wait in LATE_LOOKS]
+        assert looks == sorted({end + wait for end in (NOW, EXPIRES_AT) for wait in LATE_LOOKS} - {NOW})
+
+    def test_what_an_older_release_ended_is_looked_at_after_its_payments_expiry(self) -> None:
+        assert late_look(payment(), attempt(A.FAILED), NOW, 1.0) == EXPIRES_AT
+
+    def test_the_end_is_kept_however_often_it_is_told(self) -> None:
+        done = move(payment(), A.FAILED)
+        assert done.attempt.ended_at == NOW
+        again = step(
+            done.after, done.attempt, A.FAILED, at=NOW + timedelta(hours=1), trigger="api", reason="again", evidence={}
+        )
+        assert again.attempt.ended_at == NOW
 
     def test_another_reference_of_a_capture_is_bound_too(self) -> None:
         stored = payment(attempt(A.FAILED, gateway_ref="first"))

@@ -45,6 +45,7 @@ MANIFEST = Manifest(
     title="Point3",
     settings=Point3Settings,
     capabilities=capabilities,
+    identity=("client_business_num",),
     next_action="point3_widget",
     browser_fields={"signature": "what its widget posted"},
     offered_as=("Point3", "Point3"),

@@ -47,6 +47,7 @@ MANIFEST = Manifest(
     title="PortOne V1",
     settings=PortOneV1Settings,
     capabilities=capabilities,
+    identity=("user_code", "imp_key"),
     next_action="portone_v1_sdk",
     browser_fields={"imp_uid": "PortOne's id of the payment", "merchant_uid": "the attempt's `reference`"},
     offered_as=("Paymentwall (PortOne V1), in dollars", "페이먼트월 (포트원 V1, 달러)"),

@@ -58,6 +58,7 @@ MANIFEST = Manifest(
     title="PortOne V2",
     settings=PortOneV2Settings,
     capabilities=capabilities,
+    identity=("store_id",),
     next_action="portone_v2_sdk",
     browser_fields={
         "paymentId": "the attempt's `reference`",

@@ -49,6 +49,7 @@ MANIFEST = Manifest(
     title="Unifi Pay",
     settings=UnifiPaySettings,
     capabilities=capabilities,
+    identity=("app_id", "store_id"),
     next_action="redirect",
     browser_fields={"transactionId": "Unifi Pay's id of the payment"},
     offered_as=("Unifi Pay, in dollars", "유니파이 페이 (달러)"),

@@ -26,6 +26,7 @@ MANIFEST = Manifest(
     title="AcmePay",
     settings=AcmePaySettings,
     capabilities=capabilities,
+    identity=("base_url",),
     next_action="redirect",
     offered_as=("AcmePay, in euros", "애크미페이 (유로)"),
     offered_in="EUR",

@@ -1,12 +1,12 @@
 """A refund keeps what was asked for, and beside it what the gateway named in its yes, where that is another amount.
 
-Revision ID: 0008b
+Revision ID: 0008
 Revises: 0007
 """
 
 from alembic import op
 
-revision = "0008b"
+revision = "0008"
 down_revision = "0007"
 branch_labels = None
 depends_on = None

@@ -1,0 +1,188 @@
+"""A gateway that cannot be asked, for whatever reason: an undecided attempt ends at a person, and is looked at daily (law 4)."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from app.db.database import Database
+from app.domain.attention import Attention
+from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.jobs.worker import Worker
+from app.services import Services, build_services
+from app.settings import Settings
+from tests.flows.gateways.orders import BY_NAME
+from tests.support import MovableClock, Shop, key, order
+
+ORDER = BY_NAME["portone_v2"].order
+Json = dict[str, Any]
+
+HOURS = (6, 20, 70, 310, 910, 3700, 3700)
+"""Seconds between sweeps, over two hours in all: a person has been called by then."""
+
+
+@asynccontextmanager
+async def with_settings(settings: Settings, clock: MovableClock, **changes: Any) -> AsyncIterator[Services]:
+    """The product's services, started again with other settings."""
+    services = build_services(settings.model_copy(update=changes), clock)
+    await services.database.open()
+    yield services
+    await services.close()
+
+
+async def sweep(services: Services, clock: MovableClock, *pauses_s: float) -> None:
+    """Let time pass and the worker look."""
+    for pause_s in pauses_s:
+        clock.advance(pause_s)
+        await Worker(services).sweep()
+
+
+async def pending(shop: Shop) -> Json:
+    return await shop.create(expires_in_s=86_400, **ORDER)
+
+
+async def awaiting_deposit(shop: Shop) -> Json:
+    payment = await shop.create(method="VIRTUAL_ACCOUNT", **ORDER)
+    await shop.complete(payment, **await shop.buyer_pays(payment, "virtual_account"))
+    return await shop.get(payment)
+
+
+async def unknown(shop: Shop) -> Json:
+    """Its opening was never answered."""
+    await shop.scenario("lost_request", "portone_v2", call="prepare")
+    answer = await shop.client.post("/payments", json=order(**ORDER), headers=key())
+    return await shop.get({"id": answer.json()["payment_id"]})
+
+
+UNDECIDED = {"pending": pending, "awaiting_deposit": awaiting_deposit, "unknown": unknown}
+
+
+def wrong_secret(settings: Settings) -> Json:
+    account = settings.account(PortOneV2Settings)
+    assert account
+    return {"portone_v2": account.model_copy(update={"api_secret": type(account.api_secret)("of-yesterday")})}
+
+
+def removed(_: Settings) -> Json:
+    return {"portone_v2": None}
+
+
+def unchanged(_: Settings) -> Json:
+    return {}
+
+
+REASONS = {
+    "no answer": (unchanged, Attention.GATEWAY_SILENT),
+    "credentials refused": (wrong_secret, Attention.GATEWAY_SILENT),
+    "gateway removed": (removed, Attention.GATEWAY_MISSING),
+}
+
+
+@pytest.mark.parametrize("status", UNDECIDED)
+@pytest.mark.parametrize("reason", REASONS)
+async def test_silence_calls_a_person_whatever_the_status_and_the_reason(
+    shop: Shop, settings: Settings, database: Database, clock: MovableClock, status: str, reason: str
+) -> None:
+    payment = await UNDECIDED[status](shop)
+    assert payment["attempts"][0]["status"] == status
+    changed, cause = REASONS[reason]
+    if not changed(settings):
+        await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    async with with_settings(settings, clock, **changed(settings)) as services:
+        await sweep(services, clock, 61)
+        assert not (await shop.get(payment))["needs_attention"], "a minute is no silence"
+        await sweep(services, clock, *HOURS)
+        stored = await shop.get(payment)
+        assert (stored["attention_code"], stored["attempts"][0]["status"]) == (cause, status)
+        before = len(await shop.events(payment))
+        await sweep(services, clock, *[3700] * 24, *[86_400] * 3)
+        stored = await shop.get(payment)
+        assert stored["needs_attention"]
+        assert len(await shop.events(payment)) == before, "a person is called once"
+        row = await database.row("SELECT next_check_at FROM attempts")
+        assert row is not None
+        assert row["next_check_at"] <= clock() + timedelta(days=1), "it is still looked at"
+
+
+async def test_an_answer_ends_the_call(shop: Shop, parts: Services, clock: MovableClock) -> None:
+    payment = await pending(shop)
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    await sweep(parts, clock, *HOURS)
+    assert (await shop.get(payment))["attention_code"] == Attention.GATEWAY_SILENT
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=0)
+    await sweep(parts, clock, 3700)
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["needs_attention"]) == ("open", False)
+    await shop.buyer_pays(payment, "lost_webhook")
+    await sweep(parts, clock, 3700)
+    assert (await shop.get(payment))["status"] == "paid"
+
+
+async def test_silence_is_counted_in_time_and_not_in_looks(shop: Shop, parts: Services, clock: MovableClock) -> None:
+    """A shop that asks all the time calls nobody in a minute; one look an hour later does."""
+    payment = await pending(shop)
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    for _ in range(12):
+        clock.advance(3)
+        await shop.sync(payment)
+        await Worker(parts).sweep()
+    assert not (await shop.get(payment))["needs_attention"]
+    await sweep(parts, clock, 3700)
+    assert (await shop.get(payment))["attention_code"] == Attention.GATEWAY_SILENT
+
+
+async def test_money_at_a_gateway_that_was_away_for_weeks_is_found_and_kept(
+    shop: Shop, settings: Settings, parts: Services, clock: MovableClock
+) -> None:
+    payment = await pending(shop)
+    await shop.buyer_pays(payment, "lost_webhook")
+    async with with_settings(settings, clock, portone_v2=None) as services:
+        await sweep(services, clock, *HOURS, *[3700] * 24, *[86_400] * 39)
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["attention_code"]) == ("open", Attention.GATEWAY_MISSING)
+    await sweep(parts, clock, 86_400)
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["needs_attention"]) == ("paid", False)
+
+
+@pytest.mark.parametrize("reason", REASONS)
+async def test_an_undecided_refund_ends_at_a_person_too(
+    shop: Shop, settings: Settings, parts: Services, clock: MovableClock, reason: str
+) -> None:
+    payment = await shop.create(**ORDER)
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    await shop.scenario("async_cancel", "portone_v2")
+    answer = await shop.client.post(f"/payments/{payment['id']}/refunds", json={"reason": "returned"}, headers=key())
+    assert answer.json()["status"] == "pending", answer.text
+    changed, cause = REASONS[reason]
+    if not changed(settings):
+        await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    async with with_settings(settings, clock, **changed(settings)) as services:
+        await sweep(services, clock, *HOURS)
+        expected = Attention.REFUND_UNANSWERED if cause is Attention.GATEWAY_SILENT else cause
+        assert (await shop.get(payment))["attention_code"] == expected
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=0)
+    await shop.sim("POST", "/_sim/advance", {"seconds": 301})
+    await sweep(parts, clock, 86_400)
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["needs_attention"]) == ("refunded", False)
+
+
+async def test_what_was_kept_long_ago_calls_nobody_when_its_gateway_leaves(
+    shop: Shop, settings: Settings, database: Database, clock: MovableClock
+) -> None:
+    """Thousands of paid payments may be at it. They are asked about for a week, and then by their own schedule."""
+    payment = await shop.create(**ORDER)
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    async with with_settings(settings, clock, portone_v2=None) as services:
+        await sweep(services, clock, *HOURS, *[3700] * 30, *[86_400] * 9)
+        assert not (await shop.get(payment))["needs_attention"]
+        row = await database.row("SELECT next_check_at FROM attempts")
+        assert row is not None
+        assert row["next_check_at"] > clock() + timedelta(days=10)
+        await sweep(services, clock, *[86_400 * 10] * 19)
+        row = await database.row("SELECT next_check_at FROM attempts")
+        assert row is not None
+        assert row["next_check_at"] is None
