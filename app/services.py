@@ -119,7 +119,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         gateway_log=gateway_log,
         wake_up=wake_up,
         due_work=(
-            due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             due_attempts(database, payments, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
         ),

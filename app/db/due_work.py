@@ -12,6 +12,9 @@ from uuid import UUID
 
 from app.db.database import Database
 
+HANDS = 16
+"""Rows of one kind under way in one worker, unless it says otherwise; bounds the load on gateways and the connection pool."""
+
 
 @dataclass(frozen=True, slots=True)
 class DueRow:
@@ -26,15 +29,18 @@ class DueRow:
 class DueTable:
     """One table of due rows. `due_at` names the column that holds the time, indexed where it is not NULL.
 
-    `claimed_until` and that column are compared with the same clock, the caller's `now`.
+    `claimed_until` and that column are compared with the same clock, the caller's `now`. `only` is a condition on a column that
+    stands before that one in the index, where one table holds several kinds.
     """
 
-    def __init__(self, database: Database, table: str, *, due_at: str, is_keyed_by_payment: bool = True) -> None:
+    def __init__(
+        self, database: Database, table: str, *, due_at: str, is_keyed_by_payment: bool = True, only: str = "true"
+    ) -> None:
         self._database = database
         free = "(claimed_until IS NULL OR claimed_until <= $1)"
         self.due_sql = (
-            f"SELECT payment_id, id, {due_at} AS due_at FROM {table} WHERE {due_at} <= $1 AND {free} "  # noqa: S608  our names, no value
-            f"ORDER BY {due_at} LIMIT $2"
+            f"SELECT payment_id, id, {due_at} AS due_at FROM {table} "  # noqa: S608  our names, no value
+            f"WHERE {only} AND {due_at} <= $1 AND {free} ORDER BY {due_at} LIMIT $2"
         )
         # The list of keys beside the join is for a spread-out table: only the shards of these rows are asked.
         by_payment = "t.payment_id = ANY($3) AND t.payment_id = seen.payment_id"
@@ -82,6 +88,8 @@ class DueWork:
     put_off: Callable[[DueRow], Awaitable[object]] | None = None
     """Moves the row's time on after `carry_out` broke, so that it comes back and does not stand in the way of others. Without
     it, the row comes back after PUT_OFF_S."""
+    hands: int = HANDS
+    """How many rows of it may be under way in one worker."""
 
 
 @dataclass(frozen=True, slots=True)

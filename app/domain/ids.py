@@ -20,6 +20,7 @@ class Prefix(StrEnum):
     ATTEMPT = "att"
     REFUND = "ref"
     API_KEY = "key"
+    WEBHOOK = "whi"
 
 
 REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")

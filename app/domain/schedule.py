@@ -76,7 +76,13 @@ DEPOSIT_UNTOLD = timedelta(days=7)
 # ── Webhooks ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 UNKNOWN_AGAIN = (5, 15, 60, 300, 900, 3600, 21_600)
-"""Seconds between looks for the payment of a webhook that nobody knows yet; then it is parked."""
+"""Seconds between looks for the payment of a webhook that nobody knows yet; then a signed one is parked."""
+
+UNKNOWN_HINT_AGAIN = (*UNKNOWN_AGAIN, 86_400)
+"""The same for an unsigned one, which anybody may have sent: it is kept for more than a day and then deleted."""
+
+HINTS_KEPT_S = 86_400.0
+"""How long an unsigned one is kept that names nobody at all."""
 
 UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
 """Seconds between tries while the gateway does not answer the look-up; then it is parked."""

@@ -15,6 +15,7 @@ from enum import Flag, StrEnum, auto
 from app.domain.errors import InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Customer, Item, Tax
+from app.gateways.text import readable
 
 Json = dict[str, object]
 
@@ -299,7 +300,12 @@ class WebhookRequest:
     path: str
     headers: Mapping[str, str]
     body: bytes
+    """What was signed: of a compressed one, what it holds."""
     at: datetime
+
+    def readable(self) -> tuple[bytes, str | None]:
+        """The body as valid UTF-8, and which byte of it could not be read; see `text.readable`."""
+        return readable(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +321,8 @@ class ParsedWebhook:
     kind: str | None = None
     reference: str | None = None
     gateway_ref: str | None = None
+    damage: str | None = None
+    """Which byte could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +424,9 @@ class Voiding(Gateway):
 
 class SendsWebhooks(Gateway):
     """A gateway with `Capability.WEBHOOKS`."""
+
+    webhook_headers: frozenset[str] = frozenset()
+    """Headers that the check of its signature reads, in lower case: of all that come, these are kept."""
 
     @abstractmethod
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:

@@ -6,9 +6,13 @@ What is damaged becomes U+FFFD and keeps its place, so that everything around it
 
 import re
 import zlib
+from collections.abc import Mapping
 
 REPLACED = "\ufffd"
 """Stands for what could not be read; also where somebody before us put it in."""
+
+LONGEST_NAME = 200
+"""Characters of an id or a status; real ones are far below."""
 
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
@@ -55,6 +59,19 @@ def readable(body: bytes) -> tuple[bytes, str | None]:
 def is_unreadable(*texts: str | None) -> bool:
     """Whether one of these texts is not what was sent, so that nothing may be decided by it."""
     return any(text is not None and REPLACED in text for text in texts)
+
+
+def name_in(fields: Mapping[str, object], *names: str) -> str | None:
+    """Return the first of these members that holds what may be the name of something; None where none does."""
+    for value in map(fields.get, names):
+        if (
+            isinstance(value, str)
+            and 0 < len(value) <= LONGEST_NAME
+            and value.isprintable()
+            and not is_unreadable(value)
+        ):
+            return value
+    return None
 
 
 def unpacked(body: bytes, limit_bytes: int) -> bytes:

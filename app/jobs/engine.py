@@ -20,9 +20,6 @@ from app.domain.schedule import DATABASE_AWAY_S, FORGET_EVERY_S, FORGET_PAUSE_S,
 from app.logs import get_logger
 from app.metrics import DUE_BROKE, DUE_CLAIMED, DUE_DONE, DUE_LAG
 
-HANDS = 16
-"""Rows of one kind under way in one worker; bounds the load on gateways and the connection pool."""
-
 SEEN = 200
 """Due rows that are read to choose from: workers that look at the same moment mostly choose others."""
 
@@ -99,7 +96,7 @@ class Lane:
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("not_looked", kind=self._kind.name, error=type(error).__name__)
                 begun = 0
-            if not begun or len(self._under_way) == HANDS:
+            if not begun or len(self._under_way) == self._kind.hands:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.again.wait(), self._look_every_s)
         if self._under_way:
@@ -116,7 +113,7 @@ class Lane:
 
     async def _begin(self) -> int:
         """Claim as many due rows as there are free hands, begin them, and return how many."""
-        free = HANDS - len(self._under_way)
+        free = self._kind.hands - len(self._under_way)
         if not free or self._stop.is_set():
             return 0
         now, rows = self._now(), self._kind.rows
@@ -133,7 +130,7 @@ class Lane:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
-        if len(self._under_way) in {0, HANDS // 2}:
+        if len(self._under_way) in {0, self._kind.hands // 2}:
             self.again.set()
 
     async def _work_on(self, row: DueRow) -> None:

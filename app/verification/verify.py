@@ -342,7 +342,7 @@ class Verifier:
         if written is None:
             return None
         is_waiting = attempt.status is AttemptStatus.AWAITING_DEPOSIT and not isinstance(change, Step)
-        return VerificationResult(written, is_decided=is_waiting)
+        return VerificationResult(written, is_decided=is_waiting, attempt_id=attempt.id)
 
     async def _rest(
         self, snapshot: Snapshot, context: VerificationContext, wait: Wait | None = None

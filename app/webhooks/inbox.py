@@ -13,29 +13,31 @@ INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, kind, headers, body, 
     received_at, last_received_at, next_try_at, applied_at)
 VALUES (:arrival.id, :arrival.gateway, :arrival.dedupe_key, :arrival.proof, :arrival.kind, :arrival.headers, :arrival.body,
     :arrival.source, :arrival.payment_id, :arrival.reference, :arrival.gateway_ref, :arrival.at::timestamptz, :arrival.at,
-    CASE WHEN :arrival.is_due::bool THEN :arrival.at END, CASE WHEN NOT :arrival.is_due THEN :arrival.at END)
+    :arrival.due_at::timestamptz, CASE WHEN :arrival.due_at IS NULL THEN :arrival.at END)
 ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     times_received = webhook_inbox.times_received + 1,
     last_received_at = excluded.last_received_at,
     next_try_at = CASE WHEN webhook_inbox.next_try_at IS NOT NULL AND webhook_inbox.claimed_until IS NULL
-        THEN webhook_inbox.next_try_at WHEN :arrival.is_due THEN :arrival.repeat_at::timestamptz END,
+        THEN webhook_inbox.next_try_at WHEN :arrival.due_at IS NOT NULL THEN :arrival.repeat_at::timestamptz END,
     claimed_until = NULL,
     apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
     applied_at = excluded.applied_at,
     parked_at = NULL
 RETURNING id
 """)
-"""A new one is due at once. A repeat is counted and due a little later, because its gateway may have news since, also while a
-verification is under way."""
+"""A new one that names somebody is due at once. A repeat is counted and due a little later, because its gateway may have
+news since, also while a verification is under way."""
 
-_COLUMNS = """id, gateway, payment_id, reference, gateway_ref, received_at, last_received_at, apply_attempts,
-    next_try_at IS NOT NULL AS is_waiting"""
+_COLUMNS = """id, gateway, proof, kind, payment_id, reference, gateway_ref, received_at, last_received_at, times_received,
+    apply_attempts, next_try_at IS NOT NULL AS is_waiting, note"""
 
 APPLIED = """
-UPDATE webhook_inbox SET applied_at = $3, next_try_at = NULL, claimed_until = NULL, payment_id = coalesce(payment_id, $2),
-    note = NULL
-WHERE id = ANY($1) AND next_try_at IS NOT NULL AND last_received_at <= $4
+UPDATE webhook_inbox AS w SET applied_at = $4, next_try_at = NULL, claimed_until = NULL,
+    payment_id = coalesce(w.payment_id, $3), note = NULL
+FROM unnest($1::uuid[], $2::int[]) AS seen (id, times_received)
+WHERE w.id = ANY($1) AND w.id = seen.id AND w.next_try_at IS NOT NULL AND w.times_received = seen.times_received
 """
+"""No clock says whether a delivery came before the look: those that were read before it began are counted, and no others."""
 
 PUT_OFF = """
 UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, claimed_until = NULL, note = $3
@@ -47,9 +49,21 @@ UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $2, ne
 WHERE id = $1 AND next_try_at IS NOT NULL
 """
 
+DROP = "DELETE FROM webhook_inbox WHERE id = $1 AND next_try_at IS NOT NULL AND proof = 'hint' AND times_received = $2"
+
+PARKED = f"""
+SELECT {_COLUMNS} FROM webhook_inbox WHERE parked_at IS NOT NULL ORDER BY parked_at DESC LIMIT $1
+"""  # noqa: S608  our columns, no value
+
+DISMISS = f"""
+UPDATE webhook_inbox SET parked_at = NULL, applied_at = $2, note = $3 WHERE id = $1 AND parked_at IS NOT NULL
+RETURNING {_COLUMNS}
+"""  # noqa: S608  our columns, no value
+
 FORGET = """
 DELETE FROM webhook_inbox WHERE id IN (SELECT id FROM webhook_inbox
-    WHERE received_at < $1 AND last_received_at < $1 AND applied_at IS NOT NULL ORDER BY received_at LIMIT $2)
+    WHERE received_at < $1 AND last_received_at < $1 AND (applied_at IS NOT NULL OR (parked_at IS NOT NULL AND proof = 'hint'))
+    ORDER BY received_at LIMIT $2)
 """
 
 
@@ -75,9 +89,18 @@ class Inbox:
         sql = f"SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL"  # noqa: S608
         return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
 
-    async def forget_applied(self, before: datetime, limit: int) -> int:
-        """Delete applied webhooks that came before then, at most so many. Those that wait or are parked stay."""
+    async def forget(self, before: datetime, limit: int) -> int:
+        """Delete webhooks that came before then, at most so many. Those that wait stay, and signed ones that are parked."""
         return await self._database.changed(FORGET, before, limit)
+
+    async def parked(self, limit: int) -> list[Webhook]:
+        """Those that wait for a person, the newest first."""
+        return [_webhook(row) for row in await self._database.rows(PARKED, limit)]
+
+    async def dismiss(self, webhook_id: UUID, at: datetime, note: str) -> Webhook | None:
+        """End a parked one by a person's word; None where none such is parked."""
+        row = await self._database.row(DISMISS, webhook_id, at, note)
+        return _webhook(row) if row else None
 
     async def counts(self) -> tuple[int, int]:
         """How many wait, and how many are parked. Both from partial indexes: history costs nothing."""
@@ -88,9 +111,14 @@ class Inbox:
         assert row is not None
         return row["waiting"], row["parked"]
 
-    async def applied(self, ids: Sequence[UUID], payment_id: UUID, at: datetime, looked_at: datetime) -> None:
-        """Mark as applied by a look-up that began at `looked_at`; one that was repeated since then stays due."""
-        await self._database.row(APPLIED, list(ids), payment_id, at, looked_at)
+    async def applied(self, seen: Sequence[Webhook], payment_id: UUID, at: datetime) -> None:
+        """Mark as applied what was read before its look-up began; one that was repeated since then stays due."""
+        times = [each.times_received for each in seen]
+        await self._database.row(APPLIED, [each.id for each in seen], times, payment_id, at)
+
+    async def drop(self, seen: Webhook) -> None:
+        """Delete a hint that nobody knows; one that was repeated since it was read stays due."""
+        await self._database.changed(DROP, seen.id, seen.times_received)
 
     async def put_off(self, webhook_id: UUID, until: datetime, note: str) -> None:
         """Try it again later."""

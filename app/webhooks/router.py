@@ -14,11 +14,8 @@ from app.domain.errors import NotFound, OnetillError
 from app.gateways.port import WebhookRequest
 from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
-from app.webhooks.service import WebhookService
+from app.webhooks.service import MAX_BODY_BYTES, WebhookService
 from app.webhooks.source import SourceOf
-
-MAX_BODY_BYTES = 256 * 1024
-"""Far above what any gateway sends; below what fills a disk quickly."""
 
 log = get_logger("webhooks")
 router = APIRouter(tags=["webhooks"])
@@ -62,7 +59,7 @@ class Received(TypedDict):
     | {
         "requestBody": {
             "required": True,
-            "description": "As the gateway sends it, at most 256 KiB, with the gateway's own signature headers.",
+            "description": "As the gateway sends it, with the gateway's own signature headers: at most 256 KiB, unsigned 16 KiB.",
             "content": {"*/*": {"schema": {}}},
         }
     },
@@ -77,12 +74,11 @@ async def receive_webhook(
     if sender is None:
         raise NotFound()
     body = await read_body(request, MAX_BODY_BYTES)
-    headers = {name: value for name, value in request.headers.items() if name != "cookie"}
     try:
-        webhook = WebhookRequest(request.url.path, headers, body, at.now())
+        webhook = WebhookRequest(request.url.path, dict(request.headers), body, at.now())
         await at.service.receive(sender, webhook, at.source_of(request))
     except OnetillError as error:
         WEBHOOKS_REFUSED.labels(sender.name, error.code).inc()
-        log.warning("webhook_refused", gateway=sender.name, code=error.code)
+        log.warning("webhook_refused", gateway=sender.name, code=error.code, reason=error.details.get("reason"))
         raise
     return Response(b'{"received": true}', media_type="application/json")

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -11,22 +12,45 @@ import msgspec
 
 from app.domain import ids
 from app.domain.clock import Now, utc_now
-from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound
-from app.domain.schedule import JITTER, REPEAT_AFTER_S, UNANSWERED_AGAIN, UNKNOWN_AGAIN
-from app.gateways.port import LookupHint, ParsedWebhook, SendsWebhooks, WebhookRequest
+from app.domain.errors import BodyTooLarge, GatewayUnavailable, InvalidRequest, NotFound
+from app.domain.schedule import (
+    HINTS_KEPT_S,
+    JITTER,
+    REPEAT_AFTER_S,
+    UNANSWERED_AGAIN,
+    UNKNOWN_AGAIN,
+    UNKNOWN_HINT_AGAIN,
+)
+from app.gateways.port import ParsedWebhook, SendsWebhooks, WebhookRequest
 from app.gateways.registry import Registry
+from app.gateways.text import TooLarge, unpacked
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.service import PaymentService
 from app.settings import Settings
 from app.webhooks.inbox import Inbox
-from app.webhooks.model import Arrival, Webhook
+from app.webhooks.matching import attempt_of, is_answered_with
+from app.webhooks.model import Arrival, Proof, Webhook
 
-DUE_KIND = "webhooks"
-"""The name of its due work."""
+DUE_KINDS: Mapping[Proof, str] = {"signature": "webhooks", "hint": "hints"}
+"""The names of its due work."""
 
 LONGEST = 200
 """Characters of any name in a webhook; real ones are far below."""
+
+MAX_BODY_BYTES = 256 * 1024
+"""Far above what any gateway sends; below what fills a disk quickly."""
+
+MAX_HINT_BYTES = 16 * 1024
+"""The same for what anybody may send: a notice is some hundred bytes."""
+
+KEPT_HEADERS = frozenset({"content-type", "content-encoding", "user-agent"})
+"""Of every webhook, beside those of its gateway's signature."""
+
+LONGEST_HEADER = 1000
+"""Characters of a header that are kept."""
+
+UNKNOWN = "no payment of ours has this reference"
 
 log = get_logger("webhooks")
 
@@ -43,7 +67,7 @@ class WebhookService:
         settings: Settings,
         now: Now = utc_now,
     ) -> None:
-        self._inbox = inbox
+        self.inbox = inbox
         self._wake = wake
         self._payments = payments
         self._registry = registry
@@ -59,83 +83,115 @@ class WebhookService:
     async def receive(self, gateway: SendsWebhooks, request: WebhookRequest, source: str | None) -> ParsedWebhook:
         """Check it and keep it; it is durable when this returns. Safe to repeat.
 
-        Raises WebhookRefused, or InvalidRequest for a body that says nothing; then nothing is kept.
+        Raises WebhookRefused, InvalidRequest for a body that says nothing, or BodyTooLarge; then nothing is kept.
         """
-        note = gateway.parse_webhook(request)
+        content = _unpacked(request.body)
+        note = gateway.parse_webhook(replace(request, body=content))
+        if not note.is_signed and max(len(content), len(request.body)) > MAX_HINT_BYTES:
+            raise BodyTooLarge(limit_bytes=MAX_HINT_BYTES)
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
-        speaks_of_payment = note.reference is not None or note.gateway_ref is not None
-        arrival = Arrival(
+        arrival = self._arrival(gateway, request, note, source)
+        is_new = await self.inbox.keep(arrival)
+        if is_new and arrival.due_at == arrival.at:
+            self._wake(DUE_KINDS[arrival.proof])
+        WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
+        about = {"damage": note.damage} if note.damage else {}
+        log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new, **about)
+        return note
+
+    def _arrival(
+        self, gateway: SendsWebhooks, request: WebhookRequest, note: ParsedWebhook, source: str | None
+    ) -> Arrival:
+        kept = KEPT_HEADERS | gateway.webhook_headers
+        headers = {name: value[:LONGEST_HEADER] for name, value in request.headers.items() if name in kept}
+        due_at: datetime | None = request.at
+        if note.reference is None and note.gateway_ref is None:
+            due_at = None if note.is_signed else request.at + self._after(HINTS_KEPT_S)
+        return Arrival(
             id=ids.uuid7(),
             gateway=gateway.name,
-            dedupe_key=note.dedupe_key,
+            # A forged hint of the same news must not stand in the place of the signed one.
+            dedupe_key=note.dedupe_key if note.is_signed else f"hint:{note.dedupe_key}",
             proof="signature" if note.is_signed else "hint",
             kind=note.kind,
-            headers=msgspec.json.encode(dict(request.headers)).decode(),
+            headers=msgspec.json.encode(headers).decode(),
             body=request.body,
             source=source,
             payment_id=ids.payment_of_reference(note.reference) if note.reference else None,
             reference=note.reference,
             gateway_ref=note.gateway_ref,
             at=request.at,
-            is_due=speaks_of_payment,
-            repeat_at=request.at + timedelta(seconds=self._settings.seconds(REPEAT_AFTER_S)),
+            due_at=due_at,
+            repeat_at=request.at + self._after(REPEAT_AFTER_S),
         )
-        is_new = await self._inbox.keep(arrival)
-        if is_new and arrival.is_due:
-            self._wake(DUE_KIND)
-        WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
-        log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new)
-        return note
 
     async def apply(self, webhook_id: UUID) -> None:
-        """Apply a webhook, and with it all that wait for the same payment. Safe to repeat."""
-        webhook = await self._inbox.get(webhook_id)
+        """Apply a webhook, and with it all that wait for the same attempt. Safe to repeat."""
+        webhook = await self.inbox.get(webhook_id)
         if webhook is None or not webhook.is_waiting:
             return None
+        if webhook.reference is None and webhook.gateway_ref is None:
+            return await self.inbox.drop(webhook)
         payment_id = webhook.payment_id
         if payment_id is None and webhook.gateway_ref is not None:
             payment_id = await self._payments.holder_of_ref(webhook.gateway, webhook.gateway_ref)
         if payment_id is None:
-            return await self._try_later([webhook], UNKNOWN_AGAIN, "no payment of ours has this reference")
+            return await self._unknown(webhook)
         # One at a time: a webhook that came during a look-up gets one of its own, those that waited before it need none.
         turn = self._turns.setdefault(payment_id, asyncio.Lock())
         async with turn:
-            again = await self._inbox.get(webhook_id)
+            again = await self.inbox.get(webhook_id)
             if again is not None and again.is_waiting and again.apply_attempts == webhook.apply_attempts:
                 await self._look_into(again, payment_id)
         return None
 
     async def _look_into(self, webhook: Webhook, payment_id: UUID) -> None:
-        """Verify once for all webhooks that wait for this payment; those with the hint of `webhook` share its outcome."""
-        together = {each.id: each for each in [webhook, *await self._inbox.waiting_for(payment_id)]}
-        hint = _hint(webhook)
-        alike = [e for e in together.values() if (e.gateway, _hint(e)) == (webhook.gateway, hint)]
-        looked_at = self._now()
+        """Verify the attempt that it points at, once for all webhooks that wait for that attempt."""
+        seen = {each.id: each for each in [*await self.inbox.waiting_for(payment_id), webhook]}
         try:
-            result = await self._payments.verify(payment_id, trigger="webhook", webhook=(webhook.gateway, hint))
+            attempt = attempt_of(webhook, await self._payments.get(payment_id, None))
         except NotFound:
-            return await self._try_later(alike, UNKNOWN_AGAIN, "no payment of ours has this reference")
+            attempt = None
+        if attempt is None:
+            return await self._unknown(webhook)
+        hint = webhook.lookup_hint
+        alike = [each for each in seen.values() if each.asks_as(webhook)]
+        try:
+            result = await self._payments.verify(
+                payment_id, trigger="webhook", attempt_id=attempt.id, webhook=(webhook.gateway, hint)
+            )
         except GatewayUnavailable:
             return await self._try_later(alike, UNANSWERED_AGAIN, "its gateway is not configured here")
         if not result.is_answered:
             return await self._try_later(alike, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
         now = self._now()
-        # What pointed at somebody else's money may be forged: it does not speak for the others.
-        answered = alike if result.mismatch else list(together.values())
-        await self._inbox.applied([each.id for each in answered], payment_id, now, looked_at)
+        answered = [each for each in seen.values() if is_answered_with(each, webhook, result)]
+        await self.inbox.applied(answered, payment_id, now)
         for each in answered:
             VERIFICATION_LAG.labels(each.gateway).observe((now - each.last_received_at).total_seconds())
         return None
 
+    async def parked(self, limit: int) -> list[Webhook]:
+        """Webhooks that wait for a person, the newest first."""
+        return await self.inbox.parked(limit)
+
+    async def dismiss(self, webhook_id: UUID, note: str) -> Webhook:
+        """End a parked webhook by a person's word, which stays with it. Raises NotFound where none such is parked."""
+        dismissed = await self.inbox.dismiss(webhook_id, self._now(), f"dismissed: {note}")
+        if dismissed is None:
+            raise NotFound()
+        log.info("webhook_dismissed", gateway=dismissed.gateway, webhook_id=dismissed.public_id)
+        return dismissed
+
     async def forget_old(self, limit: int) -> int:
-        """Delete applied webhooks after `keep_webhooks_days`: they hold buyers' data."""
+        """Delete applied webhooks after `keep_webhooks_days`, and parked hints: they hold buyers' data."""
         before = self._now() - timedelta(days=self._settings.keep_webhooks_days)
-        return await self._inbox.forget_applied(before, limit)
+        return await self.inbox.forget(before, limit)
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """What waits now, for `/metrics`."""
-        waiting, parked = await self._inbox.counts()
+        waiting, parked = await self.inbox.counts()
         return {
             "onetill_webhooks_waiting": ("Kept webhooks that wait to be looked into.", float(waiting)),
             "onetill_webhooks_parked_now": ("Webhooks that a person must look at.", float(parked)),
@@ -143,24 +199,41 @@ class WebhookService:
 
     async def put_off(self, webhook_id: UUID, note: str) -> None:
         """Try a webhook later whose processing failed."""
-        webhook = await self._inbox.get(webhook_id)
+        webhook = await self.inbox.get(webhook_id)
         if webhook is not None and webhook.is_waiting:
             await self._try_later([webhook], UNANSWERED_AGAIN, note)
+
+    async def _unknown(self, webhook: Webhook) -> None:
+        """Try later one that names nobody of ours, and in the end drop it where anybody may have sent it."""
+        if not webhook.is_hint:
+            await self._try_later([webhook], UNKNOWN_AGAIN, UNKNOWN)
+        elif webhook.apply_attempts < len(UNKNOWN_HINT_AGAIN):
+            await self._try_later([webhook], UNKNOWN_HINT_AGAIN, UNKNOWN)
+        else:
+            await self.inbox.drop(webhook)
 
     async def _try_later(self, webhooks: Iterable[Webhook], waits: tuple[int, ...], note: str) -> None:
         now = self._now()
         for webhook in webhooks:
             if webhook.apply_attempts >= len(waits):
-                log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=str(webhook.id), note=note)
-                await self._inbox.park(webhook.id, now, note)
+                log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=webhook.public_id, note=note)
+                await self.inbox.park(webhook.id, now, note)
                 WEBHOOKS_PARKED.labels(webhook.gateway).inc()
                 continue
             wait_s = waits[webhook.apply_attempts] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
-            await self._inbox.put_off(webhook.id, now + timedelta(seconds=self._settings.seconds(wait_s)), note)
+            await self.inbox.put_off(webhook.id, now + self._after(wait_s), note)
+
+    def _after(self, seconds: float) -> timedelta:
+        return timedelta(seconds=self._settings.seconds(seconds))
 
 
-def _hint(webhook: Webhook) -> LookupHint:
-    return LookupHint(webhook.gateway_ref, webhook.reference)
+def _unpacked(body: bytes) -> bytes:
+    try:
+        return unpacked(body, MAX_BODY_BYTES)
+    except TooLarge:
+        raise BodyTooLarge(limit_bytes=MAX_BODY_BYTES) from None
+    except ValueError:
+        raise InvalidRequest(("body", "is compressed and cannot be unpacked")) from None
 
 
 def _is_name(text: str | None) -> bool:

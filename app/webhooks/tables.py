@@ -34,7 +34,7 @@ webhook_inbox = Table(
         "(next_try_at IS NOT NULL)::int + (applied_at IS NOT NULL)::int + (parked_at IS NOT NULL)::int = 1",
         name="state",
     ),
-    Index("webhook_inbox_due_idx", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+    Index("webhook_inbox_lane_idx", "proof", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
     Index(
         "webhook_inbox_waiting_idx",
         "payment_id",

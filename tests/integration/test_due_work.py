@@ -12,10 +12,9 @@ import pytest
 
 from app import logs
 from app.db.database import Database
-from app.db.due_work import Chore, DueRow, DueTable
+from app.db.due_work import HANDS, Chore, DueRow, DueTable
 from app.domain.errors import GatewayUnavailable
 from app.domain.schedule import PUT_OFF_S
-from app.jobs.engine import HANDS
 from app.paths import ROOT
 from tests.concurrency.victims import until
 from tests.integration.due import Errands, engine, errands, write_down

@@ -9,7 +9,6 @@ from pydantic import SecretStr
 
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.gateways.unifi_pay.request_signature import WINDOW_MS, headers, sign
-from app.gateways.unifi_pay.webhook_parser import Notice, read
 from app.gateways.unifi_pay.webhook_signature import Trust, verify
 from tests.unit.properties import thorough
 
@@ -138,15 +137,15 @@ class TestCallback:
             (0, Trust.SIGNED),
             (WINDOW_MS - 1, Trust.SIGNED),
             (1 - WINDOW_MS, Trust.SIGNED),
-            (WINDOW_MS, Trust.REFUSED),
-            (-WINDOW_MS, Trust.REFUSED),
+            (WINDOW_MS, Trust.STALE),
+            (-WINDOW_MS, Trust.STALE),
         ],
     )
     def test_it_is_good_for_less_than_five_minutes_either_way(self, off_ms: int, trust: Trust) -> None:
         assert judged(signed(), now_ms=AT_MS + off_ms) is trust
 
     def test_a_timestamp_in_seconds_is_refused(self) -> None:
-        assert judged(signed(at_ms=AT_MS // 1000)) is Trust.REFUSED
+        assert judged(signed(at_ms=AT_MS // 1000)) is Trust.STALE
 
     @thorough
     @given(
@@ -157,30 +156,3 @@ class TestCallback:
     )
     def test_no_headers_make_a_stranger_signed(self, given_headers: dict[str, str], body: bytes) -> None:
         assert judged(given_headers, body) is not Trust.SIGNED
-
-    def test_the_notice_is_read(self) -> None:
-        assert read(CALLBACK) == Notice("t1", "o1", "CONFIRMED", "PURCHASE")
-        refund = b'{"transactionId":"t1","status":"REFUNDED","type":"REFUND","extra":[1]}'
-        assert read(refund) == Notice("t1", None, "REFUNDED", "REFUND")
-
-    @pytest.mark.parametrize(
-        "body",
-        [
-            b"",
-            b"null",
-            b"[]",
-            b"OK",
-            b"transactionId=t1",
-            b"{}",
-            b'{"transactionId":""}',
-            b'{"transactionId":null}',
-            b'{"transactionId":5}',
-            b'{"transactionId":"t1","status":5}',
-            b'{"transactionId":"\xff"}',
-            b'{"transactionId":"t1"',
-            b"[" * 100_000,
-            b'{"x":' + b"[" * 100_000,
-        ],
-    )
-    def test_a_body_of_another_shape_hints_at_nothing(self, body: bytes) -> None:
-        assert read(body) is None

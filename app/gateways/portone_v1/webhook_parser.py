@@ -8,8 +8,8 @@ import msgspec
 
 from app.domain.errors import InvalidRequest
 from app.gateways.port import ParsedWebhook, WebhookRequest
+from app.gateways.text import name_in
 
-LONGEST = 200
 MOST_FIELDS = 100
 
 
@@ -18,11 +18,12 @@ def parse_webhook(request: WebhookRequest) -> ParsedWebhook:
 
     Raises InvalidRequest for a body that names no payment.
     """
-    fields = _fields(request.body)
-    imp_uid, merchant_uid = _text(fields, "imp_uid"), _text(fields, "merchant_uid")
+    body, damage = request.readable()
+    fields = _fields(body)
+    imp_uid, merchant_uid = name_in(fields, "imp_uid"), name_in(fields, "merchant_uid")
     if imp_uid is None and merchant_uid is None:
         raise InvalidRequest(("body", "names no payment: it needs imp_uid or merchant_uid, as JSON or as a form"))
-    status, cancellation = _text(fields, "status"), _text(fields, "cancellation_id")
+    status, cancellation = name_in(fields, "status"), name_in(fields, "cancellation_id")
     news = "\n".join(part or "" for part in (imp_uid, merchant_uid, status, cancellation))
     return ParsedWebhook(
         dedupe_key=hashlib.sha256(news.encode()).hexdigest(),
@@ -30,6 +31,7 @@ def parse_webhook(request: WebhookRequest) -> ParsedWebhook:
         kind=status,
         reference=merchant_uid,
         gateway_ref=imp_uid,
+        damage=damage,
     )
 
 
@@ -39,12 +41,7 @@ def _fields(body: bytes) -> Mapping[str, object]:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         try:
-            return dict(parse_qsl(body.decode("ascii"), max_num_fields=MOST_FIELDS))
+            return dict(parse_qsl(body.decode(), max_num_fields=MOST_FIELDS))
         except ValueError:
             return {}
     return value if isinstance(value, dict) else {}
-
-
-def _text(fields: Mapping[str, object], name: str) -> str | None:
-    value = fields.get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable() else None

@@ -42,7 +42,7 @@ from app.gateways.portone_v2.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v2.response import is_ill
 from app.gateways.portone_v2.session import request_payment
 from app.gateways.portone_v2.webhook_parser import parse_webhook
-from app.gateways.portone_v2.webhook_signature import key_of
+from app.gateways.portone_v2.webhook_signature import HEADERS, key_of
 from app.gateways.portone_v2.wire import Payment
 from app.setting_types import origin_of
 
@@ -66,6 +66,8 @@ class Closed(msgspec.Struct, rename="camel", frozen=True):
 
 class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
     """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
+
+    webhook_headers = HEADERS
 
     def __init__(self, settings: PortOneV2Settings, context: AdapterContext) -> None:
         _refuse_wrong(settings)

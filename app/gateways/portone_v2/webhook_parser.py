@@ -13,8 +13,8 @@ from pydantic import SecretStr
 from app.domain.errors import InvalidRequest
 from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v2.webhook_signature import verify
+from app.gateways.text import name_in
 
-LONGEST = 200
 MOST_FIELDS = 100
 
 
@@ -24,15 +24,17 @@ def parse_webhook(secrets: Sequence[SecretStr], request: WebhookRequest) -> Pars
     Raises WebhookRefused, or InvalidRequest for a signed body that is neither JSON nor a form.
     """
     webhook_id = verify(secrets, request.headers, request.body, request.at)
-    fields = _fields(request.body)
+    body, damage = request.readable()
+    fields = _fields(body)
     data = fields.get("data")
     named = data if isinstance(data, Mapping) else fields
     return ParsedWebhook(
         dedupe_key=webhook_id,
         is_signed=True,
-        kind=_text(fields, "type") or _text(fields, "status"),
-        reference=_text(named, "paymentId") or _text(named, "payment_id"),
-        gateway_ref=_text(named, "transactionId") or _text(named, "tx_id"),
+        kind=name_in(fields, "type", "status"),
+        reference=name_in(named, "paymentId", "payment_id"),
+        gateway_ref=name_in(named, "transactionId", "tx_id"),
+        damage=damage,
     )
 
 
@@ -41,14 +43,9 @@ def _fields(body: bytes) -> Mapping[str, object]:
         value = msgspec.json.decode(body)
     except (ValueError, RecursionError):
         try:
-            value = dict(parse_qsl(body.decode("ascii"), strict_parsing=True, max_num_fields=MOST_FIELDS))
+            value = dict(parse_qsl(body.decode(), strict_parsing=True, max_num_fields=MOST_FIELDS))
         except ValueError:
             value = None
     if not isinstance(value, Mapping):
         raise InvalidRequest(("body", "must be a JSON object or a form"))
     return value
-
-
-def _text(fields: Mapping[str, object], name: str) -> str | None:
-    value = fields.get(name)
-    return value if isinstance(value, str) and 0 < len(value) <= LONGEST and value.isprintable() else None

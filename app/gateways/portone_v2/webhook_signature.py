@@ -18,6 +18,8 @@ from app.domain.errors import WebhookRefused
 WINDOW_S = 300
 """How old, or how far ahead of our clock, a delivery may be. Its timestamp is that of each try, not of the event."""
 
+HEADERS = frozenset({"webhook-id", "webhook-timestamp", "webhook-signature"})
+
 _PREFIX = "whsec_"
 _ID = re.compile(r"[!-~]{1,255}")
 _SECONDS = re.compile(r"[0-9]{1,12}")
@@ -29,9 +31,9 @@ class Refusal(StrEnum):
     NO_SECRET = "our settings hold no webhook secret"  # noqa: S105
     MISSING_HEADERS = "a webhook- header is missing"
     MALFORMED_HEADERS = "a webhook- header cannot be read"
-    TOO_OLD = "its timestamp is too old"
-    TOO_NEW = "its timestamp is ahead of our clock"
-    WRONG_SIGNATURE = "its signature is wrong"
+    TOO_OLD = "clock: rightly signed, and its timestamp is too old"
+    TOO_NEW = "clock: rightly signed, and its timestamp is ahead of our clock"
+    WRONG_SIGNATURE = "secret: none of ours makes its signature"
 
 
 def key_of(secret: SecretStr) -> bytes:
@@ -54,8 +56,8 @@ def verify(secrets: Sequence[SecretStr], headers: Mapping[str, str], body: bytes
 
     Several secrets are live while they are rotated, and a webhook may carry several signatures: one match is enough,
     entries of other versions are skipped. Every pair is compared, and each comparison takes the same time.
-    Raises WebhookRefused with one of `Refusal`, whatever the headers hold; ValueError for a secret of ours that is none,
-    see `key_of`.
+    Raises WebhookRefused with one of `Refusal`, whatever the headers hold: of a wrong clock only where the signature proves
+    who has it. ValueError for a secret of ours that is none, see `key_of`.
     """
     keys = [key_of(secret) for secret in secrets]
     given = {name.lower(): value for name, value in headers.items()}
@@ -66,15 +68,15 @@ def verify(secrets: Sequence[SecretStr], headers: Mapping[str, str], body: bytes
         raise WebhookRefused(reason=Refusal.MISSING_HEADERS.value)
     if not _ID.fullmatch(webhook_id) or not _SECONDS.fullmatch(timestamp):
         raise WebhookRefused(reason=Refusal.MALFORMED_HEADERS.value)
-    age_s = now.timestamp() - int(timestamp)
-    if abs(age_s) > WINDOW_S:
-        raise WebhookRefused(reason=(Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW).value)
     signed = f"{webhook_id}.{timestamp}.".encode() + body
     expected = [_sign(key, signed) for key in keys]
     entries = [entry.encode("utf-8", "replace") for entry in signature.split(" ")]
     matches = [hmac.compare_digest(right, entry) for right in expected for entry in entries]
     if not any(matches):
         raise WebhookRefused(reason=Refusal.WRONG_SIGNATURE.value)
+    age_s = now.timestamp() - int(timestamp)
+    if abs(age_s) > WINDOW_S:
+        raise WebhookRefused(reason=(Refusal.TOO_OLD if age_s > 0 else Refusal.TOO_NEW).value)
     return webhook_id
 
 

@@ -24,7 +24,7 @@ from app.gateways.port import (
 from app.gateways.unifi_pay.codes import ALPHA_3
 from app.gateways.unifi_pay.lookup import deciding_texts, gateway_payment_of
 from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings
-from app.gateways.unifi_pay.request_signature import headers
+from app.gateways.unifi_pay.request_signature import APP_ID, SIGNATURE, TIMESTAMP, headers
 from app.gateways.unifi_pay.session import creation_of
 from app.gateways.unifi_pay.webhook_parser import parse_webhook
 from app.gateways.unifi_pay.wire import (
@@ -44,6 +44,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 class UnifiPay(Adapter, SendsWebhooks):
     """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
+
+    webhook_headers = frozenset(name.lower() for name in (APP_ID, TIMESTAMP, SIGNATURE))
 
     def __init__(self, settings: UnifiPaySettings, context: AdapterContext, now: Now = utc_now) -> None:
         super().__init__(MANIFEST, settings, context, settings.base_url)

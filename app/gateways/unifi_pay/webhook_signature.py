@@ -19,8 +19,10 @@ class Trust(StrEnum):
     SIGNED = "signed"
     UNSIGNED = "unsigned"
     """It claims nothing: a hint, as good as a redirect that anybody can make."""
+    STALE = "stale"
+    """Rightly signed, at a time too far from our clock's: a replay, or one of the clocks is wrong. Answer 4xx, keep it out."""
     REFUSED = "refused"
-    """It claims to be signed and is not, or is too old: answer 4xx and keep it out."""
+    """It claims to be signed, and our secret did not sign it: answer 4xx and keep it out."""
 
 
 def verify(settings: UnifiPaySettings, path: str, headers: Mapping[str, str], body: bytes, now_ms: int) -> Trust:
@@ -34,12 +36,14 @@ def verify(settings: UnifiPaySettings, path: str, headers: Mapping[str, str], bo
         return Trust.UNSIGNED
     if signature is None or timestamp is None or app_id is None:
         return Trust.REFUSED
-    if not re.fullmatch(r"[1-9][0-9]{0,15}", timestamp) or abs(now_ms - int(timestamp)) >= WINDOW_MS:
+    if not re.fullmatch(r"[1-9][0-9]{0,15}", timestamp):
         return Trust.REFUSED
     secret = settings.app_secret.get_secret_value()
     expected = sign(secret, "POST", path, signed_id(settings), int(timestamp), body)
     is_right = _equal(signature, expected) & _equal(app_id, settings.app_id)
-    return Trust.SIGNED if is_right else Trust.REFUSED
+    if not is_right:
+        return Trust.REFUSED
+    return Trust.SIGNED if abs(now_ms - int(timestamp)) < WINDOW_MS else Trust.STALE
 
 
 def _equal(given: str, expected: str) -> bool:
