@@ -108,11 +108,11 @@ async def test_a_name_that_cannot_be_read_names_nobody(
     sender: httpx.AsyncClient, database: Database, written: Sign, gateway: str, damage: bytes
 ) -> None:
     name = REFERENCE[:-1] + MARK
-    changes = {
+    about: dict[str, dict[str, Any]] = {
         "portone_v1": {"merchant_uid": name},
         "portone_v2": {"data": {"paymentId": name, "transactionId": "tx-1"}},
-    }.get(gateway, {"orderId": name})
-    post = written(told(gateway, damage, **changes))
+    }
+    post = written(told(gateway, damage, **about.get(gateway, {"orderId": name})))
     answer = await sender.post(post.path, content=post.content, headers=post.headers)
     assert answer.status_code == 200, answer.text
     row = await kept(database)

@@ -15,8 +15,9 @@ from app.domain import ids
 from app.domain.clock import utc_now
 from app.domain.schedule import REPEAT_AFTER_S
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.settings import Settings
-from app.webhooks.service import MAX_BODY_BYTES, MAX_HINT_BYTES
+from app.webhooks.service import LONGEST_HEADER, MAX_BODY_BYTES, MAX_HINT_BYTES
 from simulator.server import Simulator
 from tests.api.checks import problem, wrong_fields
 from tests.api.running import running
@@ -24,6 +25,7 @@ from tests.flows.webhooks.senders import UNIFI_PATH, Post, unifi, unifi_body, v1
 from tests.support import MovableClock
 from tests.support.databases import Urls
 from tests.support.settings import settings_for
+from tests.unit.captured_logs import capture_logs
 
 REFERENCE = ids.reference(ids.uuid7(), 1)
 SECOND_SECRET = "whsec_" + "bmV4dC1zZWNyZXQtd2hpbGUtcm90YXRlZA=="
@@ -81,6 +83,24 @@ class TestKept:
             headers = json.loads(row["headers"])
             assert headers["user-agent"].encode("latin-1").decode() == "é\t1"
             assert "cookie" not in headers
+
+    async def test_headers_are_kept_by_name_and_no_longer_than_they_need_to_be(
+        self, gateways: httpx.AsyncClient, database: Database, settings: Settings
+    ) -> None:
+        """A stranger's header may hold a secret, or fill a disk."""
+        stray = {"Authorization": "Bearer sk_live_stray", "Cookie": "a=b", "X-Api-Key": "k", "X-Big": "x" * 60_000}
+        signed = {
+            "portone_v1": set(),
+            "portone_v2": {"webhook-id", "webhook-timestamp", "webhook-signature"},
+            "unifi_pay": {"x-appid", "x-timestamp", "x-authorization-hmac"},
+        }
+        for post in (v1(REFERENCE), v2(settings, v2_body(REFERENCE)), unifi(settings, unifi_body("t-1"))):
+            given = {"User-Agent": "u" * 60_000, "Content-Type": "application/json"} | stray
+            assert (await sent(gateways, post, **given)).status_code == 200
+        for row in await rows(database):
+            headers = json.loads(row["headers"])
+            assert headers.keys() == {"content-type", "user-agent"} | signed[row["gateway"]]
+            assert max(map(len, headers.values())) <= LONGEST_HEADER
 
     async def test_what_each_gateway_sends_is_kept_with_whom_it_is_about(
         self, gateways: httpx.AsyncClient, database: Database, settings: Settings
@@ -184,6 +204,36 @@ class TestKept:
 
     async def test_only_post_is_taken(self, gateways: httpx.AsyncClient) -> None:
         assert (await gateways.get("/webhooks/portone-v1")).status_code == 405
+
+
+class TestRefused:
+    @pytest.mark.parametrize("gateway", ["portone_v2", "unifi_pay"])
+    @pytest.mark.parametrize(
+        ("minutes", "is_ours", "word"),
+        [(0, False, "secret"), (-6, True, "clock"), (6, True, "clock"), (-6, False, "secret")],
+    )
+    async def test_the_log_says_whether_clock_or_secret_is_wrong(
+        self, gateways: httpx.AsyncClient, settings: Settings, gateway: str, minutes: int, is_ours: bool, word: str
+    ) -> None:
+        """Of a clock only where the signature is right: with a wrong secret nobody knows whose clock it is."""
+        at = utc_now() + timedelta(minutes=minutes)
+        theirs = settings.model_copy()
+        if not is_ours:
+            account = settings.account(UnifiPaySettings)
+            assert account is not None
+            theirs = settings.model_copy(
+                update={"unifi_pay": account.model_copy(update={"app_secret": SecretStr("another")})}
+            )
+        secret = None if is_ours else "whsec_" + "c3RyYW5nZXI="
+        post = {
+            "portone_v2": v2(settings, v2_body(REFERENCE), at=at, secret=secret),
+            "unifi_pay": unifi(theirs, unifi_body("t-1"), at=at),
+        }[gateway]
+        with capture_logs("info") as logs:
+            refused = problem(await sent(gateways, post), "webhook_refused")
+        (line,) = [line for line in logs.lines() if line["event"] == "webhook_refused"]
+        assert line["reason"] == refused["reason"]
+        assert {name for name in ("clock", "secret") if f"wrong {name}" in line["reason"]} == {word}
 
 
 class TestSource:

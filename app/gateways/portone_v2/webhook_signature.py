@@ -31,9 +31,9 @@ class Refusal(StrEnum):
     NO_SECRET = "our settings hold no webhook secret"  # noqa: S105
     MISSING_HEADERS = "a webhook- header is missing"
     MALFORMED_HEADERS = "a webhook- header cannot be read"
-    TOO_OLD = "clock: rightly signed, and its timestamp is too old"
-    TOO_NEW = "clock: rightly signed, and its timestamp is ahead of our clock"
-    WRONG_SIGNATURE = "secret: none of ours makes its signature"
+    TOO_OLD = "wrong clock, or sent again: rightly signed, and its timestamp is too old"
+    TOO_NEW = "wrong clock: rightly signed, and its timestamp is ahead of ours"
+    WRONG_SIGNATURE = "wrong secret, or forged: its signature is that of no secret of ours"
 
 
 def key_of(secret: SecretStr) -> bytes:

@@ -26,8 +26,8 @@ DEEPEST = 4
 """How deep an envelope may hold what it is about."""
 
 REASONS = {
-    Trust.REFUSED: "secret: its signature is not that of our app and its secret",
-    Trust.STALE: "clock: rightly signed, and its timestamp is too far from our clock's",
+    Trust.REFUSED: "wrong secret, or forged: its signature is not that of our app and its secret",
+    Trust.STALE: "wrong clock, or sent again: rightly signed, and its timestamp is too far from ours",
 }
 
 
