@@ -114,7 +114,16 @@ async def test_every_operation_says_what_it_is_for(document: Document) -> None:
 
 
 async def test_every_member_of_a_body_is_described(document: Document) -> None:
-    for name in ("CreatePayment", "CreateAttempt", "CompletePayment", "ResolvePayment", "Problem", "CustomerIn", "TaxIn", "Item"):
+    for name in (
+        "CreatePayment",
+        "CreateAttempt",
+        "CompletePayment",
+        "ResolvePayment",
+        "Problem",
+        "CustomerIn",
+        "TaxIn",
+        "Item",
+    ):
         for member, schema in document["components"]["schemas"][name]["properties"].items():
             assert _resolve(document, schema).get("description"), (name, member)
 
