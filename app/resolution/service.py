@@ -87,7 +87,7 @@ class ResolutionService:
             await self._processor.process(payment.id, found.attempt.id, "operator")
 
     async def _refund(self, payment: Payment, shown: list[Shown], word: Word) -> None:
-        """Give back what is shown, and push the refunds that wait for a person."""
+        """Refund what is shown, and push the refunds that wait for a person."""
         wanted = [each for each in shown if is_money_to_give_back(each)]
         pushed = [each for each in payment.refunds if each.is_held or each.status is RefundStatus.UNKNOWN]
         if not wanted and not any(each.is_undecided for each in pushed):

@@ -34,6 +34,8 @@ FILLED_BY = {
     "payment_unknown_at_gateway": {"raw_code"},
     "refund_invalid": {"raw_code"},
     "refund_declined": {"raw_code"},
+    "nothing_to_resolve": {"status"},
+    "resolution_refused": {"obstacle", "why"},
     "result_mismatch": {"action", "action_ko", "what", "what_ko"},
     "overloaded": {"retry_after_s"},
     "gateway_refused": {"raw_code"},

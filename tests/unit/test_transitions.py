@@ -115,7 +115,13 @@ class TestAttention:
 
     def test_a_payment_under_review_keeps_its_attention(self) -> None:
         stored = payment(attempt(A.UNKNOWN), status=P.REVIEW, attention=Attention.UNDECIDED)
-        assert move(stored, A.FAILED).after.attention == Attention.UNDECIDED
+        assert move(stored, A.UNKNOWN).after.attention == Attention.UNDECIDED
+
+    @pytest.mark.parametrize("end", [A.FAILED, A.CANCELED, A.EXPIRED])
+    def test_a_review_ends_with_the_last_attempt_that_was_in_doubt(self, end: AttemptStatus) -> None:
+        stored = payment(attempt(A.UNKNOWN), status=P.REVIEW, attention=Attention.UNDECIDED)
+        ended = move(stored, end).after
+        assert (ended.status, ended.attention) == (P.CANCELED, None)
 
 
 class TestRefusals:
