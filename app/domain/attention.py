@@ -23,6 +23,7 @@ class Attention(StrEnum):
     MISMATCH_AFTER_CAPTURE = "mismatch_after_capture"
     ABSENT_AT_GATEWAY = "absent_at_gateway"
     UNDECIDED = "undecided"
+    STILL_APPROVING = "still_approving"
     # A gateway that cannot be asked
     GATEWAY_SILENT = "gateway_silent"
     GATEWAY_MISSING = "gateway_missing"
@@ -69,7 +70,7 @@ class Attention(StrEnum):
 _SENTENCES = {
     Attention.UNKNOWN_STATUS: "the gateway states a status that we do not know",
     Attention.CONTRADICTORY_LOOK_UP: "the gateway's answer contradicts itself",
-    Attention.INCOMPLETE_LOOK_UP: "the look-up does not show our order id and amount",
+    Attention.INCOMPLETE_LOOK_UP: "the look-up does not tell all that it should: our order, the amount, the store or the channel",
     Attention.FOREIGN_ORDER: "the gateway holds another order under our reference",
     Attention.CAPTURED_UNDER_REVIEW: "the gateway shows the money by now: keep it or give it back",
     Attention.CAPTURE_NOT_SHOWN: "confirm was accepted, the look-up does not show the money",
@@ -78,6 +79,7 @@ _SENTENCES = {
     Attention.MISMATCH_AFTER_CAPTURE: "money that does not match may have been taken",
     Attention.ABSENT_AT_GATEWAY: "the gateway no longer knows this payment",
     Attention.UNDECIDED: "the gateway has not said for over an hour how it ended",
+    Attention.STILL_APPROVING: "for a week the gateway has said that the approval is under way",
     Attention.GATEWAY_SILENT: "for over an hour the gateway has not answered about this payment",
     Attention.GATEWAY_MISSING: "this payment's gateway is not configured here any more, so nobody asks it",
     Attention.ACCOUNT_CHANGED: "another account of the gateway is configured than the one that opened this payment",

@@ -42,6 +42,9 @@ SILENT_FOR = timedelta(hours=1)
 GIVEN_UP = timedelta(days=DAYS)
 """How long an ended attempt whose looks stay unanswered is asked about; then the rest of its own looks follow."""
 
+APPROVING_FOR = timedelta(days=7)
+"""How long a gateway may say that an approval is under way before a person is called; it is still asked about after that."""
+
 ASKED_IN_VAIN = len(ASK_AGAIN)
 """Looks at a refund with a lost answer after which a person is called: over an hour (law 4)."""
 

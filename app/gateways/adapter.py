@@ -5,12 +5,13 @@ from typing import Any
 
 from app.gateways.http import GatewayHttp, HttpAnswer, is_ill
 from app.gateways.manifest import AdapterContext, GatewaySettings, Manifest
-from app.gateways.port import Gateway, PageSources
+from app.gateways.port import Fact, Gateway, PageSources
 
 
 class Adapter(Gateway):
     """One account at `base_url`, in this process. `counts_as_ill`: the answers that count against the gateway's health."""
 
+    proves = Fact.REFERENCE | Fact.AMOUNT
     page = PageSources()
 
     def __init__(

@@ -44,6 +44,23 @@ class Capability(Flag):
     """What stands open there without money can be closed; the gateway also satisfies `Voiding`."""
 
 
+class Fact(Flag):
+    """What a gateway's look-up tells of a payment that moves money, in every answer.
+
+    An adapter declares the facts that its gateway tells (`Gateway.proves`). One that is missing from an answer, or told in a
+    word that nobody knows, was not told, and what is not told is never equal (docs/architecture.md, law 2).
+    """
+
+    REFERENCE = auto()
+    """Whose order it is. Every gateway proves it: without, no money is ours."""
+    AMOUNT = auto()
+    """How much, in which currency. Every gateway proves it."""
+    STORE = auto()
+    """Which of the merchant's stores it was paid to."""
+    CHANNEL = auto()
+    """Whether the money is live or test money."""
+
+
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
 
 
@@ -100,6 +117,8 @@ class GatewayStatus(StrEnum):
     """It answers and knows nothing of it."""
     PENDING = "pending"
     """Known, and the buyer has not finished."""
+    APPROVING = "approving"
+    """The buyer has acted, and the gateway has not decided yet: money may still move there, for days and without us."""
     AUTHORIZED = "authorized"
     """The buyer has finished; money moves when we capture."""
     AWAITING_DEPOSIT = "awaiting_deposit"
@@ -346,6 +365,8 @@ class Gateway(ABC):
     capabilities: Capability
     account: str | None = None
     """Tells one account of this gateway from another, without its secrets; stored with the attempts that it opens."""
+    proves: Fact
+    """The facts that its look-up tells in every answer about money: one that is missing waits with a person."""
     deadline_s: float
     """Total deadline of one call; leases are longer than this."""
     page: PageSources

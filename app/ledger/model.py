@@ -37,6 +37,8 @@ class Attempt:
     """The account that waits for the buyer's transfer, as the JSON text of a `DepositAccount`; forgotten with its end."""
     capture_accepted_at: datetime | None = None
     """When the gateway accepted the capture; after that, it is never asked to capture again."""
+    returned_at: datetime | None = None
+    """When its buyer first came back, or was seen to have acted at the gateway: since then it is looked at sooner."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
     unanswered_since: datetime | None = None

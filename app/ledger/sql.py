@@ -131,7 +131,7 @@ WHERE next_check_at IS NOT NULL AND status = ANY($2)
 
 RESCHEDULE = Statement("""
 UPDATE attempts SET lookup_attempts = :after.lookup_attempts, next_check_at = :after.next_check_at,
-    unanswered_since = :after.unanswered_since, busy_until = :after.busy_until,
+    unanswered_since = :after.unanswered_since, busy_until = :after.busy_until, returned_at = :after.returned_at,
     claimed_until = CASE WHEN next_check_at = :after.next_check_at THEN claimed_until END
 WHERE payment_id = :payment_id AND id = :before.id AND status = :before.status
     AND lookup_attempts = :before.lookup_attempts AND busy_until IS NOT DISTINCT FROM :before.busy_until

@@ -103,6 +103,7 @@ attempts = Table(
     Column("next_action", JSON),
     Column("failure", JSON),
     Column("capture_accepted_at", MOMENT),
+    Column("returned_at", MOMENT),
     Column("lookup_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_check_at", MOMENT),
     Column("busy_until", MOMENT),

@@ -31,14 +31,16 @@ def mismatch_of(result: VerificationResult) -> ResultMismatch:
     given_back = next(
         (_GIVEN_BACK[r.status] for r in reversed(result.payment.refunds) if r.initiator == BY_MISMATCH), None
     )
-    must_review = given_back == "owed" and result.payment.status is PaymentStatus.REVIEW
+    is_under_review = result.payment.status is PaymentStatus.REVIEW
+    told = {"owed": "review", None: "foreign"}.get(given_back, given_back) if is_under_review else given_back
     action, action_ko = {
         "review": ("A person at the shop will give the money back.", "상점 담당자가 결제된 금액을 돌려드립니다."),
         None: ("Nothing was charged for it.", "이 건으로 청구된 금액은 없습니다."),
+        "foreign": ("A person at the shop has to look at it.", "상점 담당자가 확인해야 합니다."),
         "owed": ("The money is being given back.", "결제된 금액을 돌려드리고 있습니다."),
         "asked": ("The refund was requested from the gateway.", "결제사에 환불을 요청했습니다."),
         "done": ("The money was given back.", "결제된 금액을 돌려드렸습니다."),
-    }["review" if must_review else given_back]
+    }[told]
     what, what_ko = _DIFFERENCES.get(str(result.mismatch), (str(result.mismatch), str(result.mismatch)))
     return ResultMismatch(
         what=what,

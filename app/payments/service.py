@@ -177,12 +177,15 @@ class PaymentService:
     ) -> VerificationResult:
         """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too.
 
+        With a `callback`, also an empty one, the buyer came back, which is kept: looks follow soon, whatever it brought.
         Callers that ask the same share one answer; a caller that is canceled does not cancel it for the others.
         """
-        asked = (payment_id, store, attempt_id, tuple(sorted((callback or {}).items())), webhook)
+        fields = None if callback is None else tuple(sorted(callback.items()))
+        asked = (payment_id, store, attempt_id, fields, webhook)
         task = self._running.get(asked)
         if task is None:
-            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook)
+            has_returned = callback is not None
+            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook, has_returned)
             task = self._running[asked] = asyncio.create_task(self._verified(payment_id, context))
             task.add_done_callback(lambda _: self._running.pop(asked, None))
         return await asyncio.shield(task)

@@ -7,7 +7,7 @@ from app.gateways.port import Capability, CaptureRequest, Capturing, Gateway, Ga
 from app.ledger.model import Attempt, Payment
 from app.ledger.order_details import tax_of
 from app.verification.context import Snapshot
-from app.verification.matching import Decide, Wait
+from app.verification.matching import Decide, Wait, was_asked
 
 
 def shows_uncaptured(gateway: Gateway) -> bool:
@@ -24,6 +24,9 @@ def can_capture(snapshot: Snapshot) -> bool:
 
 def may_capture_unseen(snapshot: Snapshot, now: datetime) -> bool:
     """Whether this gateway shows nothing before capture, and this attempt may be captured.
+
+    Where a capture names our reference (`CAPTURE_BY_TOKEN`), it can be of no other order, and is sent unseen. Elsewhere the
+    reference came from a browser: only when a look-up has shown nothing of it, or has shown our order.
 
     With a one-time token the gateway knows a repeated capture for what it is; elsewhere it is sent once.
     """
@@ -49,21 +52,30 @@ def may_capture_now(attempt: Attempt, now: datetime) -> bool:
     A gateway that is only slow has captured by then, and the look-up shows it. Inferred: nobody documents how long a
     call may still be carried out after its connection is lost.
     """
-    if attempt.status is AttemptStatus.PENDING:
+    if attempt.status is AttemptStatus.PENDING or (attempt.status is AttemptStatus.UNKNOWN and not was_asked(attempt)):
         return True
     return attempt.status is AttemptStatus.UNKNOWN and attempt.is_due(now) and attempt.lookup_attempts >= 1
 
 
 def must_void(payment: Payment, attempt: Attempt, fetched: GatewayPayment, verdict: Wait | Decide) -> bool:
     """Whether to void: the buyer could still pay what we would have to refund."""
-    was_asked = attempt.capture_accepted_at is not None or (
-        attempt.status is AttemptStatus.UNKNOWN and attempt.gateway_ref is not None
-    )
     if fetched.status is GatewayStatus.AWAITING_DEPOSIT:
-        has_ended = isinstance(verdict, Wait) or verdict.status is AttemptStatus.EXPIRED
-        return has_ended or payment.status not in PAYMENT_UNPAID
+        if isinstance(verdict, Wait):
+            return not verdict.is_under_way  # of an unclear answer nothing is closed
+        return verdict.status is AttemptStatus.EXPIRED or payment.status not in PAYMENT_UNPAID
+    may_have_captured = attempt.capture_accepted_at is not None or was_asked(attempt)
     is_refused = isinstance(verdict, Decide) and verdict.status in {AttemptStatus.REJECTED, AttemptStatus.CANCELED}
-    return fetched.status is GatewayStatus.AUTHORIZED and is_refused and not was_asked
+    return fetched.status is GatewayStatus.AUTHORIZED and is_refused and not may_have_captured
+
+
+def shows_our_uncaptured(snapshot: Snapshot, fetched: GatewayPayment) -> bool:
+    """Whether a look-up by the reference that a browser brought shows our order, and that nobody has taken its money."""
+    return (
+        fetched.status is GatewayStatus.PENDING
+        and fetched.reference == snapshot.attempt.reference
+        and fetched.gateway_ref == snapshot.ref
+        and fetched.amount in {None, snapshot.payment.amount}
+    )
 
 
 def capture_request(snapshot: Snapshot, ref: str) -> CaptureRequest:

@@ -19,7 +19,7 @@ class VerificationContext:
 
     `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
     that gateway's name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to
-    the payment is already proven.
+    the payment is already proven. `has_returned`: the buyer came back, whatever he brought.
     """
 
     trigger: Trigger
@@ -27,6 +27,7 @@ class VerificationContext:
     attempt_id: UUID | None = None
     callback: Mapping[str, str] = field(default_factory=dict)
     webhook: tuple[str, LookupHint] | None = None
+    has_returned: bool = False
     lease: datetime | None = None
 
 

@@ -9,6 +9,7 @@ import msgspec
 from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.schedule import (
+    APPROVING_FOR,
     ASK_AGAIN,
     DEPOSIT_GRACE,
     GIVEN_UP,
@@ -62,7 +63,7 @@ def decided(snapshot: Snapshot, verdict: Decide, fetched: GatewayPayment, trigge
         trigger=trigger,
         reason=verdict.reason,
         evidence={"gateway": fetched.evidence},
-        payment_to=PaymentStatus.REVIEW if must_review else payment_to,
+        payment_to=PaymentStatus.REVIEW if must_review or verdict.must_review else payment_to,
         attention=Attention.REFUND_BY_HAND if must_review else verdict.attention,
         late_capture=_late_capture(snapshot.gateway, rules),
         refund=_mismatch_refund(snapshot, fetched, verdict.reason, rules) if verdict.must_refund else None,
@@ -80,27 +81,39 @@ def undecided(
     is_asked: bool,
     is_answered: bool = True,
 ) -> Change:
-    """Postpone an attempt and end our lease. A step only when there is news for a person, or a capture was accepted.
+    """Postpone an attempt and end our lease. A step only when there is news for a person, a capture was accepted, or money is
+    found to be under way: that makes the attempt `unknown`, so that nobody pays again and nothing expires.
 
     A verification before the attempt was due leaves its schedule, or brings it forward; only due ones move it on. Without
     an answer, `wait.attention` calls a person once that has lasted (law 4), and ends with the next answer.
     """
     stored = payment.attempt(attempt.id)
+    if wait.is_under_way and attempt.returned_at is None:
+        attempt = replace(attempt, returned_at=rules.now)  # the buyer must have acted there
     since = None if is_answered else attempt.unanswered_since or rules.now
-    fields = _schedule(payment, attempt, rules, is_asked=is_asked) | {"unanswered_since": since}
+    fields = _schedule(payment, attempt, rules, is_asked=is_asked or context.has_returned)
+    fields |= {"unanswered_since": since, "returned_at": attempt.returned_at}
     if attempt.busy_until == context.lease:
         fields["busy_until"] = None  # our own lease; that of another process stays
+    to = AttemptStatus.UNKNOWN if wait.is_under_way else attempt.status
     attention = _after_answer(payment, attempt, wait) if since is None else _silence(payment, wait, since, rules)
     is_unknown, unknown_since = attempt.status is AttemptStatus.UNKNOWN, attempt.unknown_since or attempt.created_at
-    if is_answered and is_unknown and attention is None and rules.is_over(unknown_since, UNKNOWN_FOR):
-        attention = Attention.UNDECIDED
+    allowed, cause = (
+        (APPROVING_FOR, Attention.STILL_APPROVING) if wait.is_approving else (UNKNOWN_FOR, Attention.UNDECIDED)
+    )
+    if is_answered and is_unknown and attention is None and rules.is_over(unknown_since, allowed):
+        attention = cause
+    is_promised = (
+        wait.is_approving or payment.attention is Attention.STILL_APPROVING
+    )  # the gateway says that it will tell
     in_vain = is_unknown and rules.is_over(unknown_since, UNDECIDED_FOR) and payment.status in PAYMENT_UNPAID
+    in_vain = in_vain and not is_promised
     is_news = in_vain or attention != payment.attention
-    if is_news or stored.capture_accepted_at != attempt.capture_accepted_at:
+    if is_news or to is not stored.status or stored.capture_accepted_at != attempt.capture_accepted_at:
         return step(
             payment,
             attempt,
-            attempt.status,
+            to,
             at=rules.now,
             trigger=context.trigger,
             reason=wait.reason,
@@ -168,7 +181,11 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
             attention=attention,
             late_capture=_late_capture(snapshot.gateway, rules),
         )
-    if not attempt.is_due(snapshot.looked_at):
+    is_due = attempt.is_due(snapshot.looked_at)
+    if wait and wait.is_under_way and (is_due or attempt.next_check_at is None):
+        # Ended here, and not there: money may come for days (law 8).
+        return replace(attempt, next_check_at=rules.now + LATE_CAPTURE / rules.time_scale)
+    if not is_due:
         return None
     look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
     return replace(attempt, next_check_at=look_at, unanswered_since=None)
@@ -231,8 +248,10 @@ def deposit_of(fetched: GatewayPayment) -> str | None:
 
 
 def _schedule(payment: Payment, attempt: Attempt, rules: Rules, *, is_asked: bool) -> dict[str, Any]:
+    """Where it stands in the series of looks: in short steps once its buyer came back, or is known to have acted."""
     if attempt.is_due(rules.now):
-        look_at = _next_look(payment, attempt, attempt.lookup_attempts, rules, is_asked=is_asked)
+        has_returned = is_asked or attempt.returned_at is not None
+        look_at = _next_look(payment, attempt, attempt.lookup_attempts, rules, is_asked=has_returned)
         return {"lookup_attempts": attempt.lookup_attempts + 1, "next_check_at": look_at}
     sooner = _next_look(payment, attempt, 0, rules, is_asked=is_asked)
     if is_asked and attempt.next_check_at is not None and sooner < attempt.next_check_at:

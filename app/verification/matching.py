@@ -9,19 +9,27 @@ from datetime import datetime
 from app.domain.attention import Attention
 from app.domain.schedule import CAPTURE_GRACE, DEPOSIT_GRACE, DEPOSIT_UNTOLD
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Failure, GatewayPayment, GatewayStatus
+from app.gateways.port import Fact, Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 
 A = AttemptStatus
 
+_ALWAYS = Fact.REFERENCE | Fact.AMOUNT
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Nothing is decided; look again later. `attention` says why a person should look as well, `doubt` what contradicts."""
+    """Nothing is decided; look again later. `attention` says why a person should look as well, `doubt` what contradicts.
+
+    `is_under_way`: money may move there, or has moved, without us. The payment is `processing` until it ends: no further
+    attempt, no expiry. `is_approving`: the gateway says so itself, and may take days.
+    """
 
     reason: str
     attention: Attention | None = None
     doubt: str | None = None
+    is_under_way: bool = False
+    is_approving: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +46,17 @@ class NotOurs:
 
 @dataclass(frozen=True, slots=True)
 class Decide:
-    """The attempt has ended, or waits for a deposit. `must_refund`: money moved that we must not keep."""
+    """The attempt has ended, or waits for a deposit. `must_refund`: money moved that we must not keep.
+
+    `must_review`: a person decides about the payment, because of its `attention`.
+    """
 
     status: AttemptStatus
     reason: str
     failure: Failure | None = None
     must_refund: bool = False
     expires_payment: bool = False
+    must_review: bool = False
     attention: Attention | None = None
 
     def moves(self, attempt: Attempt) -> bool:
@@ -60,35 +72,63 @@ Verdict = Wait | Capture | NotOurs | Decide
 
 
 def match_payment(
-    payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime, shows_unconfirmed: bool
+    payment: Payment,
+    attempt: Attempt,
+    fetched: GatewayPayment,
+    *,
+    now: datetime,
+    shows_unconfirmed: bool,
+    proves: Fact = _ALWAYS,
 ) -> Verdict:
-    """Match what the gateway holds with the payment. `shows_unconfirmed`: whether its look-up answers before a capture."""
-    if fetched.status is GatewayStatus.UNRECOGNIZED:
-        return Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS)
-    if fetched.doubt is not None:
-        return Wait("contradictory_look_up", attention=Attention.CONTRADICTORY_LOOK_UP, doubt=fetched.doubt)
-    if fetched.status is GatewayStatus.ABSENT:
-        return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
+    """Match what the gateway holds with the payment. `shows_unconfirmed`: whether its look-up answers before a capture.
+
+    `proves` are the facts that the gateway always tells: one that this answer does not tell is never taken for equal.
+    """
     if fetched.reference is not None and fetched.reference != attempt.reference:
         return NotOurs("order_id")
+    if fetched.status is GatewayStatus.UNRECOGNIZED:
+        return Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS, is_under_way=True)
+    if fetched.doubt is not None:
+        return _contradiction(fetched.doubt)
+    if fetched.status is GatewayStatus.ABSENT:
+        return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if fetched.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:
         return _ended(fetched)
+    if fetched.status is GatewayStatus.APPROVING:
+        return Wait("approval_under_way", is_under_way=True, is_approving=True)
     if fetched.status is GatewayStatus.PENDING:
         return _unfinished(payment, attempt, now=now)
+    if untold := [str(fact.name).lower() for fact in proves | _ALWAYS if not _is_told(fetched, fact)]:
+        said = f"does not tell, or not in a word that we know: {', '.join(untold)}"
+        return Wait("incomplete_look_up", attention=Attention.INCOMPLETE_LOOK_UP, doubt=said, is_under_way=True)
     return _money(payment, attempt, fetched, now=now)
+
+
+def _contradiction(doubt: str) -> Wait:
+    return Wait("contradictory_look_up", Attention.CONTRADICTORY_LOOK_UP, doubt=doubt, is_under_way=True)
+
+
+def _is_told(fetched: GatewayPayment, fact: Fact) -> bool:
+    told: dict[Fact, object] = {
+        Fact.REFERENCE: fetched.reference,
+        Fact.AMOUNT: fetched.amount,
+        Fact.STORE: fetched.is_own_store,
+        Fact.CHANNEL: fetched.is_live,
+    }
+    return told[fact] is not None
 
 
 def _money(payment: Payment, attempt: Attempt, fetched: GatewayPayment, *, now: datetime) -> Verdict:
     """Match money that was captured, or that our next call would capture."""
     said_yes = attempt.capture_accepted_at is not None
     is_captured = fetched.status is GatewayStatus.CAPTURED
-    if fetched.reference is None or fetched.amount is None:
-        return Wait("incomplete_look_up", attention=Attention.INCOMPLETE_LOOK_UP)
+    if is_captured and (fetched.amount is None or fetched.amount.minor <= 0):
+        return _contradiction("the look-up says that money was taken, and an amount that is not above 0")
     mismatch = _mismatch(payment, fetched)
     if mismatch and fetched.status is GatewayStatus.AWAITING_DEPOSIT:
         # An attempt that has ended is not refunded when the deposit comes after all: wait for it, then refund it whole.
         return Wait(f"{mismatch}_before_deposit", attention=Attention.DEPOSIT_MISMATCH)
-    if mismatch and not (is_captured or said_yes) and _was_asked(attempt):
+    if mismatch and not (is_captured or said_yes) and was_asked(attempt):
         # The lost capture may still be carried out, and an attempt that has ended is not verified for it any more.
         return Wait(f"{mismatch}_after_confirm", attention=Attention.MISMATCH_AFTER_CAPTURE)
     if mismatch:
@@ -131,7 +171,7 @@ def _may_capture(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdic
     return Capture()
 
 
-def _was_asked(attempt: Attempt) -> bool:
+def was_asked(attempt: Attempt) -> bool:
     """Whether the gateway was asked for this attempt's money and left no answer."""
     return attempt.status is A.UNKNOWN and attempt.gateway_ref is not None
 

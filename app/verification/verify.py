@@ -16,7 +16,16 @@ from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
 from app.domain.schedule import BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
-from app.gateways.port import Capturing, Failure, Gateway, GatewayPayment, GatewayStatus, LookupHint, Voiding
+from app.gateways.port import (
+    Capability,
+    Capturing,
+    Failure,
+    Gateway,
+    GatewayPayment,
+    GatewayStatus,
+    LookupHint,
+    Voiding,
+)
 from app.gateways.registry import Registry
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
@@ -30,6 +39,7 @@ from app.verification.capture import (
     may_capture_now,
     may_capture_unseen,
     must_void,
+    shows_our_uncaptured,
     shows_uncaptured,
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
@@ -113,13 +123,17 @@ class Verifier:
         if not gateway.has_opened(attempt.account):
             # What this account knows says nothing about an attempt at another one, least of all that there is none.
             return await self._unasked(payment, attempt, Attention.ACCOUNT_CHANGED, context)
+        attempt = _returned(attempt, context, self._now())
         ref = attempt.gateway_ref or hint.gateway_ref
         snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
-        if may_capture_unseen(snapshot, self._now()):
+        may_capture = may_capture_unseen(snapshot, self._now())
+        if may_capture and Capability.CAPTURE_BY_TOKEN in gateway.capabilities:
             return await self._capture(snapshot, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
             LOOK_UPS.labels(gateway.name, context.trigger).inc()
             fetched = await gateway.fetch_payment(snapshot.query)
+            if may_capture and (fetched.status is GatewayStatus.ABSENT or shows_our_uncaptured(snapshot, fetched)):
+                return await self._capture(snapshot, fetched, context)
             if fetched.status is GatewayStatus.ABSENT and snapshot.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.
                 snapshot = replace(snapshot, ref=None)
@@ -128,6 +142,7 @@ class Verifier:
             return await self._unanswered(snapshot, error, context, is_asked=snapshot.ref is not None)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
         found = next((a for a in payment.attempts if a.reference == fetched.reference), attempt)
+        found = _returned(found, context, self._now())
         snapshot = replace(snapshot, attempt=found)
         if found.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
             # Its money has moved: how much of it is kept is what its refunds say. Only then does its own time move on.
@@ -188,23 +203,59 @@ class Verifier:
             snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
             if shows_uncaptured(snapshot.gateway):
                 proof = replace(fetched, evidence=fetched.evidence | answer.evidence)
-                return await self._conclude(snapshot, Decide(AttemptStatus.CAPTURED, "confirmed"), proof, context)
+                verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
+                concluded = await self._conclude(snapshot, verdict, proof, context)
+            else:
+                concluded = await self._after_capture(snapshot, None, context)
+            if concluded is None:
+                await self._keep_yes(snapshot, context)
+            return concluded
         return await self._after_capture(snapshot, answer.failure, context)
+
+    async def _keep_yes(self, snapshot: Snapshot, context: VerificationContext) -> None:
+        """Store that the gateway said yes, on the payment that moved at that instant; what follows of it is matched again.
+
+        Whatever moved it, a yes stays a yes: without it a later look could conclude that nobody was ever asked.
+        """
+        said_at = snapshot.attempt.capture_accepted_at
+        for _ in range(MAX_ROUNDS):
+            payment = await self._repository.load(snapshot.payment.id)
+            attempt = payment.attempt(snapshot.attempt.id)
+            if attempt.capture_accepted_at is not None or not attempt.is_undecided:
+                return
+            kept = step(
+                payment,
+                attempt,
+                attempt.status,
+                at=self._now(),
+                trigger=context.trigger,
+                reason="confirm_accepted",
+                evidence={},
+                attention=payment.attention,
+                capture_accepted_at=said_at,
+            )
+            if await self._repository.apply(kept):
+                return
+        log.error("confirm_not_kept", payment_id=snapshot.payment.public_id)
 
     async def _after_capture(
         self, snapshot: Snapshot, failure: Failure | None, context: VerificationContext
     ) -> VerificationResult | None:
         """Fetch after a capture: to match what was accepted unseen, or because an earlier capture may have gone through."""
-        attempt = snapshot.attempt
         try:
             fetched = await snapshot.gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
             return await self._undecided(snapshot, Wait(error.code), context, is_asked=True)
         verdict = self._match(snapshot, fetched)
-        if isinstance(verdict, NotOurs):
-            took_money = fetched.status is GatewayStatus.CAPTURED or attempt.capture_accepted_at is not None
+        if isinstance(verdict, NotOurs) and failure is None:
+            # Another order's, which no look-up showed before: not ours to keep, and not ours to refund (law 13).
             mismatch = Failure("order_mismatch")
-            verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, must_refund=took_money)
+            foreign = Attention.FOREIGN_ORDER
+            verdict = Decide(AttemptStatus.REJECTED, "order_mismatch", mismatch, must_review=True, attention=foreign)
+        elif isinstance(verdict, NotOurs):
+            # An explicit no took nothing. What the browser named is not ours, and is not looked at any more.
+            snapshot = replace(snapshot, attempt=replace(snapshot.attempt, gateway_ref=None), ref=None)
+            verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         elif failure is not None and fetched.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
@@ -243,7 +294,14 @@ class Verifier:
 
     def _match(self, snapshot: Snapshot, fetched: GatewayPayment, *, shows: bool | None = None) -> Verdict:
         shows = shows_uncaptured(snapshot.gateway) if shows is None else shows
-        return match_payment(snapshot.payment, snapshot.attempt, fetched, now=self._now(), shows_unconfirmed=shows)
+        return match_payment(
+            snapshot.payment,
+            snapshot.attempt,
+            fetched,
+            now=self._now(),
+            shows_unconfirmed=shows,
+            proves=snapshot.gateway.proves,
+        )
 
     async def _conclude(
         self,
@@ -371,6 +429,12 @@ class Verifier:
             return dict([context.webhook])
         gateways: list[Gateway | None] = [self._registry.get(name) for name in {a.gateway for a in payment.attempts}]
         return {each.name: each.parse_callback(context.callback) for each in gateways if each and context.callback}
+
+
+def _returned(attempt: Attempt, context: VerificationContext, now: datetime) -> Attempt:
+    """The attempt with the moment at which its buyer came back, where that is news."""
+    is_news = context.has_returned and attempt.is_undecided and attempt.returned_at is None
+    return replace(attempt, returned_at=now) if is_news else attempt
 
 
 def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, LookupHint]) -> Attempt | None:

@@ -66,7 +66,8 @@ class Bench:
     """Whether a look-up shows a refund that was accepted and is not done yet; it stays CAPTURED otherwise."""
     public: ClassVar[frozenset[str]] = frozenset({"base_url"})
     """What of a connection every buyer's browser sees, so that it is no secret."""
-    unknown_status: ClassVar[GatewayStatus] = GatewayStatus.UNRECOGNIZED
+    left_status: ClassVar[GatewayStatus] = GatewayStatus.PENDING
+    """What a payment is whose buyer has left."""
     """What a status that nobody knows is reported as; OPEN where the vendor says that more of them exist."""
 
     unconfirmed: ClassVar[GatewayStatus] = GatewayStatus.AUTHORIZED

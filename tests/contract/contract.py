@@ -133,7 +133,7 @@ class GatewayContract(FaultContract):
     ) -> None:
         asked = question(charge, self.known_ref(await gateway.create_session(charge)))
         await self.buyer_pays(hands, charge, "abandoned")
-        assert (await gateway.fetch_payment(asked)).status is GatewayStatus.PENDING
+        assert (await gateway.fetch_payment(asked)).status is self.left_status
         await self.buyer_pays(hands, charge)
         assert (await gateway.fetch_payment(asked)).status in {self.unconfirmed, GatewayStatus.CAPTURED}
 
@@ -152,7 +152,7 @@ class GatewayContract(FaultContract):
     ) -> None:
         ref = await self.finished(gateway, hands, charge, "unknown_status")
         for asked in self.questions(charge, ref):
-            assert (await gateway.fetch_payment(asked)).status is self.unknown_status
+            assert (await gateway.fetch_payment(asked)).status is GatewayStatus.UNRECOGNIZED
 
     async def test_a_sparse_look_up_is_enough(self, gateway: Gateway, hands: Hands, charge: ChargeRequest) -> None:
         ref = await self.finished(gateway, hands, charge, "sparse")

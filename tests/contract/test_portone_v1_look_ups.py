@@ -399,12 +399,16 @@ class TestPortOneV1LookUps(PortOneV1Bench):
             ({}, True, False),
             ({}, False, True),
             ({"is_live_deployment": False}, True, False),
-            ({"is_live_deployment": False}, False, None),
+            ({"is_live_deployment": False}, False, True),
+            ({"is_live_deployment": False, "test_on_live_project": True}, True, False),
+            ({"is_live_deployment": False, "test_on_live_project": True}, False, None),
+            ({"is_live_deployment": False, "test_on_live_project": True, "pg": "other"}, False, True),
+            ({"test_on_live_project": True}, False, True),
             ({"is_live_deployment": False, "pg": "other"}, False, True),
             ({"pg": "other"}, True, False),
         ],
     )
-    async def test_a_live_channel_proves_nothing_where_paymentwall_is_tested(
+    async def test_a_live_channel_proves_nothing_only_where_paymentwall_is_tested_on_a_live_project(
         self,
         make: Make,
         wire: FaultyServer,

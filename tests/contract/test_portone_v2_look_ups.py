@@ -54,11 +54,11 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await self.finished(portone, hands, charge, "wrong_store")
         assert (await portone.fetch_payment(question(charge))).is_own_store is False
 
-    async def test_a_pending_approval_is_open_and_then_money(
+    async def test_a_pending_approval_is_under_way_and_then_money(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
     ) -> None:
         await self.finished(portone, hands, charge, "pay_pending")
-        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.PENDING)
+        assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.APPROVING)
         await hands.advance(61)
         assert_shows(await portone.fetch_payment(question(charge)), charge, GatewayStatus.CAPTURED)
 

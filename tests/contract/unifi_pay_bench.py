@@ -41,7 +41,7 @@ class UnifiPayBench(Bench):
     name = "unifi_pay"
     currency = "USD"
     other_currency = "KRW"
-    unknown_status = GatewayStatus.PENDING
+    left_status = GatewayStatus.APPROVING
 
     def build(self, base_url: str, connection: dict[str, str], **settings: Any) -> UnifiPay:
         deadline_s, now = settings.pop("deadline_s"), settings.pop("now", utc_now)

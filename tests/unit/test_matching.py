@@ -18,7 +18,7 @@ from app.domain.states import (
     AttemptStatus,
     PaymentStatus,
 )
-from app.gateways.port import Failure, GatewayPayment, GatewayStatus
+from app.gateways.port import Fact, Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
@@ -53,7 +53,10 @@ class TestIsItOurs:
     ) -> None:
         judged = verdict(payment(), held(status, doubt="paid and discount are not the whole"))
         assert judged == Wait(
-            "contradictory_look_up", Attention.CONTRADICTORY_LOOK_UP, doubt="paid and discount are not the whole"
+            "contradictory_look_up",
+            Attention.CONTRADICTORY_LOOK_UP,
+            doubt="paid and discount are not the whole",
+            is_under_way=True,
         )
 
     def test_money_of_another_store_goes_back(self) -> None:
@@ -77,11 +80,15 @@ class TestIsItOurs:
         assert judged.reason == "unrecognized_status"
         assert judged.attention
 
-    def test_a_status_that_nobody_knows_is_not_compared_either(self) -> None:
-        shown = held(H.UNRECOGNIZED, reference="another", amount=Money(1, "USD"))
-        assert isinstance(verdict(payment(), shown), Wait)
+    @pytest.mark.parametrize("doubt", [None, "paid and not paid"])
+    @pytest.mark.parametrize("status", [H.UNRECOGNIZED, H.APPROVING, H.CAPTURED])
+    def test_whatever_another_orders_payment_says_does_not_hold_ours_up(
+        self, status: GatewayStatus, doubt: str | None
+    ) -> None:
+        shown = held(status, reference="another", amount=Money(1, "USD"), doubt=doubt)
+        assert verdict(payment(), shown) == NotOurs("order_id")
 
-    @pytest.mark.parametrize("status", sorted(set(H) - {H.ABSENT, H.UNRECOGNIZED}))
+    @pytest.mark.parametrize("status", sorted(set(H) - {H.ABSENT}))
     def test_another_orders_payment_changes_nothing_of_ours(self, status: GatewayStatus) -> None:
         assert verdict(payment(), held(status, reference="another")) == NotOurs("order_id")
 
@@ -111,8 +118,6 @@ class TestIsItTheRightMoney:
         [
             (Money(23_999, "KRW"), "amount_mismatch"),
             (Money(24_001, "KRW"), "amount_mismatch"),
-            (Money(0, "KRW"), "amount_mismatch"),
-            (Money(-24_000, "KRW"), "amount_mismatch"),
             (Money(24_000, "USD"), "currency_mismatch"),
             (Money(24_000, "JPY"), "currency_mismatch"),
             (Money(1, "JPY"), "currency_mismatch"),
@@ -124,6 +129,35 @@ class TestIsItTheRightMoney:
     ) -> None:
         judged = verdict(payment(), held(status, amount=amount))
         assert judged == Decide(A.REJECTED, reason, Failure(reason), must_refund=status is H.CAPTURED)
+
+    @pytest.mark.parametrize("minor", [0, -24_000])
+    def test_money_of_no_amount_is_a_contradiction(self, minor: int) -> None:
+        judged = verdict(payment(), held(H.CAPTURED, amount=Money(minor, "KRW")))
+        assert isinstance(judged, Wait)
+        assert (judged.attention, judged.is_under_way) == (Attention.CONTRADICTORY_LOOK_UP, True)
+
+    @pytest.mark.parametrize("fact", Fact)
+    @pytest.mark.parametrize("status", WITH_MONEY)
+    def test_a_fact_that_the_gateway_tells_and_this_answer_does_not_waits_for_a_person(
+        self, status: GatewayStatus, fact: Fact
+    ) -> None:
+        told: dict[str, Any] = {"is_own_store": True, "is_live": False}
+        names = {
+            Fact.REFERENCE: "reference",
+            Fact.AMOUNT: "amount",
+            Fact.STORE: "is_own_store",
+            Fact.CHANNEL: "is_live",
+        }
+        stored, all_facts = payment(), ~Fact(0)
+        whole = match_payment(
+            stored, stored.attempts[0], held(status, **told), now=NOW, shows_unconfirmed=True, proves=all_facts
+        )
+        assert not isinstance(whole, Wait)
+        sparse = held(status, **told | {names[fact]: None})
+        judged = match_payment(stored, stored.attempts[0], sparse, now=NOW, shows_unconfirmed=True, proves=all_facts)
+        assert isinstance(judged, Wait)
+        assert (judged.attention, judged.is_under_way) == (Attention.INCOMPLETE_LOOK_UP, True)
+        assert str(fact.name).lower() in str(judged.doubt)
 
     @pytest.mark.parametrize("status", P)
     def test_a_wrong_amount_is_named_before_anything_about_the_payment(self, status: PaymentStatus) -> None:

@@ -52,8 +52,8 @@ class TestStatuses:
         ("word", "status"),
         [
             ("READY", GatewayStatus.PENDING),
-            ("PAY_PENDING", GatewayStatus.PENDING),
-            ("PENDING", GatewayStatus.PENDING),
+            ("PAY_PENDING", GatewayStatus.APPROVING),
+            ("PENDING", GatewayStatus.APPROVING),
             ("VIRTUAL_ACCOUNT_ISSUED", GatewayStatus.AWAITING_DEPOSIT),
             ("PAID", GatewayStatus.CAPTURED),
             ("PARTIAL_CANCELLED", GatewayStatus.CAPTURED),

@@ -212,16 +212,18 @@ class TestStatuses:
             ("CANCELED", GatewayStatus.CANCELED),
             ("CANCELLED", GatewayStatus.CANCELED),
             ("CREATED", GatewayStatus.PENDING),
-            ("PENDING", GatewayStatus.PENDING),
-            ("PAYMENT_REQUESTED", GatewayStatus.PENDING),
-            ("PAID", GatewayStatus.PENDING),
-            ("REFUNDED", GatewayStatus.PENDING),
-            ("UNCONFIRMED", GatewayStatus.PENDING),
-            ("CONFIRMED_", GatewayStatus.PENDING),
-            ("", GatewayStatus.PENDING),
+            ("PENDING", GatewayStatus.APPROVING),
+            ("PAYMENT_REQUESTED", GatewayStatus.APPROVING),
+            ("PAID", GatewayStatus.APPROVING),
+            ("REFUNDED", GatewayStatus.UNRECOGNIZED),
+            ("UNCONFIRMED", GatewayStatus.UNRECOGNIZED),
+            ("CONFIRMED_", GatewayStatus.UNRECOGNIZED),
+            ("", GatewayStatus.UNRECOGNIZED),
         ],
     )
-    def test_a_word_means_what_the_table_says_and_every_other_is_open(self, word: str, status: GatewayStatus) -> None:
+    def test_a_word_means_what_the_table_says_and_every_other_is_for_a_person(
+        self, word: str, status: GatewayStatus
+    ) -> None:
         assert status_of(word) is status
 
     def test_two_words_say_that_the_money_moved(self) -> None:

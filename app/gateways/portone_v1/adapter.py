@@ -15,6 +15,7 @@ from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     CapturedPayment,
     ChargeRequest,
+    Fact,
     GatewayPayment,
     GatewayStatus,
     Json,
@@ -54,15 +55,16 @@ _MOST_WINDOWS = 100
 class PortOneV1(Adapter, Refunding, SendsWebhooks):
     """One PortOne V1 account with one channel. Amounts on the wire are JSON numbers of major units.
 
-    In test mode Paymentwall's test payments come through a live channel (portone-v1.md §7), so there
-    a channel that is no test channel proves nothing.
+    Paymentwall's test payments may come through a live channel (docs/gateways/portone-v1.md §7, `use_test_method`). Only
+    where the setting `test_on_live_project` says so, and in test mode, a channel proves nothing.
     """
 
     def __init__(self, settings: PortOneV1Settings, context: AdapterContext) -> None:
         super().__init__(MANIFEST, settings, context, settings.base_url)
         self._settings = settings
         self._api = ApiClient(settings, self.http)
-        self._live_channel = True if context.is_live or settings.pg != "paymentwall" else None
+        self._tells_channel = context.is_live or settings.pg != "paymentwall" or not settings.test_on_live_project
+        self.proves = Fact.REFERENCE | Fact.AMOUNT | (Fact.CHANNEL if self._tells_channel else Fact(0))
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
 
     def check(self, request: ChargeRequest) -> None:
@@ -174,7 +176,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         return _registered(answer)
 
     def _payment_of(self, payment: Payment, damage: str | None) -> GatewayPayment:
-        channels = {True: False, False: self._live_channel, None: None}
+        channels = {True: False, False: True if self._tells_channel else None, None: None}
         found = gateway_payment_of(payment, is_live=channels[payment.sandbox])
         return noted(found, damage, *deciding_texts(payment))
 

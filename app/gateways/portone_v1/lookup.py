@@ -23,7 +23,7 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         status = GatewayStatus.AWAITING_DEPOSIT
         until = _moment(payment.vbank_date)
         deposit = DepositAccount(payment.vbank_name or "", payment.vbank_num, payment.vbank_holder, until)
-    if status is GatewayStatus.CAPTURED and amount and amount == refunded:
+    if status is GatewayStatus.CAPTURED and refunded and refunded.minor > 0 and amount == refunded:
         # Inferred: all of it is cancelled, and the status waits for the PG's word (§6).
         status = GatewayStatus.REFUND_PENDING
     return GatewayPayment(

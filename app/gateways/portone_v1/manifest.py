@@ -26,6 +26,8 @@ class PortOneV1Settings(GatewaySettings):
     """The script that the checkout page loads."""
     pg: Literal["paymentwall", "other"] = "paymentwall"
     """paymentwall or other: whose rules an order must keep."""
+    test_on_live_project: bool = False
+    """In test mode with Paymentwall: whether `use_test_method` runs on a LIVE project, so that live channels bring test money."""
     most_usd: int = Field(500, gt=0, le=1_000_000)
     """Paymentwall's limit of one payment, in whole dollars; they raise it on request."""
     settlement_currency: Currency | None = Field(None, examples=["USD"])

@@ -16,6 +16,7 @@ from app.gateways.port import (
     CaptureRequest,
     Capturing,
     ChargeRequest,
+    Fact,
     Failure,
     GatewayPayment,
     GatewayStatus,
@@ -65,7 +66,12 @@ class Closed(msgspec.Struct, rename="camel", frozen=True):
 
 
 class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
-    """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units."""
+    """One PortOne V2 store with one channel that takes the money by itself. Amounts on the wire are whole minor units.
+
+    A payment that has a transaction always names its store and its channel's type (docs/gateways/portone-v2.md §8).
+    """
+
+    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE | Fact.CHANNEL
 
     webhook_headers = HEADERS
 

@@ -11,8 +11,8 @@ NAME = MANIFEST.name
 
 STATUSES: dict[str, GatewayStatus] = {
     "READY": GatewayStatus.PENDING,  # the window is open, was left, or waits for our confirm
-    "PAY_PENDING": GatewayStatus.PENDING,  # the approval takes time (PayPal)
-    "PENDING": GatewayStatus.PENDING,  # the same in the list filter's spelling (docs/gateways/portone-v2.md §2)
+    "PAY_PENDING": GatewayStatus.APPROVING,  # the approval takes time (PayPal), for days with some methods (§8)
+    "PENDING": GatewayStatus.APPROVING,  # the same in the list filter's spelling (docs/gateways/portone-v2.md §2)
     "VIRTUAL_ACCOUNT_ISSUED": GatewayStatus.AWAITING_DEPOSIT,
     "PAID": GatewayStatus.CAPTURED,
     "FAILED": GatewayStatus.FAILED,

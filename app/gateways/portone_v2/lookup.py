@@ -11,6 +11,9 @@ from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel,
 
 MOST_CANCELLATIONS = 20
 """How many cancellations evidence lists, the newest; an order is seldom refunded in more parts."""
+_UNPAID = frozenset(
+    {GatewayStatus.PENDING, GatewayStatus.APPROVING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED}
+)
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -102,7 +105,7 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
     total, paid, cancelled = amount.total, amount.paid, amount.cancelled or 0
     if total is not None and cancelled > total:
         return "the look-up says that more was given back than was ordered"
-    if status in {GatewayStatus.PENDING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED} and payment.paid_at:
+    if status in _UNPAID and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
     if status is GatewayStatus.CANCELED and paid is not None and 0 < cancelled < paid:
         return "the look-up says CANCELLED and shows a part as given back"

@@ -12,6 +12,7 @@ from app.gateways.http import HttpAnswer, noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import (
     ChargeRequest,
+    Fact,
     GatewayPayment,
     GatewayStatus,
     LookupHint,
@@ -43,7 +44,12 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class UnifiPay(Adapter, SendsWebhooks):
-    """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars."""
+    """One Unifi Pay account ("PG" in the vendor's words). Amounts on the wire are dollars.
+
+    Every answer names the store (docs/gateways/unifi-pay.md §4). None tells live from test money: those are two hosts.
+    """
+
+    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE
 
     webhook_headers = frozenset(name.lower() for name in (APP_ID, TIMESTAMP, SIGNATURE))
 

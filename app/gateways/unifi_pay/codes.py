@@ -3,14 +3,19 @@
 from app.gateways.port import GatewayStatus
 
 STATUSES: dict[str, GatewayStatus] = {
+    "CREATED": GatewayStatus.PENDING,
+    "PENDING": GatewayStatus.APPROVING,
+    "PAYMENT_REQUESTED": GatewayStatus.APPROVING,
+    "PAID": GatewayStatus.APPROVING,
     "CONFIRMED": GatewayStatus.CAPTURED,
     "PAYMENT_CONFIRMED": GatewayStatus.CAPTURED,
     "FAILED": GatewayStatus.FAILED,
     "CANCELED": GatewayStatus.CANCELED,
     "CANCELLED": GatewayStatus.CANCELED,
 }
-"""Source: unifi-pay.md §4. `CONFIRMED` and `FAILED` are documented; `PAYMENT_CONFIRMED` is their diagram's own word, and the
-cancels are the sibling product's (inferred)."""
+"""Source: unifi-pay.md §4. `CONFIRMED` and `FAILED` are documented; `CREATED`, `PAYMENT_REQUESTED` and
+`PAYMENT_CONFIRMED` are their diagram's own words; `PENDING`, `PAID` and the cancels are the sibling product's (inferred).
+Between `CREATED` and an end the buyer has acted, and money may come without us. Any other word is `UNRECOGNIZED`."""
 
 
 _PAIRS = """
@@ -40,6 +45,5 @@ Source: ISO 3166-1, all 249 entries; equal to the table of the package `pycountr
 
 
 def status_of(status: str) -> GatewayStatus:
-    """What a status word means. Other words than the documented two exist before the buyer has finished: those are `PENDING`,
-    and so is any word to come, never success."""
-    return STATUSES.get(status.strip().upper(), GatewayStatus.PENDING)
+    """What a status word means; never success for one that is not known."""
+    return STATUSES.get(status.strip().upper(), GatewayStatus.UNRECOGNIZED)

@@ -92,7 +92,9 @@ def _doubt_about_paid(amount: Money | None, pay: str | None, discount: str | Non
     """
     if amount is None:
         return None  # matching waits for an amount, whatever was paid
-    if shown.pay_currency_code not in {None, amount.currency}:
+    if shown.pay_currency_code is None:
+        return "the look-up says that it is paid, and not in which currency"
+    if shown.pay_currency_code != amount.currency:
         return "the look-up states another currency paid than ordered"
     if pay is None:
         return "the look-up says that it is paid, and not how much"

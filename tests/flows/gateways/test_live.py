@@ -65,5 +65,5 @@ async def test_a_look_up_that_contradicts_itself_is_for_a_person(shop: Shop) -> 
     answer = await shop.complete(payment, **await shop.buyer_pays(payment, "bad_sum"))
     assert answer.status_code == 202
     stored = await shop.get(payment)
-    assert (stored["status"], stored["captured_amount"]) == ("open", 0)
+    assert (stored["status"], stored["captured_amount"]) == ("processing", 0)
     assert stored["needs_attention"]
