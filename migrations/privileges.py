@@ -60,7 +60,7 @@ RIGHTS: dict[str, Rights] = {
             "status failure is_deposit capture_accepted_at": "a step's, with its event",
             "next_action deposit": "what the buyer's page opens, and where a deposit is waited for",
             "lookup_attempts next_check_at busy_until claimed_until updated_at": "when to look, and who does",
-            "unanswered_since unknown_since ended_at": "since when, which the schedule counts from",
+            "returned_at unanswered_since unknown_since ended_at": "since when, which the schedule counts from",
         },
     ),
     "refunds": Rights(
