@@ -74,6 +74,7 @@ RIGHTS: dict[str, Rights] = {
             "status failure is_held is_lost accepted_at": "a step's, with its event",
             "gateway_ref": "told by the gateway after it was asked; the audit trail holds it",
             "account": "forgotten once the refund is decided",
+            "returned_minor": "what the gateway's yes names, where that is another amount",
             "refund_attempts asked_at lookup_attempts next_check_at claimed_until updated_at": "when to look or ask",
         },
     ),
