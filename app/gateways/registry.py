@@ -41,6 +41,11 @@ class Registry:
         """The gateway of that name, or None when it is not configured (any more)."""
         return self._gateways.get(name)
 
+    def holding(self, name: str, account: str | None) -> Gateway | None:
+        """The gateway at the account that opened an attempt; None when that account is not configured (any more)."""
+        gateway = self._gateways.get(name)
+        return gateway if gateway is not None and gateway.has_opened(account) else None
+
     def named(self, name: str) -> Gateway:
         """The gateway that a caller asks for. Raises InvalidRequest that lists what is configured."""
         gateway = self._gateways.get(name)

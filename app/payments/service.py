@@ -12,7 +12,7 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.currencies import EXPONENT
-from app.domain.errors import InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
+from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
@@ -100,7 +100,10 @@ class PaymentService:
             return True
         if payment.status not in PAYMENT_UNPAID or payment.expires_at > self._now():
             return False
-        result = await self.verify(payment.id, trigger="api")
+        try:
+            result = await self.verify(payment.id, trigger="api")
+        except GatewayUnavailable:
+            return False  # nobody can ask how it ended: a person is called, and can close it
         return result.payment.status is PaymentStatus.EXPIRED
 
     async def _holder(self, store: str, order_id: str) -> Payment | None:
@@ -248,9 +251,8 @@ class PaymentService:
     async def _void(self, payment: Payment) -> Payment:
         """Verify at once where a gateway can void, which closes what stands open there. The sweep does what fails here."""
         for attempt in payment.attempts:
-            gateway = self._registry.get(attempt.gateway)
-            can_void = gateway and Capability.VOID in gateway.capabilities and gateway.has_opened(attempt.account)
-            if attempt.is_undecided and can_void:
+            gateway = self._registry.holding(attempt.gateway, attempt.account)
+            if attempt.is_undecided and gateway is not None and Capability.VOID in gateway.capabilities:
                 payment = (await self.verify(payment.id, trigger="api", attempt_id=attempt.id)).payment
         return payment
 

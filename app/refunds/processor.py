@@ -129,11 +129,12 @@ class RefundProcessor:
         """Fetch, match, record, ask. None: the payment moved, or there is a next refund to ask for before the wanted one."""
         payment = seen[0] if seen else await self._repository.load(payment_id)
         attempt = payment.attempt(turn.attempt_id)
-        gateway = self._registry.get(attempt.gateway)
+        gateway = self._registry.holding(attempt.gateway, attempt.account)
         if attempt.is_busy(self._now()):
             return await self._come_back(turn, payment)
-        if gateway is None or not gateway.has_opened(attempt.account):
-            cause = Attention.GATEWAY_MISSING if gateway is None else Attention.ACCOUNT_CHANGED
+        if gateway is None:
+            is_missing = self._registry.get(attempt.gateway) is None
+            cause = Attention.GATEWAY_MISSING if is_missing else Attention.ACCOUNT_CHANGED
             log.error("not_asked", gateway=attempt.gateway, payment_id=payment.public_id, cause=cause)
             return Processed(await self._unanswered(turn, payment, "gateway_unavailable", cause), is_complete=False)
         looked_at = self._now()

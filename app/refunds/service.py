@@ -183,9 +183,9 @@ class RefundService:
     async def _process_for_operator(self, payment: Payment, attempt_id: UUID) -> None:
         """Process an attempt's refunds, and say so where nobody could be asked: the decision stands, and the refund stays due."""
         await self._processor.process(payment.id, attempt_id, "operator")
-        gateway = payment.attempt(attempt_id).gateway
-        if self._registry.get(gateway) is None:
-            raise GatewayUnavailable(gateway=gateway, payment_id=payment.public_id)
+        attempt = payment.attempt(attempt_id)
+        if self._registry.holding(attempt.gateway, attempt.account) is None:
+            raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
         """Record a refund that an operator made by hand, where the gateway has no refund API.
@@ -295,7 +295,7 @@ class RefundService:
 
     def _gateway(self, payment: Payment) -> Gateway | None:
         attempt = payment.captured_attempt
-        return self._registry.get(attempt.gateway) if attempt else None
+        return self._registry.holding(attempt.gateway, attempt.account) if attempt else None
 
 
 def _of_key(payment: Payment, request_key: bytes, request_print: bytes) -> Refund | None:

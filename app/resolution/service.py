@@ -129,7 +129,7 @@ class ResolutionService:
             return list(await asyncio.gather(*(self._shown(payment, each) for each in asked)))
 
     async def _shown(self, payment: Payment, attempt: Attempt) -> Shown:
-        gateway = self._registry.get(attempt.gateway)
+        gateway = self._registry.holding(attempt.gateway, attempt.account)
         fetched: GatewayPayment | None = None
         if gateway is not None:
             try:

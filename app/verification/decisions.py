@@ -160,6 +160,8 @@ def unasked(payment: Payment, attempt: Attempt, rules: Rules) -> Attempt:
         return replace(attempt, unanswered_since=None, next_check_at=look_at)
     wait_s = next((wait for wait in ASK_AGAIN[-3:] if not rules.is_over(since, timedelta(seconds=24 * wait))), 86_400)
     look_at = rules.now + timedelta(seconds=wait_s / rules.time_scale)
+    if attempt.next_check_at is not None and attempt.next_check_at > rules.now:
+        look_at = min(look_at, attempt.next_check_at)
     return replace(attempt, unanswered_since=since, next_check_at=look_at)
 
 

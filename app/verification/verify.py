@@ -117,12 +117,12 @@ class Verifier:
         self, payment: Payment, attempt: Attempt, hint: LookupHint, context: VerificationContext
     ) -> VerificationResult | None:
         """Fetch, match, and write what follows. None: the payment moved under us, read it again."""
-        gateway = self._registry.get(attempt.gateway)
+        gateway = self._registry.holding(attempt.gateway, attempt.account)
         if gateway is None:
-            return await self._unasked(payment, attempt, Attention.GATEWAY_MISSING, context)
-        if not gateway.has_opened(attempt.account):
-            # What this account knows says nothing about an attempt at another one, least of all that there is none.
-            return await self._unasked(payment, attempt, Attention.ACCOUNT_CHANGED, context)
+            # What another account knows says nothing about this attempt, least of all that there is none.
+            is_missing = self._registry.get(attempt.gateway) is None
+            cause = Attention.GATEWAY_MISSING if is_missing else Attention.ACCOUNT_CHANGED
+            return await self._unasked(payment, attempt, cause, context)
         attempt = _returned(attempt, context, self._now())
         ref = attempt.gateway_ref or hint.gateway_ref
         snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
@@ -392,7 +392,8 @@ class Verifier:
         log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=wait.reason)
         rules, stored = self._rules(), payment.attempt(attempt.id)
         if not attempt.is_undecided:
-            if attempt.is_due(rules.now):
+            is_wanted = context.trigger == "webhook" and not is_answered and stored.unanswered_since is None
+            if attempt.is_due(rules.now) or is_wanted:  # a webhook's news is not forgotten with it
                 await self._repository.reschedule(payment.id, stored, unasked(payment, stored, rules))
             return result_of(payment, attempt.id)
         change = undecided(payment, attempt, wait, context, rules, is_asked=is_asked, is_answered=is_answered)

@@ -6,12 +6,15 @@ import asyncpg
 import pytest
 
 from app.db.database import Database
+from app.domain import ids
 from app.domain.attention import Attention
+from app.domain.errors import ResolutionRefused
 from app.gateways.registry import MANIFESTS
+from app.resolution.decisions import Action
 from app.settings import Settings
 from tests.flows.gateways.orders import BY_NAME, FOUR, Kind
 from tests.flows.gateways.test_silence import HOURS, sweep, with_settings
-from tests.support import MovableClock, Shop, key
+from tests.support import MovableClock, Shop, key, order
 from tests.support.databases import Urls
 
 every_gateway = pytest.mark.parametrize("kind", FOUR, ids=lambda kind: kind.name)
@@ -89,3 +92,32 @@ async def test_an_attempt_that_an_older_release_opened_is_looked_up_as_before(
     async with with_settings(settings, clock) as services:
         await sweep(services, clock, 61)
     assert (await shop.get(payment))["status"] == "paid"
+
+
+@pytest.mark.parametrize("how", ["silent", "removed", "another account"])
+async def test_a_person_ends_what_nobody_can_ask_about(
+    shop: Shop, settings: Settings, clock: MovableClock, how: str
+) -> None:
+    """On the person's word: another account is not asked, so it can neither show money nor say that there is none."""
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    await shop.buyer_pays(payment, "lost_webhook")
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    changes: dict[str, Any] = {
+        "silent": {},
+        "removed": {"portone_v2": None},
+        "another account": another_account(settings, "portone_v2", "store_id"),
+    }[how]
+    async with with_settings(settings, clock, **changes) as services:
+        await sweep(services, clock, *HOURS)
+        stored = await shop.get(payment)
+        assert stored["attention_code"] in {"gateway_silent", "gateway_missing", "account_changed"}
+        payment_id = ids.payment_of_reference(payment["attempts"][0]["reference"])
+        assert payment_id is not None
+        with pytest.raises(ResolutionRefused):
+            await services.resolutions.resolve(payment_id, None, Action.ACCEPT, "the buyer says so")
+        await services.resolutions.resolve(payment_id, None, Action.CLOSE, "seen in the console: nothing came")
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["attempts"][0]["status"]) == ("canceled", "canceled")
+    assert not stored["needs_attention"]
+    again = {"gateway": "point3", "order_id": payment["order_id"]}
+    assert (await shop.client.post("/payments", json=order(**again), headers=key())).status_code == 201

@@ -5,16 +5,19 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from app.db.database import Database
+from app.domain import ids
 from app.domain.attention import Attention
+from app.gateways.port import LookupHint
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.jobs.worker import Worker
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.flows.gateways.orders import BY_NAME
-from tests.support import MovableClock, Shop, key, order
+from tests.support import MovableClock, Shop, app_of, key, lifespan, order
 
 ORDER = BY_NAME["portone_v2"].order
 Json = dict[str, Any]
@@ -168,6 +171,41 @@ async def test_an_undecided_refund_ends_at_a_person_too(
     await sweep(parts, clock, 86_400)
     stored = await shop.get(payment)
     assert (stored["status"], stored["needs_attention"]) == ("refunded", False)
+
+
+async def test_the_order_of_a_payment_that_nobody_can_ask_about_is_taken_and_not_broken(
+    shop: Shop, settings: Settings, clock: MovableClock, api_key: str
+) -> None:
+    payment = await pending(shop)
+    clock.advance(90_000)
+    async with lifespan(app := app_of(settings.model_copy(update={"portone_v2": None}), clock)):
+        transport = httpx.ASGITransport(app=app)
+        headers = {"Authorization": f"Bearer {api_key}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=headers) as client:
+            body = order(gateway="point3", order_id=payment["order_id"])
+            answer = await client.post("/payments", json=body, headers=key())
+    assert (answer.status_code, answer.json()["payment_id"]) == (409, payment["id"]), answer.text
+
+
+async def test_a_webhook_that_nobody_could_look_into_is_not_forgotten_with_its_parking(
+    shop: Shop, parts: Services, clock: MovableClock
+) -> None:
+    """Its gateway was away for two days. The attempt is looked at again for a week, not in ninety days."""
+    payment = await shop.create(**ORDER)
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    await sweep(parts, clock, *[86_400] * 8)
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    await shop.sim("POST", "/_sim/refund", {"gateway": "portone_v2", "reference": payment["attempts"][0]["reference"]})
+    payment_id = ids.payment_of_reference(payment["attempts"][0]["reference"])
+    assert payment_id is not None
+    stored = await parts.payments.get(payment_id, None)
+    hint = LookupHint(reference=stored.attempts[0].reference)
+    result = await parts.payments.verify(stored.id, trigger="webhook", webhook=("portone_v2", hint))
+    assert not result.is_answered
+    await sweep(parts, clock, *[86_400] * 2)
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=0)
+    await sweep(parts, clock, 86_400, 6)
+    assert (await shop.get(payment))["status"] == "refunded"
 
 
 async def test_what_was_kept_long_ago_calls_nobody_when_its_gateway_leaves(
