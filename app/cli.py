@@ -36,6 +36,8 @@ payments = typer.Typer(help="Look at payments, and repair, from a terminal.", no
 app.add_typer(payments, name="payments")
 refunds = typer.Typer(help="Look at refunds, and decide those that only a person can.", no_args_is_help=True)
 app.add_typer(refunds, name="refunds")
+inbox = typer.Typer(help="Webhooks that nobody could apply.", no_args_is_help=True)
+app.add_typer(inbox, name="inbox")
 errors = Console(stderr=True)
 
 T = TypeVar("T")
@@ -320,6 +322,41 @@ def record_refund(
     wanted = _payment(payment_id)
     payment, refund = _with_services(lambda services: services.refunds.record(wanted, amount, note))
     typer.echo(f"{refund.public_id} of {refund.returned} is {refund.status}; {payment.public_id} is {payment.status}")
+
+
+@inbox.command("list")
+def list_inbox(
+    limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1, max=1000)] = 100,
+    as_json: Json = False,
+) -> None:
+    """List the webhooks that are parked for a person: what they point at, and why they could not be applied."""
+    found = _with_services(lambda services: services.webhooks.parked(limit))
+    rows = [
+        {
+            "id": each.public_id,
+            "gateway": each.gateway,
+            "proof": each.proof,
+            "kind": each.kind,
+            "reference": each.reference,
+            "gateway_ref": each.gateway_ref,
+            "received_at": each.received_at.isoformat(timespec="seconds"),
+            "times_received": each.times_received,
+            "note": each.note,
+        }
+        for each in found
+    ]
+    _show(rows, as_json=as_json)
+
+
+@inbox.command("dismiss")
+def dismiss(
+    webhook_id: Annotated[str, typer.Argument(help="whi_…, as `inbox list` shows it.")],
+    note: Annotated[str, typer.Option(help="Why; it stays with the webhook.")],
+) -> None:
+    """End a parked webhook that needs nothing more. Sent again by its gateway, it is looked into again."""
+    wanted = _id(ids.Prefix.WEBHOOK, webhook_id, "webhook")
+    webhook = _with_services(lambda services: services.webhooks.dismiss(wanted, note))
+    typer.echo(f"{webhook.public_id} of {webhook.gateway} is dismissed.")
 
 
 def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]]) -> None:
