@@ -19,7 +19,6 @@ from rich.table import Table
 from app import logs
 from app.domain import ids
 from app.domain.errors import InvalidRequest, MalformedId, OnetillError
-from app.domain.schedule import KEEP_ALIVE_S
 from app.setting_types import listens_here
 from app.settings import Settings
 
@@ -53,6 +52,8 @@ def serve(
     """Run the API and the checkout pages."""
     import uvicorn
 
+    from app.api.protocol import EdgeProtocol
+
     settings = _settings()
     if not listens_here(host):
         try:
@@ -69,10 +70,12 @@ def serve(
         factory=True,
         host=host,
         port=port,
-        timeout_keep_alive=KEEP_ALIVE_S,
+        timeout_keep_alive=settings.keep_alive_s,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=EdgeProtocol,
+        ws="none",
+        proxy_headers=False,  # whom to trust with X-Forwarded-For is ONETILL_TRUSTED_PROXIES, see app/api/source.py
         log_config=None,
         access_log=False,
         server_header=False,

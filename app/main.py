@@ -13,10 +13,13 @@ from starlette.types import Scope
 from app import logs
 from app.api import docs, health, metrics, problem_pages
 from app.api.document import DESCRIPTION, TAGS, extend
+from app.api.edge import EdgeMiddleware
 from app.api.errors import HANDLERS
+from app.api.limits import Limits
 from app.api.middleware import CallMiddleware
 from app.api.route import check_credentials
 from app.api.security import Authenticator
+from app.api.source import source_behind
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
 from app.domain.clock import Now, utc_now
@@ -30,7 +33,6 @@ from app.services import Services, build_services
 from app.settings import Settings
 from app.webhooks import router as webhooks
 from app.webhooks.router import Reception
-from app.webhooks.source import source_behind
 
 ROUTERS = tuple(
     module.router
@@ -71,11 +73,12 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
         docs_url=None,  # FastAPI's own pages load scripts from another host and run inline ones; ours is `api/docs.py`
         redoc_url=None,
     )
-    app.add_middleware(CallMiddleware, log_every=settings.access_log_every)
     _fill_state(app, services, now)
     for router in ROUTERS:
         app.include_router(router)
-    check_credentials(app)
+    keyed = check_credentials(app)
+    app.add_middleware(EdgeMiddleware, limits=app.state.limits, most=settings.limits.in_flight, keyed=keyed)
+    app.add_middleware(CallMiddleware, log_every=settings.access_log_every, is_live=settings.mode == "live")
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi
 
@@ -101,8 +104,10 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state.payments = Payments(services.payments, views)
     state.refunds = services.refunds
     state.resolutions = services.resolutions
-    state.webhooks = Reception(services.webhooks, source_behind(settings.trusted_proxies), now)
-    state.checkout = Checkout(services.payments, views, tokens, settings, templates, now)
+    state.limits = Limits(settings.limits, source_behind(settings.trusted_proxies), services.published_sources)
+    state.webhooks = Reception(services.webhooks, state.limits, now)
+    state.checkout = Checkout(services.payments, views, tokens, settings, templates, now, state.limits)
+    state.metrics_gate = metrics.MetricsGate(settings.metrics_token, is_live=settings.mode == "live")
     state.database, state.gauges, state.templates = services.database, services.gauges, templates
 
 

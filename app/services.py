@@ -15,6 +15,7 @@ from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S, KEYED_CALLS
 from app.gateways import registry
 from app.gateways.breaker import OPEN_S, Breaker
 from app.gateways.manifest import AdapterContext, GatewaySettings
+from app.gateways.port import SendsWebhooks
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
 from app.ledger.repository import PaymentRepository
@@ -52,6 +53,12 @@ class Services:
     due_work: tuple[DueWork, ...]
     chores: tuple[Chore, ...]
     now: Now
+
+    @property
+    def published_sources(self) -> frozenset[str]:
+        """The addresses from which the gateways say that their webhooks come."""
+        senders = [gateway for gateway in self.registry if isinstance(gateway, SendsWebhooks)]
+        return frozenset().union(*(sender.published_sources for sender in senders))
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""

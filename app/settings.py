@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.routing import RoutingRule, read_rule
-from app.domain.schedule import LEASE_MARGIN_S
+from app.domain.schedule import KEEP_ALIVE_S, LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
 from app.live_mode import Setting, faults, is_published
@@ -31,6 +31,25 @@ Rules = Annotated[list[RoutingRule], BeforeValidator(_rules)]
 
 
 Account = TypeVar("Account", bound=GatewaySettings)
+
+
+class LimitSettings(BaseModel):
+    """How often one may ask, in each process. 0 is no limit."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    key_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 5000
+    """Calls of one API key."""
+    token_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 20
+    """Calls with one payment's client token."""
+    payment_per_min: Annotated[float, Field(ge=0, le=1_000_000)] = 30
+    """Look-ups of one payment that callers without key or token set off."""
+    source_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 100
+    """Calls without key or token from one address."""
+    hints_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 200
+    """Unsigned webhooks, from everywhere together."""
+    in_flight: Annotated[int, Field(ge=0, le=100_000)] = 1000
+    """Requests under way at once; a quarter of the places is for callers without an API key."""
 
 
 class ProductSettings(BaseSettings):
@@ -78,6 +97,11 @@ class ProductSettings(BaseSettings):
     """How long webhooks that were looked into are kept as they came."""
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
+    limits: LimitSettings = LimitSettings()
+    keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = KEEP_ALIVE_S
+    """How long an idle connection is kept: longer than the balancer in front keeps its own."""
+    metrics_token: SecretStr | None = None
+    """What `/metrics` is read with, as a bearer token. Without one it is open in test mode, and closed in live mode."""
     routing: Rules = []
     """Who takes a payment that names no gateway; see `app.domain.routing`. Empty: the first that can, in this order."""
 

@@ -1,7 +1,7 @@
 """`/docs`: Swagger UI over our document, with try-it-out. Its files are here, and the page may load no others."""
 
 from fastapi import APIRouter, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from app.paths import TEMPLATES
 
@@ -13,6 +13,12 @@ _HEADERS = {
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Content-Language": "en",
 }
+
+
+@router.get("/")
+async def show_root() -> Response:
+    """Somebody who tries the address finds the API's reference."""
+    return RedirectResponse("/docs", 307)
 
 
 @router.get("/docs")

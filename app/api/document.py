@@ -23,6 +23,9 @@ minor units. Errors are RFC 9457 problems with a stable `code`.
 
 **Every answer** carries `X-Request-Id`: yours if it was well-formed, else ours. Quote it when you ask for help.
 
+**Who asks too often** gets 429 `rate_limited` with `Retry-After`; `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`
+(seconds) say how much a key, a client token or an address has left.
+
 **A POST that opens a payment or gives money back** takes an `Idempotency-Key`. After a lost answer or a problem that is
 `retryable`, send the same request with the same key: it goes on where it stopped, and nothing happens twice."""
 
@@ -33,7 +36,7 @@ TAGS = [
     {"name": "operations", "description": "For load balancers and monitors. No key needed."},
 ]
 
-ALWAYS = ("unauthorized", "forbidden", "storage_unavailable", "internal_error")
+ALWAYS = ("unauthorized", "forbidden", "rate_limited", "overloaded", "storage_unavailable", "internal_error")
 """Problems that any call with a credential may answer with."""
 BODY = ("malformed_body", "unsupported_media_type", "body_too_large", "invalid_request")
 """Problems of every call that takes a JSON body."""

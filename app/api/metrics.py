@@ -1,16 +1,19 @@
 """`GET /metrics`: the process's counters, those of its sibling workers, and what the database says at this moment."""
 
+import hmac
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
+from pydantic import SecretStr
 
 from app.api.parameters import kept
+from app.domain.errors import NotFound, Unauthorized
 from app.metrics import REGISTRY, SHARED
 
 router = APIRouter(include_in_schema=False)
@@ -30,9 +33,32 @@ class _Now:
         return [GaugeMetricFamily(name, about, value=value) for name, (about, value) in self._values.items()]
 
 
+class MetricsGate:
+    """Who may read: whoever has the token; without one everybody, which live mode does not allow."""
+
+    def __init__(self, token: SecretStr | None, *, is_live: bool) -> None:
+        self._expected = f"Bearer {token.get_secret_value()}".encode() if token else None
+        self._is_live = is_live
+
+    def admit(self, request: Request) -> None:
+        """Raises NotFound in live mode without a token, and Unauthorized for another one."""
+        if self._expected is None:
+            if self._is_live:
+                raise NotFound()
+            return
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthorized(hint="Send `Authorization: Bearer` with ONETILL_METRICS_TOKEN.")
+
+
 @router.get("/metrics")
-async def get_metrics(read_gauges: Annotated[Gauges, Depends(kept("gauges"))]) -> Response:
-    """Counts and gauges. It needs no key: it says how many, never whose. Keep it from the outside with your proxy."""
+async def get_metrics(
+    request: Request,
+    gate: Annotated[MetricsGate, Depends(kept("metrics_gate"))],
+    read_gauges: Annotated[Gauges, Depends(kept("gauges"))],
+) -> Response:
+    """Counts and gauges. They say how many, never whose; each reading asks the database."""
+    gate.admit(request)
     now = CollectorRegistry()
     now.register(_Now(await read_gauges()))
     counted = REGISTRY

@@ -17,8 +17,8 @@ _HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
-_NOT_KEPT = [*_HEADERS, (b"cache-control", b"no-store")]
-"""For every answer that says nothing of caches itself: answers carry client tokens, buyers' data and what holds just now."""
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+"""A year of https for this host (RFC 6797 §6.1). In live mode only: a browser that heard it once insists."""
 
 log = get_logger("http")
 
@@ -26,11 +26,14 @@ log = get_logger("http")
 class CallMiddleware:
     """Around the whole application. `log_every` good requests make one log line; 0 none; every 5xx makes one.
 
-    HEAD is GET without its body (RFC 9110 §9.3.2), on every path.
+    HEAD is GET without its body (RFC 9110 §9.3.2), on every path. An answer that says nothing of caches itself is not kept:
+    answers carry client tokens, buyers' data and what holds just now. What is left of a rate limit stands in its headers.
     """
 
-    def __init__(self, app: ASGIApp, *, log_every: int) -> None:
+    def __init__(self, app: ASGIApp, *, log_every: int, is_live: bool = False) -> None:
         self._app = app
+        self._headers = [*_HEADERS, _HSTS] if is_live else _HEADERS
+        self._not_kept = [*self._headers, (b"cache-control", b"no-store")]
         self._log_every = log_every
         self._served = count(1)
 
@@ -52,8 +55,9 @@ class CallMiddleware:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 given = message["headers"]
-                own = _HEADERS if any(name == b"cache-control" for name, _ in given) else _NOT_KEPT
-                message["headers"] = [*given, *own, (b"x-request-id", request_id.encode())]
+                own = self._headers if any(name == b"cache-control" for name, _ in given) else self._not_kept
+                budget = scope["rate_limit"].headers() if "rate_limit" in scope else ()
+                message["headers"] = [*given, *own, (b"x-request-id", request_id.encode()), *budget]
             elif method == "HEAD":
                 message = {**message, "body": b""}
             await send(message)

@@ -59,6 +59,7 @@ EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
         "why": Obstacle.MONEY_SHOWN.way_out,
     },
     "illegal_transition": {"source": "pending", "target": "created"},
+    "rate_limited": {"retry_after_s": 1},
     "overloaded": {"retry_after_s": 1},
     "gateway_unavailable": _STOPPED,
     "gateway_timeout": _STOPPED,

@@ -196,6 +196,11 @@ PROBLEMS: dict[str, Problem] = {
         "The payment changed while this was being decided. Read it again.",
         "처리하는 동안 결제 상태가 바뀌었습니다. 다시 조회해 주세요.",
     ),
+    "rate_limited": Problem(
+        429, True, "Too many requests", "너무 많은 요청",
+        "You have asked too often; nothing was stored. Try again after {retry_after_s} s.",
+        "요청이 너무 잦습니다. 저장된 것은 없습니다. {retry_after_s}초 뒤 다시 시도해 주세요.",
+    ),
     "overloaded": Problem(
         503, True, "Overloaded", "과부하",
         "Too much work at once. Try again after {retry_after_s} s.",

@@ -44,16 +44,21 @@ class StrictRoute(APIRoute):
         return answer
 
 
-def check_credentials(app: FastAPI) -> None:
-    """Raise ValueError for a path operation with a credential that is not asked for before the body is read.
+def check_credentials(app: FastAPI) -> set[str]:
+    """The first parts of the paths that take a credential.
 
-    That is one on another route class, or one whose credential was given to `include_router`.
+    Raises ValueError for a path operation with a credential that is not asked for before the body is read. That is one on
+    another route class, or one whose credential was given to `include_router`.
     """
+    keyed = set()
     for route in iter_route_contexts(app.routes):
         if isinstance(made := route.original_route, APIRoute):
             asked_for = Requirement.of(made.dependant) if isinstance(made, StrictRoute) else None
             if Requirement.of(route.dependant) != asked_for:
                 raise ValueError(f"{route.path} takes a credential that no StrictRoute asks for; name it on the route")
+            if asked_for is not None:
+                keyed.add(made.path_format.split("/")[1])
+    return keyed
 
 
 class Answer(Response):

@@ -16,6 +16,7 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from pydantic import BaseModel
 
+from app.api.limits import Limits
 from app.api_keys.service import ApiKey
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now, utc_now
@@ -35,6 +36,8 @@ class Caller:
     store: str | None
     scopes: frozenset[str] = frozenset()
     payment_id: UUID | None = None
+    key_id: str | None = None
+    """The server's key, as `onetill keys list` shows it."""
 
     @property
     def is_client(self) -> bool:
@@ -86,8 +89,11 @@ class Authenticator:
         self._mode = mode
         self._cache: dict[bytes, tuple[float, Caller]] = {}
 
-    async def caller(self, authorization: str | None) -> Caller:
-        """Who this is. Raises Unauthorized, whose hint says what was expected."""
+    async def caller(self, authorization: str | None, before_asking: Callable[[], None] = lambda: None) -> Caller:
+        """Who this is. Raises Unauthorized, whose hint says what was expected.
+
+        `before_asking` may raise before the database is asked about a key: anybody can make one up.
+        """
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip()
         if scheme.lower() != "bearer" or not credential:
@@ -97,9 +103,9 @@ class Authenticator:
             if payment_id is None:
                 raise Unauthorized(hint="This client token is not one of ours, or its time is over.")
             return Caller(store=None, payment_id=payment_id)
-        return await self._server(credential)
+        return await self._server(credential, before_asking)
 
-    async def _server(self, credential: str) -> Caller:
+    async def _server(self, credential: str, before_asking: Callable[[], None]) -> Caller:
         digest = hashlib.sha256(credential.encode()).digest()
         now = monotonic()
         cached = self._cache.get(digest)
@@ -107,11 +113,12 @@ class Authenticator:
             return cached[1]
         if credential.startswith(("sk_live_", "sk_test_")) and not credential.startswith(f"sk_{self._mode}_"):
             raise Unauthorized(hint=f"This deployment runs in {self._mode} mode; use an sk_{self._mode}_ key.")
+        before_asking()
         key = await self._find_key(credential)
         if key is None:
             self._cache.pop(digest, None)
             raise Unauthorized(hint="The key is unknown or was revoked.")
-        caller = Caller(store=key.store, scopes=frozenset(key.scopes))
+        caller = Caller(store=key.store, scopes=frozenset(key.scopes), key_id=key.public_id)
         if len(self._cache) >= _KEY_CACHE_SIZE:
             self._cache.clear()
         self._cache[digest] = (now + KEY_CACHE_S, caller)
@@ -162,10 +169,14 @@ class Requirement:
         return cls(scopes, any(each.call is client_token for each in asked))
 
     async def admit(self, request: Request) -> None:
-        """Authenticate, and leave the caller in the request's state. Raises Unauthorized or Forbidden."""
+        """Authenticate, and leave the caller in the request's state. Raises Unauthorized, Forbidden or RateLimited."""
         authenticator: Authenticator = request.app.state.authenticator
+        limits: Limits = request.app.state.limits
         given = request.headers.getlist("authorization")
-        caller = await authenticator.caller(given[0] if len(given) == 1 else None)
+        caller = await authenticator.caller(
+            given[0] if len(given) == 1 else None, lambda: limits.stranger(request.scope)
+        )
+        limits.caller(request.scope, caller.key_id, caller.payment_id)
         if not (caller.is_client and self.takes_client_tokens):
             for scope in self.scopes:
                 caller.require(scope)

@@ -242,6 +242,12 @@ class ResultMismatch(OnetillError):
     code = "result_mismatch"
 
 
+class RateLimited(OnetillError):
+    """The key, the token, the payment or the address has asked too often. Nothing was stored; wait for `retry_after_s`."""
+
+    code = "rate_limited"
+
+
 class Overloaded(OnetillError):
     """The process has as much work as it can hold. Try again after `retry_after_s`."""
 

@@ -108,8 +108,8 @@ than the slowest road to the configured gateways (`Settings.road_s`)."""
 KEYS_KEPT = timedelta(days=30)
 """How long an idempotency key is remembered."""
 
-BUSY_POLL_S = 0.1
-"""How often one looks again while somebody else is asking the gateway about the same attempt."""
+BUSY_POLL_S, BUSY_PAUSE_S = 0.1, 1.0
+"""How soon one looks again while another process asks the gateway about the same attempt: twice as long each time, to that."""
 
 # ── Due work ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -153,3 +153,20 @@ FORGET_PAUSE_S = 0.1
 
 KEEP_ALIVE_S = 75
 """How long an idle connection of a client is kept: longer than balancers keep theirs, or a request meets its end."""
+
+HEAD_S, BODY_S = 10.0, 20.0
+"""How long a client may take to send a request's head once it has begun, and then the body."""
+
+SLOT_SHARE = 0.5
+"""The share of a gateway call's deadline that may pass in waiting for a connection of our own pool."""
+
+GUESTS_WAIT_S = 2.0
+"""How long a look-up that a stranger has set off waits for a place in the strangers' lane."""
+
+# ── Too much at once ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+OVERLOADED_S = 1
+"""What `Retry-After` says when there is no place for a request."""
+
+PACE_S = 0.5
+"""How long a stranger whose budget is used up waits for his answer, so that he cannot ask again at once."""

@@ -5,7 +5,8 @@ It tells "never sent" (safe to send again) from "may have arrived" (ask first), 
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
@@ -14,6 +15,7 @@ from yarl import URL
 
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
+from app.domain.schedule import SLOT_SHARE
 from app.gateways.breaker import Breaker
 from app.gateways.gateway_log import GatewayCall, masked, record_call
 from app.gateways.port import GatewayPayment
@@ -74,6 +76,7 @@ class GatewayHttp:
         self._is_ill = is_ill
         self._base_url = base_url.rstrip("/")
         self._connections = connections
+        self._slots = asyncio.Semaphore(connections)
         self._session: aiohttp.ClientSession | None = None
 
     async def request(
@@ -94,16 +97,18 @@ class GatewayHttp:
         if not self.breaker.lets_through():
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome="breaker_open", took_ms=0)
             raise GatewayUnavailable(gateway=self.gateway)
-        progress = SimpleNamespace(connected=False)
+        progress = SimpleNamespace(connected=False, has_slot=False)
+        within_s = deadline_s or self.deadline_s
         started = time.perf_counter()
         outcome: str | int = "error"
         received: bytes | None = None
         try:
-            async with asyncio.timeout(deadline_s or self.deadline_s):
+            async with asyncio.timeout(within_s), self._slot(within_s, progress):
                 answer = await self._send(method, self._base_url + path, headers, body, progress)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            outcome = type(error).__name__
-            self.breaker.record(is_good=False)
+            outcome = type(error).__name__ if progress.has_slot else "no_slot"
+            if progress.has_slot:  # waiting for our own pool says nothing about the gateway
+                self.breaker.record(is_good=False)
             # `from None`: the client's own errors carry the URL, and with it a signature, into whatever logs them.
             if progress.connected:
                 raise GatewayTimeout(gateway=self.gateway) from None
@@ -123,6 +128,17 @@ class GatewayHttp:
                     utc_now(), self.gateway, operation, str(outcome), took_ms, masked(body), masked(received)
                 )
             )
+
+    @asynccontextmanager
+    async def _slot(self, within_s: float, progress: SimpleNamespace) -> AsyncIterator[None]:
+        """One of the account's connections. Raises TimeoutError when none was free for a share of the deadline."""
+        async with asyncio.timeout(within_s * SLOT_SHARE):
+            await self._slots.acquire()
+        progress.has_slot = True
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     async def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, progress: SimpleNamespace

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Flag, StrEnum, auto
+from typing import ClassVar
 
 from app.domain.errors import InvalidRequest, Refusal
 from app.domain.money import Money
@@ -448,6 +449,10 @@ class SendsWebhooks(Gateway):
 
     webhook_headers: frozenset[str] = frozenset()
     """Headers that the check of its signature reads, in lower case: of all that come, these are kept."""
+    published_sources: ClassVar[frozenset[str]] = frozenset()
+    """The addresses that it says its unsigned webhooks come from: those have no budget (law 15)."""
+    allowed_sources: frozenset[str] = frozenset()
+    """The only addresses that this account takes webhooks from; empty: every one."""
 
     @abstractmethod
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:

@@ -14,7 +14,7 @@ from uuid import UUID
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
-from app.domain.schedule import BUSY_POLL_S
+from app.domain.schedule import BUSY_PAUSE_S, BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.port import (
     Capability,
@@ -44,6 +44,7 @@ from app.verification.capture import (
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
 from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, tells_account, unasked, undecided
+from app.verification.flights import Caller, Flights
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
@@ -70,6 +71,7 @@ class Verifier:
         self._gateway_log = gateway_log
         self._settings = settings
         self._now = now
+        self._flights = Flights()
 
     async def verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         """Ask the gateway about an attempt and store what it says. Safe to repeat, each time with a context of its own.
@@ -93,20 +95,46 @@ class Verifier:
         return await self._write(payment, attempt, change) or payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
+        payment, attempt, hint = await self._read(payment_id, context)
+        if attempt is None:
+            return VerificationResult(payment, is_decided=True)
+        patience_s = self._settings.confirm_wait_s
+        caller = Caller(hint, context.is_guest, shares=context.trigger != "webhook", patience_s=patience_s)
+
+        async def ask(has_waited: bool) -> VerificationResult:
+            return await self._looked(payment_id, context, None if has_waited else (payment, attempt, hint))
+
+        result = await self._flights.look(attempt.id, attempt.gateway, caller, ask)
+        return result or VerificationResult(payment, is_decided=False, is_answered=False)
+
+    async def _read(self, payment_id: UUID, context: VerificationContext) -> tuple[Payment, Attempt | None, LookupHint]:
+        """The payment, which of its attempts is meant, and what that one's gateway reads in the hints."""
+        payment = await self._repository.load(payment_id, context.store)
+        hints = self._hints(payment, context)
+        attempt = _pick(payment, context.attempt_id, hints)
+        return payment, attempt, hints.get(attempt.gateway, LookupHint()) if attempt else LookupHint()
+
+    async def _looked(
+        self,
+        payment_id: UUID,
+        context: VerificationContext,
+        read: tuple[Payment, Attempt | None, LookupHint] | None,
+    ) -> VerificationResult:
+        """Look, and read and look again while others move the payment. `read`: what was just read of it."""
         patience = monotonic() + self._settings.confirm_wait_s
-        rounds = 0
+        rounds, pause_s = 0, BUSY_POLL_S
         while True:
-            payment = await self._repository.load(payment_id, context.store)
-            hints = self._hints(payment, context)
-            attempt = _pick(payment, context.attempt_id, hints)
+            payment, attempt, hint = read or await self._read(payment_id, context)
+            read = None
             if attempt is None:
                 return VerificationResult(payment, is_decided=True)
             if attempt.is_busy(self._now()) and attempt.busy_until != context.lease:
                 if monotonic() > patience:
                     return VerificationResult(payment, is_decided=False, is_answered=False)
-                await asyncio.sleep(BUSY_POLL_S)
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, BUSY_PAUSE_S)
                 continue
-            result = await self._round(payment, attempt, hints.get(attempt.gateway, LookupHint()), context)
+            result = await self._round(payment, attempt, hint, context)
             rounds += 1
             if result is not None:
                 return result

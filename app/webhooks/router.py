@@ -1,21 +1,22 @@
 """`POST /webhooks/{gateway}`: raw body in, 2xx after commit. The senders are servers: they read the status and nothing else."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Request, Response
 from typing_extensions import TypedDict
 
 from app.api.document import PUBLIC, problems, shown, success
+from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.parsing import read_body
 from app.domain.clock import Now
-from app.domain.errors import NotFound, OnetillError
+from app.domain.errors import NotFound, OnetillError, WebhookRefused
 from app.gateways.port import WebhookRequest
 from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
 from app.webhooks.service import MAX_BODY_BYTES, WebhookService
-from app.webhooks.source import SourceOf
 
 log = get_logger("webhooks")
 router = APIRouter(tags=["webhooks"])
@@ -26,7 +27,7 @@ class Reception:
     """What webhooks are taken in with."""
 
     service: WebhookService
-    source_of: SourceOf
+    limits: Limits
     now: Now
 
 
@@ -51,6 +52,8 @@ class Received(TypedDict):
             "body_too_large",
             "webhook_refused",
             "invalid_request",
+            "rate_limited",
+            "overloaded",
             "storage_unavailable",
             "internal_error",
         ),
@@ -73,11 +76,16 @@ async def receive_webhook(
     sender = at.service.gateway(gateway.replace("-", "_"))
     if sender is None:
         raise NotFound()
-    body = await read_body(request, MAX_BODY_BYTES)
+    source = at.limits.source_of(request.scope)
     try:
+        if sender.allowed_sources and source not in sender.allowed_sources:
+            raise WebhookRefused(reason="its sender is not one of those that this account takes webhooks from")
+        body = await read_body(request, MAX_BODY_BYTES)
         webhook = WebhookRequest(request.url.path, dict(request.headers), body, at.now())
-        await at.service.receive(sender, webhook, at.source_of(request))
+        await at.service.receive(sender, webhook, source, partial(at.limits.hint, request.scope))
     except OnetillError as error:
+        if isinstance(error, WebhookRefused):
+            at.limits.stranger(request.scope)
         WEBHOOKS_REFUSED.labels(sender.name, error.code).inc()
         log.warning("webhook_refused", gateway=sender.name, code=error.code, reason=error.details.get("reason"))
         raise

@@ -80,10 +80,17 @@ class WebhookService:
         gateway = self._registry.get(name)
         return gateway if isinstance(gateway, SendsWebhooks) else None
 
-    async def receive(self, gateway: SendsWebhooks, request: WebhookRequest, source: str | None) -> ParsedWebhook:
+    async def receive(
+        self,
+        gateway: SendsWebhooks,
+        request: WebhookRequest,
+        source: str | None,
+        admit_hint: Callable[[UUID | None], None] = lambda _: None,
+    ) -> ParsedWebhook:
         """Check it and keep it; it is durable when this returns. Safe to repeat.
 
-        Raises WebhookRefused, InvalidRequest for a body that says nothing, or BodyTooLarge; then nothing is kept.
+        Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or what `admit_hint` raises for an
+        unsigned one that names this payment (RateLimited); then nothing is kept.
         """
         content = _unpacked(request.body)
         note = gateway.parse_webhook(replace(request, body=content))
@@ -91,6 +98,8 @@ class WebhookService:
             raise BodyTooLarge(limit_bytes=MAX_HINT_BYTES)
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
+        if not note.is_signed:
+            admit_hint(ids.payment_of_reference(note.reference) if note.reference else None)
         arrival = self._arrival(gateway, request, note, source)
         is_new = await self.inbox.keep(arrival)
         if is_new and arrival.due_at == arrival.at:

@@ -133,7 +133,7 @@ WIDER: list[Change] = [
     lambda d: _schema(d, "PaymentView")["required"].append("note"),
     lambda d: _schema(d, "PaymentView")["properties"].update(method={"type": "string"}),
     lambda d: _schema(d, "PaymentStatus")["enum"].append("on_hold"),
-    lambda d: _operation(d, CREATE)["responses"].update({"429": {"description": "Too many."}}),
+    lambda d: _operation(d, CREATE)["responses"].update({"418": {"description": "Too many."}}),
     lambda d: _operation(d, SEARCH)["parameters"].append({"name": "x", "in": "query", "schema": {"type": "string"}}),
     lambda d: _operation(d, CREATE)["security"].append({"clientToken": []}),
     lambda d: _set(_operation(d, CREATE), summary="Another", description="Text"),

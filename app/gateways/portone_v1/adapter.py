@@ -59,9 +59,12 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
     where the setting `test_on_live_project` says so, and in test mode, a channel proves nothing.
     """
 
+    published_sources = frozenset({"52.78.100.19", "52.78.48.223", "52.78.5.241"})  # docs/gateways/portone-v1.md §10
+
     def __init__(self, settings: PortOneV1Settings, context: AdapterContext) -> None:
         super().__init__(MANIFEST, settings, context, settings.base_url)
         self._settings = settings
+        self.allowed_sources = frozenset(settings.webhook_sources)
         self._api = ApiClient(settings, self.http)
         self._tells_channel = context.is_live or settings.pg != "paymentwall" or not settings.test_on_live_project
         self.proves = Fact.REFERENCE | Fact.AMOUNT | (Fact.CHANNEL if self._tells_channel else Fact(0))

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from fastapi import Request
+from starlette.types import Scope
 
-SourceOf = Callable[[Request], str | None]
+SourceOf = Callable[[Scope], str | None]
 
 
 def source_behind(hops: int) -> SourceOf:
@@ -14,10 +14,12 @@ def source_behind(hops: int) -> SourceOf:
     n-th entry from the right is the one that our outermost proxy wrote; a list that is shorter says nothing.
     """
 
-    def source(request: Request) -> str | None:
+    def source(scope: Scope) -> str | None:
         if hops == 0:
-            return request.client.host if request.client else None
-        forwarded = [part.strip() for line in request.headers.getlist("x-forwarded-for") for part in line.split(",")]
+            client = scope.get("client")
+            return client[0] if client else None
+        lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        forwarded = [part.strip() for line in lines for part in line.split(",")]
         return forwarded[-hops][:100] if len(forwarded) >= hops else None
 
     return source

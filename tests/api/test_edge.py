@@ -1,0 +1,133 @@
+"""The edge: how many requests are under way, who reads the metrics, where `/` leads, and https that stays."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+from fastapi import FastAPI, Request
+from pydantic import SecretStr
+from starlette.types import Receive, Scope, Send
+
+from app.api.edge import EdgeMiddleware
+from app.api.limits import Limits
+from app.api.metrics import MetricsGate
+from app.api.middleware import CallMiddleware
+from app.api.source import source_behind
+from app.domain.errors import OnetillError
+from app.settings import LimitSettings, Settings
+from tests.api.checks import problem
+from tests.api.running import running
+from tests.support import MovableClock
+
+KEY = {"Authorization": "Bearer sk_test_whatever"}
+TOKEN = {"Authorization": "Bearer ct_whatever"}
+
+
+class Slow:
+    """An application whose answers wait until the test lets them go."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+        self.go = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.begun += 1
+        await self.go.wait()
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+
+@pytest.fixture
+def slow() -> Slow:
+    return Slow()
+
+
+@pytest.fixture
+async def edge(slow: Slow) -> AsyncIterator[httpx.AsyncClient]:
+    """Eight places, of which two are for strangers."""
+    limits = Limits(LimitSettings(), source_behind(0))
+    app = CallMiddleware(EdgeMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
+        yield client
+
+
+async def at_once(client: httpx.AsyncClient, slow: Slow, count: int, path: str, **headers: str) -> list[httpx.Response]:
+    tasks = [asyncio.create_task(client.get(path, headers=headers)) for _ in range(count)]
+    await asyncio.sleep(0.05)
+    slow.go.set()
+    return await asyncio.gather(*tasks)
+
+
+def overloaded(answers: list[httpx.Response]) -> int:
+    found = [answer for answer in answers if answer.status_code == 503]
+    for answer in found:
+        problem(answer, "overloaded")
+        assert answer.headers["retry-after"] == "1"
+    return len(found)
+
+
+async def test_beyond_its_places_is_503_with_retry_after(edge: httpx.AsyncClient, slow: Slow) -> None:
+    assert overloaded(await at_once(edge, slow, 12, "/payments", **KEY)) == 4
+    assert overloaded(await at_once(edge, slow, 8, "/payments", **KEY)) == 0, "a place that was left is free again"
+
+
+@pytest.mark.parametrize(
+    ("path", "headers"),
+    [("/checkout/return/any", {}), ("/payments", {}), ("/payments", TOKEN), ("/webhooks/any", KEY), ("/docs", KEY)],
+)
+async def test_strangers_have_a_quarter_of_them_and_never_the_shops(
+    edge: httpx.AsyncClient, slow: Slow, path: str, headers: dict[str, str]
+) -> None:
+    strangers = asyncio.create_task(at_once(edge, slow, 6, path, **headers))
+    await asyncio.sleep(0.01)
+    shops = [asyncio.create_task(edge.get("/payments", headers=KEY)) for _ in range(6)]
+    assert overloaded(await strangers) == 4
+    assert [answer.status_code for answer in await asyncio.gather(*shops)] == [204] * 6
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+async def test_https_stays_in_live_mode_only(slow: Slow, is_live: bool) -> None:
+    slow.go.set()
+    app = CallMiddleware(slow, log_every=0, is_live=is_live)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
+        answer = await client.get("/")
+    assert answer.headers.get("strict-transport-security") == ("max-age=31536000" if is_live else None)
+
+
+@pytest.mark.parametrize(
+    ("token", "is_live", "given", "code"),
+    [
+        (None, False, "", None),
+        (None, True, "", "not_found"),
+        (None, True, "Bearer anything", "not_found"),
+        ("metrics-secret", False, "", "unauthorized"),
+        ("metrics-secret", True, "", "unauthorized"),
+        ("metrics-secret", True, "Bearer other", "unauthorized"),
+        ("metrics-secret", True, "Bearer métrics", "unauthorized"),
+        ("metrics-secret", True, "metrics-secret", "unauthorized"),
+        ("metrics-secret", True, "Bearer metrics-secret", None),
+    ],
+)
+def test_who_reads_the_metrics(token: str | None, is_live: bool, given: str, code: str | None) -> None:
+    gate = MetricsGate(SecretStr(token) if token else None, is_live=is_live)
+    request = Request({"type": "http", "headers": [(b"authorization", given.encode("latin-1"))] if given else []})
+    try:
+        gate.admit(request)
+        found = None
+    except OnetillError as error:
+        found = error.code
+    assert found == code
+
+
+async def test_metrics_ask_for_the_token_that_is_set(settings: Settings, clock: MovableClock, api_key: str) -> None:
+    settings = settings.model_copy(update={"metrics_token": SecretStr("metrics-secret")})
+    async with running(settings, clock, api_key) as client:
+        problem(await client.get("/metrics"), "unauthorized")
+        answer = await client.get("/metrics", headers={"Authorization": "Bearer metrics-secret"})
+        assert "onetill_oldest_undecided_seconds" in answer.text
+
+
+async def test_the_root_leads_to_the_reference(client: httpx.AsyncClient, product: FastAPI) -> None:
+    answer = await client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/docs")

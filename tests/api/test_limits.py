@@ -1,0 +1,210 @@
+"""Who has asked too often: 429 with Retry-After and no row, for every kind of caller; and who never meets a limit."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from app.db.database import Database
+from app.domain import ids
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.settings import LimitSettings, Settings
+from simulator.server import Simulator
+from tests.api.checks import problem, row_counts
+from tests.flows.webhooks.senders import Post, unifi, unifi_body, v1, v2, v2_body
+from tests.support import MovableClock, Shop, app_of, key, lifespan, order
+from tests.support.databases import Urls
+from tests.support.settings import settings_for
+
+PUBLISHED = ("52.78.100.19", "52.78.48.223", "52.78.5.241")
+STRANGER = "203.0.113.7"
+
+
+@pytest.fixture
+def settings(urls: Urls, simulator: Simulator) -> Settings:
+    """All four gateways behind one proxy, which is the only one that may say where a call came from."""
+    return settings_for(urls, simulator, trusted_proxies=1)
+
+
+class House:
+    """A product, and clients that come to it through the proxy."""
+
+    def __init__(self, settings: Settings, client: httpx.AsyncClient, api_key: str) -> None:
+        self.settings = settings
+        self._client = client
+        self._api_key = api_key
+
+    async def get(self, path: str, source: str = STRANGER, **headers: str) -> httpx.Response:
+        return await self._client.get(path, headers={"X-Forwarded-For": source} | headers)
+
+    async def post(self, post: Post, source: str = STRANGER) -> httpx.Response:
+        headers = post.headers | {"X-Forwarded-For": source}
+        return await self._client.post(post.path, content=post.content, headers=headers)
+
+    def shop(self, simulator: Simulator) -> Shop:
+        self._client.headers["Authorization"] = f"Bearer {self._api_key}"
+        return Shop(self._client, simulator, self.settings)
+
+
+@asynccontextmanager
+async def house(settings: Settings, clock: MovableClock, api_key: str, **limits: float) -> AsyncIterator[House]:
+    settings = settings.model_copy(update={"limits": LimitSettings.model_validate(limits)})
+    app = app_of(settings, clock)
+    transport = httpx.ASGITransport(app=app)
+    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        yield House(settings, client, api_key)
+
+
+def limited(answer: httpx.Response) -> None:
+    body = problem(answer, "rate_limited")
+    assert answer.headers["retry-after"] == str(body["retry_after_s"])
+    assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_a_key_has_a_budget_which_every_answer_tells(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator, database: Database
+) -> None:
+    async with house(settings, clock, api_key, key_per_s=3) as at:
+        shop = at.shop(simulator)
+        answers = [await shop.client.post("/payments", json={}, headers=key()) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [422] * 3
+        assert [answer.headers["ratelimit-limit"] for answer in answers] == ["3"] * 3
+        left = [int(answer.headers["ratelimit-remaining"]) for answer in answers]
+        assert left == sorted(left, reverse=True)
+        assert all(int(answer.headers["ratelimit-reset"]) >= 0 for answer in answers)
+        before = await row_counts(database)
+        refused = [await shop.client.post("/payments", json=order(), headers=key()) for _ in range(3)]
+        assert any(answer.status_code == 429 for answer in refused)
+        for answer in (each for each in refused if each.status_code == 429):
+            limited(answer)
+        stored = sum(answer.status_code == 201 for answer in refused)
+        assert (await row_counts(database))["payments"] == before["payments"] + stored
+
+
+async def test_a_client_token_has_one_and_does_not_use_up_the_keys(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
+) -> None:
+    async with house(settings, clock, api_key, token_per_s=1) as at:
+        shop = at.shop(simulator)
+        payment, other = await shop.create(gateway="point3"), await shop.create(gateway="point3")
+        path = f"/payments/{payment['id']}"
+        token = {"Authorization": f"Bearer {payment['client_token']}"}
+        answers = [await shop.client.get(path, headers=token) for _ in range(6)]
+        assert {answer.status_code for answer in answers} == {200, 429}
+        limited(next(answer for answer in answers if answer.status_code == 429))
+        assert (await shop.client.get(path)).status_code == 200
+        mine = {"Authorization": f"Bearer {other['client_token']}"}
+        assert (await shop.client.get(f"/payments/{other['id']}", headers=mine)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/checkout/return/portone-v1?merchant_uid=nobody",
+        "/checkout/ct_nobody",
+        "/docs",
+        "/openapi.json",
+        "/problems/not_found",
+        "/readyz",
+        "/metrics",
+        "/nowhere",
+        "/",
+    ],
+)
+async def test_a_source_has_one_on_every_path_that_takes_no_credential(
+    settings: Settings, clock: MovableClock, api_key: str, path: str
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        assert (await at.get(path, Authorization="Bearer whatever")).status_code != 429
+        limited(await at.get(path, Authorization="Bearer whatever"))
+        assert (await at.get(path, "203.0.113.8")).status_code != 429, "another source"
+        assert (await at.get("/healthz")).status_code == 200
+        assert (await at.get("/static/docs.css")).status_code == 200
+
+
+async def test_guessing_keys_uses_up_the_sources_budget_before_the_database_is_asked(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        guesses = [await at.get("/payments", Authorization=f"Bearer sk_test_{number:043d}") for number in range(3)]
+        assert [answer.status_code for answer in guesses] == [401, 429, 429]
+        shop = at.shop(simulator)
+        assert (await shop.client.get("/payments", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 200
+
+
+async def test_unsigned_webhooks_over_a_budget_leave_no_row_and_get_no_2xx(
+    settings: Settings, clock: MovableClock, api_key: str, database: Database
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=1) as at:
+        answers = [await at.post(v1(f"nobody{number}", f"imp_{number}")) for number in range(6)]
+        assert [answer.status_code for answer in answers][:3] == [200] * 3
+        limited(answers[-1])
+        kept = sum(answer.status_code == 200 for answer in answers)
+        assert (await row_counts(database))["webhook_inbox"] == kept
+
+
+async def test_forged_signatures_use_up_a_budget_and_true_ones_do_not(
+    settings: Settings, clock: MovableClock, api_key: str
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        body = v2_body(ids.reference(ids.uuid7(), 1))
+        forged = v2(settings, body, secret="whsec_" + "Zm9yZ2VkLXNlY3JldC1mb3JnZWQtc2VjcmV0")
+        assert [(await at.post(forged)).status_code for _ in range(3)] == [401, 429, 429]
+        for number in range(3):
+            assert (await at.post(v2(settings, body, webhook_id=f"wh-{number}"))).status_code == 200
+
+
+@pytest.mark.parametrize("source", PUBLISHED)
+async def test_portones_published_addresses_have_no_source_budget(
+    settings: Settings, clock: MovableClock, api_key: str, source: str
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1, payment_per_min=1, hints_per_s=0.1) as at:
+        reference = ids.reference(ids.uuid7(), 1)
+        for number in range(5):
+            assert (await at.post(v1(reference, f"imp_{number}"), source)).status_code == 200
+
+
+async def test_hints_about_one_payment_have_one_budget_from_everywhere(
+    settings: Settings, clock: MovableClock, api_key: str, database: Database
+) -> None:
+    async with house(settings, clock, api_key) as at:
+        reference = ids.reference(ids.uuid7(), 1)
+        answers = [await at.post(v1(reference, f"imp_{n}"), f"203.0.113.{n}") for n in range(40)]
+        kept = sum(answer.status_code == 200 for answer in answers)
+        assert 10 <= kept <= 12
+        limited(answers[-1])
+        assert (await row_counts(database))["webhook_inbox"] == kept
+
+
+async def test_an_allow_list_closes_v1_to_all_others(settings: Settings, clock: MovableClock, api_key: str) -> None:
+    account = settings.account(PortOneV1Settings)
+    assert account is not None
+    closed = account.model_copy(update={"webhook_sources": list(PUBLISHED)})
+    settings = settings.model_copy(update={"portone_v1": closed})
+    async with house(settings, clock, api_key) as at:
+        post = v1("nobody1", "imp_1")
+        problem(await at.post(post), "webhook_refused")
+        problem(await at.post(post, f"{PUBLISHED[0]}, {STRANGER}"), "webhook_refused")
+        assert [(await at.post(post, f"{STRANGER}, {source}")).status_code for source in PUBLISHED] == [200] * 3
+        signed = v2(settings, v2_body(ids.reference(ids.uuid7(), 1)))
+        assert (await at.post(signed)).status_code == 200, "the list is V1's"
+
+
+async def test_no_shop_meets_the_limits_as_they_are(shop: Shop) -> None:
+    """Two hundred calls as fast as they go, and a buyer's page that asks again and again."""
+    payment = await shop.create(gateway="point3")
+    for _ in range(200):
+        assert (await shop.client.get(f"/payments/{payment['id']}")).status_code == 200
+    token = {"Authorization": f"Bearer {payment['client_token']}"}
+    for _ in range(20):
+        assert (await shop.client.get(f"/payments/{payment['id']}", headers=token)).status_code == 200
+
+
+async def test_a_webhook_of_another_signed_gateway_is_not_counted(
+    settings: Settings, clock: MovableClock, api_key: str
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1, hints_per_s=0.1) as at:
+        for number in range(3):
+            body = unifi_body(ids.reference(ids.uuid7(), 1), f"tx-{number}")
+            assert (await at.post(unifi(settings, body))).status_code == 200
