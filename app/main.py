@@ -12,8 +12,8 @@ from starlette.types import Scope
 
 from app import logs
 from app.api import docs, health, metrics, problem_pages
+from app.api.admission import AdmissionMiddleware
 from app.api.document import DESCRIPTION, TAGS, extend
-from app.api.edge import EdgeMiddleware
 from app.api.errors import HANDLERS
 from app.api.limits import Limits
 from app.api.middleware import CallMiddleware
@@ -77,7 +77,7 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     keyed = check_credentials(app)
-    app.add_middleware(EdgeMiddleware, limits=app.state.limits, most=settings.limits.in_flight, keyed=keyed)
+    app.add_middleware(AdmissionMiddleware, limits=app.state.limits, most=settings.limits.in_flight, keyed=keyed)
     app.add_middleware(CallMiddleware, log_every=settings.access_log_every, is_live=settings.mode == "live")
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi

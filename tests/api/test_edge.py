@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
-from app.api.edge import EdgeMiddleware
+from app.api.admission import AdmissionMiddleware
 from app.api.limits import Limits
 from app.api.metrics import MetricsGate
 from app.api.middleware import CallMiddleware
@@ -47,7 +47,7 @@ def slow() -> Slow:
 async def edge(slow: Slow) -> AsyncIterator[httpx.AsyncClient]:
     """Eight places, of which two are for strangers."""
     limits = Limits(LimitSettings(), source_behind(0))
-    app = CallMiddleware(EdgeMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
+    app = CallMiddleware(AdmissionMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
         yield client
 

@@ -81,7 +81,6 @@ async def test_a_good_answer_has_a_request_id_too(client: httpx.AsyncClient) -> 
 
 async def test_a_path_that_nobody_takes_is_not_found(client: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
     odd = [
-        "/",
         "/payments/",
         f"/payments/{ID}/",
         f"/payments/{ID}/nothing",

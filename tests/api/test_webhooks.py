@@ -195,7 +195,7 @@ class TestKept:
     async def test_a_gateway_that_sends_none_is_not_found(
         self, gateways: httpx.AsyncClient, database: Database, subtests: pytest.Subtests
     ) -> None:
-        cases = ["nobody", "point3", "portone-v3", "portone-v1/", "..", "%00", "x" * 500]
+        cases = ["nobody", "point3", "portone-v3", "portone-v1/", "%00", "x" * 500]
         for name in cases:
             with subtests.test(repr(name)[:60]):
                 answer = await gateways.post(f"/webhooks/{name}", content=v1(REFERENCE, "imp_1").content)

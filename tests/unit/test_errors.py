@@ -20,6 +20,7 @@ FILLED_BY = {
     "malformed_id": {"prefix"},
     "body_too_large": {"limit_bytes"},
     "idempotency_key_in_use": {"retry_after_s"},
+    "rate_limited": {"retry_after_s"},
     "unauthorized": {"hint"},
     "forbidden": {"hint"},
     "order_taken": {"payment_id"},

@@ -27,7 +27,7 @@ _UNCOUNTED = frozenset({"healthz", "static"})
 _WEBHOOKS = "webhooks"
 
 
-class EdgeMiddleware:
+class AdmissionMiddleware:
     """Admits requests. `keyed` are the first parts of the paths whose routes ask for a credential themselves."""
 
     def __init__(self, app: ASGIApp, *, limits: Limits, most: int, keyed: Collection[str]) -> None:
