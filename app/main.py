@@ -101,10 +101,10 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     )
     state = app.state
     state.authenticator = Authenticator(services.keys.find, tokens, settings.mode, now)
-    state.payments = Payments(services.payments, views)
     state.refunds = services.refunds
     state.resolutions = services.resolutions
     state.limits = Limits(settings.limits, source_behind(settings.trusted_proxies), services.published_sources)
+    state.payments = Payments(services.payments, views, state.limits)
     state.webhooks = Reception(services.webhooks, state.limits, now)
     state.checkout = Checkout(services.payments, views, tokens, settings, templates, now, state.limits)
     state.metrics_gate = metrics.MetricsGate(settings.metrics_token, is_live=settings.mode == "live")

@@ -43,7 +43,7 @@ class LimitSettings(BaseModel):
     token_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 20
     """Calls with one payment's client token."""
     payment_per_min: Annotated[float, Field(ge=0, le=1_000_000)] = 30
-    """Look-ups of one payment that callers without key or token set off."""
+    """Look-ups of one payment that callers without an API key set off: its token's holder, and strangers together."""
     source_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 100
     """Calls without key or token from one address."""
     hints_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 200

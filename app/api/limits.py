@@ -112,12 +112,15 @@ class Limits:
             return
         self.stranger(scope)
         if payment_id is not None:
-            self._payments.take(payment_id)
+            self.look(payment_id, is_client=False)
         self._hints.take(None)
 
-    def look(self, payment_id: UUID) -> None:
-        """A look-up that somebody without a credential sets off by naming a payment. Raises RateLimited."""
-        self._payments.take(payment_id)
+    def look(self, payment_id: UUID, *, is_client: bool) -> None:
+        """A look-up of a payment that no API key came for. Raises RateLimited.
+
+        `is_client`: by its token's holder, from whose budget strangers take nothing.
+        """
+        self._payments.take((payment_id, is_client))
 
 
 def _note(scope: Scope, budget: Budget | None) -> None:

@@ -160,9 +160,6 @@ HEAD_S, BODY_S = 10.0, 20.0
 SLOT_SHARE = 0.5
 """The share of a gateway call's deadline that may pass in waiting for a connection of our own pool."""
 
-GUESTS_WAIT_S = 2.0
-"""How long a look-up that a stranger has set off waits for a place in the strangers' lane."""
-
 # ── Too much at once ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 OVERLOADED_S = 1

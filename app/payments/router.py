@@ -9,6 +9,7 @@ from fastapi import APIRouter, Body, Depends, Query, Security
 from starlette.convertors import StringConvertor, register_url_convertor
 
 from app.api.document import ALWAYS, BODY, KEYED, problems, shown, success
+from app.api.limits import Limits
 from app.api.pagination import cursor, position
 from app.api.parameters import IdempotencyKey, OptionalIdempotencyKey, PaymentId, kept
 from app.api.problem_examples import PAYMENT_ID
@@ -87,6 +88,7 @@ class Payments:
 
     service: PaymentService
     views: Views
+    limits: Limits
 
     def render(self, caller: Caller) -> Render:
         """Payment to answer bytes, for this kind of caller."""
@@ -178,6 +180,8 @@ async def complete_payment(
     if caller.is_client and (ended := await api.service.ended(payment_id)) is not None:
         return Answer(api.render(caller)(ended))
     trigger: Trigger = "browser" if caller.is_client else "api"
+    if caller.is_client:
+        api.limits.look(payment_id, is_client=True)
     result = await api.service.verify(payment_id, trigger=trigger, store=caller.store, callback=fields)
     return api.proven(caller, result)
 

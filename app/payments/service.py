@@ -177,27 +177,18 @@ class PaymentService:
         attempt_id: UUID | None = None,
         callback: Mapping[str, str] | None = None,
         webhook: tuple[str, LookupHint] | None = None,
-        is_guest: bool = False,
     ) -> VerificationResult:
         """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too.
 
         With a `callback`, also an empty one, the buyer came back, which is kept: looks follow soon, whatever it brought.
-        Callers that ask the same share one answer; a caller that is canceled does not cancel it for the others. `is_guest`:
-        somebody who has shown no right to the payment; Overloaded is raised for him when too many of them are looking.
+        Callers that ask the same share one answer; a caller that is canceled does not cancel it for the others.
         """
         fields = None if callback is None else tuple(sorted(callback.items()))
-        asked = (payment_id, store, attempt_id, fields, webhook, is_guest)
+        asked = (payment_id, store, attempt_id, fields, webhook)
         task = self._running.get(asked)
         if task is None:
-            context = VerificationContext(
-                trigger,
-                store,
-                attempt_id,
-                callback or {},
-                webhook,
-                has_returned=callback is not None,
-                is_guest=is_guest,
-            )
+            has_returned = callback is not None
+            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook, has_returned)
             task = self._running[asked] = asyncio.create_task(self._verified(payment_id, context))
             task.add_done_callback(lambda _: self._running.pop(asked, None))
         return await asyncio.shield(task)

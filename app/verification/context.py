@@ -29,8 +29,6 @@ class VerificationContext:
     webhook: tuple[str, LookupHint] | None = None
     has_returned: bool = False
     lease: datetime | None = None
-    is_guest: bool = False
-    """Whether a stranger has set it off: somebody with neither a key nor the payment's own token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ from app.verification.capture import (
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
 from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, tells_account, unasked, undecided
-from app.verification.flights import Caller, Flights
+from app.verification.flights import Flights
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
 
@@ -98,13 +98,19 @@ class Verifier:
         payment, attempt, hint = await self._read(payment_id, context)
         if attempt is None:
             return VerificationResult(payment, is_decided=True)
-        patience_s = self._settings.confirm_wait_s
-        caller = Caller(hint, context.is_guest, shares=context.trigger != "webhook", patience_s=patience_s)
 
         async def ask(has_waited: bool) -> VerificationResult:
             return await self._looked(payment_id, context, None if has_waited else (payment, attempt, hint))
 
-        result = await self._flights.look(attempt.id, attempt.gateway, caller, ask)
+        # A webhook's look is one that began after it came (law 16).
+        result = await self._flights.look(
+            attempt.id,
+            hint,
+            ask,
+            shares=context.trigger != "webhook",
+            patience_s=self._settings.confirm_wait_s,
+            has_returned=context.has_returned and attempt.returned_at is None,
+        )
         return result or VerificationResult(payment, is_decided=False, is_answered=False)
 
     async def _read(self, payment_id: UUID, context: VerificationContext) -> tuple[Payment, Attempt | None, LookupHint]:

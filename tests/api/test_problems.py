@@ -87,7 +87,6 @@ async def test_a_path_that_nobody_takes_is_not_found(client: httpx.AsyncClient, 
         "//payments",
         "/도자기",
         "/a b",
-        "/.",
     ]
     more = [
         "/static/nothing.css",

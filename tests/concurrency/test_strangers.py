@@ -71,11 +71,10 @@ async def test_sixty_strange_returns_cost_a_handful_of_calls(
     calls.made = 0
     path = f"/checkout/return/{kind.name}"
     answers = await asyncio.gather(*(strangers.get(path, params=filled(f, payment)) for f in HINTS[kind.name]))
-    assert calls.made <= 6
     assert {answer.status_code for answer in answers} <= {200, 404, 429}
     for _ in range(60):
         await strangers.get(path, params=filled(HINTS[kind.name][0], payment))
-    assert calls.made <= 40, "one after the other, a payment's budget bounds them"
+    assert calls.made == 0, "strangers set off no look in the process that serves shops"
     assert (await shop.get(payment))["status"] in {"open", "processing"}
 
 

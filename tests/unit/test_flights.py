@@ -1,18 +1,15 @@
-"""Flights: one look at an attempt at a time, who shares its answer, and how many strangers look at once."""
+"""Flights: one look at an attempt at a time, and who shares its answer."""
 
 import asyncio
-from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import Any, cast
 
-import pytest
-
-from app.domain.errors import GatewayUnavailable, Overloaded
+from app.domain.errors import GatewayUnavailable
 from app.domain.ids import uuid7
 from app.gateways.port import LookupHint
 from app.ledger.model import Payment
-from app.verification import flights as module
 from app.verification.context import VerificationResult
-from app.verification.flights import GUESTS, Caller, Flights
+from app.verification.flights import Flights
 
 ATTEMPT = uuid7()
 PAYMENT = cast(Payment, None)
@@ -39,8 +36,16 @@ class Looks:
         return self.result
 
 
-def caller(ref: str | None = None, *, is_guest: bool = False, shares: bool = True, patience_s: float = 5.0) -> Caller:
-    return Caller(LookupHint(ref), is_guest, shares, patience_s)
+@dataclass(frozen=True)
+class Caller:
+    ref: str | None = None
+    shares: bool = True
+    patience_s: float = 5.0
+
+    async def look(self, flights: Flights, looks: Looks) -> VerificationResult | None:
+        return await flights.look(
+            ATTEMPT, LookupHint(self.ref), looks.ask, shares=self.shares, patience_s=self.patience_s
+        )
 
 
 async def all_of(looks: Looks, *callers: Caller) -> list[Any]:
@@ -48,7 +53,7 @@ async def all_of(looks: Looks, *callers: Caller) -> list[Any]:
     flights = Flights()
     tasks = []
     for each in callers:
-        tasks.append(asyncio.create_task(flights.look(ATTEMPT, "acmepay", each, looks.ask)))
+        tasks.append(asyncio.create_task(each.look(flights, looks)))
         await asyncio.sleep(0)
     await asyncio.sleep(0.01)
     assert len(looks.begun) == 1, "one at a time"
@@ -58,13 +63,13 @@ async def all_of(looks: Looks, *callers: Caller) -> list[Any]:
 
 async def test_those_with_the_same_hint_or_none_share_one_look() -> None:
     looks = Looks()
-    assert await all_of(looks, caller("a"), caller("a"), caller(), caller("a")) == [NOT_YET] * 4
+    assert await all_of(looks, Caller("a"), Caller("a"), Caller(), Caller("a")) == [NOT_YET] * 4
     assert looks.begun == [False]
 
 
 async def test_another_hint_gets_a_look_of_its_own_afterwards() -> None:
     looks = Looks()
-    await all_of(looks, caller("a"), caller("b"), caller("c"))
+    await all_of(looks, Caller("a"), Caller("b"), Caller("c"))
     assert looks.begun == [False, True, True]
     assert looks.most == 1
 
@@ -72,67 +77,36 @@ async def test_another_hint_gets_a_look_of_its_own_afterwards() -> None:
 async def test_what_is_decided_is_decided_for_everybody() -> None:
     looks = Looks()
     looks.result = PAID
-    assert await all_of(looks, caller("a"), caller("b"), caller("c")) == [PAID] * 3
+    assert await all_of(looks, Caller("a"), Caller("b"), Caller("c")) == [PAID] * 3
     assert looks.begun == [False]
-
-
-async def test_forty_strangers_with_forty_hints_share_one_look() -> None:
-    looks = Looks()
-    await all_of(looks, *(caller(f"forged-{number}", is_guest=True) for number in range(40)))
-    assert looks.begun == [False]
-
-
-async def test_a_buyer_does_not_make_do_with_a_strangers_look() -> None:
-    looks = Looks()
-    await all_of(looks, caller("forged", is_guest=True), caller())
-    assert looks.begun == [False, True]
 
 
 async def test_a_webhook_gets_a_look_that_began_after_it_came() -> None:
     looks = Looks()
-    await all_of(looks, caller(), caller(shares=False))
+    await all_of(looks, Caller(), Caller(shares=False))
     assert looks.begun == [False, True]
 
 
 async def test_patience_ends_while_others_look() -> None:
     looks = Looks()
-    assert await all_of(looks, caller("a"), caller("b", patience_s=0)) == [NOT_YET, None]
+    assert await all_of(looks, Caller("a"), Caller("b", patience_s=0)) == [NOT_YET, None]
 
 
 async def test_an_error_is_everybodys_who_shares_the_look() -> None:
     looks = Looks()
     looks.result = GatewayUnavailable(gateway="acmepay")
-    answers = await all_of(looks, caller(), caller())
+    answers = await all_of(looks, Caller(), Caller())
     assert [type(answer) for answer in answers] == [GatewayUnavailable, GatewayUnavailable]
     assert looks.begun == [False]
 
 
 async def test_a_look_that_was_given_up_is_made_by_the_next() -> None:
     looks, flights = Looks(), Flights()
-    first = asyncio.create_task(flights.look(ATTEMPT, "acmepay", caller(), looks.ask))
+    first = asyncio.create_task(Caller().look(flights, looks))
     await asyncio.sleep(0)
-    second = asyncio.create_task(flights.look(ATTEMPT, "acmepay", caller(), looks.ask))
+    second = asyncio.create_task(Caller().look(flights, looks))
     await asyncio.sleep(0)
     first.cancel()
     looks.end.set()
     assert await second == NOT_YET
     assert looks.begun == [False, True]
-
-
-async def test_strangers_have_a_lane_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GUESTS_WAIT_S", 0.01)
-    looks, flights = Looks(), Flights()
-
-    def comes(each: Caller) -> Awaitable[Any]:
-        return asyncio.create_task(flights.look(uuid7(), "acmepay", each, looks.ask))
-
-    strangers = [comes(caller(is_guest=True)) for _ in range(40)]
-    await asyncio.sleep(0.05)
-    assert len(looks.begun) == GUESTS
-    buyers = [comes(caller()) for _ in range(40)]
-    await asyncio.sleep(0.05)
-    assert len(looks.begun) == GUESTS + 40, "who pays waits for none of them"
-    looks.end.set()
-    assert await asyncio.gather(*buyers) == [NOT_YET] * 40
-    told = await asyncio.gather(*strangers, return_exceptions=True)
-    assert sum(isinstance(answer, Overloaded) for answer in told) == 40 - GUESTS

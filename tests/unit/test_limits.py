@@ -125,9 +125,10 @@ def test_a_payment_has_one_budget_whatever_the_source() -> None:
     for number in range(10):
         budgets.hint(scope(f"192.0.2.{number}"), payment)
     with pytest.raises(RateLimited) as refused:
-        budgets.look(payment)
+        budgets.look(payment, is_client=False)
     assert refused.value.details == {"retry_after_s": 2}
-    budgets.look(uuid7())
+    budgets.look(payment, is_client=True)
+    budgets.look(uuid7(), is_client=False)
 
 
 def test_all_hints_together_have_one_too() -> None:
