@@ -84,7 +84,6 @@ async def test_a_path_that_nobody_takes_is_not_found(client: httpx.AsyncClient, 
         "/payments/",
         f"/payments/{ID}/",
         f"/payments/{ID}/nothing",
-        "//payments",
         "/도자기",
         "/a b",
     ]
