@@ -1,8 +1,9 @@
 """`GET /checkout/{client_token}`: the buyer's page. A token may be in the path, so this path is never logged."""
 
 import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -75,7 +76,7 @@ class Checkout:
 CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
 
 
-@router.get("/checkout/{client_token}")
+@router.api_route("/checkout/{client_token}", methods=["GET", "HEAD"])
 async def show_checkout(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
     """The payment's page in the buyer's language, with the window of its gateway.
 
@@ -112,8 +113,14 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         last_failure=shown["last_failure"],
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
+        account=_account_of(shown["attempts"]),
     )
     html = checkout.templates.get_template("checkout.html").render(view=view)
     response = security.page(html, 200, checkout.payments.page_sources(payment))
     response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
     return response
+
+
+def _account_of(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None] | None:
+    """The newest account that a gateway gave for a transfer."""
+    return next((each["deposit"] for each in reversed(attempts) if each.get("deposit")), None)

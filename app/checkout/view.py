@@ -38,6 +38,8 @@ class CheckoutView:
     deposit: Mapping[str, object] | None = None
     """Where the newest attempt waits for the buyer's transfer: bank, number, holder, expires_at."""
     expires_at: str | None = None
+    account: Mapping[str, str | None] | None = None
+    """Where the buyer transfers the money to, as the attempt's `deposit` in the API has it."""
 
     @property
     def state(self) -> str:
@@ -56,6 +58,19 @@ class CheckoutView:
         if self.last_failure is None or self.last_failure.get("code") in _NOT_OPENED:
             return None
         return self.last_failure
+
+    @property
+    def deposit(self) -> Mapping[str, str | None] | None:
+        """The account as the first paint shows it; its end in UTC, until the script writes it in the buyer's time."""
+        if self.account is None or self.status != "awaiting_deposit":
+            return None
+        return {**self.account, "until": self.account.get("expires_at")}
+
+    @property
+    def pay_link(self) -> str | None:
+        """The gateway's own page, for a buyer whose browser does not run our script; None where it needs one."""
+        action = self.next_action or {}
+        return safe_link(str(action.get("url"))) if action.get("type") == "redirect" else None
 
     @property
     def return_link(self) -> str | None:
@@ -81,6 +96,7 @@ class CheckoutView:
             "last_failure": None if self.decline is None else dict(self.decline),
             "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,
+            "deposit": None if self.account is None else dict(self.account),
         }
 
 

@@ -9,10 +9,11 @@
  * @typedef {{proof: Record<string, string>, saysPaid: boolean}} Result what `complete` is told, and what the browser's side
  *   claims: that only decides how long a buyer is asked to wait for the answer
  */
+import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
 import { tellApp } from "./bridges.js";
 import { askUntilDecided } from "./confirm.js";
-import { forget, hasLeft, recall, remember, rememberLeaving } from "./memory.js";
+import { forget, hasLeft, isNews, recall, remember, rememberLeaving } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
 import { openPortOneV1 } from "./portone_v1_sdk.js";
@@ -48,10 +49,12 @@ let attemptAt; // the gateway that it is for
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
 });
+document.documentElement.dataset.script = "on"; // all of it has loaded and runs: the page needs no fallback
 run(start);
 
 async function start() {
-  const proof = recall(page.payment_id);
+  await leaveToken(page);
+  const proof = recall(page);
   const undecided = page.status === "open" || page.status === "processing";
   return proof && undecided ? confirm(proof) : follow(page);
 }
@@ -60,7 +63,7 @@ async function start() {
 async function follow(payment) {
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
-  const isBack = window.location.hash === RETURNED || hasLeft(page.payment_id, page.attempt_id);
+  const isBack = window.location.hash === RETURNED || hasLeft(page);
   return isBack ? showClosed(payment.next_action) : pay(payment.next_action);
 }
 
@@ -69,13 +72,13 @@ async function pay(action) {
   const open = ACTIONS[action.type];
   if (!open) return panel.show("unopened", { retry: () => window.location.reload() }); // an old script of ours in a cache
   panel.show("paying");
-  const leaving = () => rememberLeaving(page.payment_id, page.attempt_id);
+  const leaving = () => rememberLeaving(page);
   if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
   try {
     const result = await open(action, page);
-    if (!result) return showClosed(action);
-    remember(page.payment_id, result.proof);
-    return result.saysPaid ? confirm(result.proof) : showClosed(action, result.proof);
+    if (!result?.saysPaid) return showClosed(action, result?.proof); // left, or declined in there: nothing to remember
+    remember(page, result.proof);
+    return confirm(result.proof);
   } catch (error) {
     if (!(error instanceof NotOpened)) throw error;
     return panel.show("unopened", { detail: error.message, retry: () => run(() => pay(action)), others: others() });
@@ -105,8 +108,8 @@ async function openAttempt(gateway = page.gateway) {
   if (answer.kind !== "undecided") attemptKey = null;
   if (answer.kind === "payment" && gateway !== page.gateway) return reload(); // its window needs another policy of the page
   if (answer.kind === "payment") {
-    page.attempt_id = answer.payment.attempts.at(-1).id;
     forgetReturn();
+    page.attempt_id = answer.payment.attempts[answer.payment.attempts.length - 1].id;
     return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
   }
   const now = await api.read();
@@ -135,15 +138,16 @@ function reload() {
 
 /** Show a payment about which there is nothing to ask now. */
 function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) {
-  forget(page.payment_id);
+  forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
     return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again, others: others() });
   }
-  panel.show(`${status}_heading` in page.texts ? status : "review");
+  const deposit = attempts.map((attempt) => attempt.deposit).filter(Boolean).pop() ?? page.deposit;
+  panel.show(`${status}_heading` in page.texts ? status : "review", status === "awaiting_deposit" ? { deposit } : {});
   if (status === "paid") panel.leaveSoon();
   const signature = proof.signature ?? attempts.find((attempt) => attempt.status === "captured")?.gateway_ref ?? "";
-  if (status in NEWS) tell(NEWS[status], status === "paid" ? signature : status, status);
+  if (status in NEWS && isNews(page, status)) tell(NEWS[status], status === "paid" ? signature : status, status);
 }
 
 /** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */
@@ -177,7 +181,7 @@ function showDeclined({ code, message }) {
 function showRefused({ status, code, detail }) {
   const mismatch = code === "result_mismatch";
   const proofRefused = PROOF_REFUSED.has(status);
-  if (proofRefused) forget(page.payment_id);
+  if (proofRefused) forget(page);
   panel.show(mismatch ? "mismatch" : "problem", { detail, retry: proofRefused ? again : undefined, others: others() });
   if (mismatch) tell("error", "mismatch", "unknown");
 }

@@ -1,33 +1,58 @@
 /**
- * Remembers, in this tab only, what the gateway's browser side gave us, until the server has decided, and for which attempt
- * the buyer left for the gateway's page. So a reload repeats the same question, and "back" does not lead away again. Without storage (private mode, some web views) the page works and merely forgets.
+ * What this tab remembers of the payment's present attempt: what the gateway's browser side gave us, until the server has
+ * decided, and that the buyer left for the gateway's page. So a reload repeats the same question, and "back" does not lead away
+ * again. It is all bound to the attempt: where that was left, has ended or was replaced, a reload asks nothing about it and offers
+ * the payment window. Without storage (private mode, some web views) the page works and merely forgets.
+ *
+ * @typedef {{payment_id: string, attempt_id: string}} Page
  */
 
-const keyOf = (paymentId) => `onetill:proof:${paymentId}`;
+const keyOf = (page) => `onetill:attempt:${page.payment_id}`;
+const toldKeyOf = (page) => `onetill:told:${page.payment_id}`;
 
-/** @param {Record<string, string>} proof */
-export function remember(paymentId, proof) {
-  withStorage((storage) => storage.setItem(keyOf(paymentId), JSON.stringify(proof)));
+/** @param {Page} page  @param {Record<string, string>} proof */
+export function remember(page, proof) {
+  write(page, { ...read(page), proof });
 }
 
-/** @returns {Record<string, string> | null} */
-export function recall(paymentId) {
-  return withStorage((storage) => JSON.parse(storage.getItem(keyOf(paymentId)) ?? "null"));
+/** @param {Page} page  @returns {Record<string, string> | null} */
+export function recall(page) {
+  return read(page).proof ?? null;
 }
 
-export function forget(paymentId) {
-  withStorage((storage) => storage.removeItem(keyOf(paymentId)));
+/** The gateway's side has nothing more to say: the buyer left its window, or the server has decided. */
+export function forget(page) {
+  write(page, { ...read(page), proof: undefined });
 }
 
-const leftKeyOf = (paymentId) => `onetill:left:${paymentId}`;
-
-export function rememberLeaving(paymentId, attemptId) {
-  withStorage((storage) => storage.setItem(leftKeyOf(paymentId), attemptId));
+export function rememberLeaving(page) {
+  write(page, { ...read(page), hasLeft: true });
 }
 
 /** Whether the buyer left this page for the gateway's with this attempt. */
-export function hasLeft(paymentId, attemptId) {
-  return withStorage((storage) => storage.getItem(leftKeyOf(paymentId)) === attemptId) ?? false;
+export function hasLeft(page) {
+  return read(page).hasLeft === true;
+}
+
+/** Whether this is the first time that this tab comes to this end of the payment: an app is told of it once. */
+export function isNews(page, status) {
+  return (
+    withStorage((storage) => {
+      if (storage.getItem(toldKeyOf(page)) === status) return false;
+      storage.setItem(toldKeyOf(page), status);
+      return true;
+    }) ?? true
+  );
+}
+
+/** What is remembered of this attempt; nothing where it is another one's. */
+function read(page) {
+  const kept = withStorage((storage) => JSON.parse(storage.getItem(keyOf(page)) ?? "null"));
+  return kept?.attempt === page.attempt_id ? kept : {};
+}
+
+function write(page, kept) {
+  withStorage((storage) => storage.setItem(keyOf(page), JSON.stringify({ ...kept, attempt: page.attempt_id })));
 }
 
 function withStorage(use) {

@@ -21,17 +21,20 @@ export function createPanel(page) {
   /**
    * @param {string} state
    * @param {{detail?: string, retry?: () => void, checkAgain?: () => void,
-   *   others?: {title: string, choose: () => void}[]}} [options] `others` are further gateways to pay at
+   *   others?: {title: string, choose: () => void}[], deposit?: ?object}} [options] `others` are further gateways to pay at,
+   *   `deposit` the account that waits for a transfer
    */
-  function show(state, { detail = "", retry, checkAgain, others = [] } = {}) {
+  function show(state, { detail = "", retry, checkAgain, others = [], deposit } = {}) {
     const changed = main.dataset.state !== state;
     main.dataset.state = state;
+    if (state !== "paying") document.querySelector("body > .point3-widget")?.remove(); // opened by the server, not wanted
     heading.textContent = page.texts[`${state}_heading`];
     document.title = `${heading.textContent} · ${page.order_name}`;
     fill("state-detail", detail);
     fill("expiry", retry ? expiry() : "");
     offer("check-again", checkAgain);
     offer("retry", retry);
+    showDeposit(deposit);
     byId("others").replaceChildren(...others.map(otherGateway));
     if (changed) heading.focus();
     say(page.texts[`${state}_text`], [heading.textContent, detail]);
@@ -72,11 +75,25 @@ export function createPanel(page) {
     byId(id).hidden = !handler;
   }
 
+  function showDeposit(deposit) {
+    byId("deposit").hidden = !deposit;
+    const { bank, number, holder, expires_at } = Object(deposit);
+    for (const [name, text] of Object.entries({ bank, number, holder, until: localTime(expires_at) })) {
+      fill(`deposit-${name}`, text ?? "");
+      byId(`deposit-${name}`).parentElement.hidden = !text;
+    }
+  }
+
   function expiry() {
-    const until = new Date(page.expires_at ?? NaN);
-    if (Number.isNaN(until.getTime())) return "";
-    const time = until.toLocaleString(page.lang, { dateStyle: "long", timeStyle: "short" });
-    return page.texts.pay_until.replace("{time}", () => time.replaceAll(" ", "\u00a0")); // one unbroken line
+    const time = localTime(page.expires_at);
+    return time && page.texts.pay_until.replace("{time}", () => time);
+  }
+
+  /** As people here write it, on one unbroken line; empty for none. */
+  function localTime(moment) {
+    const at = new Date(moment ?? NaN);
+    if (Number.isNaN(at.getTime())) return "";
+    return at.toLocaleString(page.lang, { dateStyle: "long", timeStyle: "short" }).replace(/ /g, "\u00a0");
   }
 }
 

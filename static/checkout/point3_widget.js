@@ -1,29 +1,26 @@
 /**
- * `next_action.type === "point3_widget"`: opens Point3's widget over the page and waits for its message.
+ * `next_action.type === "point3_widget"`: Point3's widget over the page, until it has sent its message.
  *
- * The message comes from a browser, so it is believed only when both its origin and its window are the widget's, and even
- * then it is a hint. Iframe, classes and message shape: docs/gateways/point3.md §7 and §9 (traps 1, 2, 7 and 9).
+ * The server has written it into the page (templates/checkout_widget.html): open, when the page came to be paid on, and once
+ * more as a template for a window that is opened again. The message comes from a browser, so it is believed only when both its
+ * origin and its window are the widget's, and even then it is a hint (docs/gateways/point3.md §7 and §9, traps 1, 2, 7 and 9).
  */
-
-const SANDBOX =
-  "allow-forms allow-scripts allow-same-origin allow-popups allow-top-navigation allow-modals " +
-  "allow-popups-to-escape-sandbox allow-presentation allow-storage-access-by-user-activation " +
-  "allow-top-navigation-by-user-activation";
 
 /**
  * @param {{url: string, origin: string}} action
- * @param {{texts: Record<string, string>, order_name: string, amount_text: string}} page
  * @returns {Promise<import("./checkout.js").Result | null>} null when the buyer left
  */
-export function openPoint3Widget(action, page) {
+export function openPoint3Widget(action) {
   const background = document.getElementById("page");
-  const { overlay, iframe, close } = build(action, page);
+  const overlay = shown(action.url) ?? build(action.url);
+  const iframe = overlay.querySelector("iframe");
 
   return new Promise((resolve) => {
     window.addEventListener("message", onMessage);
     document.addEventListener("keydown", onKey);
-    close.addEventListener("click", onClose);
-    document.body.append(overlay);
+    overlay.querySelector("button").addEventListener("click", onClose);
+    whenLoaded(iframe, () => overlay.querySelector(".point3-widget-loading")?.remove());
+    document.body.append(...(overlay.isConnected ? [] : [overlay])); // moving a frame would load it again
     background.inert = true;
     overlay.focus();
 
@@ -53,37 +50,21 @@ export function openPoint3Widget(action, page) {
   });
 }
 
-function build(action, { texts, order_name, amount_text }) {
-  const overlay = element("div", "point3-widget", {
-    role: "dialog",
-    "aria-modal": "true",
-    "aria-label": `${texts.widget_label}: ${order_name}, ${amount_text}`,
-    tabindex: "-1",
-  });
-  const bar = element("div", "point3-widget-bar");
-  const order = element("span", "point3-widget-order", {}, order_name);
-  const amount = element("span", "point3-widget-amount", {}, amount_text);
-  const close = element("button", "point3-widget-close", { id: "close-widget", type: "button" }, "×");
-  close.setAttribute("aria-label", texts.widget_close);
-  const inner = element("div", "point3-widget-inner");
-  const loading = element("p", "point3-widget-loading", {}, texts.widget_loading);
-  const iframe = element("iframe", "", {
-    id: "point3-widget-iframe",
-    title: texts.widget_title,
-    sandbox: SANDBOX, // before src: a sandbox applies from the next navigation on
-    src: action.url,
-  });
-  iframe.addEventListener("load", () => loading.remove());
-  bar.append(order, amount, close);
-  inner.append(loading, iframe);
-  overlay.append(bar, inner);
-  return { overlay, iframe, close };
+/** The widget that the server opened, if it is this one. */
+function shown(url) {
+  const overlay = document.querySelector("body > .point3-widget");
+  return overlay?.querySelector("iframe").getAttribute("src") === url ? overlay : null;
 }
 
-function element(tag, className, attributes = {}, text = "") {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  node.textContent = text;
-  return node;
+function build(url) {
+  const overlay = document.getElementById("widget").content.firstElementChild.cloneNode(true);
+  overlay.querySelector("iframe").src = url;
+  return overlay;
+}
+
+/** A frame that the server wrote may have been loaded before anybody listens; the page's own load comes after it. */
+function whenLoaded(iframe, done) {
+  if (iframe.isConnected && document.readyState === "complete") return done();
+  iframe.addEventListener("load", done);
+  window.addEventListener("load", done);
 }

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, BrowserContext
 
 from app.db.database import Database
 from app.demo.processes import serving
@@ -15,7 +15,8 @@ from app.demo.shop import create_shop
 from app.main import create_app
 from app.ports import free_ports
 from simulator.server import Simulator, SimulatorSettings
-from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Witness, World
+from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Visit, Witness, World
+from tests.flows.gateways.orders import BY_NAME
 from tests.support import TLS, Shop
 from tests.support.databases import Databases, keys_of
 from tests.support.settings import settings_for
@@ -94,3 +95,35 @@ async def new_buyer(chromium: Browser, world: World) -> AsyncIterator[NewBuyer]:
 async def buyer(new_buyer: NewBuyer) -> Buyer:
     """Reads English, sits at a desk."""
     return await new_buyer()
+
+
+@pytest.fixture(scope="module")
+async def four(databases: Databases) -> AsyncIterator[World]:
+    async with open_site(databases, every_gateway=True) as site:
+        yield site
+
+
+@pytest.fixture
+async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    contexts: list[BrowserContext] = []
+    witnesses: list[Witness] = []
+
+    async def visit(gateway: str, device: dict[str, Any], *, blocked: str | None = None, **changes: Any) -> Visit:
+        context = await chromium.new_context(locale="en-US", **device)
+        if blocked:
+            await context.route(blocked, lambda route: route.abort())
+        context.set_default_timeout(PATIENCE_MS)
+        await context.add_init_script(COUNT_SENTINELS)
+        contexts.append(context)
+        witness = Witness(context)
+        witnesses.append(witness)
+        payment = await four.shop.create(**BY_NAME[gateway].order | changes)
+        page = await context.new_page()
+        await page.goto(payment["checkout_url"])
+        return Visit(page, four, witness, payment)
+
+    yield visit
+    for context in contexts:
+        await context.close()
+    for witness in witnesses:
+        assert witness.surprises == []

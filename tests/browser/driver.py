@@ -22,6 +22,17 @@ COUNT_SENTINELS = """if (window === window.top) {
 }"""
 
 
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "is_mobile": True,
+    "has_touch": True,
+    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
+}
+DESK: dict[str, Any] = {}
+FOUR = ("point3", "portone_v1", "portone_v2", "unifi_pay")
+DEVICES = {"desk": DESK, "phone": PHONE}
+
+
 def origin_of(url: str) -> str:
     """Scheme, host and port."""
     parts = urlsplit(url)
@@ -189,6 +200,39 @@ class Buyer:
     async def text(self) -> str:
         """All that can be read on the page."""
         return await self.page.locator("body").inner_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One buyer, one payment."""
+
+    page: Page
+    world: World
+    witness: Witness
+    payment: dict[str, Any]
+
+    async def window(self, gateway: str) -> Frame:
+        """The gateway's window: a frame of our page, or the page itself after a redirect."""
+        origin = origin_of(self.world.shop.simulator.gateways[gateway]["base_url"])
+        for _ in range(PATIENCE_MS // 50):
+            for frame in self.page.frames:
+                if origin_of(frame.url) == origin and await frame.locator("#pay").count():
+                    return frame
+            await asyncio.sleep(0.05)
+        raise AssertionError(f"no window of {gateway}: {[frame.url for frame in self.page.frames]}")
+
+    async def chooses(self, gateway: str, button: str, scenario: str = "") -> None:
+        """Use the gateway's window as the scenario says."""
+        window = await self.window(gateway)
+        if scenario:
+            await window.locator("#scenario").select_option(scenario)
+        await window.locator(button).click()
+
+    async def sees(self, state: str) -> None:
+        await expect(self.page.locator("#checkout")).to_have_attribute("data-state", state)
+
+    async def stored(self) -> dict[str, Any]:
+        return await self.world.shop.get(self.payment)
 
 
 async def expect_soon(page: Page, expression: str) -> None:

@@ -1,27 +1,13 @@
 """A buyer pays at each of the four gateways: at a desk in its window, on a phone by leaving and coming back."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Frame, Page, expect
+from playwright.async_api import expect
 
-from tests.browser.conftest import open_site
-from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Witness, World, origin_of
+from tests.browser.driver import DESK, DEVICES, FOUR, PHONE, World, origin_of
 from tests.flows.gateways.orders import BY_NAME
-from tests.support.databases import Databases
 
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "is_mobile": True,
-    "has_touch": True,
-    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1",
-}
-DESK: dict[str, Any] = {}
-FOUR = ("point3", "portone_v1", "portone_v2", "unifi_pay")
-DEVICES = {"desk": DESK, "phone": PHONE}
 every_gateway = pytest.mark.parametrize("gateway", FOUR)
 
 
@@ -35,71 +21,6 @@ def every_way(*always: tuple[str, str]) -> pytest.MarkDecorator:
         for name, device in DEVICES.items()
     ]
     return pytest.mark.parametrize(("gateway", "device"), ways)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One buyer, one payment."""
-
-    page: Page
-    world: World
-    witness: Witness
-    payment: dict[str, Any]
-
-    async def window(self, gateway: str) -> Frame:
-        """The gateway's window: a frame of our page, or the page itself after a redirect."""
-        origin = origin_of(self.world.shop.simulator.gateways[gateway]["base_url"])
-        for _ in range(PATIENCE_MS // 50):
-            for frame in self.page.frames:
-                if origin_of(frame.url) == origin and await frame.locator("#pay").count():
-                    return frame
-            await asyncio.sleep(0.05)
-        raise AssertionError(f"no window of {gateway}: {[frame.url for frame in self.page.frames]}")
-
-    async def chooses(self, gateway: str, button: str, scenario: str = "") -> None:
-        """Use the gateway's window as the scenario says."""
-        window = await self.window(gateway)
-        if scenario:
-            await window.locator("#scenario").select_option(scenario)
-        await window.locator(button).click()
-
-    async def sees(self, state: str) -> None:
-        await expect(self.page.locator("#checkout")).to_have_attribute("data-state", state)
-
-    async def stored(self) -> dict[str, Any]:
-        return await self.world.shop.get(self.payment)
-
-
-@pytest.fixture(scope="module")
-async def four(databases: Databases) -> AsyncIterator[World]:
-    async with open_site(databases, every_gateway=True) as site:
-        yield site
-
-
-@pytest.fixture
-async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) -> AsyncIterator[Any]:
-    contexts: list[BrowserContext] = []
-    witnesses: list[Witness] = []
-
-    async def visit(gateway: str, device: dict[str, Any], *, blocked: str | None = None, **changes: Any) -> Visit:
-        context = await chromium.new_context(locale="en-US", **device)
-        if blocked:
-            await context.route(blocked, lambda route: route.abort())
-        context.set_default_timeout(PATIENCE_MS)
-        await context.add_init_script(COUNT_SENTINELS)
-        contexts.append(context)
-        witness = Witness(context)
-        witnesses.append(witness)
-        payment = await four.shop.create(**BY_NAME[gateway].order | changes)
-        page = await context.new_page()
-        await page.goto(payment["checkout_url"])
-        return Visit(page, four, witness, payment)
-
-    yield visit
-    for context in contexts:
-        await context.close()
-    for witness in witnesses:
-        assert witness.surprises == []
 
 
 @every_way(("point3", "desk"), ("portone_v1", "desk"), ("portone_v2", "phone"), ("unifi_pay", "desk"))

@@ -1,0 +1,116 @@
+"""What a tab remembers is of one attempt: whatever a buyer did before, he comes to a window and pays, once.
+
+Every gateway × leave, decline, reload, back, second tab, second gateway, at a desk and on a phone.
+"""
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.driver import DEVICES, FOUR, Visit
+from tests.flows.gateways.orders import BUYER
+
+
+async def goes_on(buyer: Visit, gateway: str) -> None:
+    """Come to the gateway's window, by "Try again" where the page waits for that, and pay."""
+    found = buyer.page.locator("#retry:visible, iframe, #pay")
+    await expect(found.first).to_be_visible()
+    if await buyer.page.locator("#retry:visible").count():
+        await buyer.page.locator("#retry").click()
+    await buyer.chooses(gateway, "#pay")
+
+
+async def has_left(buyer: Visit, gateway: str) -> None:
+    """Leave the window, and come from a gateway's page back by the browser's own button where it has none."""
+    await buyer.chooses(gateway, "#leave")
+    if gateway == "unifi_pay":
+        await expect(buyer.page.locator("[role=status]")).to_contain_text("Not paid")
+        await buyer.page.go_back()
+    await expect(buyer.page.locator("#retry")).to_be_visible()
+
+
+async def leaves(buyer: Visit, gateway: str) -> None:
+    await has_left(buyer, gateway)
+    await buyer.page.reload()
+    await goes_on(buyer, gateway)
+
+
+async def is_declined(buyer: Visit, gateway: str) -> None:
+    await buyer.chooses(gateway, "#decline")
+    await buyer.sees("declined")
+    await buyer.page.reload()
+    await buyer.sees("declined")
+    await goes_on(buyer, gateway)
+
+
+async def reloads(buyer: Visit, gateway: str) -> None:
+    await buyer.window(gateway)
+    await buyer.page.reload()
+    await goes_on(buyer, gateway)
+
+
+async def goes_back(buyer: Visit, gateway: str) -> None:
+    """From the gateway's page, or from the shop where the window stood in ours."""
+    window = await buyer.window(gateway)
+    if window is not buyer.page.main_frame:
+        await buyer.page.goto(buyer.world.storefront)
+    await buyer.page.go_back()
+    await goes_on(buyer, gateway)
+
+
+async def opens_a_second_tab(buyer: Visit, gateway: str) -> None:
+    """The first tab leaves, the second one pays by the same address, and the first learns of it."""
+    await has_left(buyer, gateway)
+    first: Page = buyer.page
+    address = f"{buyer.world.api}/checkout/{buyer.payment['id']}"
+    second = Visit(await first.context.new_page(), buyer.world, buyer.witness, buyer.payment)
+    await second.page.goto(address)
+    await goes_on(second, gateway)
+    await second.sees("paid")
+    await first.goto(address)
+
+
+async def chooses_another_gateway(buyer: Visit, gateway: str) -> None:
+    await has_left(buyer, gateway)
+    await buyer.page.locator("#others button").first.click()
+    await expect(buyer.page.locator("#retry")).to_be_hidden()
+    other = (await buyer.stored())["attempts"][-1]["gateway"]
+    while other == gateway:
+        other = (await buyer.stored())["attempts"][-1]["gateway"]
+    await buyer.chooses(other, "#pay")
+
+
+WAYS = [leaves, is_declined, reloads, goes_back, opens_a_second_tab, chooses_another_gateway]
+ALWAYS = {
+    ("portone_v1", "desk", leaves),
+    ("portone_v2", "desk", chooses_another_gateway),
+    ("unifi_pay", "phone", goes_back),
+    ("point3", "desk", opens_a_second_tab),
+}
+EVERY = [
+    pytest.param(
+        gateway,
+        device,
+        way,
+        marks=() if (gateway, device, way) in ALWAYS else pytest.mark.long,
+        id=f"{gateway}-{device}-{way.__name__}",
+    )
+    for gateway in FOUR
+    for device in DEVICES
+    for way in WAYS
+]
+
+
+@pytest.mark.parametrize(("gateway", "device", "way"), EVERY)
+async def test_a_buyer_comes_to_a_window_and_pays_once(visit: Any, gateway: str, device: str, way: Any) -> None:
+    buyer = await visit(gateway, DEVICES[device], customer=BUYER)
+    await way(buyer, gateway)
+    await buyer.sees("paid")
+    stored = await buyer.stored()
+    assert (stored["status"], stored["captured_amount"]) == ("paid", buyer.payment["amount"])
+    rows = await buyer.world.shop.sim("GET", "/_sim/journal?gateway=" + stored["gateway"])
+    assert sum(row["captures"] for row in rows if row["reference"].startswith(buyer.payment["id"][4:])) == 1
+    kept = await buyer.page.evaluate("JSON.stringify({...sessionStorage})")
+    assert "proof" not in kept
+    assert stored["attempts"][0]["reference"] not in kept
