@@ -41,10 +41,16 @@ class Caller:
     ref: str | None = None
     shares: bool = True
     patience_s: float = 5.0
+    has_returned: bool = False
 
     async def look(self, flights: Flights, looks: Looks) -> VerificationResult | None:
         return await flights.look(
-            ATTEMPT, LookupHint(self.ref), looks.ask, shares=self.shares, patience_s=self.patience_s
+            ATTEMPT,
+            LookupHint(self.ref),
+            looks.ask,
+            shares=self.shares,
+            patience_s=self.patience_s,
+            has_returned=self.has_returned,
         )
 
 
@@ -110,3 +116,10 @@ async def test_a_look_that_was_given_up_is_made_by_the_next() -> None:
     looks.end.set()
     assert await second == NOT_YET
     assert looks.begun == [False, True]
+
+
+async def test_the_news_that_the_buyer_came_back_needs_a_look_that_stores_it() -> None:
+    looks = Looks()
+    await all_of(looks, Caller(), Caller(has_returned=True), Caller(has_returned=True))
+    assert looks.begun == [False, True]
+    assert looks.most == 1
