@@ -111,7 +111,6 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],
-        deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
         account=_account_of(shown["attempts"]),
     )
@@ -123,4 +122,4 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
 
 def _account_of(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None] | None:
     """The newest account that a gateway gave for a transfer."""
-    return next((each["deposit"] for each in reversed(attempts) if each.get("deposit")), None)
+    return next((each["deposit"] for each in reversed(attempts) if each["deposit"]), None)

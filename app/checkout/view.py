@@ -35,8 +35,6 @@ class CheckoutView:
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
-    deposit: Mapping[str, object] | None = None
-    """Where the newest attempt waits for the buyer's transfer: bank, number, holder, expires_at."""
     expires_at: str | None = None
     account: Mapping[str, str | None] | None = None
     """Where the buyer transfers the money to, as the attempt's `deposit` in the API has it."""
@@ -94,7 +92,6 @@ class CheckoutView:
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),
-            "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,
             "deposit": None if self.account is None else dict(self.account),
         }
