@@ -13,7 +13,7 @@ from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Item
 from app.gateways.port import ChargeRequest, GatewayPayment, GatewayStatus
-from app.gateways.unifi_pay.codes import ALPHA_3, STATUSES, status_of
+from app.gateways.unifi_pay.codes import ALPHA_3, STATUSES, aliases, status_of
 from app.gateways.unifi_pay.lookup import gateway_payment_of
 from app.gateways.unifi_pay.session import MAX_MINOR, creation_of
 from app.gateways.unifi_pay.wire import (
@@ -60,7 +60,8 @@ def sent(request: ChargeRequest) -> dict[str, Any]:
 def held(body: bytes | None = None, **changes: Any) -> GatewayPayment:
     """What is read from the paid payment with these members changed; one that is None is left out."""
     members = {name: value for name, value in (PAID | changes).items() if value is not None}
-    return gateway_payment_of(read_shown(body or json.dumps(members).encode()), "t1", "store_1")
+    shown = read_shown(body or json.dumps(members).encode())
+    return gateway_payment_of(shown, "t1", "store_1", status_of(shown.status, {}))
 
 
 def raw(**members: str) -> bytes:
@@ -224,7 +225,16 @@ class TestStatuses:
     def test_a_word_means_what_the_table_says_and_every_other_is_for_a_person(
         self, word: str, status: GatewayStatus
     ) -> None:
-        assert status_of(word) is status
+        assert status_of(word, {}) is status
+
+    def test_an_alias_teaches_a_word_in_any_case(self) -> None:
+        known = aliases({"Started": "created", "DONE": "CONFIRMED"})
+        assert status_of(" started ", known) is GatewayStatus.PENDING
+        assert status_of("done", known) is GatewayStatus.CAPTURED
+
+    def test_an_alias_for_a_meaning_that_is_none_is_refused_at_the_start(self) -> None:
+        with pytest.raises(ValueError, match="ONETILL_UNIFI_PAY__STATUS_ALIASES"):
+            aliases({"DONE": "FINISHED"})
 
     def test_two_words_say_that_the_money_moved(self) -> None:
         paid = [word for word, status in STATUSES.items() if status is GatewayStatus.CAPTURED]

@@ -22,7 +22,7 @@ from app.gateways.port import (
     Session,
     WebhookRequest,
 )
-from app.gateways.unifi_pay.codes import ALPHA_3
+from app.gateways.unifi_pay.codes import ALPHA_3, aliases, status_of
 from app.gateways.unifi_pay.lookup import deciding_texts, gateway_payment_of
 from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings
 from app.gateways.unifi_pay.request_signature import APP_ID, SIGNATURE, TIMESTAMP, headers
@@ -58,6 +58,7 @@ class UnifiPay(Adapter, SendsWebhooks):
         if settings.country not in ALPHA_3:
             raise ValueError(f"ONETILL_UNIFI_PAY__COUNTRY: {settings.country!r} is no ISO 3166-1 country")
         self._settings = settings
+        self._aliases = aliases(settings.status_aliases)
         self._now = now
         base = urlsplit(settings.base_url)
         self._base_path = base.path
@@ -95,7 +96,7 @@ class UnifiPay(Adapter, SendsWebhooks):
             return GatewayPayment(GatewayStatus.ABSENT)
         try:
             shown = read_shown(self._accepted(answer))
-            found = gateway_payment_of(shown, ref, self._settings.store_id)
+            found = gateway_payment_of(shown, ref, self._settings.store_id, status_of(shown.status, self._aliases))
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
         return noted(found, answer.damage, *deciding_texts(shown))

@@ -1,5 +1,7 @@
 """Unifi Pay's status words in ours, and the country codes that it wants."""
 
+from collections.abc import Mapping
+
 from app.gateways.port import GatewayStatus
 
 STATUSES: dict[str, GatewayStatus] = {
@@ -15,7 +17,8 @@ STATUSES: dict[str, GatewayStatus] = {
 }
 """Source: unifi-pay.md §4. `CONFIRMED` and `FAILED` are documented; `CREATED`, `PAYMENT_REQUESTED` and
 `PAYMENT_CONFIRMED` are their diagram's own words; `PENDING`, `PAID` and the cancels are the sibling product's (inferred).
-Between `CREATED` and an end the buyer has acted, and money may come without us. Any other word is `UNRECOGNIZED`."""
+Between `CREATED` and an end the buyer has acted, and money may come without us. Any other word is `UNRECOGNIZED`, unless
+the setting `status_aliases` says what it means."""
 
 
 _PAIRS = """
@@ -44,6 +47,18 @@ Source: ISO 3166-1, all 249 entries; equal to the table of the package `pycountr
 """
 
 
-def status_of(status: str) -> GatewayStatus:
+def aliases(words: Mapping[str, str]) -> dict[str, str]:
+    """The setting `status_aliases`, ready for `status_of`.
+
+    Raises ValueError for a meaning that is none of ours: it would read as unrecognized, for every payment, in production.
+    """
+    if unknown := sorted(meaning for meaning in words.values() if meaning.upper() not in STATUSES):
+        known = ", ".join(STATUSES)
+        raise ValueError(f"ONETILL_UNIFI_PAY__STATUS_ALIASES: {unknown[0]!r} is no meaning; those are {known}")
+    return {word.upper(): meaning.upper() for word, meaning in words.items()}
+
+
+def status_of(status: str, known_as: Mapping[str, str]) -> GatewayStatus:
     """What a status word means; never success for one that is not known."""
-    return STATUSES.get(status.strip().upper(), GatewayStatus.UNRECOGNIZED)
+    word = status.strip().upper()
+    return STATUSES.get(known_as.get(word, word), GatewayStatus.UNRECOGNIZED)

@@ -4,20 +4,18 @@ from decimal import Decimal
 
 from app.domain.money import Money
 from app.gateways.port import Failure, GatewayPayment, GatewayStatus
-from app.gateways.unifi_pay.codes import status_of
 from app.gateways.unifi_pay.wire import Shown, Unreadable
 
 LARGEST_EXPONENT = 30
 """No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""
 
 
-def gateway_payment_of(shown: Shown, asked: str, own_store_id: str) -> GatewayPayment:
+def gateway_payment_of(shown: Shown, asked: str, own_store_id: str, status: GatewayStatus) -> GatewayPayment:
     """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number.
 
     Inferred: what is canceled after it was paid went back whole, and still shows what was paid. Canceled before, it shows
     that nothing was.
     """
-    status = status_of(shown.status)
     order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
     amount, doubt = _amount(order, shown.order_currency_code)
     if status is GatewayStatus.CAPTURED:

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr, model_validator
 
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.port import Capability
-from app.setting_types import HttpUrl
+from app.setting_types import HttpUrl, Pairs
 
 
 class UnifiPaySettings(GatewaySettings):
@@ -26,6 +26,8 @@ class UnifiPaySettings(GatewaySettings):
     """api_key or app_id: which of them stands in the signed text. The vendor's pages contradict each other."""
     country: str = Field("KR", pattern=r"^[A-Z]{2}$")
     """The buyer's country where an order names none, two letters."""
+    status_aliases: Pairs = Field({}, examples=["STARTED=CREATED"])
+    """What Unifi Pay's unpublished status words mean, as VENDOR_WORD=MEANING pairs, comma-separated."""
 
     @model_validator(mode="after")
     def need_the_signing_id(self) -> Self:
