@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.domain import ids
+from app.domain.attention import Attention
 from app.domain.states import (
     ATTEMPT_MOVES,
     ATTEMPT_UNDECIDED,
@@ -139,6 +140,23 @@ class Books:
                 assert must_look or row["status"] == AttemptStatus.AWAITING_DEPOSIT, about
         assert payment["status"] not in PAYMENT_UNPAID or must_look or payment["status"] == "awaiting_deposit", about
 
+    def unexplained(self) -> list[tuple[Row, int]]:
+        """The refunds that wait for a person to say which cancel is theirs, with how much went back by them."""
+        found: list[tuple[Row, int]] = []
+        called = {row["id"] for row in self.payments if row["attention"] == Attention.UNEXPLAINED_REFUND}
+        for refund in self.refunds:
+            if refund["status"] != RefundStatus.UNKNOWN or refund["payment_id"] not in called:
+                continue
+            (attempt,) = [row for row in self.attempts if row["id"] == refund["attempt_id"]]
+            truth = self._truth(attempt)
+            assert truth is not None
+            others = [
+                row for row in self.refunds if row["attempt_id"] == attempt["id"] and row["initiator"] != BY_GATEWAY
+            ]
+            past_us = self.in_console.get((truth["gateway"], truth["gateway_ref"]), 0)
+            found.append((refund, truth["refunded"] - past_us - _total(others, {RefundStatus.SUCCEEDED})))
+        return found
+
     def _truth(self, attempt: Row) -> Row | None:
         """What its gateway really holds for an attempt; None while it is not bound to anything there."""
         if attempt["gateway_ref"] is None:
@@ -178,7 +196,8 @@ def _check_move(moves: Mapping[Any, Any], source: str | None, target: str | None
 
 
 def _total(refunds: Sequence[Row], statuses: Any) -> int:
-    return sum(row["amount_minor"] for row in refunds if row["status"] in statuses)
+    """What they are counted for: a yes may name another amount than was asked."""
+    return sum(row["returned_minor"] or row["amount_minor"] for row in refunds if row["status"] in statuses)
 
 
 def _by(rows: Sequence[Row], name: str) -> dict[Any, list[Row]]:

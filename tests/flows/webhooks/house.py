@@ -23,6 +23,7 @@ from starlette.routing import Route
 from app.db.database import Database
 from app.demo.processes import serving
 from app.domain import ids
+from app.domain.errors import IllegalTransition
 from app.gateways.port import Capability
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v2.manifest import PortOneV2Settings
@@ -398,9 +399,19 @@ class House:
             await self.do(self.deliver(self.signed_now(letter)))
         for seconds in QUIET_S:
             await self.advance(seconds)
+            await self.explain()
             for _ in range(4):
                 if not await self.do(self.worker.sweep()):
                     break
+
+    async def explain(self) -> None:
+        """A person looks at the gateway's list, and says of each refund that may be one of its cancels which one it is."""
+        for refund, own in (await self.read()).unexplained():
+            if own < 0:
+                continue  # what the console asked for is under way, so nobody can say yet
+            mark = self.parts.refunds.mark(refund["id"], is_done=own > 0, note="by its list", amount_minor=own or None)
+            with suppress(IllegalTransition):  # somebody is asking the gateway at this moment
+                await self.do(mark)
 
 
 def changed(letter: Letter, reference: str) -> Letter:

@@ -236,6 +236,11 @@ class Till(RuleBasedStateMachine):
             house.run(house.letters())
             event(f"refunded past us {body['gateway']} {'part' if 'amount' in body else 'whole'}")
 
+    @rule()
+    def explain(self) -> None:
+        """A person says which cancels of a gateway's list are our refunds."""
+        self.house.run(self.house.explain())
+
     def _refundable(self, order: Order) -> Order:
         """The order, or where nothing of it can be given back, another one of which something can."""
         for each in (order, *reversed(self.placed)):

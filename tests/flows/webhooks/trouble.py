@@ -29,6 +29,7 @@ BUYERS = (
 FAULTS = (
     "error_500", "accept_then_hang", "garbage", "slow", "too_many_requests", "token_expired", "unknown_status", "sparse",
     "lost_request", "declined", "async_cancel", "partial_cancel_refused", "cancel_failed",
+    "adjusted_cancel",
 )  # fmt: skip
 OPENING = {"point3": "token", "portone_v1": "prepare", "portone_v2": "prepare", "unifi_pay": "create"}
 ASKING = ("lookup", "confirm", "cancel")
