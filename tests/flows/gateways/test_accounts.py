@@ -116,6 +116,9 @@ async def test_a_person_ends_what_nobody_can_ask_about(
         with pytest.raises(ResolutionRefused):
             await services.resolutions.resolve(payment_id, None, Action.ACCEPT, "the buyer says so")
         await services.resolutions.resolve(payment_id, None, Action.CLOSE, "seen in the console: nothing came")
+    if how == "another account":
+        lookups = await shop.sim("GET", "/_sim/calls?gateway=portone_v2")
+        assert not [call for call in lookups if call["call"] == "lookup"], "the wrong account is not asked"
     stored = await shop.get(payment)
     assert (stored["status"], stored["attempts"][0]["status"]) == ("canceled", "canceled")
     assert not stored["needs_attention"]
