@@ -28,8 +28,9 @@ TABLES = ("payments", "attempts", "payment_events", "order_claims", "gateway_ref
 """What a create has written, in the order in which it can be put back."""
 
 
-async def comes_back(shop: Shop, kind: Kind, query: dict[str, Any]) -> httpx.Response:
-    """The buyer's browser is redirected to us."""
+async def comes_back(shop: Shop, kind: Kind, payment: dict[str, Any], query: dict[str, Any]) -> httpx.Response:
+    """The buyer's browser, which opened the checkout, is redirected to us."""
+    assert (await shop.client.get(f"/checkout/{payment['client_token']}")).status_code == 200
     return await shop.client.get(
         f"/checkout/return/{kind.name.replace('_', '-')}", params=query, headers={"Accept": "text/html"}
     )
@@ -61,7 +62,7 @@ class TestWebhookAndRedirect:
         await until_kept(database, kind.name)
         await apply_kept(parts, database, kind)
         await asyncio.sleep(0.1)
-        assert (await comes_back(shop, kind, browser)).status_code == 200
+        assert (await comes_back(shop, kind, payment, browser)).status_code == 303
         assert (await shop.complete(payment, **browser)).json()["status"] == "paid"
         assert await paid_once(shop, payment) == ["webhook"]
 
@@ -76,7 +77,7 @@ class TestWebhookAndRedirect:
         webhook = asyncio.create_task(apply_kept(parts, database, kind))
         await until_asked(shop, kind.name)
         await asyncio.sleep(0.1)
-        assert (await comes_back(shop, kind, browser)).status_code == 200
+        assert (await comes_back(shop, kind, payment, browser)).status_code == 303
         assert (await shop.get(payment))["status"] == "paid", "the buyer does not wait for the webhook's look-up"
         await webhook
         await paid_once(shop, payment)
@@ -88,7 +89,7 @@ class TestWebhookAndRedirect:
     ) -> None:
         payment = await shop.create(**kind.order)
         browser = await shop.buyer_pays(payment, "lost_webhook")
-        assert (await comes_back(shop, kind, browser)).status_code == 200
+        assert (await comes_back(shop, kind, payment, browser)).status_code == 303
         before = await shop.events(payment)
         await asyncio.sleep(0.1)
         await post(shop, told(shop, clock, payment))
