@@ -40,13 +40,14 @@ WHERE w.id = ANY($1) AND w.id = seen.id AND w.next_try_at IS NOT NULL AND w.time
 """No clock says whether a delivery came before the look: those that were read before it began are counted, and no others."""
 
 PUT_OFF = """
-UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $2, claimed_until = NULL, note = $3
-WHERE id = $1 AND next_try_at IS NOT NULL
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $3, claimed_until = NULL, note = $4
+WHERE id = $1 AND times_received = $2 AND next_try_at IS NOT NULL
 """
+"""What came again since it was read has a time of its own, which may be much sooner."""
 
 PARK = """
-UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $2, next_try_at = NULL, claimed_until = NULL, note = $3
-WHERE id = $1 AND next_try_at IS NOT NULL
+UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, parked_at = $3, next_try_at = NULL, claimed_until = NULL, note = $4
+WHERE id = $1 AND times_received = $2 AND next_try_at IS NOT NULL
 """
 
 DROP = "DELETE FROM webhook_inbox WHERE id = $1 AND next_try_at IS NOT NULL AND proof = 'hint' AND times_received = $2"
@@ -120,13 +121,13 @@ class Inbox:
         """Delete a hint that nobody knows; one that was repeated since it was read stays due."""
         await self._database.changed(DROP, seen.id, seen.times_received)
 
-    async def put_off(self, webhook_id: UUID, until: datetime, note: str) -> None:
-        """Try it again later."""
-        await self._database.row(PUT_OFF, webhook_id, until, note)
+    async def put_off(self, seen: Webhook, until: datetime, note: str) -> None:
+        """Try it again later, unless it came again meanwhile."""
+        await self._database.row(PUT_OFF, seen.id, seen.times_received, until, note)
 
-    async def park(self, webhook_id: UUID, at: datetime, note: str) -> None:
-        """Stop trying; a person reads the note."""
-        await self._database.row(PARK, webhook_id, at, note)
+    async def park(self, seen: Webhook, at: datetime, note: str) -> bool:
+        """Stop trying; a person reads the note. False: it came again meanwhile, and is due."""
+        return bool(await self._database.changed(PARK, seen.id, seen.times_received, at, note))
 
 
 def _webhook(row: Row) -> Webhook:

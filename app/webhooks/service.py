@@ -225,12 +225,12 @@ class WebhookService:
         now = self._now()
         for webhook in webhooks:
             if webhook.apply_attempts >= len(waits):
-                log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=webhook.public_id, note=note)
-                await self.inbox.park(webhook.id, now, note)
-                WEBHOOKS_PARKED.labels(webhook.gateway).inc()
+                if await self.inbox.park(webhook, now, note):
+                    log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=webhook.public_id, note=note)
+                    WEBHOOKS_PARKED.labels(webhook.gateway).inc()
                 continue
             wait_s = waits[webhook.apply_attempts] * (1 + JITTER * random.random())  # noqa: S311  spreads load, guards nothing
-            await self.inbox.put_off(webhook.id, now + self._after(wait_s), note)
+            await self.inbox.put_off(webhook, now + self._after(wait_s), note)
 
     def _after(self, seconds: float) -> timedelta:
         return timedelta(seconds=self._settings.seconds(seconds))

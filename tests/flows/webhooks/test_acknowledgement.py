@@ -1,11 +1,12 @@
 """An acknowledgement is no wider than its check: a look-up answers the webhooks of its attempt, and no stronger ones (law 16)."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from app.db.database import Database
-from app.domain.schedule import REPEAT_AFTER_S
+from app.domain.schedule import REPEAT_AFTER_S, UNANSWERED_AGAIN
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import BUYER, BY_NAME, ONE_STEP, Kind
@@ -131,6 +132,27 @@ async def test_a_reference_of_no_attempt_sets_off_no_look_and_answers_nothing(
         await apply_first(parts, database, gateway)
         assert [reference for _, reference, _ in await waiting(database)] == [named]
         assert await look_ups(shop, gateway) == 0
+
+
+async def test_what_comes_again_while_a_look_goes_unanswered_keeps_its_own_time(
+    shop: Shop, parts: Services, database: Database, clock: MovableClock
+) -> None:
+    """After many tries the next one is a day away, and one more parks it: not where its gateway has just sent it again."""
+    payment = await shop.create(**BY_NAME["portone_v1"].order)
+    given = told(shop, clock, payment)
+    await post(shop, given)
+    (row,) = await rows(database, "portone_v1")
+    for attempts in (len(UNANSWERED_AGAIN) - 1, len(UNANSWERED_AGAIN)):
+        await database.row("UPDATE webhook_inbox SET apply_attempts = $1, claimed_until = now()", attempts)
+        seen = await parts.webhooks.inbox.get(row["id"])
+        assert seen is not None
+        await post(shop, given)
+        if attempts < len(UNANSWERED_AGAIN):
+            await parts.webhooks.inbox.put_off(seen, clock() + timedelta(days=1), "no answer")
+        else:
+            assert not await parts.webhooks.inbox.park(seen, clock(), "no answer")
+        (row,) = await rows(database, "portone_v1")
+        assert (row["next_try_at"] - clock()).total_seconds() <= REPEAT_AFTER_S
 
 
 async def test_what_counts_is_what_was_read_before_the_look_whatever_the_clocks_say(
