@@ -77,6 +77,7 @@ class ProductSettings(BaseSettings):
     mode: Literal["live", "test"] = "test"
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret_key: SecretStr = SecretStr(DEFAULT_SECRET_KEY)
+    """One, or several with commas in between: the first makes client tokens, all of them read."""
     time_scale: Annotated[float, Field(ge=1, le=100_000)] = 1.0
     frame_ancestors: Framers = []
     """Origins that may frame the checkout page. Empty: nobody."""
@@ -149,7 +150,8 @@ class ProductSettings(BaseSettings):
     def _each_setting(self) -> Iterator[Setting]:
         plain = frozenset(self.database_plain_hosts)
         for name, field in ProductSettings.model_fields.items():
-            yield Setting(f"ONETILL_{name}".upper(), field, getattr(self, name), True, PUBLISHED, plain)
+            value = _secrets(self.secret_key) if name == "secret_key" else getattr(self, name)
+            yield Setting(f"ONETILL_{name}".upper(), field, value, True, PUBLISHED, plain)
         for manifest, account in self.accounts():
             for name, field in manifest.fields().items():
                 yield Setting(
@@ -187,8 +189,9 @@ class ProductSettings(BaseSettings):
         return max(min(timeout_s, 2.0), timeout_s / self.time_scale)
 
 
-def _secrets(value: SecretStr | list[SecretStr]) -> list[SecretStr]:
-    return value if isinstance(value, list) else [value]
+def _secrets(value: SecretStr) -> list[SecretStr]:
+    """The keys of ONETILL_SECRET_KEY, which may have several with commas in between: each is one that opens payments."""
+    return [SecretStr(part) for part in value.get_secret_value().split(",")]
 
 
 if TYPE_CHECKING:

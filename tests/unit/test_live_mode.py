@@ -296,6 +296,14 @@ def test_no_mode_returns_to_a_scheme_that_runs_or_leaks(
     assert "return_url_schemes" in said
 
 
+@pytest.mark.parametrize("weak", ["", "short", *sorted(PUBLISHED)])
+def test_each_of_several_secret_keys_is_judged(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
+    other = STRONG[::-1]
+    assert refusal(monkeypatch, {"ONETILL_SECRET_KEY": f"{other},{STRONG}"}) == ""
+    for keys in (f"{STRONG},{weak}", f"{weak},{STRONG}", f"{STRONG},{weak},{other}"):
+        assert "ONETILL_SECRET_KEY" in refusal(monkeypatch, {"ONETILL_SECRET_KEY": keys}), keys
+
+
 class TestTheSecretKeyOfTheSourceCode:
     @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://localhost:8000", "http://[::1]:8000"])
     def test_starts_on_this_machine(self, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
