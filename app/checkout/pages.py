@@ -1,16 +1,14 @@
 """`GET /checkout/{client_token}`: the buyer's page. A token may be in the path, so this path is never logged."""
 
 import secrets
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment
 
-from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.problems import problem
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
@@ -40,7 +38,6 @@ class Checkout:
     settings: Settings
     templates: Environment
     now: Now
-    limits: Limits
 
     def security(self, language: Language) -> ResponseSecurity:
         """For the pages of one request."""
@@ -111,15 +108,10 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],
+        deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
-        account=_account_of(shown["attempts"]),
     )
     html = checkout.templates.get_template("checkout.html").render(view=view)
     response = security.page(html, 200, checkout.payments.page_sources(payment))
     response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
     return response
-
-
-def _account_of(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, str | None] | None:
-    """The newest account that a gateway gave for a transfer."""
-    return next((each["deposit"] for each in reversed(attempts) if each["deposit"]), None)

@@ -35,9 +35,7 @@ async def come_back(gateway: str, request: Request, checkout: CheckoutPages) -> 
     if named is None:
         return checkout.unknown(request, language)
     payment, attempt = named
-    is_client = token_of(request, payment.id, checkout.tokens, checkout.now()) is not None
-    checkout.limits.look(payment.id, is_client=is_client)
-    if not is_client:
+    if token_of(request, payment.id, checkout.tokens, checkout.now()) is None:
         await checkout.payments.look_soon(payment, attempt)
         return checkout.stranger(language)
     await _verify(checkout.payments, payment, attempt, fields)

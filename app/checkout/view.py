@@ -35,9 +35,9 @@ class CheckoutView:
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
+    deposit: Mapping[str, object] | None = None
+    """Where the newest attempt waits for the buyer's transfer: bank, number, holder, expires_at."""
     expires_at: str | None = None
-    account: Mapping[str, str | None] | None = None
-    """Where the buyer transfers the money to, as the attempt's `deposit` in the API has it."""
 
     @property
     def state(self) -> str:
@@ -58,11 +58,11 @@ class CheckoutView:
         return self.last_failure
 
     @property
-    def deposit(self) -> Mapping[str, str | None] | None:
+    def account(self) -> Mapping[str, object] | None:
         """The account as the first paint shows it; its end in UTC, until the script writes it in the buyer's time."""
-        if self.account is None or self.status != "awaiting_deposit":
+        if self.deposit is None or self.status != "awaiting_deposit":
             return None
-        return {**self.account, "until": self.account.get("expires_at")}
+        return {**self.deposit, "until": self.deposit.get("expires_at")}
 
     @property
     def pay_link(self) -> str | None:
@@ -92,8 +92,8 @@ class CheckoutView:
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),
+            "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,
-            "deposit": None if self.account is None else dict(self.account),
         }
 
 

@@ -25,8 +25,9 @@ def can_capture(snapshot: Snapshot) -> bool:
 def may_capture_unseen(snapshot: Snapshot, now: datetime) -> bool:
     """Whether this gateway shows nothing before capture, and this attempt may be captured.
 
-    Where a capture names our reference (`CAPTURE_BY_TOKEN`), it can be of no other order, and is sent unseen. Elsewhere the
-    reference came from a browser: only when a look-up has shown nothing of it, or has shown our order.
+    Where a capture names our reference (`CAPTURE_BY_TOKEN`), it can be of no other order, and is sent unseen once the look-up
+    by that reference has shown the gateway's own: a capture binds it, and a browser could name another payment's. Elsewhere
+    the look-up is by what the browser named: only when it has shown nothing, or has shown our order.
 
     With a one-time token the gateway knows a repeated capture for what it is; elsewhere it is sent once.
     """

@@ -161,12 +161,14 @@ class Verifier:
         ref = attempt.gateway_ref or hint.gateway_ref
         snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
         may_capture = may_capture_unseen(snapshot, self._now())
-        if may_capture and Capability.CAPTURE_BY_TOKEN in gateway.capabilities:
+        by_token = Capability.CAPTURE_BY_TOKEN in gateway.capabilities
+        if may_capture and by_token and not snapshot.is_hinted:
             return await self._capture(snapshot, GatewayPayment(GatewayStatus.STATUS_MISSING), context)
         try:
             LOOK_UPS.labels(gateway.name, context.trigger).inc()
             fetched = await gateway.fetch_payment(snapshot.query)
-            if may_capture and (fetched.status is GatewayStatus.ABSENT or shows_our_uncaptured(snapshot, fetched)):
+            is_unseen = fetched.status is GatewayStatus.ABSENT and not by_token
+            if may_capture and (is_unseen or shows_our_uncaptured(snapshot, fetched)):
                 return await self._capture(snapshot, fetched, context)
             if fetched.status is GatewayStatus.ABSENT and snapshot.is_hinted:
                 # A hint that the gateway does not know says nothing about our attempt.

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.db.database import Database
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.jobs.worker import Worker
 from app.services import Services
@@ -91,3 +92,14 @@ async def test_a_card_that_is_refused_at_confirm_fails_the_attempt(shop: Shop) -
     assert answer.json()["attempts"][0]["status"] == "failed"
     assert answer.json()["last_failure"]["code"] == "declined"
     assert (await shop.journal(payment))["captures"] == 0
+
+
+@manual
+async def test_a_forged_transaction_is_not_bound_to_the_payment(shop: Shop, database: Database) -> None:
+    """A name from a browser may be another payment's: it is bound once the look-up shows it. The right one is then paid."""
+    payment = await shop.create(**ORDER)
+    browser = await shop.buyer_pays(payment, "manual_approval")
+    await shop.complete(payment, **browser | {"txId": "0190a0a0-0000-7000-8000-000000000001"})
+    assert await database.rows("SELECT ref FROM gateway_refs") == []
+    assert (await shop.journal(payment))["captures"] == 0
+    assert (await shop.complete(payment, **browser)).json()["status"] == "paid"
