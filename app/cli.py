@@ -61,6 +61,7 @@ def serve(
         except ValueError as error:
             errors.print(f"{error}", markup=False, style="red", soft_wrap=True)
             raise typer.Exit(2) from None
+    _run(_refuse_unfit_database(settings))
     if workers > 1:
         # Each process counts for itself; in a common folder, /metrics of any of them adds them up.
         folder = TemporaryDirectory(prefix="onetill-metrics-")
@@ -424,6 +425,18 @@ def _settings() -> Settings:
             name = "ONETILL_" + "__".join(str(part) for part in fault["loc"]).upper() if fault["loc"] else "settings"
             errors.print(f"  {name}: {fault['msg'].removeprefix('Value error, ')}", markup=False, soft_wrap=True)
         raise typer.Exit(2) from None
+
+
+async def _refuse_unfit_database(settings: Settings) -> None:
+    """Raise DatabaseUnusable where no process may work with the database; one that is away or has no schema is waited for."""
+    from app.db.database import Database
+
+    database = Database(settings.database_url, connections=1, is_live=settings.mode == "live")
+    await database.open()
+    try:
+        await database.report()
+    finally:
+        await database.close()
 
 
 def _with_services(work: Callable[[Any], Awaitable[T]], settings: Settings | None = None, *, waits: bool = False) -> T:

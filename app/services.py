@@ -96,7 +96,10 @@ def build_gateways(settings: Settings) -> Registry:
 def build_services(settings: Settings, now: Now = utc_now) -> Services:
     """Wire the services. Nothing connects yet: open `database` in the running loop."""
     database = Database(
-        settings.database_url, connections=settings.database_connections, one_role=settings.mode == "test"
+        settings.database_url,
+        connections=settings.database_connections,
+        one_role=settings.mode == "test",
+        is_live=settings.mode == "live",
     )
     gateways = build_gateways(settings)
     road_s = settings.road_s(GATEWAY_CALLS)

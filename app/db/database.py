@@ -1,7 +1,7 @@
 """The unit of work. One driver: asyncpg, prepared statements kept, no reset query between uses.
 
-Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden. Only in test
-mode may there be no such role, where nobody may create one: then whoever logs in does all himself.
+Every session runs as the role `onetill_app`, whoever logs in, so what the schema forbids the app is forbidden (`session`).
+Only in test mode may there be no such role, where nobody may create one: then whoever logs in does all himself.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from typing import Any
 
 import asyncpg
 
 from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
+from app.db.session import COMMAND_TIMEOUT_S, POOLED, SessionRefused, Sessions
 from app.logs import get_logger
 
 Row = asyncpg.Record
@@ -25,29 +25,13 @@ log = get_logger("database")
 _DUPLICATE = re.compile(r'duplicate key value violates unique constraint "([^"]+)"')
 _SHARD = re.compile(r"_\d{6,}$")
 
-_SESSION = {
-    "role": APP_ROLE,
-    "application_name": "onetill",
-    "lock_timeout": "3s",
-    "statement_timeout": "10s",
-    "idle_in_transaction_session_timeout": "10s",
-    "timezone": "UTC",
-    # A statement is planned once, whatever it is asked for, and none is worth a second process.
-    "jit": "off",
-    "plan_cache_mode": "force_generic_plan",
-    "max_parallel_workers_per_gather": "0",
-}
-
-COMMAND_TIMEOUT_S = 15.0
-"""Above every timeout that the server keeps itself: this one ends a wait for a server that went silent."""
-
 DATABASE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.ReadOnlySQLTransactionError,  # failed over: this one is a standby now
-    asyncpg.InterfaceError,
+    asyncpg.InterfaceError,  # SessionRefused too
     asyncpg.InternalClientError,  # its end came while the connection lay idle
     OSError,
 )
@@ -81,11 +65,11 @@ def unanswered(error: Exception) -> DatabaseUnusable:
 class Database:
     """One pool per process. A single statement is its own transaction; several go through `transaction()`."""
 
-    def __init__(self, url: str, *, connections: int, one_role: bool = False) -> None:
-        """With `one_role`, a login without the role `onetill_app` to take works as itself."""
+    def __init__(self, url: str, *, connections: int, one_role: bool = False, is_live: bool = False) -> None:
+        """With `one_role`, a login without the role `onetill_app` to take works as itself; live mode takes no superuser."""
         self._url = url
+        self._sessions = Sessions(url, one_role=one_role, is_live=is_live)
         self._connections = connections
-        self._one_role = one_role
         self._pool: Pool | None = None
 
     async def open(self) -> None:
@@ -94,7 +78,7 @@ class Database:
         A database that is away must not keep a process from starting: /readyz tells.
         """
         assert self._pool is None, "the database is open already"
-        self._pool = Pool(self._connect, self._connections)
+        self._pool = Pool(self._sessions.open, self._connections)
 
     async def revision(self, timeout_s: float = 2.0) -> str | None:
         """The revision of the schema. Raises DatabaseUnusable when there is none, or no database that answers in time."""
@@ -103,15 +87,22 @@ class Database:
                 row = await self.row("SELECT version_num FROM alembic_version")
         except (asyncpg.UndefinedTableError, asyncpg.InvalidParameterValueError) as error:  # without a schema, no role
             raise DatabaseUnusable("the schema is missing: run `onetill migrate`") from error
+        except SessionRefused as error:
+            raise DatabaseUnusable(error.reason, f": {error.way_out}") from error
         except UNANSWERED as error:
             raise unanswered(error) from error
         return row["version_num"] if row else None
 
     async def report(self) -> None:
-        """Log what keeps the process from working. It goes on all the same: a database that is away is waited for."""
+        """Log what keeps the process from working. It goes on all the same: a database that is away is waited for.
+
+        Raises DatabaseUnusable where waiting helps nobody: the database is there, and this process must not work with it.
+        """
         try:
             await self.revision()
         except DatabaseUnusable as error:
+            if isinstance(error.__cause__, SessionRefused):
+                raise
             log.warning("database_unusable", reason=str(error))
 
     async def close(self) -> None:
@@ -159,10 +150,13 @@ class Database:
 
         Raises DatabaseUnusable where nobody answers.
         """
-        session = {**_SESSION, "role": "none"}
         try:
             connection = await asyncpg.connect(
-                owner_url or self._url, server_settings=session, timeout=10, command_timeout=COMMAND_TIMEOUT_S
+                owner_url or self._url,
+                server_settings=POOLED,
+                statement_cache_size=0,
+                timeout=10,
+                command_timeout=COMMAND_TIMEOUT_S,
             )
         except UNANSWERED as error:
             raise unanswered(error) from error
@@ -186,9 +180,6 @@ class Database:
         assert self._pool is not None, "the database is not open: call Database.open() first"
         return self._pool
 
-    def _connect(self) -> Awaitable[Connection]:
-        return _session(self._url, self._one_role, 10, COMMAND_TIMEOUT_S)
-
 
 def _take_back(pool: Pool, connection: Connection, error: BaseException) -> None:
     """Keep a connection on which the server refused a statement; drop one that was cut, canceled or led to a standby."""
@@ -197,24 +188,6 @@ def _take_back(pool: Pool, connection: Connection, error: BaseException) -> None
         pool.give(connection)
     else:
         pool.drop(connection)
-
-
-async def connect(url: str, timeout_s: float, *, one_role: bool = False) -> Connection:
-    """A connection outside the pool, in a session like the pool's; nothing on it takes longer than `timeout_s`.
-
-    Raises asyncpg.PostgresError or DATABASE_AWAY.
-    """
-    return await _session(url, one_role, timeout_s, timeout_s)
-
-
-async def _session(url: str, one_role: bool, connect_s: float, command_s: float) -> Connection:
-    connect = partial(asyncpg.connect, url, timeout=connect_s, command_timeout=command_s)
-    try:
-        return await connect(server_settings=_SESSION)
-    except asyncpg.InvalidParameterValueError:  # there is no such role
-        if not one_role:
-            raise
-    return await connect(server_settings={**_SESSION, "role": "none"})
 
 
 def broken_unique(error: asyncpg.PostgresError) -> str | None:

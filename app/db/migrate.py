@@ -7,11 +7,13 @@ import asyncpg
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.db import roles
-from app.db.database import UNANSWERED, unanswered
+from app.db.database import UNANSWERED, DatabaseUnusable, unanswered
 from app.db.schema import REVISION
+from app.db.session import ask_who, is_behind_pooler, settings_of_role
 from app.paths import ROOT
 
 _MIGRATION_LOCK = 0x0E711
@@ -46,6 +48,7 @@ async def upgrade(owner_url: str, app_url: str | None = None, *, one_role: bool 
             if has_role:
                 await connection.run_sync(_grant)
                 await connection.commit()
+                await _set_timeouts(connection)
             await connection.exec_driver_sql(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})")
             await connection.commit()
     finally:
@@ -53,11 +56,31 @@ async def upgrade(owner_url: str, app_url: str | None = None, *, one_role: bool 
     return REVISION
 
 
+async def _set_timeouts(connection: AsyncConnection) -> None:
+    """Let the app's role have its timeouts from its login, for sessions that a pooler lends. An owner who may not leaves it."""
+    database = await connection.scalar(text("SELECT current_database()"))
+    try:
+        for statement in settings_of_role(str(database)):
+            await connection.exec_driver_sql(statement)
+        await connection.commit()
+    except DBAPIError:
+        await connection.rollback()
+
+
 async def _connect(url: str) -> "asyncpg.Connection[Any]":
     try:
-        return await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10)
+        is_pooled = is_behind_pooler(connection, await ask_who(connection))
     except UNANSWERED as error:
         raise unanswered(error) from error
+    if is_pooled:
+        connection.terminate()
+        raise DatabaseUnusable(
+            "a pooler stands before the database",
+            ": it keeps no lock of a session, so two migrations could run at once. Set ONETILL_DATABASE_OWNER_URL to the address "
+            "of Postgres itself.",
+        )
+    return connection
 
 
 def _run(connection: Connection) -> None:

@@ -5,3 +5,6 @@ REVISION = "0011"
 
 APP_ROLE = "onetill_app"
 """What the processes run as: it may not alter the schema, nor change or delete an event."""
+
+TIMEOUTS = {"lock_timeout": "3s", "statement_timeout": "10s", "idle_in_transaction_session_timeout": "10s"}
+"""Every session of the app's role has these, so that nothing holds a row, a connection or a worker for ever."""
