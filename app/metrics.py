@@ -33,6 +33,10 @@ DUE_BROKE = _counter("onetill_due_work_broke", "Due rows whose work failed and w
 DUE_LAG = _histogram(
     "onetill_due_work_lag_seconds", "From the time at which a row was due to its claim, by kind.", ["kind"]
 )
+FORGOTTEN = _counter("onetill_retention_deleted", "Old rows that were deleted, by kind.", ["kind"])
+FORGETTING_BROKE = _counter(
+    "onetill_retention_broke", "Bites of old rows that could not be deleted, by kind.", ["kind"]
+)
 VERIFICATION_LAG = _histogram(
     "onetill_verification_lag_seconds", "From a webhook's arrival to the look-up's stored answer.", ["gateway"]
 )

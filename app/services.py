@@ -3,11 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from datetime import timedelta
 
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.db.due_work import Chore, DueWork
+from app.db.old_rows import OldRows
 from app.db.wake_up import WakeUp
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now, utc_now
@@ -28,7 +29,7 @@ from app.resolution.service import ResolutionService
 from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
-from app.webhooks.inbox import Inbox
+from app.webhooks.inbox import Inbox, old_webhooks
 from app.webhooks.jobs import due_webhooks
 from app.webhooks.service import WebhookService
 
@@ -62,7 +63,9 @@ class Services:
 
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
-        return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges()}
+        about = "Seconds that the oldest row of this kind should have been deleted before."
+        late = {f"onetill_{each.name}_retention_lag_seconds": (about, await each.overdue_s()) for each in self.chores}
+        return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges(), **late}
 
     async def close(self) -> None:
         """Close connections."""
@@ -106,7 +109,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), settings.lease_s(settings.road_s(KEYED_CALLS)))
     tokens = ClientTokens(settings.secret_key.get_secret_value())
     idempotency = Idempotency(database, lease_s=lease_s, now=now, tokens=tokens)
-    gateway_log = GatewayLog(database, now)
+    gateway_log = GatewayLog(database, now, timedelta(days=settings.keep_exchanges_days))
     repository = PaymentRepository(database)
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
@@ -134,9 +137,13 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
             due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
         ),
         chores=(
-            Chore("idempotency_keys", idempotency.forget_old),
-            Chore("webhooks", webhooks.forget_old),
-            Chore("gateway_log", partial(gateway_log.forget_older, settings.keep_exchanges_days)),
+            _forget("idempotency_keys", idempotency.old),
+            _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),
+            _forget("gateway_log", gateway_log.old),
         ),
         now=now,
     )
+
+
+def _forget(name: str, rows: OldRows) -> Chore:
+    return Chore(name, rows.forget, rows.overdue_s)

@@ -98,3 +98,5 @@ class Chore:
 
     name: str
     forget: Callable[[int], Awaitable[int]]
+    overdue_s: Callable[[], Awaitable[float]]
+    """How long the oldest row that should be gone has been there too long."""

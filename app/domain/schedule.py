@@ -146,6 +146,9 @@ RECONNECT_S, CONNECT_TIMEOUT_S = 0.5, 5.0
 FORGET_EVERY_S = 3600.0
 """How often old keys, webhooks and exchanges are deleted."""
 
+FORGET_AGAIN_S = 60.0
+"""When deleting is tried again that failed."""
+
 FORGET_PAUSE_S = 0.1
 """Between two bites of deleting, so that others come in between."""
 

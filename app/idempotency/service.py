@@ -14,6 +14,7 @@ import msgspec
 from pydantic import BaseModel
 
 from app.db.database import Database, Row
+from app.db.old_rows import OldRows
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import (
@@ -91,6 +92,7 @@ class Idempotency:
         self._tokens = tokens
         self._lease = timedelta(seconds=lease_s)
         self._now = now
+        self.old = OldRows(database, "idempotency_keys", ("scope", "key"), since="created_at", keep=KEYS_KEPT, now=now)
 
     def lease_until(self) -> datetime:
         """Until when a lease taken now holds."""
@@ -172,14 +174,6 @@ class Idempotency:
     def _replayed(self, row: Row) -> Answered:
         answer = row["answer"] if self._tokens is None else self._tokens.unseal(row["answer"])
         return Answered(row["status"], answer, is_replay=True)
-
-    async def forget_old(self, limit: int) -> int:
-        """Delete keys that are older than KEYS_KEPT, at most `limit` a call; returns how many."""
-        return await self._database.changed(
-            "DELETE FROM idempotency_keys WHERE (scope, key) IN "
-            "(SELECT scope, key FROM idempotency_keys WHERE created_at < $1 ORDER BY created_at LIMIT $2)",
-            self._now() - KEYS_KEPT, limit,
-        )  # fmt: skip
 
     @staticmethod
     def _in_use(left: timedelta) -> IdempotencyKeyInUse:

@@ -16,9 +16,9 @@ from app.db.database import DATABASE_AWAY
 from app.db.due_work import Chore, DueRow, DueWork
 from app.domain.clock import Now
 from app.domain.errors import OnetillError
-from app.domain.schedule import DATABASE_AWAY_S, FORGET_EVERY_S, FORGET_PAUSE_S, LOOK_EVERY_S, PUT_OFF_S
+from app.domain.schedule import DATABASE_AWAY_S, FORGET_AGAIN_S, FORGET_EVERY_S, FORGET_PAUSE_S, LOOK_EVERY_S, PUT_OFF_S
 from app.logs import get_logger
-from app.metrics import DUE_BROKE, DUE_CLAIMED, DUE_DONE, DUE_LAG
+from app.metrics import DUE_BROKE, DUE_CLAIMED, DUE_DONE, DUE_LAG, FORGETTING_BROKE, FORGOTTEN
 
 SEEN = 200
 """Due rows that are read to choose from: workers that look at the same moment mostly choose others."""
@@ -62,16 +62,24 @@ class Engine:
         return sum([await lane.sweep() for lane in self._lanes.values()])
 
     async def _keep_tidy(self, chore: Chore) -> None:
+        """Delete what is old until nothing is left of it, then again an hour later. Each chore goes its own way.
+
+        A bite that fails (too big for the statement's timeout, another worker at the same rows) is tried again soon, and smaller.
+        """
+        bite = BITE
         while not self._stop.is_set():
             try:
-                while not self._stop.is_set():
-                    if await chore.forget(BITE) < BITE:
-                        break
-                    await asyncio.sleep(FORGET_PAUSE_S)
-            except Exception:  # whatever it is, nobody's money waits for this, and the next hour tries again
-                log.exception("chore_failed", chore=chore.name)
+                deleted = await chore.forget(bite)
+            except Exception:  # whatever it is, nobody's money waits for this
+                log.exception("chore_failed", chore=chore.name, bite=bite)
+                FORGETTING_BROKE.labels(chore.name).inc()
+                wait_s, bite = FORGET_AGAIN_S / self._time_scale, max(1, bite // 4)
+            else:
+                FORGOTTEN.labels(chore.name).inc(deleted)
+                is_done = deleted < bite
+                wait_s, bite = FORGET_EVERY_S / self._time_scale if is_done else FORGET_PAUSE_S, min(BITE, bite * 2)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), FORGET_EVERY_S / self._time_scale)
+                await asyncio.wait_for(self._stop.wait(), wait_s)
 
 
 class Lane:

@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from app.db.database import DATABASE_AWAY, Database
+from app.db.old_rows import OldRows
 from app.domain import ids
 from app.domain.clock import Now
 from app.gateways.gateway_log import GatewayCall, record_calls
@@ -26,9 +27,9 @@ log = get_logger("gateway_log")
 class GatewayLog:
     """Writes in the background: no verification waits for it."""
 
-    def __init__(self, database: Database, now: Now) -> None:
+    def __init__(self, database: Database, now: Now, keep: timedelta) -> None:
         self._database = database
-        self._now = now
+        self.old = OldRows(database, "gateway_exchanges", ("payment_id", "id"), since="at", keep=keep, now=now)
         self._under_way: set[asyncio.Task[None]] = set()
 
     @contextmanager
@@ -50,14 +51,6 @@ class GatewayLog:
             "WHERE payment_id = $1 ORDER BY at"
         )
         return [GatewayCall(**dict(row)) for row in await self._database.rows(sql, payment_id)]
-
-    async def forget_older(self, days: int, limit: int) -> int:
-        """Delete what is older than so many days, at most `limit` a call; returns how many."""
-        return await self._database.changed(
-            "DELETE FROM gateway_exchanges WHERE (payment_id, id) IN "
-            "(SELECT payment_id, id FROM gateway_exchanges WHERE at < $1 ORDER BY at LIMIT $2)",
-            self._now() - timedelta(days=days), limit,
-        )  # fmt: skip
 
     async def close(self) -> None:
         """Wait for what is being written."""

@@ -1,11 +1,13 @@
 """The inbox in Postgres. Each method is one statement. What waits in it is found and claimed as due work, see `jobs`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from app.db.database import Database, Row
+from app.db.old_rows import OldRows
 from app.db.statements import Statement
+from app.domain.clock import Now
 from app.webhooks.model import Arrival, Webhook
 
 KEEP = Statement("""
@@ -61,11 +63,13 @@ UPDATE webhook_inbox SET parked_at = NULL, applied_at = $2, note = $3 WHERE id =
 RETURNING {_COLUMNS}
 """  # noqa: S608  our columns, no value
 
-FORGET = """
-DELETE FROM webhook_inbox WHERE id IN (SELECT id FROM webhook_inbox
-    WHERE received_at < $1 AND last_received_at < $1 AND (applied_at IS NOT NULL OR (parked_at IS NOT NULL AND proof = 'hint'))
-    ORDER BY received_at LIMIT $2)
-"""
+MAY_GO = "(applied_at IS NOT NULL OR (parked_at IS NOT NULL AND proof = 'hint'))"
+"""Those that wait stay, and signed ones that a person must look at; an unsigned one that is parked may be a stranger's."""
+
+
+def old_webhooks(database: Database, keep: timedelta, now: Now) -> OldRows:
+    """Webhooks that may go so long after they came for the last time: they hold buyers' data."""
+    return OldRows(database, "webhook_inbox", ("id",), since="last_received_at", keep=keep, now=now, only=MAY_GO)
 
 
 class Inbox:
@@ -89,10 +93,6 @@ class Inbox:
         """The webhooks that wait for this payment: one verification applies them all."""
         sql = f"SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL"  # noqa: S608
         return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
-
-    async def forget(self, before: datetime, limit: int) -> int:
-        """Delete webhooks that came before then, at most so many. Those that wait stay, and signed ones that are parked."""
-        return await self._database.changed(FORGET, before, limit)
 
     async def parked(self, limit: int) -> list[Webhook]:
         """Those that wait for a person, the newest first."""

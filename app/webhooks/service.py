@@ -193,11 +193,6 @@ class WebhookService:
         log.info("webhook_dismissed", gateway=dismissed.gateway, webhook_id=dismissed.public_id)
         return dismissed
 
-    async def forget_old(self, limit: int) -> int:
-        """Delete applied webhooks after `keep_webhooks_days`, and parked hints: they hold buyers' data."""
-        before = self._now() - timedelta(days=self._settings.keep_webhooks_days)
-        return await self.inbox.forget(before, limit)
-
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """What waits now, for `/metrics`."""
         waiting, parked = await self.inbox.counts()

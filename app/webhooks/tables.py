@@ -4,6 +4,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, Tab
 from sqlalchemy.dialects.postgresql import JSON
 
 from app.db.metadata import MOMENT, metadata
+from app.webhooks.inbox import MAY_GO
 
 webhook_inbox = Table(
     "webhook_inbox",
@@ -41,5 +42,5 @@ webhook_inbox = Table(
         postgresql_where=text("next_try_at IS NOT NULL AND payment_id IS NOT NULL"),
     ),
     Index("webhook_inbox_parked_idx", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
-    Index("webhook_inbox_received_at_idx", "received_at"),
+    Index("webhook_inbox_old_idx", "last_received_at", postgresql_where=text(MAY_GO)),
 )

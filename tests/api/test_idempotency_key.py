@@ -136,9 +136,9 @@ async def test_a_key_is_forgotten_after_thirty_days_and_not_before(
 ) -> None:
     await _create(client, "one", order())
     clock.advance(DAYS_30_S - 60)
-    assert await parts.idempotency.forget_old(100) == 0
+    assert await parts.idempotency.old.forget(100) == 0
     clock.advance(120)
-    assert await parts.idempotency.forget_old(100) == 1
+    assert await parts.idempotency.old.forget(100) == 1
 
 
 async def test_an_empty_quoted_key_is_malformed(client: httpx.AsyncClient) -> None:

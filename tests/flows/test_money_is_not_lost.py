@@ -126,7 +126,7 @@ class House:
         self.repository = PaymentRepository(database)
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
-        registry, gateway_log = Registry([gateway]), GatewayLog(database, clock)
+        registry, gateway_log = Registry([gateway]), GatewayLog(database, clock, timedelta(days=30))
         self.processor = RefundProcessor(self.repository, registry, gateway_log, settings, clock)
         self.attempts = DueTable(database, "attempts", due_at="next_check_at")
         self.refunds = DueTable(database, "refunds", due_at="next_check_at")

@@ -170,7 +170,7 @@ class TestOneKey:
         amount = None if kind is POINT3 else 500
         first = (await till.refund(payment, amount, headers=intent)).json()
         await till.wait(KEYS_KEPT.total_seconds() + 1)
-        assert await parts.idempotency.forget_old(100) > 0
+        assert await parts.idempotency.old.forget(100) > 0
         again = await till.refund(payment, amount, headers=intent)
         assert (again.status_code, "idempotency-replayed" in again.headers) == (201, False)
         assert (again.json()["id"], again.json()["status"]) == (first["id"], "succeeded")
@@ -183,7 +183,7 @@ class TestOneKey:
         payment, intent = await till.sold(V2), key()
         await till.gave(payment, 500, headers=intent)
         await till.wait(KEYS_KEPT.total_seconds() + 1)
-        await parts.idempotency.forget_old(100)
+        await parts.idempotency.old.forget(100)
         problem(await till.refund(payment, 2000, headers=intent), "idempotency_key_reused")
         await till.has_given(payment, 500, cancels=1)
 
@@ -193,7 +193,7 @@ class TestOneKey:
         refund = (await till.refund(payment, 500, headers=intent)).json()
         await parts.refunds.mark(ids.read(ids.Prefix.REFUND, refund["id"]), is_done=False, note="no trace of it")
         await till.wait(KEYS_KEPT.total_seconds() + 1)
-        await parts.idempotency.forget_old(100)
+        await parts.idempotency.old.forget(100)
         told = problem(await till.refund(payment, 500, headers=intent), "refund_declined")
         assert told["refund_id"] == refund["id"]
         assert "None" not in told["detail"]
