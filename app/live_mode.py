@@ -40,8 +40,14 @@ class Setting:
 
 def faults(setting: Setting) -> Iterator[str]:
     """What keeps a setting out of live mode, each with the way out. It quotes no value: that may be a secret."""
-    found = dict.fromkeys(fault for value in _each(setting.value) for fault in _fault_of(setting, value))
+    values = setting.value if isinstance(setting.value, list) else [setting.value]
+    found = dict.fromkeys(fault for value in values for fault in _fault_of(setting, value))
     yield from (f"{setting.variable} {fault}" for fault in found)
+
+
+def versions(secret: SecretStr) -> list[str]:
+    """The versions of a secret of ours that are live, comma-separated while one takes another's place; [""]: none is."""
+    return [each.strip() for each in secret.get_secret_value().split(",") if each.strip()] or [""]
 
 
 def is_published(text: str, published: frozenset[str]) -> bool:
@@ -51,11 +57,12 @@ def is_published(text: str, published: frozenset[str]) -> bool:
 
 def _fault_of(setting: Setting, value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
-        text = value.get_secret_value()
-        if is_published(text, setting.published):
-            yield "is a published one, of the simulator or of an example: " + _way_out(setting)
-        elif fault := _weakness(text, *((OUR_LEAST, OUR_SYMBOLS) if setting.is_ours else (THEIR_LEAST, THEIR_SYMBOLS))):
-            yield f"{fault}: {_way_out(setting)}"
+        least, symbols = (OUR_LEAST, OUR_SYMBOLS) if setting.is_ours else (THEIR_LEAST, THEIR_SYMBOLS)
+        for text in versions(value) if setting.is_ours else [value.get_secret_value()]:
+            if is_published(text, setting.published):
+                yield "is a published one, of the simulator or of an example: " + _way_out(setting)
+            elif fault := _weakness(text, least, symbols):
+                yield f"{fault}: {_way_out(setting)}"
     elif isinstance(value, str) and is_address(setting.field):
         parts = urlsplit(value)
         if parts.scheme != "https" or is_loopback(parts.hostname or "") or value in setting.published:
@@ -69,10 +76,6 @@ def _fault_of(setting: Setting, value: object) -> Iterator[str]:
             )
     elif isinstance(value, str) and value in setting.published:
         yield "is the simulator's: set your own"
-
-
-def _each(value: object) -> list[object]:
-    return value if isinstance(value, list) else [value]
 
 
 def _way_out(setting: Setting) -> str:

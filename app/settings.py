@@ -16,7 +16,7 @@ from app.domain.routing import RoutingRule, read_rule
 from app.domain.schedule import KEEP_ALIVE_S, LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
-from app.live_mode import Setting, faults, is_published
+from app.live_mode import Setting, faults, is_published, versions
 from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, is_loopback
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused where others could reach it
@@ -123,13 +123,17 @@ class ProductSettings(BaseSettings):
     @model_validator(mode="after")
     def refuse_published_key(self) -> Self:
         """The secret key of the source code is for this machine alone: with it, anybody makes client tokens."""
+        if versions(self.secret_key) == [""]:
+            raise ValueError(
+                "ONETILL_SECRET_KEY is empty: leave it out on this machine, or make one with `openssl rand -hex 32`"
+            )
         if self.mode == "test" and not is_loopback(urlsplit(self.public_url).hostname or ""):
             self.refuse_published_key_for("ONETILL_PUBLIC_URL is not this machine")
         return self
 
     def refuse_published_key_for(self, reason: str) -> None:
         """Raise ValueError where the secret key is the source code's, which this `reason` forbids."""
-        if any(is_published(each.get_secret_value(), PUBLISHED) for each in _secrets(self.secret_key)):
+        if any(is_published(each, PUBLISHED) for each in versions(self.secret_key)):
             raise ValueError(
                 f"ONETILL_SECRET_KEY is the published one, and {reason}: make one with `openssl rand -hex 32`"
             )
@@ -150,8 +154,7 @@ class ProductSettings(BaseSettings):
     def _each_setting(self) -> Iterator[Setting]:
         plain = frozenset(self.database_plain_hosts)
         for name, field in ProductSettings.model_fields.items():
-            value = _secrets(self.secret_key) if name == "secret_key" else getattr(self, name)
-            yield Setting(f"ONETILL_{name}".upper(), field, value, True, PUBLISHED, plain)
+            yield Setting(f"ONETILL_{name}".upper(), field, getattr(self, name), True, PUBLISHED, plain)
         for manifest, account in self.accounts():
             for name, field in manifest.fields().items():
                 yield Setting(
@@ -187,11 +190,6 @@ class ProductSettings(BaseSettings):
     def deadline(self, timeout_s: float) -> float:
         """The total deadline of one gateway call. Scaled like the leases above it, but never below what a call needs."""
         return max(min(timeout_s, 2.0), timeout_s / self.time_scale)
-
-
-def _secrets(value: SecretStr) -> list[SecretStr]:
-    """The keys of ONETILL_SECRET_KEY, which may have several with commas in between: each is one that opens payments."""
-    return [SecretStr(part) for part in value.get_secret_value().split(",")]
 
 
 if TYPE_CHECKING:

@@ -160,7 +160,8 @@ async def test_a_bite_and_its_lag_are_read_from_an_index(
     await fill(owner, table, 3, DAYS[table] + 1)
     if table == "webhook_inbox":  # older than all, and here to stay
         await owner.execute(
-            "UPDATE webhook_inbox SET applied_at = NULL, parked_at = now() WHERE last_received_at > now() - interval '30 days' AND random() < 0.5"
+            "UPDATE webhook_inbox SET applied_at = NULL, parked_at = now() "
+            "WHERE last_received_at > now() - interval '30 days' AND random() < 0.5"
         )
         await owner.execute("UPDATE webhook_inbox SET received_at = received_at - interval '200 days'")
     if is_analyzed:

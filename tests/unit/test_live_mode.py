@@ -158,6 +158,15 @@ def test_no_secret_that_is_known_or_guessed_starts(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
+@pytest.mark.parametrize("weak", ["a" * 64, "short", *sorted(PUBLISHED)])
+def test_each_version_of_ours_is_judged(monkeypatch: pytest.MonkeyPatch, name: str, weak: str) -> None:
+    other = STRONG[::-1]
+    assert refusal(monkeypatch, {name: f"{other}, {STRONG},"}) == ""
+    for both in (f"{STRONG},{weak}", f"{weak},{STRONG}"):
+        assert name in refusal(monkeypatch, {name: both})
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
 def test_ours_are_longer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert name in refusal(monkeypatch, {name: STRONG[: OUR_LEAST - 1]})
 
@@ -317,6 +326,10 @@ class TestTheSecretKeyOfTheSourceCode:
         assert "ONETILL_SECRET_KEY is the published one" in said
         assert "openssl rand -hex 32" in said
         assert refusal(monkeypatch, variables | {"ONETILL_SECRET_KEY": STRONG}, {}) == ""
+
+    @pytest.mark.parametrize("empty", ["", " ", ",", " , "])
+    def test_is_not_what_an_empty_one_means(self, monkeypatch: pytest.MonkeyPatch, empty: str) -> None:
+        assert "ONETILL_SECRET_KEY is empty" in refusal(monkeypatch, {"ONETILL_SECRET_KEY": empty}, {})
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0", "192.168.0.7", "pay.shop.example", "[::]"])  # noqa: S104
     def test_is_not_served_to_others(self, host: str) -> None:
