@@ -9,6 +9,7 @@ import pytest
 
 from app.db.database import Database
 from app.db.due_work import Chore
+from app.db.pool import Connection
 from app.jobs.engine import BITE, Engine
 from app.metrics import REGISTRY
 from app.services import Services
@@ -56,7 +57,7 @@ every_kind = pytest.mark.parametrize("table", DAYS)
 
 
 @pytest.fixture
-async def owner(urls: Urls) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+async def owner(urls: Urls) -> AsyncIterator[Connection]:
     owner = await asyncpg.connect(urls.owner)
     yield owner
     await owner.close()
@@ -67,7 +68,7 @@ def test_every_table_keeps_its_rows_for_a_reason_or_lets_them_go() -> None:
     assert not set(DAYS) & set(KEPT)
 
 
-async def fill(owner: "asyncpg.Connection[asyncpg.Record]", table: str, rows: int, days: float) -> None:
+async def fill(owner: Connection, table: str, rows: int, days: float) -> None:
     await owner.execute(ROWS[table], rows, days)
 
 
@@ -78,7 +79,7 @@ def chore_of(parts: Services, table: str) -> Chore:
 
 @every_kind
 async def test_all_that_is_old_goes_in_one_run_and_nothing_else(
-    owner: "asyncpg.Connection[asyncpg.Record]", parts: Services, clock: MovableClock, table: str
+    owner: Connection, parts: Services, clock: MovableClock, table: str
 ) -> None:
     """More than an hour brings at 2.8 creates a second. Its lag falls to nothing."""
     old, young = 12 * BITE + 7, 50
@@ -106,7 +107,7 @@ async def test_all_that_is_old_goes_in_one_run_and_nothing_else(
 
 @every_kind
 async def test_one_kind_that_cannot_go_holds_up_no_other_and_is_counted(
-    owner: "asyncpg.Connection[asyncpg.Record]", parts: Services, clock: MovableClock, table: str
+    owner: Connection, parts: Services, clock: MovableClock, table: str
 ) -> None:
     for each, days in DAYS.items():
         await fill(owner, each, 10, days + 1)
@@ -149,6 +150,14 @@ async def test_a_bite_that_is_too_big_becomes_smaller_until_it_passes(clock: Mov
     assert bites[:3] == [BITE, BITE // 4, BITE // 16]
 
 
+async def seq_scans(owner: Connection, worker: Connection, table: str) -> int:
+    """How often the whole table was read so far, also by what this worker has just done."""
+    await worker.execute("SELECT pg_stat_force_next_flush()")
+    await worker.execute("SELECT 1")
+    await owner.execute("SELECT pg_stat_clear_snapshot()")
+    return int(await owner.fetchval("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = $1", table))
+
+
 @every_kind
 @pytest.mark.parametrize("is_analyzed", [False, True])
 async def test_a_bite_and_its_lag_are_read_from_an_index(
@@ -170,15 +179,12 @@ async def test_a_bite_and_its_lag_are_read_from_an_index(
     await database.open()
     rows = copy(chore_of(parts, table).forget.__self__)  # type: ignore[attr-defined]
     rows._database = database
-    scans = f"SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'"  # noqa: S608
-    before = await owner.fetchval(scans)
+    before = await seq_scans(owner, owner, table)
     assert await rows.overdue_s() > 80_000
     assert await rows.forget(BITE) == 3
     assert await rows.overdue_s() == 0
-    await database.row("SELECT pg_stat_force_next_flush()")
-    await database.row("SELECT 1")
-    await owner.execute("SELECT pg_stat_clear_snapshot()")
-    assert await owner.fetchval(scans) == before
+    async with database.connection() as connection:
+        assert await seq_scans(owner, connection, table) == before
     await database.close()
     await owner.close()
 
@@ -193,7 +199,7 @@ async def test_a_bite_and_its_lag_are_read_from_an_index(
     ],
 )  # fmt: skip
 async def test_a_webhook_that_waits_or_that_a_person_must_look_at_stays(
-    owner: "asyncpg.Connection[asyncpg.Record]", parts: Services, proof: str, state: str, is_known: bool, goes: bool
+    owner: Connection, parts: Services, proof: str, state: str, is_known: bool, goes: bool
 ) -> None:
     """A stranger's words about nobody's payment are nobody's work: they cannot fill the table."""
     await fill(owner, "webhook_inbox", 1, DAYS["webhook_inbox"] + 1)
