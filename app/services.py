@@ -67,6 +67,10 @@ class Services:
         late = {f"onetill_{each.name}_retention_lag_seconds": (about, await each.overdue_s()) for each in self.chores}
         return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges(), **late}
 
+    def chore(self, name: str) -> Chore:
+        """The chore of this name."""
+        return next(each for each in self.chores if each.name == name)
+
     async def close(self) -> None:
         """Close connections."""
         await self.registry.close()

@@ -73,8 +73,7 @@ async def fill(owner: Connection, table: str, rows: int, days: float) -> None:
 
 
 def chore_of(parts: Services, table: str) -> Chore:
-    (chore,) = [each for each in parts.chores if each.name == CHORES[table]]
-    return chore
+    return parts.chore(CHORES[table])
 
 
 @every_kind

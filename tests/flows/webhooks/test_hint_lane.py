@@ -105,7 +105,7 @@ async def test_a_person_ends_a_parked_one_and_it_leaves_with_the_old_ones(
     with pytest.raises(NotFound):
         await parts.webhooks.dismiss(wanted, "twice")
     clock.advance(400 * 86_400)
-    assert await parts.webhooks.forget_old(10) == 1
+    assert await parts.chore("webhooks").forget(10) == 1
 
 
 async def test_a_hint_that_waits_for_a_gateway_in_vain_does_not_stay_for_ever(
@@ -120,7 +120,7 @@ async def test_a_hint_that_waits_for_a_gateway_in_vain_does_not_stay_for_ever(
     (webhook,) = await parts.webhooks.parked(10)
     assert webhook.note == "the gateway did not answer the look-up"
     clock.advance(400 * 86_400)
-    assert await parts.webhooks.forget_old(10) == 1
+    assert await parts.chore("webhooks").forget(10) == 1
 
 
 def test_the_terminal_lists_and_dismisses(urls: Urls, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
