@@ -111,7 +111,9 @@ def migrate() -> None:
 
     settings = _settings()
     owner_url = settings.database_owner_url or settings.database_url
-    revision = _run(schema.upgrade(owner_url, settings.database_url, one_role=settings.mode == "test"))
+    is_told = "database_url" in settings.model_fields_set or settings.database_owner_url is None
+    app_url = settings.database_url if is_told else None
+    revision = _run(schema.upgrade(owner_url, app_url, one_role=settings.mode == "test"))
     typer.echo(f"The schema is at revision {revision}.")
 
 
@@ -213,7 +215,7 @@ def verify_history(
     from app.jobs.history import check_all
 
     only = _payment(payment_id) if payment_id else None
-    checked, broken = _with_services(lambda services: check_all(services.repository, errors, only))
+    checked, broken = _with_services(lambda services: check_all(services, errors, only))
     for public_id, faults in broken:
         for fault in faults:
             errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)

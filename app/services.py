@@ -19,6 +19,7 @@ from app.gateways.manifest import AdapterContext, GatewaySettings
 from app.gateways.port import SendsWebhooks
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
+from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.repository import PaymentRepository
 from app.payments.jobs import due_attempts
 from app.payments.service import PaymentService
@@ -44,6 +45,7 @@ class Services:
     idempotency: Idempotency
     tokens: ClientTokens
     keys: ApiKeyService
+    history_keys: HistoryKeys
     repository: PaymentRepository
     payments: PaymentService
     refunds: RefundService
@@ -100,6 +102,13 @@ def build_gateways(settings: Settings) -> Registry:
     return registry.build(settings.accounts(), settings.routing, context_of)
 
 
+def history_keys(settings: Settings) -> HistoryKeys:
+    """What seals audit trails, and what has sealed them before."""
+    if settings.history_keys:
+        return HistoryKeys(HistoryKey.read(each.get_secret_value()) for each in settings.history_keys)
+    return HistoryKeys.of_test_mode(settings.secret_key.get_secret_value())
+
+
 def build_services(settings: Settings, now: Now = utc_now) -> Services:
     """Wire the services. Nothing connects yet: open `database` in the running loop."""
     database = Database(
@@ -114,7 +123,8 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     tokens = ClientTokens(settings.secret_key.get_secret_value())
     idempotency = Idempotency(database, lease_s=lease_s, now=now, tokens=tokens)
     gateway_log = GatewayLog(database, now, timedelta(days=settings.keep_exchanges_days))
-    repository = PaymentRepository(database)
+    history = history_keys(settings)
+    repository = PaymentRepository(database, history.first)
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
@@ -128,6 +138,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         idempotency=idempotency,
         keys=ApiKeyService(database, settings.mode, now, owner_url=settings.database_owner_url),
         tokens=tokens,
+        history_keys=history,
         repository=repository,
         payments=payments,
         refunds=refunds,

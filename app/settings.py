@@ -17,7 +17,7 @@ from app.domain.schedule import KEEP_ALIVE_S, LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
 from app.live_mode import Setting, faults, is_published, versions
-from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, is_loopback
+from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, Secrets, is_loopback
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused where others could reach it
 PUBLISHED = frozenset({DEFAULT_SECRET_KEY})
@@ -78,6 +78,8 @@ class ProductSettings(BaseSettings):
     public_url: HttpUrl = "http://127.0.0.1:8000"
     secret_key: SecretStr = SecretStr(DEFAULT_SECRET_KEY)
     """One, or several with commas in between: the first makes client tokens, all of them read."""
+    history_keys: Secrets = []
+    """What seals audit trails: `id:hex` or plain secrets, the newest first. Empty: one made from `secret_key`, in test mode."""
     time_scale: Annotated[float, Field(ge=1, le=100_000)] = 1.0
     frame_ancestors: Framers = []
     """Origins that may frame the checkout page. Empty: nobody."""
@@ -141,6 +143,8 @@ class ProductSettings(BaseSettings):
     def _live_faults(self) -> Iterator[str]:
         if self.time_scale != 1:
             yield "ONETILL_TIME_SCALE is for test mode only: leave it out"
+        if not self.history_keys:
+            yield "ONETILL_HISTORY_KEYS is missing: make one with `openssl rand -hex 32`"
         for setting in self._each_setting():
             yield from faults(setting)
         for manifest, account in self.accounts():

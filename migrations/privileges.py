@@ -71,7 +71,7 @@ RIGHTS: dict[str, Rights] = {
             "initiator reason expected_minor request_key request_print": "who asked for it, and how",
         },
         moves={
-            "status failure is_held is_lost accepted_at": "a step's, with its event",
+            "status failure is_held is_lost accepted_at returned_minor": "a step's, with its event",
             "gateway_ref": "told by the gateway after it was asked; the audit trail holds it",
             "account": "forgotten once the refund is decided",
             "returned_minor": "what the gateway's yes names, where that is another amount",
@@ -82,8 +82,14 @@ RIGHTS: dict[str, Rights] = {
         "SELECT, INSERT",
         fixed={
             "payment_id seq prev_seq at trigger reason payment_from payment_to": "the audit trail grows and never changes",
-            "attempt_id attempt_from attempt_to evidence prev_hash hash": "the audit trail grows and never changes",
+            "attempt_id attempt_from attempt_to evidence": "the audit trail grows and never changes",
+            "facts key_id prev_hash hash": "what seals it",
         },
+        moves={},
+    ),
+    "history_anchors": Rights(
+        "SELECT, INSERT",
+        fixed={"number since until trails ends key_id prev_mac mac": "what was there stays said"},
         moves={},
     ),
     "gateway_refs": Rights(

@@ -25,9 +25,9 @@ _LOCK_TIMEOUT = "5s"
 async def upgrade(owner_url: str, app_url: str | None = None, *, one_role: bool = False) -> str:
     """Run every missing revision, grant the processes what they need, and return the newest revision.
 
-    Takes an advisory lock, so a second caller waits. `app_url` is how the processes log in; None: as the owner. With
-    `one_role`, an owner who may not create theirs runs them himself. Raises DatabaseUnusable where nobody answers, and
-    RolesMissing.
+    Takes an advisory lock, so a second caller waits. `app_url` is how the processes log in; None: as their role itself.
+    With `one_role`, an owner who may not create that role runs them himself. Raises DatabaseUnusable where nobody answers,
+    and RolesMissing.
     """
     owner = await _connect(owner_url)
     try:

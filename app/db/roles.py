@@ -52,7 +52,7 @@ class RolesMissing(DatabaseUnusable):
 
 
 async def prepare(connection: "asyncpg.Connection[Any]", app_url: str | None, *, one_role: bool) -> bool:
-    """Make the role of the processes where it is missing, and let the login of `app_url` (None: the owner) take it.
+    """Make the role of the processes where it is missing, and let the login of `app_url` take it; None: nobody need.
 
     Returns whether there is such a role: with `one_role` an owner who may not create it does all himself. May be repeated.
     Raises RolesMissing with the statements for an administrator.
@@ -60,7 +60,7 @@ async def prepare(connection: "asyncpg.Connection[Any]", app_url: str | None, *,
     row = await connection.fetchrow(_WHO, APP_ROLE)
     assert row is not None
     owner = _Owner(**row)
-    login = login_of(app_url) or owner.name
+    login = login_of(app_url) or owner.name if app_url else APP_ROLE
     if not owner.has_role:
         if not owner.may_create:
             if one_role:

@@ -10,6 +10,7 @@ from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.states import ATTEMPT_UNDECIDED, REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
+from app.ledger.history_keys import HistoryKey
 
 BY_SHOP, BY_MISMATCH, BY_GATEWAY, BY_OPERATOR = "api", "rejected", "gateway", "operator"
 """Who initiated a refund: the shop; we, for money that does not match; somebody outside (an external refund, found at the
@@ -173,6 +174,8 @@ class Payment:
     attempts: tuple[Attempt, ...] = field(default=())
     refunds: tuple[Refund, ...] = field(default=())
     """Read with one payment, and not with a list of them."""
+    history_key: HistoryKey | None = field(default=None, repr=False, compare=False)
+    """Seals its next event; no column. The database takes none that is not sealed."""
 
     @property
     def public_id(self) -> str:

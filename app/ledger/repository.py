@@ -18,6 +18,7 @@ from app.domain.errors import NotFound
 from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
+from app.ledger.history_keys import HistoryKey
 from app.ledger.model import Attempt, Payment, Refund, Search
 from app.ledger.search import list_payments
 from app.ledger.sql import (
@@ -34,6 +35,9 @@ from app.ledger.sql import (
     RESCHEDULE_REFUND,
 )
 from app.ledger.transitions import Event, Step
+
+HISTORY_PAGE = 1000
+"""Events that one read of an audit trail takes at most."""
 
 
 class OrderAlreadyClaimed(Exception):
@@ -79,8 +83,10 @@ class KeyState:
 class PaymentRepository:
     """Reads and writes payments. Every write carries the version it was decided on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, history_key: HistoryKey | None = None) -> None:
+        """`history_key` seals the events of the payments that are read here; without one they can only be read."""
         self._database = database
+        self.history_key = history_key
 
     async def create(self, step: Step, key: KeyState) -> None:
         """Store a new payment with its first attempt, first event, order claim and idempotency key, all or nothing.
@@ -131,7 +137,7 @@ class PaymentRepository:
         row = await self._database.row(LOAD, payment_id)
         if row is None or store not in {None, row["store"]}:
             raise NotFound()
-        return _payment(row)
+        return _payment(row, self.history_key)
 
     async def holder_of_order(self, store: str, order_id: str) -> UUID | None:
         """The payment that holds an order now."""
@@ -169,12 +175,23 @@ class PaymentRepository:
     async def search(self, search: Search) -> list[Payment]:
         """One keyset page, newest first. Costs the same however long the history is."""
         sql, values = list_payments(search)
-        return [_payment(row) for row in await self._database.rows(sql, *values)]
+        return [_payment(row, self.history_key) for row in await self._database.rows(sql, *values)]
 
     async def events(self, payment_id: UUID, after_seq: int, limit: int) -> list[tuple[Event, bytes]]:
         """The audit trail in order, each event with its stored hash."""
-        rows = await self._database.rows(EVENTS, payment_id, after_seq, limit)
-        return [(Event(**{name: row[name] for name in Event.__slots__}), row["hash"]) for row in rows]
+        return [_event(row) for row in await self._database.rows(EVENTS, payment_id, after_seq, limit)]
+
+    async def history(self, payment_id: UUID) -> tuple[Payment, list[tuple[Event, bytes]]]:
+        """A payment with its whole audit trail, both as they were at one moment. Raises NotFound."""
+        # One snapshot for all reads: a step between two of them would look like a forgery.
+        async with self._database.snapshot() as connection:
+            row = await connection.fetchrow(LOAD, payment_id)
+            if row is None:
+                raise NotFound()
+            rows: list[tuple[Event, bytes]] = []
+            while page := await connection.fetch(EVENTS, payment_id, len(rows), HISTORY_PAGE):
+                rows += [_event(each) for each in page]
+        return _payment(row, self.history_key), rows
 
     async def backlog(self, now: datetime) -> tuple[float, float]:
         """Seconds since the oldest undecided attempt began, and since the longest overdue look was due."""
@@ -205,14 +222,19 @@ class PaymentRepository:
         await self._database.row(RESCHEDULE_REFUND.sql, *values)
 
 
-def _payment(row: Row) -> Payment:
+def _payment(row: Row, history_key: HistoryKey | None) -> Payment:
     fields = {name: row[name] for name in PAYMENT.names}
     fields["attention"] = Attention(row["attention"]) if row["attention"] else None
     return Payment(
         **_with_money(fields, PaymentStatus),
         attempts=tuple(_attempt(each) for each in row["attempts"]),
         refunds=tuple(_refund(each) for each in row.get("refunds") or ()),
+        history_key=history_key,
     )
+
+
+def _event(row: Row) -> tuple[Event, bytes]:
+    return Event(**{name: row[name] for name in Event.__slots__}), row["hash"]
 
 
 def _attempt(values: Iterable[Any]) -> Attempt:

@@ -16,8 +16,9 @@ _PARTS = {
     "parts": {"taxed_minor": "parts.taxed", "tax_free_minor": "parts.tax_free", "vat_minor": "parts.vat"},
     "attempts": {},
     "refunds": {},
+    "history_key": {},
 }
-"""Fields that are no column: values of several, and rows of other tables."""
+"""Fields that are no column of their own: values of several, rows of other tables, a key."""
 
 
 def _columns(*fields: str) -> dict[str, str]:

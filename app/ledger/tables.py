@@ -145,6 +145,8 @@ payment_events = Table(
     Column("attempt_from", Text),
     Column("attempt_to", Text),
     Column("evidence", JSON, nullable=False),
+    Column("facts", JSON),
+    Column("key_id", Text),
     Column("prev_hash", LargeBinary, nullable=False),
     Column("hash", LargeBinary, nullable=False),
     ForeignKeyConstraint(["payment_id"], ["payments.id"]),
@@ -153,6 +155,25 @@ payment_events = Table(
     CheckConstraint("seq >= 1", name="seq"),
     CheckConstraint(one_of("trigger", ("api", "browser", "webhook", "sweep", "operator", "schedule")), name="trigger"),
     CheckConstraint("octet_length(hash) = 32 AND octet_length(prev_hash) = 32", name="hash"),
+    # Not valid: rows from before there were keys stay, and no new one comes without.
+    CheckConstraint("key_id IS NOT NULL AND facts IS NOT NULL", name="sealed"),
+    Index("payment_events_at_idx", "at", postgresql_using="brin"),
+)
+
+history_anchors = Table(
+    "history_anchors",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("since", MOMENT, nullable=False),
+    Column("until", MOMENT, nullable=False),
+    Column("trails", Integer, nullable=False),
+    Column("ends", LargeBinary, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("prev_mac", LargeBinary, nullable=False),
+    Column("mac", LargeBinary, nullable=False),
+    CheckConstraint("number >= 1", name="number"),
+    CheckConstraint("since < until", name="until"),
+    CheckConstraint("octet_length(mac) = 32 AND octet_length(prev_mac) = 32", name="mac"),
 )
 
 order_claims = Table(

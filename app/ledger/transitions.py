@@ -27,7 +27,9 @@ from app.domain.states import (
     payment_after_refund,
     payment_after_review,
 )
+from app.ledger.history_keys import HistoryKey
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund, total
+from app.ledger.money_facts import money_facts
 
 
 def kept_look(payment: Payment, now: datetime, scale: float) -> datetime | None:
@@ -53,7 +55,11 @@ Trigger = Literal["api", "browser", "webhook", "sweep", "operator", "schedule"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of a payment's audit trail: from, to, why, and on which evidence. `evidence` is the JSON text that is hashed."""
+    """One row of a payment's audit trail: from, to, why, and on which evidence.
+
+    `evidence` and `facts` are JSON texts, sealed as they stand here. `key_id` names the key that seals it; rows from before
+    there were keys have none, and no facts.
+    """
 
     payment_id: UUID
     seq: int
@@ -66,10 +72,15 @@ class Event:
     attempt_from: str | None
     attempt_to: str | None
     evidence: str
+    facts: str | None = None
+    key_id: str | None = None
     prev_hash: bytes
 
-    def hash(self) -> bytes:
-        """SHA-256 over the hash of the event before and every column of this one."""
+    def hash(self, key: HistoryKey | None = None) -> bytes:
+        """Over the hash of the event before and every column of this one: HMAC-SHA-256 with the key `key_id`.
+
+        SHA-256 where there is no key, which proves the order of the rows and not who wrote them.
+        """
         content = [
             self.prev_hash.hex(),
             self.payment_id.hex,
@@ -84,7 +95,9 @@ class Event:
             self.attempt_to,
             self.evidence,
         ]
-        return hashlib.sha256(msgspec.json.encode(content)).digest()
+        if key is None:
+            return hashlib.sha256(msgspec.json.encode(content)).digest()
+        return key.seal(msgspec.json.encode([*content, self.facts, self.key_id]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +188,6 @@ def step(
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
     refunds = (*payment.refunds, refund) if refund else payment.refunds
-    event = _event(payment, target, moved, came_from, at=at, trigger=trigger, reason=reason, evidence=evidence)
     is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
     after = replace(
         payment,
@@ -184,13 +196,11 @@ def step(
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
         attention=attention or (payment.attention if target is PaymentStatus.REVIEW or mismatched(payment) else None),
-        last_seq=event.seq,
-        last_hash=event.hash(),
         attempts=tuple((known | {moved.id: moved}).values()),
         refunds=refunds,
         refund_count=len(refunds),
     )
-    return Step(before=payment, after=after, attempt=moved, event=event, refund=refund)
+    return _step(payment, after, moved, came_from, refund, at=at, trigger=trigger, reason=reason, evidence=evidence)
 
 
 def refund_step(
@@ -237,7 +247,6 @@ def refund_step(
         target = payment_after_review(payment.captured_minor, refunded)
     check_payment(payment.status, target)
     told = evidence | {"refund": _refund_evidence(known, moved)}
-    event = _event(payment, target, attempt, attempt.status, at=at, trigger=trigger, reason=reason, evidence=told)
     is_over = to is RefundStatus.SUCCEEDED and is_settled and target is not PaymentStatus.REVIEW
     after = replace(
         payment,
@@ -245,40 +254,45 @@ def refund_step(
         refunded_minor=refunded,
         refunding_minor=total(each for each in own if each.is_undecided),
         attention=attention or (None if is_over else payment.attention),
-        last_seq=event.seq,
-        last_hash=event.hash(),
         attempts=tuple(leased if a.id == attempt.id else a for a in payment.attempts),
         refunds=refunds,
         refund_count=len(refunds),
     )
-    return Step(before=payment, after=after, attempt=leased, event=event, refund=moved)
+    return _step(payment, after, leased, attempt.status, moved, at=at, trigger=trigger, reason=reason, evidence=told)
 
 
-def _event(
-    payment: Payment,
-    payment_to: PaymentStatus,
+def _step(
+    before: Payment,
+    after: Payment,
     attempt: Attempt,
     attempt_from: AttemptStatus | None,
+    refund: Refund | None,
     *,
     at: datetime,
     trigger: Trigger,
     reason: str,
     evidence: dict[str, Any],
-) -> Event:
-    return Event(
-        payment_id=payment.id,
-        seq=payment.last_seq + 1,
+) -> Step:
+    """The step from `before` to `after`, with the event that tells of it and seals what it leaves."""
+    key = before.history_key
+    event = Event(
+        payment_id=before.id,
+        seq=before.last_seq + 1,
         at=at,
         trigger=trigger,
         reason=reason,
-        payment_from=payment.status if payment.last_seq else None,
-        payment_to=payment_to,
+        payment_from=before.status if before.last_seq else None,
+        payment_to=after.status,
         attempt_id=attempt.id,
         attempt_from=attempt_from,
         attempt_to=attempt.status,
         evidence=msgspec.json.encode(evidence, order="sorted").decode(),
-        prev_hash=payment.last_hash,
+        facts=money_facts(after, attempt, refund) if key else None,
+        key_id=key.id if key else None,
+        prev_hash=before.last_hash,
     )
+    after = replace(after, last_seq=event.seq, last_hash=event.hash(key))
+    return Step(before=before, after=after, attempt=attempt, event=event, refund=refund)
 
 
 def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:

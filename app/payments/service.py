@@ -384,6 +384,7 @@ class PaymentService:
             details=details_text(request),
             return_url=request.return_url,
             metadata=msgspec.json.encode(request.metadata).decode(),
+            history_key=self._repository.history_key,
         )
         if request.gateway is not None:
             gateway = self._registry.named(request.gateway)

@@ -20,6 +20,7 @@ from tests.concurrency.forked import Forked
 from tests.concurrency.victims import WAIT_S, Victim, environment_of, until, victim
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import Shop
+from tests.support.settings import HISTORY_KEYS
 
 TIME_SCALE = "100"
 """Of the product: it waits 3 s for one of Point3's batches then."""
@@ -192,7 +193,7 @@ class Books:
     async def _assert_story(self, stored: Payment, where: str, *, done: int) -> None:
         story = await PaymentRepository(self.database).events(stored.id, 0, 1000)
         assert [event.seq for event, _ in story] == list(range(1, len(story) + 1)), where
-        assert faults_of(stored, story) == [], where
+        assert faults_of(stored, story, HISTORY_KEYS) == [], where
         told = [msgspec.json.decode(event.evidence).get("refund") for event, _ in story]
         assert [each["to"] for each in told if each].count("succeeded") == done, where
 

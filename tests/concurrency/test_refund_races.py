@@ -19,6 +19,7 @@ from app.ledger.repository import PaymentRepository
 from tests.concurrency.processes import Running
 from tests.flows.gateways.orders import BY_NAME, Kind
 from tests.support import TLS, key
+from tests.support.settings import HISTORY_KEYS
 
 pytestmark = pytest.mark.long
 
@@ -129,9 +130,8 @@ async def check_truth(running: Running, each: Round) -> Counter[tuple[str, str]]
     told = {answer.json()["id"] for answer in each.refunds if answer.status_code == 201}
     assert told <= {refund["id"] for refund in done}, where
     repository = PaymentRepository(running.database)
-    payment = await repository.load(ids.read(ids.Prefix.PAYMENT, each.payment["id"]))
-    assert payment is not None
-    assert faults_of(payment, await repository.events(payment.id, 0, 1000)) == [], where
+    history = await repository.history(ids.read(ids.Prefix.PAYMENT, each.payment["id"]))
+    assert faults_of(*history, HISTORY_KEYS) == [], where
     return Counter((refund["cause"], refund["status"]) for refund in listed)
 
 

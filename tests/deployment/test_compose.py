@@ -74,7 +74,9 @@ def test_every_variable_is_a_setting_and_every_setting_is_passed_on(ours: dict[s
 def test_only_the_migration_knows_the_owner(services: dict[str, Any]) -> None:
     knowing = {name for name, service in services.items() if "owner0" in str(service["environment"])}
     assert knowing == {"migrate", "postgres"}
-    assert set(services["migrate"]["environment"]) == {OWNER_URL}
+    assert set(services["migrate"]["environment"]) == setting_names(), (
+        "it makes API keys as well, in the mode of the others"
+    )
 
 
 def test_a_setting_that_is_not_set_is_not_passed_on_empty() -> None:

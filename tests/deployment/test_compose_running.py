@@ -131,7 +131,10 @@ def test_every_published_port_is_one_that_the_service_listens_on(project: Projec
 
 
 def test_a_payment_is_taken(project: Project) -> None:
-    made = json.loads(project.run("api", "onetill", "keys", "create", "--mode", "test", "--json"))
+    create = ("onetill", "keys", "create", "--mode", "test", "--json")
+    refused = project.image("api").run(*create, **project.variables("api"))
+    assert (refused.returncode, "ONETILL_DATABASE_OWNER_URL" in refused.stderr) == (2, True), refused.stderr
+    made = json.loads(project.run("migrate", *create))
     headers = {"Authorization": f"Bearer {made['key']}"}
     with httpx.Client(base_url=f"http://127.0.0.1:{project.ports['8000']}", headers=headers) as shop:
         answer = shop.post("/payments", json=order(), headers=key())

@@ -48,6 +48,7 @@ from app.settings import Settings
 from app.verification.gateway_log import GatewayLog
 from app.verification.verify import Verifier
 from tests.support import MovableClock
+from tests.support.settings import HISTORY_KEYS
 
 A, P, H, R = AttemptStatus, PaymentStatus, GatewayStatus, RefundStatus
 WRONG = Money(9_999, "KRW")
@@ -123,7 +124,7 @@ class House:
 
     def __init__(self, database: Database, gateway: MemoryGateway, clock: MovableClock) -> None:
         self.gateway, self.clock = gateway, clock
-        self.repository = PaymentRepository(database)
+        self.repository = PaymentRepository(database, HISTORY_KEYS.first)
         idempotency = Idempotency(database, lease_s=30, now=clock)
         settings = Settings(confirm_wait_s=0.2)
         registry, gateway_log = Registry([gateway]), GatewayLog(database, clock, timedelta(days=30))

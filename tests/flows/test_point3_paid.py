@@ -7,6 +7,7 @@ from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.ledger.repository import PaymentRepository
 from tests.support import Shop
+from tests.support.settings import HISTORY_KEYS
 
 
 async def test_a_payment_is_proven_and_paid_once(shop: Shop) -> None:
@@ -35,7 +36,7 @@ async def test_the_story_is_whole_and_its_hashes_hold(shop: Shop, database: Data
     before = bytes(32)
     for event, digest in stored:
         assert event.prev_hash == before
-        assert event.hash() == digest
+        assert event.hash(HISTORY_KEYS.first) == digest
         before = digest
 
 

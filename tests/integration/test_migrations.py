@@ -24,6 +24,9 @@ def test_the_revision_that_processes_expect_is_alembics_newest() -> None:
     assert ScriptDirectory.from_config(migrate.configuration()).get_current_head() == REVISION
 
 
+@pytest.mark.filterwarnings(
+    "ignore:Can't validate argument 'dialect_options'"
+)  # SQLAlchemy's, of a check that is NOT VALID
 async def test_the_migrated_schema_is_the_models_schema(urls: Urls) -> None:
     def differences(connection: Connection) -> list[object]:
         options = {"compare_type": True, "compare_server_default": True}
@@ -77,9 +80,15 @@ async def test_the_app_may_not_rewrite_history(urls: Urls, login: str, forbidden
         ("UPDATE attempts SET next_check_at = NULL", "attempts_undecided_is_due_check"),
         ("UPDATE payments SET refunding_minor = 1", "payments_refunded_check"),
         (
-            "INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_to, evidence, prev_hash, hash) "
-            "SELECT payment_id, 9, at, trigger, reason, payment_to, evidence, prev_hash, hash FROM payment_events LIMIT 1",
+            "INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_to, evidence, facts, key_id, prev_hash, "
+            "hash) SELECT payment_id, 9, at, trigger, reason, payment_to, evidence, facts, key_id, prev_hash, hash "
+            "FROM payment_events LIMIT 1",
             "payment_events_payment_id_prev_seq_fkey",
+        ),
+        (
+            "INSERT INTO payment_events (payment_id, seq, at, trigger, reason, payment_to, evidence, prev_hash, hash) "
+            "SELECT payment_id, 3, at, trigger, reason, payment_to, evidence, prev_hash, hash FROM payment_events LIMIT 1",
+            "payment_events_sealed_check",
         ),
         (
             "WITH a AS (SELECT * FROM attempts LIMIT 1), c AS (UPDATE attempts SET status = 'captured') "

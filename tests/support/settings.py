@@ -3,9 +3,13 @@
 from typing import Any
 
 from app.demo.run import accounts
-from app.settings import Settings
+from app.ledger.history_keys import HistoryKeys
+from app.settings import DEFAULT_SECRET_KEY, Settings
 from simulator.server import Simulator
 from tests.support.databases import Urls
+
+HISTORY_KEYS = HistoryKeys.of_test_mode(DEFAULT_SECRET_KEY)
+"""What seals the audit trails of every product here."""
 
 PATIENCE_S = 2.0
 """What a call to a gateway may take: longer than a slow answer, and not long for one that is lost."""

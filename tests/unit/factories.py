@@ -9,12 +9,14 @@ from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
 from app.gateways.port import GatewayPayment, GatewayStatus
+from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.model import BY_SHOP, Attempt, Payment, Refund
 
 CREATED_AT = datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
 EXPIRES_AT = CREATED_AT + timedelta(minutes=30)
 NOW = CREATED_AT + timedelta(minutes=10)
 AMOUNT = Money(24_000, "KRW")
+HISTORY_KEYS = HistoryKeys([HistoryKey("k1", b"one of the tests"), HistoryKey("k0", b"one from before")])
 PAYMENT_ID = UUID("019aa6f1-c2d3-7e4f-8a5b-6c7d8e9f0a1b")
 
 
@@ -50,6 +52,7 @@ def payment(*attempts: Attempt, status: PaymentStatus = PaymentStatus.OPEN, **ch
         "last_seq": 2,
         "last_hash": bytes(range(32)),
         "attempts": attempts or (attempt(),),
+        "history_key": HISTORY_KEYS.first,
     }
     return Payment(**fields | changes)
 

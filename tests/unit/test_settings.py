@@ -21,6 +21,7 @@ LIVE = {
     "ONETILL_MODE": "live",
     "ONETILL_SECRET_KEY": "a-real-secret-key-of-forty-characters-xx",
     "ONETILL_PUBLIC_URL": "https://pay.shop.example",
+    "ONETILL_HISTORY_KEYS": "k1:0f1e2d3c4b5a69788796a5b4c3d2e1f0f0e1d2c3b4a5968778695a4b3c2d1e0f",
 } | POINT3
 DATABASE = "postgresql://app:d4tabase-p4ssword@db.shop.example/onetill"
 
@@ -162,6 +163,14 @@ class TestLiveMode:
         [
             ({"ONETILL_SECRET_KEY": DEFAULT_SECRET_KEY}, "ONETILL_SECRET_KEY"),
             ({"ONETILL_SECRET_KEY": "x" * 31}, "ONETILL_SECRET_KEY"),
+            ({"ONETILL_HISTORY_KEYS": ""}, "ONETILL_HISTORY_KEYS"),
+            (
+                {
+                    "ONETILL_HISTORY_KEYS": "k1:0f1e2d3c4b5a69788796a5b4c3d2e1f0f0e1d2c3b4a5968778695a4b3c2d1e0f"
+                    + ",short"
+                },
+                "ONETILL_HISTORY_KEYS",
+            ),
             ({"ONETILL_TIME_SCALE": "2"}, "ONETILL_TIME_SCALE"),
             ({"ONETILL_PUBLIC_URL": "http://pay.shop.example"}, "ONETILL_PUBLIC_URL"),
             ({"ONETILL_POINT3__BASE_URL": "http://api.point3.io"}, "ONETILL_POINT3__BASE_URL"),

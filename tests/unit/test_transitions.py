@@ -1,6 +1,7 @@
 """A step moves attempt and payment together, tells it in one chained event, and refuses every move that is not allowed."""
 
 import hashlib
+import hmac
 from dataclasses import fields, replace
 from datetime import timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from app.domain.states import (
 )
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import Event, Step, kept_look, late_look, step
-from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, NOW, PAYMENT_ID, attempt, payment, refund
+from tests.unit.factories import AMOUNT, CREATED_AT, EXPIRES_AT, HISTORY_KEYS, NOW, PAYMENT_ID, attempt, payment, refund
 from tests.unit.properties import thorough
 
 P, A = PaymentStatus, AttemptStatus
@@ -170,7 +171,7 @@ class TestTheStory:
             done = move(current, to)
             assert done.event.seq == current.last_seq + 1
             assert done.event.prev_hash == current.last_hash
-            assert (done.after.last_seq, done.after.last_hash) == (done.event.seq, done.event.hash())
+            assert (done.after.last_seq, done.after.last_hash) == (done.event.seq, done.event.hash(HISTORY_KEYS.first))
             current = done.after
 
     def test_a_hash_is_32_bytes_and_the_same_every_time(self) -> None:
@@ -186,6 +187,18 @@ class TestTheStory:
         )
         assert EVENT.hash() == hashlib.sha256(told.encode()).digest()
 
+    def test_a_seal_can_be_proven_with_any_hmac(self) -> None:
+        """As above, with the facts and the id of the key behind it."""
+        told = (
+            '["000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",'
+            '"019aa6f1c2d37e4f8a5b6c7d8e9f0a1b",3,1795248600000000,"browser","confirmed","processing","paid",'
+            '"00000000000000000000000000000001","unknown","captured","{\\"gateway\\":{}}","{\\"amount_minor\\":24000}","k1"]'
+        )
+        sealed = replace(EVENT, facts='{"amount_minor":24000}', key_id="k1")
+        expected = hmac.digest(b"one of the tests", told.encode(), "sha256")
+        assert sealed.hash(HISTORY_KEYS.first) == expected
+        assert sealed.hash(HISTORY_KEYS.get("k0")) != expected
+
     @pytest.mark.parametrize("column", [each.name for each in fields(Event)])
     def test_any_changed_column_changes_the_hash(self, column: str) -> None:
         others: dict[type, Any] = {
@@ -195,8 +208,9 @@ class TestTheStory:
             bytes: bytes(32),
             type(NOW): NOW + timedelta(microseconds=1),
         }
-        value = getattr(EVENT, column)
-        assert replace(EVENT, **{column: others[type(value)]}).hash() != EVENT.hash()
+        sealed, key = replace(EVENT, facts="{}", key_id="k1"), HISTORY_KEYS.first
+        changed = replace(sealed, **{column: others[type(getattr(sealed, column))]})
+        assert changed.hash(key) != sealed.hash(key)
 
     @pytest.mark.parametrize("column", ["payment_from", "attempt_id", "attempt_from", "attempt_to"])
     def test_a_missing_column_is_not_an_empty_one(self, column: str) -> None:

@@ -154,7 +154,7 @@ class Till:
     async def audit(self) -> None:
         """Every payment's story holds, its sums are those of its refunds, and what is decided is the gateway's truth."""
         for payment_id in await self.parts.repository.every_id(None, 1000):
-            assert await check(self.parts.repository, payment_id) == []
+            assert await check(self.parts, payment_id) == []
             await self._audit_sums(payment_id)
 
     async def _audit_sums(self, payment_id: UUID) -> None:

@@ -21,6 +21,7 @@ from app.domain.states import (
 )
 from app.ledger.model import BY_GATEWAY
 from app.ledger.transitions import Event
+from tests.support.settings import HISTORY_KEYS
 
 Row = Mapping[str, Any]
 
@@ -177,7 +178,7 @@ def _check_story(payment: Row, attempts: Sequence[Row], refunds: Sequence[Row], 
     for row in events:
         event = Event(**{name: row[name] for name in Event.__slots__})
         assert event.prev_hash == chained, about
-        assert event.hash() == row["hash"], about
+        assert event.hash(HISTORY_KEYS.get(row["key_id"])) == row["hash"], about
         assert event.payment_from == came_from, about
         assert event.attempt_from == told.get(event.attempt_id), about
         _check_move(PAYMENT_MOVES, event.payment_from, event.payment_to, about)

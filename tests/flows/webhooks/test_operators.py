@@ -25,11 +25,11 @@ async def test_the_story_of_every_payment_holds(shop: Shop, parts: Services, url
     paid = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(paid, **await shop.buyer_pays(paid))
     ids = await parts.repository.every_id(None, 10)
-    assert [await check(parts.repository, each) for each in ids] == [[]]
+    assert [await check(parts, each) for each in ids] == [[]]
     owner = await asyncpg.connect(urls.owner)
     await owner.execute("UPDATE payment_events SET reason = 'forged' WHERE seq = 2")
     await owner.close()
-    assert await check(parts.repository, ids[0]) == ["step 2 was changed after it was written"]
+    assert await check(parts, ids[0]) == ["step 2 was changed after it was written"]
 
 
 async def test_what_was_said_is_kept_masked(shop: Shop, parts: Services) -> None:
