@@ -4,11 +4,12 @@ from typing import Any
 
 from app.demo.run import accounts
 from app.ledger.history_keys import HistoryKeys
-from app.settings import DEFAULT_SECRET_KEY, Settings
+from app.settings import Settings
 from simulator.server import Simulator
 from tests.support.databases import Urls
 
-HISTORY_KEYS = HistoryKeys.of_test_mode(DEFAULT_SECRET_KEY)
+SECRET_KEY = "a key of the tests, which nobody has published"
+HISTORY_KEYS = HistoryKeys.of_test_mode(SECRET_KEY)
 """What seals the audit trails of every product here."""
 
 PATIENCE_S = 2.0
@@ -30,7 +31,7 @@ def settings_for(urls: Urls, simulator: Simulator, **changes: Any) -> Settings:
         "database_url": urls.app,
         "database_owner_url": urls.owner,
         "public_url": "http://testserver",
-        "secret_key": "a key of the tests, which nobody has published",
+        "secret_key": SECRET_KEY,
         "log_level": "error",
         "confirm_wait_s": 5,
         **every_account(simulator),
