@@ -209,13 +209,16 @@ PaymentId = Annotated[str, typer.Argument(help="pay_…, as the API shows it.")]
 
 @payments.command("verify-history")
 def verify_history(
-    payment_id: Annotated[str | None, typer.Argument(help="pay_…; all payments without it.")] = None,
+    payment_id: Annotated[str | None, typer.Argument(help="pay_…; all payments, and the anchors, without it.")] = None,
+    anchor: Annotated[
+        str | None, typer.Option(help="An anchor that you kept outside, as the worker logs it: number:seal.")
+    ] = None,
 ) -> None:
-    """Check that audit trails are whole: no step missing or changed, and the last one is where the payment stands."""
+    """Check that audit trails are whole and sealed, and that amounts, orders and references stand as they say."""
     from app.jobs.history import check_all
 
     only = _payment(payment_id) if payment_id else None
-    checked, broken = _with_services(lambda services: check_all(services, errors, only))
+    checked, broken = _with_services(lambda services: check_all(services, errors, only, anchor))
     for public_id, faults in broken:
         for fault in faults:
             errors.print(f"{public_id}: {fault}", markup=False, style="red", soft_wrap=True)

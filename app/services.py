@@ -19,6 +19,7 @@ from app.gateways.manifest import AdapterContext, GatewaySettings
 from app.gateways.port import SendsWebhooks
 from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
+from app.ledger.anchors import Anchors
 from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.repository import PaymentRepository
 from app.payments.jobs import due_attempts
@@ -46,6 +47,7 @@ class Services:
     tokens: ClientTokens
     keys: ApiKeyService
     history_keys: HistoryKeys
+    anchors: Anchors
     repository: PaymentRepository
     payments: PaymentService
     refunds: RefundService
@@ -66,7 +68,11 @@ class Services:
     async def gauges(self) -> dict[str, tuple[str, float]]:
         """What the database says at this moment, for `/metrics`."""
         about = "Seconds that the oldest row of this kind should have been deleted before."
-        late = {f"onetill_{each.name}_retention_lag_seconds": (about, await each.overdue_s()) for each in self.chores}
+        late = {
+            f"onetill_{each.name}_retention_lag_seconds": (about, await each.overdue_s())
+            for each in self.chores
+            if each.overdue_s is not None
+        }
         return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges(), **late}
 
     def chore(self, name: str) -> Chore:
@@ -125,6 +131,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     gateway_log = GatewayLog(database, now, timedelta(days=settings.keep_exchanges_days))
     history = history_keys(settings)
     repository = PaymentRepository(database, history.first)
+    anchors = Anchors(database, history, now)
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
@@ -139,6 +146,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         keys=ApiKeyService(database, settings.mode, now, owner_url=settings.database_owner_url),
         tokens=tokens,
         history_keys=history,
+        anchors=anchors,
         repository=repository,
         payments=payments,
         refunds=refunds,
@@ -154,6 +162,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         chores=(
             _forget("idempotency_keys", idempotency.old),
             _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),
+            Chore("history_anchors", anchors.advance),
             _forget("gateway_log", gateway_log.old),
         ),
         now=now,

@@ -94,9 +94,10 @@ class DueWork:
 
 @dataclass(frozen=True, slots=True)
 class Chore:
-    """Housekeeping: `forget` deletes at most so many old rows and returns how many; called again while there are more."""
+    """Housekeeping: `forget` deletes at most so many old rows, or tidies so much, and returns how many; called again while
+    there are more."""
 
     name: str
     forget: Callable[[int], Awaitable[int]]
-    overdue_s: Callable[[], Awaitable[float]]
+    overdue_s: Callable[[], Awaitable[float]] | None = None
     """How long the oldest row that should be gone has been there too long."""

@@ -19,8 +19,14 @@ async def check(services: Services, payment_id: UUID) -> list[str]:
     return faults_of(*await services.repository.history(payment_id), services.history_keys)
 
 
-async def check_all(services: Services, console: Console, only: UUID | None = None) -> tuple[int, Broken]:
-    """Return how many audit trails were checked, and the faults of those that have some, by payment."""
+async def check_all(
+    services: Services, console: Console, only: UUID | None = None, anchor: str | None = None
+) -> tuple[int, Broken]:
+    """Return how many audit trails were checked, and the faults of those that have some, by payment.
+
+    Without `only`, the anchors are checked too, against `anchor` where one was kept outside. Raises InvalidRequest where that
+    is no anchor's name.
+    """
     repository = services.repository
     broken: Broken = []
     checked = 0
@@ -35,5 +41,9 @@ async def check_all(services: Services, console: Console, only: UUID | None = No
                 progress.advance(bar)
             after = page[-1]
             if only:
-                break
+                return checked, broken
+        bar = progress.add_task("Checking anchors", total=await services.anchors.count())
+        async for faults in services.anchors.faults(anchor):
+            broken += [("anchors", faults)] if faults else []
+            progress.advance(bar)
     return checked, broken
