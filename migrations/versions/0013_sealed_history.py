@@ -3,14 +3,14 @@
 Rows from before stay as they are, and verify by their plain hash. No new one comes without a seal, so processes of the
 version before must have ended by now.
 
-Revision ID: 0011
-Revises: 0010
+Revision ID: 0013
+Revises: 0012
 """
 
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
