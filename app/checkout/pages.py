@@ -9,6 +9,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 from jinja2 import Environment
 
+from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.problems import problem
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
@@ -38,6 +39,7 @@ class Checkout:
     settings: Settings
     templates: Environment
     now: Now
+    limits: Limits
 
     def security(self, language: Language) -> ResponseSecurity:
         """For the pages of one request."""

@@ -35,7 +35,9 @@ async def come_back(gateway: str, request: Request, checkout: CheckoutPages) -> 
     if named is None:
         return checkout.unknown(request, language)
     payment, attempt = named
-    if token_of(request, payment.id, checkout.tokens, checkout.now()) is None:
+    is_client = token_of(request, payment.id, checkout.tokens, checkout.now()) is not None
+    checkout.limits.look(payment.id, is_client=is_client)
+    if not is_client:
         await checkout.payments.look_soon(payment, attempt)
         return checkout.stranger(language)
     await _verify(checkout.payments, payment, attempt, fields)
