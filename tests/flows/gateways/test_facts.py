@@ -7,7 +7,6 @@ from typing import Any, Literal
 import pytest
 from fastapi import FastAPI
 
-from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.gateways.port import Fact
 from app.services import Services
@@ -17,7 +16,7 @@ from simulator.portone_v2.access import PortOneV2Account
 from simulator.server import Simulator, SimulatorSettings
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import Shop, key
-from tests.support.databases import Urls
+from tests.support.databases import Urls, keys_of
 from tests.support.front import Fronts, fronts_of
 from tests.support.settings import settings_for
 
@@ -99,7 +98,7 @@ def settings(fronts: Fronts) -> Settings:
 
 @pytest.fixture
 async def api_key(database: Database, mode: str) -> str:
-    _, text = await ApiKeyService(database, mode).create(mode=mode, scopes=["*"], store="main", name="tests")
+    _, text = await keys_of(database, mode).create(mode=mode, scopes=["*"], store="main", name="tests")
     return text
 
 
