@@ -112,6 +112,19 @@ async def test_a_signed_notice_answers_the_hints_of_its_attempt(
     assert await look_ups(shop, "unifi_pay") == 1
 
 
+@pytest.mark.parametrize("kind", [BY_NAME["portone_v1"], BY_NAME["portone_v2"]], ids=lambda kind: kind.name)
+async def test_a_look_that_decides_nothing_answers_all_of_its_attempt(
+    shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
+) -> None:
+    """Every window of an order is a transaction of its own, and tells of its own."""
+    payment = await shop.create(**kind.order)
+    for number in range(3):
+        await post(shop, told(shop, clock, payment, "ready", number=number, ref=f"window-{number}"))
+    await apply_first(parts, database, kind.name)
+    assert await waiting(database) == []
+    assert (await shop.get(payment))["status"] == "open"
+
+
 @one_step
 async def test_a_reference_of_no_attempt_sets_off_no_look_and_answers_nothing(
     shop: Shop, kind: Kind, parts: Services, database: Database, clock: MovableClock
