@@ -110,6 +110,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],
+        captured_ref=payment.captured_attempt.gateway_ref or "" if payment.captured_attempt else "",
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
     )

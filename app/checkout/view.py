@@ -35,6 +35,8 @@ class CheckoutView:
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
+    captured_ref: str = ""
+    """The gateway's own name of what was paid: an app around the page is told it."""
     deposit: Mapping[str, object] | None = None
     """Where the newest attempt waits for the buyer's transfer: bank, number, holder, expires_at."""
     expires_at: str | None = None
@@ -92,6 +94,7 @@ class CheckoutView:
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),
+            "captured_ref": self.captured_ref,
             "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,
         }

@@ -146,8 +146,8 @@ function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) 
   const deposit = attempts.map((attempt) => attempt.deposit).filter(Boolean).pop() ?? page.deposit;
   panel.show(`${status}_heading` in page.texts ? status : "review", status === "awaiting_deposit" ? { deposit } : {});
   if (status === "paid") panel.leaveSoon();
-  const signature = proof.signature ?? attempts.find((attempt) => attempt.status === "captured")?.gateway_ref ?? "";
-  if (status in NEWS && isNews(page, status)) tell(NEWS[status], status === "paid" ? signature : status, status);
+  const signature = proof.signature ?? attempts.find((attempt) => attempt.status === "captured")?.gateway_ref;
+  if (status in NEWS && isNews(page, status)) tell(NEWS[status], status === "paid" ? (signature ?? page.captured_ref) : status, status);
 }
 
 /** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */

@@ -108,7 +108,9 @@ async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) 
     contexts: list[BrowserContext] = []
     witnesses: list[Witness] = []
 
-    async def visit(gateway: str, device: dict[str, Any], *, blocked: str | None = None, **changes: Any) -> Visit:
+    async def visit(
+        gateway: str, device: dict[str, Any], *, blocked: str | None = None, go: bool = True, **changes: Any
+    ) -> Visit:
         context = await chromium.new_context(locale="en-US", **device)
         if blocked:
             await context.route(blocked, lambda route: route.abort())
@@ -119,7 +121,8 @@ async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) 
         witnesses.append(witness)
         payment = await four.shop.create(**BY_NAME[gateway].order | changes)
         page = await context.new_page()
-        await page.goto(payment["checkout_url"])
+        if go:
+            await page.goto(payment["checkout_url"])
         return Visit(page, four, witness, payment)
 
     yield visit
