@@ -85,6 +85,8 @@ class ProductSettings(BaseSettings):
     """Origins that may frame the checkout page. Empty: nobody."""
     return_url_schemes: AppSchemes = []
     """App schemes that `return_url` may use besides https, for example `myshop` for `myshop://paid`."""
+    return_hosts: Names = []
+    """The only hosts that `return_url` may lead to on the web. Empty: any that the shop's server names."""
     confirm_wait_s: Annotated[float, Field(ge=0, le=30)] = 5.0
     """How long complete and sync wait for another process that is already asking the gateway."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"

@@ -13,6 +13,9 @@ from app.api.parsing import MAX_BODY_BYTES
 from app.api.problems import problem
 from app.api.schemas import told
 from app.domain.errors import IdempotencyKeyMissing, InvalidRequest, OnetillError
+from app.logs import get_logger
+
+log = get_logger("api")
 
 _CODES = {400: "malformed_body", 405: "method_not_allowed", 413: "body_too_large"}
 
@@ -44,6 +47,14 @@ async def _validation_error(request: Request, error: RequestValidationError) -> 
     return await _domain_error(request, InvalidRequest(*wrong) if wrong else IdempotencyKeyMissing())
 
 
+async def _data_error(request: Request, error: Exception) -> Response:
+    """What Postgres cannot store as the type of its column is the caller's text: nothing was stored."""
+    log.warning("data_error", code=getattr(error, "sqlstate", None))
+    return problem(
+        request, "invalid_request", {"errors": [{"field": "body", "message": "holds what cannot be stored"}]}
+    )
+
+
 async def _storage_error(request: Request, error: Exception) -> Response:
     if isinstance(error, ValueError):
         raise error  # asyncpg could not write a value as its column's type: ours to mend, not to repeat
@@ -56,6 +67,7 @@ HANDLERS: dict[int | type[Exception], Callable[[Request, Any], Coroutine[Any, An
     RequestValidationError: _validation_error,
     # Also when the connection went away on COMMIT: whether it was stored is unknown, and the same key finds out.
     asyncpg.PostgresConnectionError: _storage_error,
+    asyncpg.DataError: _data_error,
     asyncpg.InterfaceError: _storage_error,
     asyncpg.InternalClientError: _storage_error,  # the server's end came while the connection lay idle
     asyncpg.exceptions.OperatorInterventionError: _storage_error,  # canceled, shut down, starting up

@@ -10,6 +10,7 @@ from typing import Annotated, cast
 
 import msgspec
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -27,6 +28,7 @@ from typing_extensions import TypedDict
 
 from app.api import patterns
 from app.domain.errors import InvalidRequest
+from app.domain.text import check_line
 from app.gateways.port import Failure
 
 _RFC3339 = re.compile(
@@ -145,7 +147,7 @@ QueryMoment = Annotated[
 
 MAX_AMOUNT = 10**15
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=patterns.LINE)]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=patterns.LINE), AfterValidator(check_line)]
 Phone = Annotated[str, Field(min_length=3, max_length=40, pattern=patterns.PHONE)]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 

@@ -16,6 +16,7 @@ from typing import ClassVar
 from app.domain.errors import InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Customer, Item, Tax
+from app.domain.text import LONGEST_NAME, is_name
 from app.gateways.text import readable
 
 Json = dict[str, object]
@@ -61,6 +62,8 @@ class Fact(Flag):
     CHANNEL = auto()
     """Whether the money is live or test money."""
 
+
+LONGEST_TOKEN = 4000
 
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
 
@@ -204,13 +207,22 @@ class PaymentQuery:
 
 @dataclass(frozen=True, slots=True)
 class LookupHint:
-    """What a callback or a webhook points at. A hint, never proof; empty when the fields are not this gateway's."""
+    """What a callback or a webhook points at. A hint, never proof; empty when the fields are not this gateway's.
+
+    What no gateway could have named so (`is_name`) is dropped: it leads nowhere, and must reach no path and no statement.
+    """
 
     gateway_ref: str | None = None
     reference: str | None = None
     """Ours, when it names one: which attempt a redirect speaks of."""
     token: str | None = field(default=None, repr=False)
     """A one-time permission to take the money, where the gateway gives one to the browser."""
+
+    def __post_init__(self) -> None:
+        for name, longest in (("gateway_ref", LONGEST_NAME), ("reference", LONGEST_NAME), ("token", LONGEST_TOKEN)):
+            value = getattr(self, name)
+            if value is not None and not is_name(value, longest):
+                object.__setattr__(self, name, None)
 
 
 @dataclass(frozen=True, slots=True)

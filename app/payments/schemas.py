@@ -24,10 +24,13 @@ from app.api.schemas import (
     Timestamp,
 )
 from app.domain.states import AttemptStatus, PaymentStatus
+from app.domain.text import canonical, check_id, check_line
 
 GatewayName = Annotated[str, Field(min_length=1, max_length=40, pattern=patterns.WORD)]
-OrderId = Annotated[str, Field(min_length=1, max_length=128, pattern=patterns.LINE)]
-CustomerId = Annotated[str, Field(min_length=1, max_length=100, pattern=patterns.LINE)]
+OrderId = Annotated[str, Field(min_length=1, max_length=128, pattern=patterns.LINE), AfterValidator(check_id)]
+CustomerId = Annotated[str, Field(min_length=1, max_length=100, pattern=patterns.LINE), AfterValidator(check_id)]
+SearchedId = Annotated[str, Field(min_length=1, max_length=128, pattern=patterns.LINE), AfterValidator(canonical)]
+SearchedCustomer = Annotated[str, Field(min_length=1, max_length=100, pattern=patterns.LINE), AfterValidator(canonical)]
 Method = Annotated[str, Field(min_length=1, max_length=40, pattern=patterns.METHOD)]
 Hint = Annotated[str, Field(max_length=200)]
 LongHint = Annotated[str, Field(max_length=2000)]
@@ -85,7 +88,8 @@ class CreatePayment(Input):
 
     order_id: Annotated[OrderId, Field(description="Your order. It may have one open or paid payment at a time.")]
     order_name: Annotated[
-        str, Field(min_length=1, max_length=100, pattern=patterns.LINE, description="What the buyer reads.")
+        Annotated[str, Field(min_length=1, max_length=100, pattern=patterns.LINE), AfterValidator(check_line)],
+        Field(description="What the buyer reads."),
     ]
     amount: Annotated[
         int, Field(ge=1, le=MAX_AMOUNT, description="Minor units of the currency: 12000 for ₩12,000, 1234 for $12.34.")
@@ -175,12 +179,12 @@ class ListQuery(Query):
         Field(description="`next_cursor` of the page before."),
         Filter,
     ] = None
-    order_id: Annotated[OrderId | None, Field(description="Payments of this order."), Filter] = None
+    order_id: Annotated[SearchedId | None, Field(description="Payments of this order."), Filter] = None
     status: Annotated[PaymentStatus | None, Field(description="Payments that are in this status now."), Filter] = None
     gateway: Annotated[
         GatewayName | None, Field(description="The gateway of the newest attempt, or of the paid one."), Filter
     ] = None
-    customer: Annotated[CustomerId | None, Field(description="`customer.id`."), Filter] = None
+    customer: Annotated[SearchedCustomer | None, Field(description="`customer.id`."), Filter] = None
     created_from: Annotated[QueryMoment | None, Field(description="RFC 3339 time, inclusive."), Filter] = None
     created_before: Annotated[QueryMoment | None, Field(description="RFC 3339 time, exclusive."), Filter] = None
     needs_attention: Annotated[

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import msgspec
@@ -16,6 +15,7 @@ from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound, Onet
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.domain.text import wrong_address
 from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
 from app.gateways.registry import Registry
 from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
@@ -410,19 +410,9 @@ class PaymentService:
             raise InvalidRequest(*errors)
 
     def _wrong_return_url(self, url: str) -> str | None:
-        try:
-            parts = urlsplit(url)
-        except ValueError:
-            return "is not a URL"
-        if any(ord(c) <= 32 or ord(c) == 127 for c in url):
-            return "must not contain spaces or control characters"
         web = {"https"} if self._settings.mode == "live" else {"https", "http"}
-        allowed = web | set(self._settings.return_url_schemes)
-        if parts.scheme not in allowed:
-            return f"must start with one of {', '.join(f'{scheme}://' for scheme in sorted(allowed))}"
-        if parts.scheme in {"http", "https"} and not parts.hostname:
-            return "has no host"
-        return None
+        hosts = frozenset(host.lower() for host in self._settings.return_hosts)
+        return wrong_address(url, web | set(self._settings.return_url_schemes), hosts)
 
 
 def _key_state(intent: Intent) -> KeyState:

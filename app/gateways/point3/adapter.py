@@ -38,6 +38,8 @@ from app.gateways.port import (
 )
 from app.gateways.text import is_unreadable
 
+_OTHER_PATHS = frozenset({"date", "orderid"})
+"""Words that stand where a signature does in paths of other calls (docs/gateways/point3.md)."""
 _CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
@@ -119,8 +121,9 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         return failure
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
-        """The widget's signature."""
-        return LookupHint(gateway_ref=fields.get("signature"))
+        """The widget's signature. A word that is a path of its own there leads to another call, and is none."""
+        signature = fields.get("signature")
+        return LookupHint(gateway_ref=None if signature in _OTHER_PATHS else signature)
 
     async def _cancel(self, signature: str) -> Failure | None:
         """The one cancel that there is. Its body is not documented, so none is sent."""

@@ -1,6 +1,5 @@
 """The PortOne V1 adapter: registers the amount, has the window opened, fetches payments, and refunds."""
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
@@ -40,14 +39,13 @@ from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
-from app.gateways.portone_v1.wire import Page, Payment, Prepared
+from app.gateways.portone_v1.wire import IMP_UID, Page, Payment, Prepared
 from app.gateways.text import is_unreadable
 from app.setting_types import origin_of
 
 T = TypeVar("T")
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
-_IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
 _MOST_WINDOWS = 100
 """Payments of one order that a look-up reads: those that changed last. The answer must stay below the body cap."""
 
@@ -145,7 +143,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         """The imp_uid, and our reference. `imp_success`, `success` and `error_code` do not say whether money moved (§11)."""
         imp_uid = fields.get("imp_uid", "")
         return LookupHint(
-            gateway_ref=imp_uid if _IMP_UID.fullmatch(imp_uid) else None, reference=fields.get("merchant_uid") or None
+            gateway_ref=imp_uid if IMP_UID.fullmatch(imp_uid) else None, reference=fields.get("merchant_uid") or None
         )
 
     async def close(self) -> None:

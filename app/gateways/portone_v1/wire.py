@@ -4,6 +4,7 @@ Amounts are JSON numbers in major units; they are read from their text, so no fl
 seconds, and 0 means "never" (docs/gateways/portone-v1.md §1, §12 trap 11).
 """
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,9 @@ import msgspec
 
 from app.domain.money import Money
 from app.gateways.portone_v1.response import NULL
+
+IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
+"""What may become part of a path: V1's own name of a payment (docs/gateways/portone-v1.md)."""
 
 LONGEST_NUMBER = 60
 LARGEST_POWER = 30
