@@ -52,6 +52,15 @@ class TestItIsAnswered:
         assert await till.refunds(payment) == [refund]
         assert await till.asked(payment) == 1
 
+    async def test_a_person_who_has_seen_it_ends_its_call(self, till: Till, payment: Json) -> None:
+        await adjusted(till, payment)
+        said = {"action": "close", "note": "the promotion kept 800"}
+        answer = await till.shop.client.post(f"/payments/{payment['id']}/resolve", json=said)
+        assert answer.status_code == 200, answer.text
+        stored = await till.shop.get(payment)
+        assert (stored["status"], stored["needs_attention"]) == ("partially_refunded", False)
+        await till.has_given(payment, GIVEN, cancels=1)
+
     async def test_what_is_left_goes_back_afterwards(self, till: Till, payment: Json) -> None:
         await adjusted(till, payment)
         rest = await till.gave(payment)
@@ -118,15 +127,6 @@ class TestItsAnswerIsLost:
         await till.wait_until_decided(payment)
         assert (await till.read(refund))["amount"] == GIVEN
         await till.has_given(payment, GIVEN, cancels=1)
-
-    async def test_the_list_is_not_told(self, till: Till, payment: Json) -> None:
-        """A look-up with the sum alone: less than was asked, and nothing else explains it."""
-        await adjusted(till, payment, "accept_then_hang")
-        await till.shop.scenario("sparse", "portone_v2", call="lookup", times=3)
-        for seconds in (6, 16, 61):
-            await till.wait(seconds)
-        assert await till.asked(payment) == 1
-        assert await calls_a_person(till, payment, "unexplained_refund")
 
 
 class TestOneIdentity:
