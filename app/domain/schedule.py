@@ -40,7 +40,7 @@ SILENT_FOR = timedelta(hours=1)
 """How long looks at an undecided attempt may stay unanswered, for whatever reason, before a person is called."""
 
 GIVEN_UP = timedelta(days=DAYS)
-"""How long an ended attempt whose looks stay unanswered is asked about; then the rest of its own looks follow."""
+"""How long captured money whose looks stay unanswered is asked about; then the rest of its own looks follow."""
 
 APPROVING_FOR = timedelta(days=7)
 """How long a gateway may say that an approval is under way before a person is called; it is still asked about after that."""

@@ -150,12 +150,14 @@ def tells_account(attempt: Attempt, verdict: Decide, fetched: GatewayPayment) ->
 
 
 def unasked(payment: Payment, attempt: Attempt, rules: Rules) -> Attempt:
-    """Postpone an ended attempt whose gateway gave no answer. After `GIVEN_UP` its own next look follows.
+    """Postpone an ended attempt whose gateway gave no answer. For money that moved, its own next look follows after `GIVEN_UP`.
 
-    Nobody is called: thousands of old payments may be at an account that has left.
+    Nobody is called: thousands of old payments may be at an account that has left. Where money may still have come, it is
+    asked about until there is an answer.
     """
     since = attempt.unanswered_since or rules.now
-    if rules.is_over(since, GIVEN_UP):
+    has_moved = attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}
+    if has_moved and rules.is_over(since, GIVEN_UP):
         look_at = own_look(payment, attempt, rules, may_come_late=True)
         return replace(attempt, unanswered_since=None, next_check_at=look_at)
     wait_s = next((wait for wait in ASK_AGAIN[-3:] if not rules.is_over(since, timedelta(seconds=24 * wait))), 86_400)

@@ -11,6 +11,7 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.domain.attention import Attention
+from app.domain.states import ATTEMPT_UNDECIDED
 from app.gateways.port import LookupHint
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.jobs.worker import Worker
@@ -52,6 +53,11 @@ async def awaiting_deposit(shop: Shop) -> Json:
     return await shop.get(payment)
 
 
+async def created(shop: Shop) -> Json:
+    """Our process died before it kept the answer to its opening; the test's database says so."""
+    return await pending(shop)
+
+
 async def unknown(shop: Shop) -> Json:
     """Its opening was never answered."""
     await shop.scenario("lost_request", "portone_v2", call="prepare")
@@ -59,7 +65,7 @@ async def unknown(shop: Shop) -> Json:
     return await shop.get({"id": answer.json()["payment_id"]})
 
 
-UNDECIDED = {"pending": pending, "awaiting_deposit": awaiting_deposit, "unknown": unknown}
+UNDECIDED = {"created": created, "pending": pending, "awaiting_deposit": awaiting_deposit, "unknown": unknown}
 
 
 def wrong_secret(settings: Settings) -> Json:
@@ -76,6 +82,8 @@ def unchanged(_: Settings) -> Json:
     return {}
 
 
+assert set(UNDECIDED) == ATTEMPT_UNDECIDED
+
 REASONS = {
     "no answer": (unchanged, Attention.GATEWAY_SILENT),
     "credentials refused": (wrong_secret, Attention.GATEWAY_SILENT),
@@ -89,6 +97,9 @@ async def test_silence_calls_a_person_whatever_the_status_and_the_reason(
     shop: Shop, settings: Settings, database: Database, clock: MovableClock, status: str, reason: str
 ) -> None:
     payment = await UNDECIDED[status](shop)
+    if status == "created":
+        await database.row("UPDATE attempts SET status = 'created', next_action = NULL RETURNING id")
+        payment = await shop.get(payment)
     assert payment["attempts"][0]["status"] == status
     changed, cause = REASONS[reason]
     if not changed(settings):
@@ -206,6 +217,20 @@ async def test_a_webhook_that_nobody_could_look_into_is_not_forgotten_with_its_p
     await shop.scenario("error_500", "portone_v2", call="lookup", times=0)
     await sweep(parts, clock, 86_400, 6)
     assert (await shop.get(payment))["status"] == "refunded"
+
+
+async def test_money_of_an_ended_attempt_is_found_however_long_its_gateway_was_away(
+    shop: Shop, settings: Settings, parts: Services, clock: MovableClock
+) -> None:
+    """The last of its own looks fell into that time."""
+    payment = await shop.create(**ORDER)
+    await sweep(parts, clock, 1801)
+    assert (await shop.get(payment))["status"] == "expired"
+    await shop.buyer_pays(payment, "lost_webhook")
+    async with with_settings(settings, clock, portone_v2=None) as services:
+        await sweep(services, clock, *HOURS, *[3700] * 24, *[86_400] * 20)
+    await sweep(parts, clock, 86_400)
+    assert (await shop.get(payment))["status"] == "paid"
 
 
 async def test_what_was_kept_long_ago_calls_nobody_when_its_gateway_leaves(
