@@ -24,9 +24,11 @@ from app.db.database import Database
 from app.demo.processes import serving
 from app.domain import ids
 from app.domain.errors import IllegalTransition
+from app.gateways.manifest import GatewaySettings
 from app.gateways.port import Capability
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.registry import MANIFESTS
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.jobs.worker import Worker
 from app.ports import free_ports
@@ -51,6 +53,14 @@ PATIENCE_S = 120
 DAY_S = 86_400
 QUIET_S = (10, 60, 600, 3600, 3600, DAY_S, DAY_S, 8 * DAY_S, 22 * DAY_S, 60 * DAY_S, 95 * DAY_S)
 """Waits between the last sweeps: past every schedule's end but that of what a person must decide."""
+
+OTHER_ACCOUNT = {
+    "client_business_num": "9876543210",
+    "user_code": "imp99999999",
+    "store_id": "another-store",
+    "app_id": "another-app",
+}
+"""What another account of each gateway has in the setting that tells them apart."""
 
 FULL_BOX = 12
 """Webhooks kept undelivered; older ones are lost."""
@@ -180,6 +190,8 @@ class House:
         self._process = AsyncExitStack()
         self.simulator = Simulator(SimulatorSettings(slow_s=DEADLINE_S * 2, hang_s=DEADLINE_S * 3))
         self.box: list[Letter] = []
+        self.lost: dict[str, GatewaySettings | None] = {}
+        """The gateways that have left the settings (None), or are another account in them by now."""
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Do something in the loop, and nothing else meanwhile but what it needs."""
@@ -240,7 +252,9 @@ class House:
         self.box.clear()
         self.clock = MovableClock()
         self.in_console: Counter[tuple[str, str]] = Counter()
+        self.lost.clear()
         await self._start()
+        self._can_refund = {each.name for each in self.parts.registry if Capability.REFUND in each.capabilities}
 
     async def end(self) -> None:
         """The example is over."""
@@ -256,16 +270,29 @@ class House:
 
     async def _start(self) -> None:
         self.life = Life()
-        app = app_of(self.settings, self.clock)
+        settings = self.settings.model_copy(update=self.lost)
+        app = app_of(settings, self.clock)
         await self._process.enter_async_context(lifespan(app))
         headers = {"Authorization": f"Bearer {self._api_key}"}
         transport = httpx.ASGITransport(app=app)
         self._client = httpx.AsyncClient(transport=transport, base_url="http://testserver", headers=headers)
         await self._process.enter_async_context(self._client)
-        self.parts = build_services(self.settings, self.clock)
+        self.parts = build_services(settings, self.clock)
         await self.parts.database.open()
         self._process.push_async_callback(self.parts.close)
         self.worker = Worker(self.parts)
+
+    async def lose(self, gateway: str, *, is_removed: bool) -> None:
+        """The product starts without a gateway, or with another account of it."""
+        account: GatewaySettings = getattr(self.settings, gateway)
+        setting = next(each.identity[0] for each in MANIFESTS if each.name == gateway)
+        self.lost[gateway] = None if is_removed else account.model_copy(update={setting: OTHER_ACCOUNT[setting]})
+        await self.restart()
+
+    async def find_again(self) -> None:
+        """The product starts with every account that it had."""
+        self.lost.clear()
+        await self.restart()
 
     async def do(self, work: Coroutine[Any, Any, T], *, dies_after: int | None = None) -> T | None:
         """Have the product do something. With `dies_after` it is killed at that wait, if it comes so far; then None."""
@@ -375,7 +402,6 @@ class House:
     async def read(self) -> Books:
         """Everything that is stored, and everything that is true."""
         journal = await self.sim("GET", "/_sim/journal")
-        can_refund = {gateway.name for gateway in self.parts.registry if Capability.REFUND in gateway.capabilities}
         return Books(
             payments=await self._rows("SELECT * FROM payments ORDER BY created_at"),
             attempts=await self._rows("SELECT * FROM attempts ORDER BY number"),
@@ -383,7 +409,7 @@ class House:
             events=await self._rows("SELECT * FROM payment_events ORDER BY seq"),
             journal=journal,
             in_console=self.in_console,
-            can_refund=can_refund,
+            can_refund=self._can_refund,
         )
 
     async def _rows(self, sql: str, *values: Any) -> list[Row]:
@@ -393,6 +419,7 @@ class House:
         """The gateways are well again, what is in the letter box arrives, and the worker works until nothing is due."""
         for twin in self.simulator.twins.values():
             twin.plan.reset()
+        self.lost.clear()
         await self.restart()  # with its own picture of the gateways' health
         await self.letters()
         for letter in self.box:

@@ -130,6 +130,8 @@ class Market(Till):
         before = house.run(house.inbox_size())
         status = self._deliver(forged)
         is_unsigned = forged.path.endswith("portone-v1")
+        if forged.path.removeprefix("/webhooks/").replace("-", "_") in house.lost:
+            return  # nobody takes it, or with other secrets
         assert (status == 200) == is_unsigned, (status, forged)
         assert is_unsigned or house.run(house.inbox_size()) == before
 

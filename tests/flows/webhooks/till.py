@@ -353,6 +353,17 @@ class Till(RuleBasedStateMachine):
     def restart(self) -> None:
         self.house.run(self.house.restart())
 
+    @rule(gateway=st.sampled_from(SELLERS), is_removed=st.booleans())
+    def lose_gateway(self, gateway: str, is_removed: bool) -> None:
+        """It leaves the settings, or another account of it takes its place."""
+        self.house.run(self.house.lose(gateway, is_removed=is_removed))
+        event(f"{gateway} {'left' if is_removed else 'is another account'}")
+
+    @rule()
+    def find_gateways_again(self) -> None:
+        if self.house.lost:
+            self.house.run(self.house.find_again())
+
     @rule(order=orders, others=st.sets(st.sampled_from(AT_ONCE), min_size=1), part=st.sampled_from(PARTS))
     def all_at_once(self, order: Order, others: set[str], part: int | None) -> None:
         """The browser, the shop and the worker at the same moment, in two processes."""
