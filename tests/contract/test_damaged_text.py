@@ -11,7 +11,7 @@ import pytest
 
 from app.gateways.port import ChargeRequest, GatewayStatus
 from tests.contract import point3_bench, portone_v1_bench, portone_v2_bench, unifi_pay_bench
-from tests.contract.bench import Bench, Make, question
+from tests.contract.bench import Bench, Make, question, refund_of, refunding
 from tests.contract.faulty_server import answers
 from tests.support.damages import BOM, DAMAGES, MARK
 from tests.unit.captured_logs import capture_logs
@@ -78,7 +78,22 @@ def point3_paid(charge: ChargeRequest, **changes: object) -> dict[str, Any]:
     return point3_bench.envelope(point3_bench.row(charge, **changes))
 
 
-class TestPoint3(point3_bench.Point3Bench, DamagedText):
+class DamagedYes(DamagedText):
+    """The same of a gateway that gives money back: an explicit yes stays one, whatever its text has suffered."""
+
+    def yes(self, charge: ChargeRequest) -> dict[str, Any]:
+        """What it answers to a whole refund, with MARK in a text for people."""
+        return type(self).answer(charge)
+
+    @damages
+    async def test_a_yes_with_a_damaged_text_is_a_yes(self, make: Make, charge: ChargeRequest, damage: bytes) -> None:
+        body = json.dumps(self.yes(charge) | {"message": MARK}).encode().replace(MARK.encode(), damage)
+        async with self.breaking(answers(200, body)) as server:
+            said = await refunding(make(server.url)).refund(refund_of(charge, self.ref))
+        assert said.failure is None
+
+
+class TestPoint3(point3_bench.Point3Bench, DamagedYes):
     ref = "sig/1+=="
     answer = point3_paid
     free = ("purchasingProductName",)
@@ -89,7 +104,7 @@ class TestPoint3(point3_bench.Point3Bench, DamagedText):
         return str(whole["result"][name])
 
 
-class TestPortOneV1(portone_v1_bench.PortOneV1Bench, DamagedText):
+class TestPortOneV1(portone_v1_bench.PortOneV1Bench, DamagedYes):
     ref = "imp_448280090638"
     answer = v1_paid
     free = ("name", "buyer_name", "pg_provider", "pg_tid", "fail_reason", "custom_data")
@@ -99,11 +114,15 @@ class TestPortOneV1(portone_v1_bench.PortOneV1Bench, DamagedText):
         return str(whole["response"][name])
 
 
-class TestPortOneV2(portone_v2_bench.PortOneV2Bench, DamagedText):
+class TestPortOneV2(portone_v2_bench.PortOneV2Bench, DamagedYes):
     ref = portone_v2_bench.TX
     answer = portone_v2_bench.shown
     free = ("orderName", "pgTxId", "customData", "receiptUrl")
     deciding = ("status", "id", "transactionId", "storeId", "currency")
+
+    def yes(self, charge: ChargeRequest) -> dict[str, Any]:
+        cancellation = {"status": "SUCCEEDED", "id": "c-1", "totalAmount": charge.amount.minor, "reason": MARK}
+        return {"cancellation": cancellation}
 
 
 class TestUnifiPay(unifi_pay_bench.UnifiPayBench, DamagedText):

@@ -12,6 +12,9 @@ from app.db.embedded import EmbeddedPostgres
 from app.db.schema import REVISION
 from tests.support.migrations import move
 
+LANES = "0010"
+"""The revision that gives hints a lane of their own."""
+
 INDEXES = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'payments'"
 
 
@@ -26,6 +29,22 @@ async def empty(postgres: EmbeddedPostgres) -> AsyncIterator[str]:
 async def test_two_machines_that_migrate_at_once_both_find_the_newest_schema(empty: str) -> None:
     """The one that waits is no transaction that the other one's index build waits for."""
     assert set(await asyncio.gather(migrate.upgrade(empty), migrate.upgrade(empty))) == {REVISION}
+
+
+async def test_the_lanes_of_webhooks_go_back_and_come_again_over_a_broken_build(empty: str) -> None:
+    owner = await asyncpg.connect(empty)
+    due = (
+        "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'webhook_inbox' AND indexdef LIKE '%next_try_at%'"
+    )
+    await move(empty, command.upgrade, LANES)
+    after = {tuple(row) for row in await owner.fetch(due)}
+    assert "webhook_inbox_lane_idx" in {name for name, _ in after}
+    await move(empty, command.downgrade, f"{LANES}-1")
+    assert "webhook_inbox_due_idx" in {row["indexname"] for row in await owner.fetch(due)}
+    await owner.execute("CREATE INDEX webhook_inbox_lane_idx ON webhook_inbox (gateway)")
+    await move(empty, command.upgrade, LANES)
+    assert {tuple(row) for row in await owner.fetch(due)} == after
+    await owner.close()
 
 
 async def test_the_list_indexes_go_back_and_come_again_over_a_broken_build(empty: str) -> None:
