@@ -18,8 +18,8 @@ from app.domain.schedule import OVERLOADED_S, PACE_S
 STRANGERS_SHARE = 0.25
 """Of the places, for requests that no shop's key came with."""
 
-MOST_PACED = 200
-"""Requests over budget that are held back at once; a further one is answered at once."""
+MOST_PACED = 1000
+"""Requests over budget that are held back at one time, some 15 KiB each; a further one is answered at once."""
 
 _UNCOUNTED = frozenset({"healthz", "static"})
 """First parts of the paths that have no budget: what asks nobody, and what a page loads a dozen of."""
@@ -50,10 +50,14 @@ class AdmissionMiddleware:
             try:
                 await self._admit(scope, room)
             except RateLimited as error:
-                await problem(Request(scope), error.code, error.details)(scope, receive, send)
+                # With no room to let him wait, a stranger has to connect again for his next one.
+                headers = {"Connection": "close"} if self._paced >= MOST_PACED else None
+                await problem(Request(scope), error.code, error.details, headers=headers)(scope, receive, send)
                 return
         is_shop = credential is not None and credential[:10].lower() == b"bearer sk_"
         if self._under_way >= self._most or (not is_shop and self._strangers >= self._most * STRANGERS_SHARE):
+            if not is_shop:
+                await self._pace()
             await problem(Request(scope), Overloaded.code, {"retry_after_s": OVERLOADED_S})(scope, receive, send)
             return
         self._under_way += 1

@@ -87,6 +87,7 @@ class Limits:
         self._keys = Limiter(settings.key_per_s, settings.key_per_s)
         self._tokens = Limiter(settings.token_per_s, 2 * settings.token_per_s)
         self._sources = Limiter(settings.source_per_s, STRANGER_S * settings.source_per_s)
+        self._guesses = Limiter(settings.source_per_s, STRANGER_S * settings.source_per_s)
         self._payments = Limiter(settings.payment_per_min / 60, PAYMENT_BURST * settings.payment_per_min)
         self._hints = Limiter(settings.hints_per_s, HINTS_S * settings.hints_per_s)
 
@@ -100,6 +101,15 @@ class Limits:
         source = self.source_of(scope)
         if source not in self._exempt:
             _note(scope, self._sources.take(_network(source)))
+
+    def guesser(self, scope: Scope, *, is_wrong: bool = False) -> None:
+        """A call with a key that must be looked up; `is_wrong`: it was none of ours. Raises RateLimited.
+
+        By where it came from, and apart from all else that comes from there: a shop may share its address with strangers.
+        """
+        source = _network(self.source_of(scope))
+        if is_wrong or self._guesses.is_used_up(source):
+            self._guesses.take(source)
 
     def is_over(self, scope: Scope) -> bool:
         """Whether the source of this call has used up its budget; nothing is used."""

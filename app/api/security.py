@@ -7,6 +7,7 @@ token will do as well. `StrictRoute` reads that and asks before it reads the bod
 import hashlib
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from uuid import UUID
 
@@ -92,7 +93,7 @@ class Authenticator:
     async def caller(self, authorization: str | None, before_asking: Callable[[], None] = lambda: None) -> Caller:
         """Who this is. Raises Unauthorized, whose hint says what was expected.
 
-        `before_asking` may raise before the database is asked about a key: anybody can make one up.
+        `before_asking` may raise before the database is asked about a key that was not good before: anybody can make one up.
         """
         scheme, _, credential = (authorization or "").partition(" ")
         credential = credential.strip()
@@ -113,7 +114,8 @@ class Authenticator:
             return cached[1]
         if credential.startswith(("sk_live_", "sk_test_")) and not credential.startswith(f"sk_{self._mode}_"):
             raise Unauthorized(hint=f"This deployment runs in {self._mode} mode; use an sk_{self._mode}_ key.")
-        before_asking()
+        if cached is None:
+            before_asking()
         key = await self._find_key(credential)
         if key is None:
             self._cache.pop(digest, None)
@@ -173,9 +175,13 @@ class Requirement:
         authenticator: Authenticator = request.app.state.authenticator
         limits: Limits = request.app.state.limits
         given = request.headers.getlist("authorization")
-        caller = await authenticator.caller(
-            given[0] if len(given) == 1 else None, lambda: limits.stranger(request.scope)
-        )
+        try:
+            caller = await authenticator.caller(
+                given[0] if len(given) == 1 else None, partial(limits.guesser, request.scope)
+            )
+        except Unauthorized:
+            limits.guesser(request.scope, is_wrong=True)
+            raise
         limits.caller(request.scope, caller.key_id, caller.payment_id)
         if not (caller.is_client and self.takes_client_tokens):
             for scope in self.scopes:

@@ -14,6 +14,9 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from app.domain.errors import Overloaded
+from app.domain.schedule import OVERLOADED_S, POOL_WAIT_S
+
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
 GOODBYE_S = 2.0
@@ -35,7 +38,7 @@ class Pool:
     async def take(self) -> Connection:
         """A connection of one's own until it is handed to `give` or `drop`. Raises what connecting raises.
 
-        Raises InterfaceError once the pool is closed.
+        Raises InterfaceError once the pool is closed, and Overloaded when none was free for POOL_WAIT_S.
         """
         if self._is_closed:
             raise asyncpg.InterfaceError("the pool is closed")
@@ -46,8 +49,14 @@ class Pool:
             self._made -= 1
         if self._made < self._most:
             self._made += 1
-        elif (passed_on := await self._wait()) is not None:
-            return passed_on
+        else:
+            try:
+                async with asyncio.timeout(POOL_WAIT_S):
+                    passed_on = await self._wait()
+            except TimeoutError:
+                raise Overloaded(retry_after_s=OVERLOADED_S) from None
+            if passed_on is not None:
+                return passed_on
         try:
             return await self._connect()
         except BaseException:

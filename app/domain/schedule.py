@@ -165,8 +165,11 @@ SLOT_SHARE = 0.5
 
 # ── Too much at once ──────────────────────────────────────────────────────────────────────────────────────────────────
 
+POOL_WAIT_S = 10.0
+"""How long a statement waits for a connection to the database: as long as one may run there."""
+
 OVERLOADED_S = 1
 """What `Retry-After` says when there is no place for a request."""
 
 PACE_S = 0.5
-"""How long a stranger whose budget is used up waits for his answer, so that he cannot ask again at once."""
+"""How long a stranger without budget or place waits for his refusal, so that he cannot ask again at once."""

@@ -1,6 +1,7 @@
 """`POST /webhooks/{gateway}`: raw body in, 2xx after commit. The senders are servers: they read the status and nothing else."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
 
@@ -18,6 +19,9 @@ from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
 from app.webhooks.service import MAX_BODY_BYTES, WebhookService
 
+LANE = 2
+"""Webhooks that one process stores at once; each takes a millisecond or two. The database's other connections are the shops'."""
+
 log = get_logger("webhooks")
 router = APIRouter(tags=["webhooks"])
 
@@ -29,6 +33,7 @@ class Reception:
     service: WebhookService
     limits: Limits
     now: Now
+    lane: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(LANE))
 
 
 class Received(TypedDict):
@@ -82,7 +87,8 @@ async def receive_webhook(
             raise WebhookRefused(reason="its sender is not one of those that this account takes webhooks from")
         body = await read_body(request, MAX_BODY_BYTES)
         webhook = WebhookRequest(request.url.path, dict(request.headers), body, at.now())
-        await at.service.receive(sender, webhook, source, partial(at.limits.hint, request.scope))
+        async with at.lane:
+            await at.service.receive(sender, webhook, source, partial(at.limits.hint, request.scope))
     except OnetillError as error:
         if isinstance(error, WebhookRefused):
             at.limits.stranger(request.scope)

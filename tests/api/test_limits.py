@@ -123,7 +123,7 @@ async def test_a_source_has_one_on_every_path_that_takes_no_credential(
         assert (await at.get("/static/docs.css")).status_code == 200
 
 
-async def test_guessing_keys_uses_up_the_sources_budget_before_the_database_is_asked(
+async def test_guessing_keys_uses_up_a_budget_of_its_own_before_the_database_is_asked(
     settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
 ) -> None:
     async with house(settings, clock, api_key, source_per_s=0.1) as at:
@@ -131,6 +131,17 @@ async def test_guessing_keys_uses_up_the_sources_budget_before_the_database_is_a
         assert [answer.status_code for answer in guesses] == [401, 429, 429]
         shop = at.shop(simulator)
         assert (await shop.client.get("/payments", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 200
+
+
+async def test_a_shop_that_shares_its_address_with_strangers_is_served(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
+) -> None:
+    """As all do whose proxy nobody has configured."""
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        assert [(await at.get("/docs")).status_code for _ in range(2)] == [200, 429]
+        shop = at.shop(simulator)
+        for _ in range(3):
+            assert (await shop.client.get("/payments", headers={"X-Forwarded-For": STRANGER})).status_code == 200
 
 
 async def test_unsigned_webhooks_over_a_budget_leave_no_row_and_get_no_2xx(

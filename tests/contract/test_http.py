@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from app.domain.errors import GatewayError, GatewayTimeout, GatewayUnavailable
+from app.gateways.breaker import FAILURES
 from app.gateways.http import MAX_BODY_BYTES, GatewayHttp, HttpAnswer
 from tests.contract import faulty_server as faults
 from tests.contract.fault_contract import LEEWAY_S
@@ -157,4 +158,29 @@ async def test_each_call_is_one_line_that_tells_how_it_went(
 async def test_closing_is_harmless_before_any_call_and_twice() -> None:
     http = GatewayHttp("acmepay", "http://127.0.0.1:1", deadline_s=0.1, connections=1)
     await http.close()
+    await http.close()
+
+
+async def test_a_wait_for_our_own_connections_is_bounded_and_no_ill_health(server: FaultyServer) -> None:
+    """One connection, held by a slow answer: the others were never sent, and the gateway is well (law 15)."""
+    http = GatewayHttp("acmepay", server.url, deadline_s=1.0, connections=1)
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def slow(writer: asyncio.StreamWriter) -> None:
+        held.set()
+        await release.wait()
+        await answers(200, b"fine")(writer)
+
+    server.behave = slow
+    first = asyncio.create_task(get(http))
+    await held.wait()
+    started = time.monotonic()
+    waiting = await asyncio.gather(*(get(http) for _ in range(2 * FAILURES)), return_exceptions=True)
+    assert [type(each) for each in waiting] == [GatewayUnavailable] * (2 * FAILURES)
+    assert 0.4 <= time.monotonic() - started < 0.5 + LEEWAY_S
+    assert not http.breaker.is_open
+    assert len(server.arrived) == 1
+    release.set()
+    assert (await first).body == b"fine"
+    assert (await get(http)).body == b"fine", "the place is free again"
     await http.close()

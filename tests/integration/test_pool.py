@@ -9,6 +9,7 @@ import pytest
 from app.db.database import DATABASE_AWAY, Database
 from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
+from app.domain.errors import Overloaded
 from tests.support.databases import Urls
 
 MOST = 2
@@ -190,3 +191,16 @@ async def test_a_server_that_ends_between_statements_is_told_as_a_database_that_
     faults = [each for each in told if isinstance(each, Exception)]
     assert all(isinstance(each, DATABASE_AWAY) for each in faults), faults
     assert await database.row("SELECT 1")
+
+
+async def test_a_wait_for_a_connection_ends(monkeypatch: pytest.MonkeyPatch, urls: Urls) -> None:
+    """All are lent for longer than anybody waits: 503 with Retry-After, not a request that hangs."""
+    monkeypatch.setattr("app.db.pool.POOL_WAIT_S", 0.1)
+    database = Database(urls.app, connections=2)
+    await database.open()
+    async with database.transaction(), database.transaction():
+        with pytest.raises(Overloaded) as told:
+            await database.row("SELECT 1")
+        assert told.value.details == {"retry_after_s": 1}
+    assert await database.row("SELECT 1") is not None
+    await database.close()
