@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from app.checkout.pages import CheckoutPages
+from app.checkout.pages import Checkout, CheckoutPages
 from app.checkout.response_security import token_of
-from app.domain.errors import GatewayUnavailable
+from app.domain.errors import GatewayUnavailable, RateLimited
 from app.domain.language import pick_language
 from app.ledger.model import Attempt, Payment
 from app.logs import get_logger
-from app.payments.service import PaymentService
 
 LONGEST_FIELD = 2000
 MOST_FIELDS = 40
@@ -35,18 +34,23 @@ async def come_back(gateway: str, request: Request, checkout: CheckoutPages) -> 
     if named is None:
         return checkout.unknown(request, language)
     payment, attempt = named
-    is_client = token_of(request, payment.id, checkout.tokens, checkout.now()) is not None
-    checkout.limits.look(payment.id, is_client=is_client)
-    if not is_client:
+    if token_of(request, payment.id, checkout.tokens, checkout.now()) is None:
+        checkout.limits.look(payment.id, is_client=False)
         await checkout.payments.look_soon(payment, attempt)
         return checkout.stranger(language)
-    await _verify(checkout.payments, payment, attempt, fields)
+    await _verify(checkout, payment, attempt, fields)
     return RedirectResponse(f"/checkout/{payment.public_id}#returned", 303)
 
 
-async def _verify(service: PaymentService, payment: Payment, attempt: Attempt, fields: Mapping[str, str]) -> None:
-    """Have the attempt verified that the query names, and none but it. The page asks again where that decided nothing."""
+async def _verify(checkout: Checkout, payment: Payment, attempt: Attempt, fields: Mapping[str, str]) -> None:
+    """Have the attempt verified that the query names, and none but it. The page asks again where that decided nothing.
+
+    A buyer who comes back more often than the budget allows comes to the page all the same.
+    """
     try:
-        await service.verify(payment.id, trigger="browser", attempt_id=attempt.id, callback=fields)
+        checkout.limits.look(payment.id, is_client=True)
+        await checkout.payments.verify(payment.id, trigger="browser", attempt_id=attempt.id, callback=fields)
+    except RateLimited:
+        log.info("return_over_budget", payment_id=payment.public_id)
     except GatewayUnavailable:
         log.warning("return_to_a_gateway_that_is_gone", gateway=attempt.gateway)

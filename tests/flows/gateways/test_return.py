@@ -96,6 +96,24 @@ async def test_a_strange_browser_learns_nothing_and_sets_off_no_more_than_the_sw
 
 
 @one_step
+async def test_a_buyer_over_budget_comes_to_his_page_all_the_same(
+    shop: Shop, kind: Kind, browser: httpx.AsyncClient
+) -> None:
+    payment = await shop.create(**kind.order)
+    await opens(browser, payment)
+    attempt = payment["attempts"][0]
+    query = {"merchant_uid": attempt["reference"], "paymentId": attempt["reference"]}
+    query["transactionId"] = attempt["gateway_ref"] or ""
+    for _ in range(3):
+        await comes_back(browser, kind, query)
+    a_look, before = (await calls(shop, kind)) / 3, await calls(shop, kind)
+    for _ in range(60):
+        answer = await comes_back(browser, kind, query)
+        assert answer.headers.get("location") == f"/checkout/{payment['id']}#returned", answer.text
+    assert await calls(shop, kind) < before + 40 * a_look
+
+
+@one_step
 async def test_a_stranger_moves_no_schedule_on(
     shop: Shop, kind: Kind, browser: httpx.AsyncClient, parts: Services, clock: MovableClock, database: Database
 ) -> None:
@@ -104,7 +122,7 @@ async def test_a_stranger_moves_no_schedule_on(
     query = {"merchant_uid": attempt["reference"], "paymentId": attempt["reference"]}
     query["transactionId"] = attempt["gateway_ref"] or ""
     for _ in range(12):
-        assert (await comes_back(browser, kind, query)).status_code == 200
+        assert (await comes_back(browser, kind, query)).status_code in {200, 429}
         clock.advance(STRANGER_WAIT_S + 1)
         await Worker(parts).sweep()
     sql = "SELECT lookup_attempts AS looks FROM attempts WHERE payment_id = $1"
