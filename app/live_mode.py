@@ -46,8 +46,8 @@ def faults(setting: Setting) -> Iterator[str]:
 
 
 def versions(secret: SecretStr) -> list[str]:
-    """The versions of a secret of ours that are live, comma-separated while one takes another's place; [""]: none is."""
-    return [each.strip() for each in secret.get_secret_value().split(",") if each.strip()] or [""]
+    """The versions of a secret of ours that are live, comma-separated while one takes another's place."""
+    return [each.strip() for each in secret.get_secret_value().split(",")]
 
 
 def is_published(text: str, published: frozenset[str]) -> bool:

@@ -127,7 +127,7 @@ class ProductSettings(BaseSettings):
     @model_validator(mode="after")
     def refuse_published_key(self) -> Self:
         """The secret key of the source code is for this machine alone: with it, anybody makes client tokens."""
-        if versions(self.secret_key) == [""]:
+        if not any(versions(self.secret_key)):
             raise ValueError(
                 "ONETILL_SECRET_KEY is empty: leave it out on this machine, or make one with `openssl rand -hex 32`"
             )

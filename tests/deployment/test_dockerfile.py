@@ -73,7 +73,8 @@ def test_the_default_command_serves_and_the_health_check_sees_it(image: Image, u
     assert down.returncode == 1
     assert "Traceback" not in down.stderr
     url = f"http://127.0.0.1:{port}"
-    with image.started(*at(command, port=port), variables={"ONETILL_DATABASE_URL": urls.app}, url=f"{url}/healthz"):
+    variables = {"ONETILL_DATABASE_URL": urls.app, "ONETILL_SECRET_KEY": "a secret of thirty-two characters"}
+    with image.started(*at(command, port=port), variables=variables, url=f"{url}/healthz"):
         assert image.run(*ask, http_proxy="http://192.0.2.1:1").returncode == 0
         assert image.run(check[0], f"{url}/nothing-here").returncode == 1
     assert image.files() == before, "a read-only container could not do that"

@@ -17,7 +17,8 @@ from app.cli import app
 from app.paths import ROOT
 from app.ports import free_ports
 
-VALUES = {"payment_id": "pay_" + "0" * 32, "refund_id": "ref_" + "0" * 32, "key_id": "key_" + "0" * 32, "note": "seen"}
+PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_id": "whi"}
+VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()} | {"note": "seen", "action": "close"}
 PROCESSES = {("serve",), ("worker",)}
 NO_DATABASE = {("simulator",)}
 SECRET = "s3cr3t-word"

@@ -162,7 +162,7 @@ def test_no_secret_that_is_known_or_guessed_starts(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("weak", ["a" * 64, "short", *sorted(PUBLISHED)])
 def test_each_version_of_ours_is_judged(monkeypatch: pytest.MonkeyPatch, name: str, weak: str) -> None:
     other = STRONG[::-1]
-    assert refusal(monkeypatch, {name: f"{other}, {STRONG},"}) == ""
+    assert refusal(monkeypatch, {name: f"{other}, {STRONG}"}) == ""
     for both in (f"{STRONG},{weak}", f"{weak},{STRONG}"):
         assert name in refusal(monkeypatch, {name: both})
 
