@@ -189,8 +189,11 @@ class PaymentRepository:
             if row is None:
                 raise NotFound()
             rows: list[tuple[Event, bytes]] = []
-            while page := await connection.fetch(EVENTS, payment_id, len(rows), HISTORY_PAGE):
+            while len(rows) % HISTORY_PAGE == 0:
+                page = await connection.fetch(EVENTS, payment_id, len(rows), HISTORY_PAGE)
                 rows += [_event(each) for each in page]
+                if not page:
+                    break
         return _payment(row, self.history_key), rows
 
     async def backlog(self, now: datetime) -> tuple[float, float]:
