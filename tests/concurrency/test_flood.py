@@ -1,6 +1,6 @@
 """A flood beside a shop that goes on selling: its creates stay quick and good, and rows and memory stay few.
 
-The numbers that it prints stand in docs/deployment.md §4.
+It prints its numbers (`-s`); on a machine that is starved they say nothing, and the whole takes minutes.
 """
 
 import asyncio
