@@ -64,6 +64,7 @@ async def test_an_app_hears_once_of_a_redirect_before_the_page_leaves(visit: Any
     await buyer.page.add_init_script(BRIDGES)
     await buyer.chooses(gateway, "#pay")
     await buyer.sees("paid")
+    await buyer.page.locator("#stay").click()
     told = await buyer.page.evaluate("window.heard")
     ref = (await buyer.stored())["attempts"][-1]["gateway_ref"]
     assert [(name, text if name == "ios" else json.loads(text)) for name, text in told] == everybody(
@@ -71,6 +72,7 @@ async def test_an_app_hears_once_of_a_redirect_before_the_page_leaves(visit: Any
     )
     await buyer.page.reload()
     await buyer.sees("paid")
+    await expect(buyer.page.locator("#stay")).to_be_visible()
     assert await buyer.page.evaluate("window.heard") == []
     await buyer.page.wait_for_url(f"{four.storefront}/?paid")
 
