@@ -20,6 +20,7 @@ from tests.support.databases import Urls
 LIVE = {
     "ONETILL_MODE": "live",
     "ONETILL_SECRET_KEY": "3f9c0b7be1d84a6c92d5770cfa1e6b48",
+    "ONETILL_HISTORY_KEYS": "84b6e1afc0775d29c6a48d1eb7b0c9f3",
     "ONETILL_PUBLIC_URL": "https://pay.shop.example",
 }
 
