@@ -19,34 +19,34 @@ FIELDS = {
 PLACES = [(gateway, field) for gateway, fields in FIELDS.items() for field in fields]
 
 
-async def paths(shop: Shop, gateway: str) -> list[str]:
-    """What the gateway was asked for, as far as a call names a thing."""
-    return [str(call.get("reference")) for call in await shop.sim("GET", f"/_sim/calls?gateway={gateway}")]
+async def named(shop: Shop, gateway: str) -> list[str]:
+    """What the calls to the gateway named."""
+    return [str(value) for call in await shop.sim("GET", f"/_sim/calls?gateway={gateway}") for value in call.values()]
 
 
 @pytest.mark.parametrize(("gateway", "field"), PLACES)
-@pytest.mark.parametrize("text", ODD, ids=ascii)
-async def test_a_redirect_may_name_anything(shop: Shop, gateway: str, field: str, text: str) -> None:
+async def test_a_redirect_may_name_anything(shop: Shop, gateway: str, field: str) -> None:
     path = f"/checkout/return/{gateway.replace('_', '-')}"
-    answer = await shop.client.get(f"{path}?{field}={quote(text, safe='')}", headers={"Authorization": ""})
-    assert answer.status_code < 500, answer.text
-    assert not {text} & set(await paths(shop, gateway))
+    for text in ODD:
+        answer = await shop.client.get(f"{path}?{field}={quote(text, safe='')}", headers={"Authorization": ""})
+        assert answer.status_code < 500, (ascii(text), answer.text)
+    assert not {*ODD} & set(await named(shop, gateway))
 
 
 @pytest.mark.parametrize(("gateway", "field"), PLACES)
-@pytest.mark.parametrize("text", ODD, ids=ascii)
-async def test_a_completion_may_name_anything(shop: Shop, gateway: str, field: str, text: str) -> None:
+async def test_a_completion_may_name_anything(shop: Shop, gateway: str, field: str) -> None:
     payment = await shop.create(**BY_NAME[gateway].order)
-    answer = await shop.complete(payment, **{field: text})
-    assert answer.status_code < 500, answer.text
-    assert not {text} & set(await paths(shop, gateway))
+    for text in ODD:
+        answer = await shop.complete(payment, **{field: text})
+        assert answer.status_code < 500, (ascii(text), answer.text)
+    assert not {*ODD} & set(await named(shop, gateway))
 
 
-@pytest.mark.parametrize("text", [*ODD, "imp/../..", "imp?x"], ids=ascii)
-async def test_a_webhook_may_name_anything(shop: Shop, text: str) -> None:
-    body = {"imp_uid": text, "merchant_uid": "order1", "status": "paid"}
-    answer = await shop.client.post("/webhooks/portone-v1", json=body, headers={"Authorization": ""})
-    assert answer.status_code < 500, answer.text
+async def test_a_webhook_may_name_anything(shop: Shop) -> None:
+    for text in (*ODD, "imp/../..", "imp?x"):
+        body = {"imp_uid": text, "merchant_uid": "order1", "status": "paid"}
+        answer = await shop.client.post("/webhooks/portone-v1", json=body, headers={"Authorization": ""})
+        assert answer.status_code < 500, (ascii(text), answer.text)
 
 
 class TestOneSpelling:
