@@ -9,7 +9,7 @@ READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup run demo check test test-long soak bench lock migrate openapi docs
+.PHONY: help setup run demo check test test-long flood soak bench lock migrate openapi docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ test: $(READY) ## Run the tests, all but the long ones
 
 test-long: $(READY) ## Run kill runs, races, machines and browser matrices, at a reduced length
 	@scripts/run-tests long $(ARGS)
+
+flood: $(READY) ## Flood the product beside a shop that sells, on a machine that does nothing else; prints its numbers
+	@scripts/run-tests alone -s $(ARGS)
 
 soak: $(READY) ## Run those at full length, by hand, and write docs/soak-report.md
 	@scripts/soak $(ARGS)

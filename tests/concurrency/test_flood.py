@@ -25,7 +25,7 @@ from tests.concurrency.victims import until
 from tests.support import order
 from tests.support.databases import Urls
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.alone
 
 PER_S, AT_ONCE = 50, 16
 QUIET_S = 8
