@@ -13,14 +13,16 @@ from pydantic import Field
 
 from app.api import schemas
 from app.api.errors import HANDLERS
+from app.api.limits import Limits
 from app.api.middleware import CallMiddleware
 from app.api.route import Answer, StrictRoute, check_credentials
 from app.api.security import Authenticator, Caller, Requirement, client_token, secret_key
+from app.api.source import source_behind
 from app.api_keys.service import ApiKey
 from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.main import create_app
-from app.settings import Settings
+from app.settings import LimitSettings, Settings
 from tests.api.checks import wrong_fields
 from tests.support import key
 
@@ -92,6 +94,7 @@ def small_app() -> FastAPI:
         known = ApiKey(ids.uuid7(), "main", "test", "reader", "der", ["read"], datetime.now(UTC), None)
         return known if text == "sk_test_reader" else None
 
+    app.state.limits = Limits(LimitSettings(), source_behind(0))
     app.state.authenticator = Authenticator(find_key, ClientTokens("a secret"), "test")
     return app
 
@@ -255,7 +258,7 @@ def test_every_route_of_payments_and_refunds_asks_who_calls() -> None:
         for route in routes
         if isinstance(route, APIRoute) and set(route.tags) & {"payments", "refunds"}
     }
-    assert len(asked) == 12
+    assert len(asked) == 13
     assert all(asked.values())
     for_buyers = {path for path, requirement in asked.items() if requirement and requirement.takes_client_tokens}
     assert for_buyers == {
