@@ -106,7 +106,7 @@ async def test_a_paid_payment_is_not_canceled(shop: Shop) -> None:
 
 
 async def test_what_the_gateway_never_says_ends_at_a_person(shop: Shop, parts: Services, clock: MovableClock) -> None:
-    """Seconds, minutes, hours for a day, days for a week: then it is for a person, and it is still asked about."""
+    """Seconds, minutes, hours for a day, then days: after a week it is for a person, and it is still asked about."""
     payment = await shop.create(**BY_NAME["point3"].order)
     proof = await shop.buyer_pays(payment, "accept_then_hang")
     await shop.complete(payment, **proof)
@@ -118,7 +118,7 @@ async def test_what_the_gateway_never_says_ends_at_a_person(shop: Shop, parts: S
         statuses.append((await shop.get(payment))["status"])
     assert set(statuses) <= {"open", "processing", "review"}
     assert statuses[-1] == "review"
-    assert statuses.count("processing") >= 30, "a week of looks comes before"
+    assert 7 <= statuses.count("processing") <= 9, "a week of looks comes before"
     stored = await shop.get(payment)
     assert stored["needs_attention"]
     assert stored["captured_amount"] == 0
