@@ -100,14 +100,19 @@ class TestPoint3LookUps(Point3Bench):
         held = await wired.fetch_payment(question(charge, "mine"))
         assert (held.gateway_ref, held.status) == ("mine", GatewayStatus.AUTHORIZED)
 
-    @pytest.mark.parametrize("missing", ["signature", "orderIdFromClient", "totalCharge", "status"])
+    async def test_what_is_asked_for_by_its_signature_has_that_signature(
+        self, wired: Point3, wire: FaultyServer, charge: ChargeRequest
+    ) -> None:
+        wire.behave = answers(200, envelope(row(charge, signature=None)))
+        assert (await wired.fetch_payment(question(charge, "sig/1+=="))).gateway_ref == "sig/1+=="
+
+    @pytest.mark.parametrize("missing", ["orderIdFromClient", "totalCharge", "status"])
     async def test_a_field_that_is_not_told_is_unknown_and_no_error(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest, missing: str
     ) -> None:
         wire.behave = answers(200, envelope(row(charge, **{missing: None})))
         held = await wired.fetch_payment(question(charge, "sig/1+=="))
         told = {
-            "signature": held.gateway_ref,
             "orderIdFromClient": held.reference,
             "totalCharge": held.amount,
             "status": None if held.status is GatewayStatus.STATUS_MISSING else held.status,
