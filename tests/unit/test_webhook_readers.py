@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from app.domain.errors import InvalidRequest, WebhookRefused
 from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v1 import webhook_parser as portone_v1
+from app.gateways.portone_v1.wire import IMP_UID
 from app.gateways.portone_v2 import webhook_parser as portone_v2
 from app.gateways.portone_v2.webhook_signature import Refusal
 from app.gateways.unifi_pay import webhook_parser as unifi_pay
@@ -132,7 +133,7 @@ class TestEveryReader:
 
 class TestPortOneV1:
     @thorough
-    @given(imp_uid=NAMES, merchant_uid=NAMES, status=NAMES)
+    @given(imp_uid=st.from_regex(IMP_UID, fullmatch=True), merchant_uid=NAMES, status=NAMES)
     def test_json_and_form_say_the_same(self, imp_uid: str, merchant_uid: str, status: str) -> None:
         fields = {"imp_uid": imp_uid, "merchant_uid": merchant_uid, "status": status}
         note = v1(json.dumps(fields).encode())
@@ -146,6 +147,11 @@ class TestPortOneV1:
         assert (note.gateway_ref, note.reference, note.kind) == (None, "order-1", None)
         with pytest.raises(InvalidRequest):
             v1(as_json(imp_uid=bad, merchant_uid=bad, status="paid"))
+
+    @pytest.mark.parametrize("other", ["0", "payment_1", "imp_1/..", "imp_1?x=y", "imp_" + "x" * 61])
+    def test_a_name_of_another_form_is_left_out(self, other: str) -> None:
+        note = v1(as_json(imp_uid=other, merchant_uid="order-1", status="paid"))
+        assert (note.gateway_ref, note.reference) == (None, "order-1")
 
     def test_other_fields_do_not_make_other_news(self) -> None:
         plain = v1(as_json(imp_uid="imp_1", merchant_uid="o", status="paid"))
