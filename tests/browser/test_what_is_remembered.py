@@ -22,11 +22,12 @@ async def goes_on(buyer: Visit, gateway: str) -> None:
 
 
 async def has_left(buyer: Visit, gateway: str) -> None:
-    """Leave the window, and come from a gateway's page back by the browser's own button where it has none."""
-    await buyer.chooses(gateway, "#leave")
+    """Leave the window: a gateway's page by the browser's own button, before its wallet was connected."""
     if gateway == "unifi_pay":
-        await expect(buyer.page.locator("[role=status]")).to_contain_text("Not paid")
+        await buyer.window(gateway)
         await buyer.page.go_back()
+    else:
+        await buyer.chooses(gateway, "#leave")
     await expect(buyer.page.locator("#retry")).to_be_visible()
 
 
@@ -114,3 +115,18 @@ async def test_a_buyer_comes_to_a_window_and_pays_once(visit: Any, gateway: str,
     kept = await buyer.page.evaluate("JSON.stringify({...sessionStorage})")
     assert "proof" not in kept
     assert stored["attempts"][0]["reference"] not in kept
+
+
+@pytest.mark.long
+async def test_a_wallet_that_was_connected_is_waited_for(visit: Any) -> None:
+    """He has acted, and money may still move: nobody offers him another window, and the money is found when it comes."""
+    buyer = await visit("unifi_pay", DEVICES["desk"], customer=BUYER)
+    await buyer.chooses("unifi_pay", "#leave")
+    await expect(buyer.page.locator("[role=status]")).to_contain_text("Not paid")
+    await buyer.world.shop.sync(buyer.payment)
+    await buyer.page.goto(f"{buyer.world.api}/checkout/{buyer.payment['id']}")
+    await buyer.sees("confirming")
+    await expect(buyer.page.locator("#others button")).to_have_count(0)
+    await buyer.world.shop.buyer_pays(buyer.payment)
+    await buyer.sees("paid")
+    assert len((await buyer.stored())["attempts"]) == 1
