@@ -21,6 +21,7 @@ from simulator.server import Simulator, SimulatorSettings
 from tests.concurrency.victims import until
 from tests.support import Shop
 from tests.support.databases import Urls
+from tests.support.settings import SECRET_KEY
 
 TIME_SCALE = 100
 """Retries, sweeps and the gateways' batches are so much faster; one of Point3's takes 3 s then."""
@@ -54,6 +55,7 @@ async def running(urls: Urls, api_key: str, database: Database, log: Path) -> As
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")} | {
             "PYTHONPATH": str(ROOT),
             "ONETILL_DATABASE_URL": urls.app,
+            "ONETILL_SECRET_KEY": SECRET_KEY,
             "ONETILL_PUBLIC_URL": url,
             "ONETILL_TIME_SCALE": str(TIME_SCALE),
             "ONETILL_LOG_LEVEL": "warning",

@@ -25,6 +25,7 @@ from tests.concurrency.victims import WAIT_S
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
 from tests.support import Shop, order
 from tests.support.databases import Urls
+from tests.support.settings import SECRET_KEY
 
 pytestmark = pytest.mark.long
 
@@ -86,6 +87,7 @@ async def api(urls: Urls, simulator: Simulator, api_key: str) -> AsyncIterator[A
     ):
         environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")} | {
             "ONETILL_DATABASE_URL": urls.app.replace(f":{database.port}/", f":{postgres.port}/"),
+            "ONETILL_SECRET_KEY": SECRET_KEY,
             "ONETILL_POINT3__BASE_URL": f"http://127.0.0.1:{gateway.port}",
             "ONETILL_POINT3__SECRET": simulator.gateways["point3"]["secret"],
             "ONETILL_POINT3__CLIENT_BUSINESS_NUM": "1234567890",

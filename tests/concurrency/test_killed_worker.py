@@ -28,7 +28,7 @@ from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.test_inbox import told
 from tests.support import MovableClock, Shop
 from tests.support.databases import Urls
-from tests.support.settings import settings_for
+from tests.support.settings import SECRET_KEY, settings_for
 
 pytestmark = pytest.mark.long
 
@@ -218,6 +218,7 @@ async def _installed_worker(copy: Copy, simulator: Simulator) -> asyncio.subproc
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONETILL_")}
     environment |= accounts(simulator) | {f"ONETILL_{name}": value for name, value in FAST.items()}
     environment |= {"PYTHONPATH": str(ROOT), "ONETILL_DATABASE_URL": copy.url, "ONETILL_LOG_LEVEL": "error"}
+    environment["ONETILL_SECRET_KEY"] = SECRET_KEY  # seals the audit trails as the tests read them
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", "app.cli", "worker", env=environment, cwd=ROOT, preexec_fn=END_WITH_PARENT
     )

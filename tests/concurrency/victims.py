@@ -24,6 +24,7 @@ from tests.concurrency.forked import Forked
 from tests.concurrency.messages import HttpNames, PostgresNames
 from tests.concurrency.wiretap import Cut, Moment, Wiretap
 from tests.support import TLS
+from tests.support.settings import SECRET_KEY
 
 WAIT_S = 120
 """For what must come, however busy the machine is."""
@@ -126,6 +127,7 @@ def environment_of(database_url: str, simulator: Simulator, gateway: str, **sett
     return environment | {
         "PYTHONPATH": str(ROOT),
         "ONETILL_DATABASE_URL": database_url,
+        "ONETILL_SECRET_KEY": SECRET_KEY,
         "ONETILL_LOG_LEVEL": "error",
         **{f"ONETILL_{name}": value for name, value in settings.items()},
     }
