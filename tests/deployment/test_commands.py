@@ -18,6 +18,7 @@ TARGETS = (
     "check",
     "test",
     "test-long",
+    "flood",
     "soak",
     "bench",
     "lock",
