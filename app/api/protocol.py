@@ -4,7 +4,7 @@ uvicorn bounds the time between two requests (`timeout_keep_alive`) and nothing 
 any length until it is whole. What is refused here never reaches the application.
 """
 
-from asyncio import TimerHandle
+from asyncio import TimerHandle, Transport
 from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -29,7 +29,7 @@ class EdgeProtocol(HttpToolsProtocol):
     _is_refused = False
     _deadline: TimerHandle | None = None
 
-    def connection_made(self, transport) -> None:  # type: ignore[no-untyped-def]
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it as well
         """Somebody has connected; until he sends something, he is idle like between two requests."""
         super().connection_made(transport)
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
