@@ -23,6 +23,7 @@ export function openPoint3Widget(action) {
     document.body.append(...(overlay.isConnected ? [] : [overlay])); // moving a frame would load it again
     background.inert = true;
     overlay.focus();
+    hearEarly();
 
     function onMessage(event) {
       if (event.origin !== action.origin || event.source !== iframe.contentWindow) return;
@@ -37,6 +38,15 @@ export function openPoint3Widget(action) {
 
     function onClose() {
       finish(null);
+    }
+
+    /** What was said and pressed before this module had loaded, in its order. */
+    function hearEarly() {
+      for (const event of takeEarly()) {
+        if (event.type === "message") onMessage(event);
+        else if (event.type === "keydown") onKey(event);
+        else if (event.target.closest?.("#close-widget")) onClose();
+      }
     }
 
     /** The first message ends it: no listener is left that could act twice. */
@@ -54,6 +64,13 @@ export function openPoint3Widget(action) {
 function shown(url) {
   const overlay = document.querySelector("body > .point3-widget");
   return overlay?.querySelector("iframe").getAttribute("src") === url ? overlay : null;
+}
+
+/** @returns {Event[]} what `early.js` has kept; it keeps no more from now on */
+function takeEarly() {
+  const { types = [], events = [], keep } = window.early ?? {};
+  for (const type of types) window.removeEventListener(type, keep);
+  return events.splice(0);
 }
 
 function build(url) {
