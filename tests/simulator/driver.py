@@ -11,6 +11,8 @@ from simulator.server import Simulator
 
 Json = dict[str, Any]
 
+IMPATIENT = httpx.Timeout(5, read=0.3)
+"""For an answer that never comes: connecting gets its time, and so does what the simulator does before it holds back."""
 TIMEOUT_S = 30
 """A machine with other work answers late; a test that wants a call to end without an answer says so itself."""
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

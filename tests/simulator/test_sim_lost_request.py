@@ -10,6 +10,7 @@ from simulator.point3 import scenarios as point3
 from simulator.portone_v1 import scenarios as portone_v1
 from simulator.portone_v2 import scenarios as portone_v2
 from simulator.unifi_pay import scenarios as unifi_pay
+from tests.simulator.driver import IMPATIENT
 
 from .driver import Driver
 from .driver import order as point3_order
@@ -40,7 +41,7 @@ async def unifi(sim: Driver) -> AsyncIterator[UnifiDriver]:
 
 
 async def never_answers(http: httpx.AsyncClient, call: Awaitable[object]) -> None:
-    http.timeout = httpx.Timeout(0.1)
+    http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await call
     http.timeout = httpx.Timeout(5)

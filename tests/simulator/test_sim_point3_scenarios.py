@@ -5,6 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.simulator.driver import IMPATIENT
+
 from .driver import Driver, order
 
 ANY_CALL = [
@@ -83,7 +85,7 @@ async def test_garbage_never_turns_a_refusal_into_a_200(sim: Driver) -> None:
 async def test_accept_then_hang_takes_the_money_and_never_answers(sim: Driver) -> None:
     signature = await sim.paid(scenario="accept_then_hang")
     with pytest.raises(httpx.ReadTimeout):
-        await sim.confirm(signature, timeout=0.1)
+        await sim.confirm(signature, timeout=IMPATIENT)
     truth = await sim.truth()
     assert (truth["status"], truth["captures"], truth["confirms"]) == ("CONFIRMED", 1, 1)
     (call,) = await sim.calls("confirm")
@@ -96,7 +98,7 @@ async def test_accept_then_hang_of_a_cancel_is_executed_in_the_batch(sim: Driver
     await sim.confirm(signature)
     planned = await sim.plan("accept_then_hang")
     assert planned["calls"] == ["confirm", "cancel"]
-    sim.http.timeout = httpx.Timeout(0.1)
+    sim.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await sim.cancel(signature)
     await sim.advance(300)

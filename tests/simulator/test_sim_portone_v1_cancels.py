@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from simulator.server import Simulator
+from tests.simulator.driver import IMPATIENT
 
 from .portone_v1_driver import V1Driver, a_driver
 
@@ -206,7 +207,7 @@ async def test_an_asynchronous_part_leaves_the_rest(v1: V1Driver) -> None:
 
 async def test_accept_then_hang_gives_the_money_back_and_never_answers(v1: V1Driver) -> None:
     imp_uid = await v1.paid(scenario="accept_then_hang")
-    v1.http.timeout = httpx.Timeout(0.1)
+    v1.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await v1.cancel(imp_uid, checksum=12_000)
     assert (await v1.truth())["refunded"] == 12_000

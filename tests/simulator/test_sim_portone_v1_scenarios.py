@@ -9,6 +9,7 @@ import pytest
 
 from simulator.portone_v1.access import PortOneV1Account
 from simulator.server import Simulator, SimulatorSettings
+from tests.simulator.driver import IMPATIENT
 
 from .portone_v1_driver import V1Driver, a_driver
 
@@ -186,7 +187,7 @@ async def test_the_token_call_can_misbehave(v1: V1Driver) -> None:
 
 async def test_a_prepare_whose_answer_is_lost_was_done(v1: V1Driver) -> None:
     await v1.plan("accept_then_hang", call="prepare")
-    v1.http.timeout = httpx.Timeout(0.1)
+    v1.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await v1.prepare()
     assert (await v1.truth())["status"] == "prepared"

@@ -6,6 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.simulator.driver import IMPATIENT
+
 from .driver import Driver
 from .portone_v2_driver import V2Driver
 
@@ -89,7 +91,7 @@ async def test_a_declined_confirm_is_502_and_the_payment_has_failed(v2: V2Driver
 async def test_a_confirm_whose_answer_is_lost_took_the_money(v2: V2Driver) -> None:
     token = (await waiting(v2))["paymentToken"]
     await v2.plan("accept_then_hang", call="confirm")
-    v2.http.timeout = httpx.Timeout(0.15)
+    v2.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await v2.confirm(token)
     v2.http.timeout = httpx.Timeout(5)

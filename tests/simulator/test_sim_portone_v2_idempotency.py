@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
+from tests.simulator.driver import IMPATIENT
+
 from .driver import Driver
 from .portone_v2_driver import V2Driver
 
@@ -74,7 +76,7 @@ async def test_a_request_that_still_runs_is_409(v2: V2Driver) -> None:
 async def test_a_lost_answer_is_found_with_the_same_key(v2: V2Driver) -> None:
     await v2.paid()
     await v2.plan("accept_then_hang", call="cancel")
-    v2.http.timeout = httpx.Timeout(0.15)
+    v2.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await v2.cancel(key=KEY, amount=1_000)
     v2.http.timeout = httpx.Timeout(5)

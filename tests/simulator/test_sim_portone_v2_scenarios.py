@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from simulator.portone_v2.scenarios import RULES
+from tests.simulator.driver import IMPATIENT
 
 from .driver import Driver
 from .portone_v2_driver import V2Driver
@@ -174,7 +175,7 @@ async def test_what_is_given_to_pay_breaks_the_next_call_of_that_payment(v2: V2D
 async def test_accept_then_hang_cancels_and_never_answers(v2: V2Driver) -> None:
     await v2.paid()
     assert (await v2.plan("accept_then_hang"))["calls"] == ["cancel", "confirm"]
-    v2.http.timeout = httpx.Timeout(0.15)
+    v2.http.timeout = IMPATIENT
     with pytest.raises(httpx.ReadTimeout):
         await v2.cancel()
     assert (await v2.truth())["refunded"] == 12_000

@@ -13,6 +13,7 @@ from simulator.portone_v1.access import PortOneV1Account
 from simulator.portone_v2.access import PortOneV2Account
 from simulator.server import Simulator, SimulatorSettings
 from simulator.unifi_pay.access import UnifiPayAccount
+from tests.simulator.driver import IMPATIENT
 
 from .driver import Driver
 
@@ -77,7 +78,7 @@ async def test_a_client_that_hangs_up_ends_the_wait(caplog: pytest.LogCaptureFix
         async with Driver(simulator) as driver:
             signature = await driver.paid(scenario="accept_then_hang")
             with pytest.raises(httpx.ReadTimeout):
-                await driver.confirm(signature, timeout=0.05)
+                await driver.confirm(signature, timeout=IMPATIENT)
         held = [task for task in asyncio.all_tasks() if "run_asgi" in repr(task)]
         await asyncio.wait_for(asyncio.gather(*held), 1)
         await simulator.stop()

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from simulator.unifi_pay.scenarios import CALLS, RULES
+from tests.simulator.driver import IMPATIENT
 
 from .driver import Driver
 from .unifi_pay_driver import Json, UnifiDriver, order
@@ -178,7 +179,7 @@ async def test_a_server_error_has_the_vendors_shape(unifi: UnifiDriver) -> None:
 async def test_a_lost_create_has_created_and_its_request_id_is_used(unifi: UnifiDriver) -> None:
     planned = await unifi.plan("accept_then_hang")
     assert planned["calls"] == ["create"]
-    unifi.http.timeout = httpx.Timeout(0.1)
+    unifi.http.timeout = IMPATIENT
     body = order()
     with pytest.raises(httpx.ReadTimeout):
         await unifi.post(body)
@@ -206,7 +207,7 @@ async def test_given_to_pay_it_hits_the_next_look_up_of_that_payment(unifi: Unif
     assert (await unifi.look(other)).json()["status"] == "CONFIRMED"
     if scenario in {"slow", "accept_then_hang"}:
         with pytest.raises(httpx.ReadTimeout):
-            await unifi.look(hit, timeout=0.1)
+            await unifi.look(hit, timeout=httpx.Timeout(5, read=0.1))
     else:
         answer = await unifi.look(hit)
         assert answer.status_code == {"error_500": 500, "too_many_requests": 429, "garbage": 200}[scenario]
