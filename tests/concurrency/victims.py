@@ -28,6 +28,8 @@ from tests.support.settings import SECRET_KEY
 
 WAIT_S = 120
 """For what must come, however busy the machine is."""
+MUST_COME_S = 60
+"""For the place where a process dies; what takes longer is tried once more."""
 MAY_COME_S = 10
 """For what comes in most runs."""
 QUIET_S = 0.3
@@ -112,7 +114,7 @@ class Victim:
     async def died(self) -> bool:
         """Whether it came to the place where it was to be killed. It is gone in any case when this returns."""
         try:
-            return await self.process.ended(WAIT_S if self._must_come else MAY_COME_S) == -signal.SIGKILL
+            return await self.process.ended(MUST_COME_S if self._must_come else MAY_COME_S) == -signal.SIGKILL
         except TimeoutError:
             self.process.kill()
             await self.process.ended(WAIT_S)
@@ -213,8 +215,15 @@ async def each(places: Sequence[Place], run: Callable[[int, Place], Awaitable[bo
 
     async with asyncio.TaskGroup() as group:
         runs = [group.create_task(one(number, place)) for number, place in enumerate(places)]
-    missed = [place for place, done in zip(places, runs, strict=True) if not done.result()]
+    came = [done.result() for done in runs]
+    for number, place in enumerate(places):
+        came[number] = came[number] or (_must_come(place) and await run(number, place))
+    missed = [place for place, done in zip(places, came, strict=True) if not done]
     print(f"{len(places) - len(missed)} of {len(places)} were killed where they should be")
     print(*(f"not {place}" for place in missed), sep="\n")
-    assert not [place for place in missed if place.number == 1 and "SET claimed_until" not in place.name]
+    assert not [place for place in missed if _must_come(place)]
     assert len(missed) <= len(places) // 4, "too many were not killed at all"
+
+
+def _must_come(place: Place) -> bool:
+    return place.number == 1 and "SET claimed_until" not in place.name
