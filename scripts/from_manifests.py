@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from app.gateways.manifest import Manifest, example_of
-from app.gateways.port import Capability
 from app.gateways.registry import MANIFESTS
+from app.gateways.values import Capability
 from app.paths import ROOT
 
 _COLUMNS = {

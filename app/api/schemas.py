@@ -29,7 +29,7 @@ from typing_extensions import TypedDict
 from app.api import patterns
 from app.domain.errors import InvalidRequest
 from app.domain.text import check_line
-from app.gateways.port import Failure
+from app.gateways.values import Failure
 
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"

@@ -21,7 +21,7 @@ from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
 from app.domain.states import PAYMENT_UNPAID
-from app.gateways.port import PageSources
+from app.gateways.values import PageSources
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 from app.checkout.view import content_security_policy
 from app.domain.client_tokens import ClientTokens
 from app.domain.language import Language
-from app.gateways.port import PageSources
+from app.gateways.values import PageSources
 from app.ledger.model import Payment
 from app.settings import Settings
 

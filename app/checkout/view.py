@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from app.domain.currencies import EXPONENT
 from app.domain.language import Language
-from app.gateways.port import PageSources
+from app.gateways.values import PageSources
 
 _SYMBOLS: Final = {"KRW": "₩"}
 # A return_url may be an app's own scheme (`myshop://done`), but never one that would run in this page.

@@ -5,7 +5,8 @@ from typing import Any
 
 from app.gateways.http import GatewayHttp, HttpAnswer, is_ill
 from app.gateways.manifest import AdapterContext, GatewaySettings, Manifest
-from app.gateways.port import Fact, Gateway, PageSources
+from app.gateways.port import Gateway
+from app.gateways.values import Fact, PageSources
 
 
 class Adapter(Gateway):

@@ -18,8 +18,8 @@ from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.domain.schedule import SLOT_SHARE
 from app.gateways.breaker import Breaker
 from app.gateways.gateway_log import GatewayCall, masked, record_call
-from app.gateways.port import GatewayPayment
 from app.gateways.text import is_unreadable, readable
+from app.gateways.values import GatewayPayment
 from app.logs import get_logger
 
 MAX_BODY_BYTES = 1 << 20

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from pydantic.fields import FieldInfo
 
 from app.gateways.breaker import Breaker
-from app.gateways.port import Capability
+from app.gateways.values import Capability
 from app.setting_types import is_address, is_secret
 
 

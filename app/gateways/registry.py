@@ -7,7 +7,8 @@ from typing import Any
 from app.domain.errors import InvalidRequest
 from app.domain.routing import RoutingRule
 from app.gateways.manifest import AdapterContext, GatewaySettings, Manifest
-from app.gateways.port import ChargeRequest, Gateway
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest
 
 NAMES = (
     "point3",

@@ -22,7 +22,8 @@ from app.domain.errors import (
 )
 from app.domain.schedule import next_look
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Failure, Gateway
+from app.gateways.port import Gateway
+from app.gateways.values import Failure
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import KeyState, PaymentRepository
 from app.ledger.transitions import Step, Trigger, step

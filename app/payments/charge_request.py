@@ -2,7 +2,9 @@
 
 import msgspec
 
-from app.gateways.port import ChargeRequest
+from app.domain import ids
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest
 from app.ledger.model import Payment
 from app.ledger.order_details import details_of
 from app.payments.schemas import CreatePayment
@@ -36,3 +38,8 @@ def charge(payment: Payment, attempt_reference: str, gateway: str, public_url: s
         method=payment.method,
         options=details.gateway_options.get(gateway, {}),
     )
+
+
+def next_charge(payment: Payment, public_url: str, gateway: Gateway) -> ChargeRequest:
+    """The payment's next attempt, as this gateway would be asked for it."""
+    return charge(payment, ids.reference(payment.id, payment.next_number), gateway.name, public_url)

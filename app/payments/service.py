@@ -4,26 +4,24 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
-
-import msgspec
 
 from app.domain import ids
 from app.domain.clock import Now, utc_now
-from app.domain.currencies import EXPONENT
 from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
-from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.domain.text import wrong_address
-from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
+from app.gateways.port import Gateway
 from app.gateways.registry import Registry
+from app.gateways.values import Capability, LookupHint, PageSources
 from app.idempotency.service import Answered, Idempotency, Intent, TakeOver
 from app.ledger.model import Attempt, Payment, Search
 from app.ledger.repository import KeyAlreadyClaimed, KeyState, OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import Event, Trigger, step
 from app.payments.attempts import AttemptOpener, Render
-from app.payments.charge_request import charge, details_text
+from app.payments.charge_request import next_charge
+from app.payments.new_payment import NewPayments
 from app.payments.schemas import CreatePayment
 from app.payments.sync import ask_about_all
 from app.refunds.processor import RefundProcessor
@@ -52,6 +50,7 @@ class PaymentService:
         self._idempotency = idempotency
         self._settings = settings
         self._now = now
+        self._new_payments = NewPayments(repository.history_key, registry, settings, now)
         self._opener = AttemptOpener(repository, settings, now, idempotency.sealed)
         self._gateway_log = gateway_log
         self._verifier = verifier
@@ -65,7 +64,7 @@ class PaymentService:
         `payment_id` when the payment is stored and its attempt could not be opened.
         """
         try:
-            payment, gateway = self._new_payment(store, request)
+            payment, gateway = self._new_payments.make(store, request)
         except InvalidRequest:
             # What was right when it was stored stays answered, whatever the settings say by now.
             known = await self._idempotency.resume(intent)
@@ -122,7 +121,7 @@ class PaymentService:
         """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
         payment = await self.get(payment_id, store)
         gateway = self._registry.named(gateway_name or payment.gateway)
-        gateway.check(self._charge(payment, gateway))
+        gateway.check(next_charge(payment, self._settings.public_url, gateway))
         if store is None and gateway.name != payment.gateway and gateway not in self.allowed_gateways(payment):
             raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
         trigger: Trigger = "api" if store else "browser"
@@ -312,17 +311,12 @@ class PaymentService:
 
     def allowed_gateways(self, payment: Payment) -> list[Gateway]:
         """Where the buyer may pay this order, in the order of the routing rules."""
-        return self._registry.allowed(lambda gateway: self._charge(payment, gateway))
+        return self._registry.allowed(partial(next_charge, payment, self._settings.public_url))
 
     def page_sources(self, payment: Payment) -> PageSources:
         """What the checkout page of this payment may load: the parts of its newest attempt's gateway."""
         gateway = self._registry.get(payment.last_attempt.gateway)
         return gateway.page if gateway else PageSources()
-
-    def _charge(self, payment: Payment, gateway: Gateway) -> ChargeRequest:
-        """The payment's next attempt, as this gateway would be asked for it."""
-        reference = ids.reference(payment.id, payment.next_number)
-        return charge(payment, reference, gateway.name, self._settings.public_url)
 
     async def _go_on(self, payment_id: UUID, intent: Intent, trigger: Trigger, render: Render) -> Answered:
         """Go on from what is stored, after the process or the gateway failed while this intent was served."""
@@ -360,59 +354,6 @@ class PaymentService:
         if intent is not None and self._now() >= until:
             return await self._idempotency.stored(intent) or answer
         return answer
-
-    def _new_payment(self, store: str, request: CreatePayment) -> tuple[Payment, Gateway]:
-        """The payment as it will be stored, and who takes it.
-
-        Raises InvalidRequest for what the named gateway, or none of those that the rules allow, can take.
-        """
-        self._check(request)
-        now = self._now()
-        payment = Payment(
-            id=ids.uuid7(),
-            store=store,
-            mode=self._settings.mode,
-            order_id=request.order_id,
-            order_name=request.order_name,
-            amount=Money(request.amount, request.currency),
-            status=PaymentStatus.OPEN,
-            gateway=request.gateway or "",
-            created_at=now,
-            expires_at=now + timedelta(seconds=request.expires_in_s),
-            method=request.method,
-            customer_id=request.customer.id,
-            details=details_text(request),
-            return_url=request.return_url,
-            metadata=msgspec.json.encode(request.metadata).decode(),
-            history_key=self._repository.history_key,
-        )
-        if request.gateway is not None:
-            gateway = self._registry.named(request.gateway)
-            gateway.check(self._charge(payment, gateway))
-        else:
-            gateway = self._registry.choose(lambda each: self._charge(payment, each))
-        if request.save_billing_key and Capability.SAVED_CARDS not in gateway.capabilities:
-            raise InvalidRequest(("save_billing_key", f"{gateway.name} cannot save a means of payment"))
-        return replace(payment, gateway=gateway.name), gateway
-
-    def _check(self, request: CreatePayment) -> None:
-        errors: list[tuple[str, str]] = []
-        if request.currency not in EXPONENT:
-            errors.append(("currency", f"{request.currency} is not an ISO 4217 currency"))
-        if request.tax.tax_free + (request.tax.vat or 0) > request.amount:
-            errors.append(("tax", f"vat and tax_free together exceed the amount of {request.amount}"))
-        if request.return_url is not None and (wrong := self._wrong_return_url(request.return_url)):
-            errors.append(("return_url", wrong))
-        known = {each.name for each in self._registry}
-        unknown = f"is no configured gateway; configured: {', '.join(sorted(known))}"
-        errors.extend((f"gateway_options.{name}", unknown) for name in sorted(request.gateway_options.keys() - known))
-        if errors:
-            raise InvalidRequest(*errors)
-
-    def _wrong_return_url(self, url: str) -> str | None:
-        web = {"https"} if self._settings.mode == "live" else {"https", "http"}
-        hosts = frozenset(host.lower() for host in self._settings.return_hosts)
-        return wrong_address(url, web | set(self._settings.return_url_schemes), hosts)
 
 
 def _key_state(intent: Intent) -> KeyState:

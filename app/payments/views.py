@@ -7,7 +7,7 @@ from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import rfc3339
 from app.domain.states import ATTEMPT_UNDECIDED, PaymentStatus
-from app.gateways.port import DepositAccount
+from app.gateways.values import DepositAccount
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import Event
 from app.payments.schemas import AttemptView, DepositView, EventAttempt, EventView, PaymentView

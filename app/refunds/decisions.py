@@ -9,7 +9,8 @@ import msgspec
 from app.domain.attention import Attention
 from app.domain.schedule import ASKED_IN_VAIN, MOST_BLIND_REQUESTS, OVERDUE, next_look
 from app.domain.states import RefundStatus
-from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, RefundAnswer, RefundPolicy
+from app.gateways.port import Gateway
+from app.gateways.values import GatewayPayment, GatewayStatus, RefundAnswer, RefundPolicy
 from app.ledger.model import BY_GATEWAY, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
 from app.ledger.transitions import Step, Trigger, refund_step

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from app.domain.errors import AlreadyRefunded, PaymentNotRefundable, RefundNotSupported, RefundRefused, RefusedByGateway
 from app.domain.states import PAYMENT_COLLECTED, PaymentStatus, RefundStatus
-from app.gateways.port import CapturedPayment, Gateway, Refunding, RefundPolicy
+from app.gateways.port import Gateway, Refunding
+from app.gateways.values import CapturedPayment, RefundPolicy
 from app.ledger.model import Attempt, Payment
 from app.ledger.order_details import details_of
 

@@ -12,7 +12,7 @@ from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundAnswer, RefundState
+from app.gateways.values import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundAnswer, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
 
 R = RefundStatus

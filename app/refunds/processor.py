@@ -17,8 +17,9 @@ from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
 from app.domain.schedule import ASKED_IN_VAIN, LATE_CAPTURE, next_look
 from app.domain.states import RefundStatus
-from app.gateways.port import Failure, Gateway, GatewayPayment, PaymentQuery, RefundAnswer, Refunding
+from app.gateways.port import Gateway, Refunding
 from app.gateways.registry import Registry
+from app.gateways.values import Failure, GatewayPayment, PaymentQuery, RefundAnswer
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step

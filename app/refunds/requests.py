@@ -6,7 +6,7 @@ from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
+from app.gateways.values import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
 from app.ledger.model import Attempt, Payment, Refund, total
 from app.ledger.reservations import parts_left
 

@@ -26,8 +26,9 @@ from app.domain.errors import (
 from app.domain.money import Money
 from app.domain.states import RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import Failure, Gateway, Refunding
+from app.gateways.port import Gateway, Refunding
 from app.gateways.registry import Registry
+from app.gateways.values import Failure
 from app.idempotency.service import Answered, Idempotency, Intent
 from app.ledger.model import BY_OPERATOR, BY_SHOP, Payment, Refund
 from app.ledger.repository import PaymentRepository

@@ -20,7 +20,8 @@ from app.domain.states import (
     RefundStatus,
     payment_after_review,
 )
-from app.gateways.port import Gateway, GatewayPayment, GatewayStatus, Refunding
+from app.gateways.port import Gateway, Refunding
+from app.gateways.values import GatewayPayment, GatewayStatus
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, kept_look, refund_step, step

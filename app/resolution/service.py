@@ -7,8 +7,8 @@ from uuid import UUID
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, IllegalTransition, Obstacle, OrderTaken
 from app.domain.states import AttemptStatus, RefundStatus
-from app.gateways.port import GatewayPayment, PaymentQuery
 from app.gateways.registry import Registry
+from app.gateways.values import GatewayPayment, PaymentQuery
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository
 from app.ledger.transitions import Step

@@ -3,7 +3,8 @@
 from datetime import datetime
 
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus
-from app.gateways.port import Capability, CaptureRequest, Capturing, Gateway, GatewayPayment, GatewayStatus
+from app.gateways.port import Capturing, Gateway
+from app.gateways.values import Capability, CaptureRequest, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.order_details import tax_of
 from app.verification.context import Snapshot

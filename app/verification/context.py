@@ -8,7 +8,8 @@ from uuid import UUID
 import msgspec
 
 from app.domain.states import ATTEMPT_UNDECIDED, AttemptStatus
-from app.gateways.port import Failure, Gateway, GatewayPayment, LookupHint, PaymentQuery
+from app.gateways.port import Gateway
+from app.gateways.values import Failure, GatewayPayment, LookupHint, PaymentQuery
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import Trigger
 

@@ -20,7 +20,8 @@ from app.domain.schedule import (
     next_look,
 )
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Capability, DepositAccount, Gateway, GatewayPayment
+from app.gateways.port import Gateway
+from app.gateways.values import Capability, DepositAccount, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, Trigger, kept_look, late_look, mismatched, step

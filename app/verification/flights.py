@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import monotonic
 from uuid import UUID
 
-from app.gateways.port import LookupHint
+from app.gateways.values import LookupHint
 from app.verification.context import VerificationResult
 
 Ask = Callable[[bool], Awaitable[VerificationResult]]

@@ -9,7 +9,7 @@ from datetime import datetime
 from app.domain.attention import Attention
 from app.domain.schedule import CAPTURE_GRACE, DEPOSIT_GRACE, DEPOSIT_UNTOLD
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_COLLECTED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
-from app.gateways.port import Fact, Failure, GatewayPayment, GatewayStatus
+from app.gateways.values import Fact, Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 
 A = AttemptStatus

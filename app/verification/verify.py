@@ -13,25 +13,17 @@ from uuid import UUID
 
 from app.domain.attention import Attention
 from app.domain.clock import Now
-from app.domain.errors import GatewayError, GatewayUnavailable
+from app.domain.errors import GatewayError
 from app.domain.schedule import BUSY_PAUSE_S, BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
-from app.gateways.port import (
-    Capability,
-    Capturing,
-    Failure,
-    Gateway,
-    GatewayPayment,
-    GatewayStatus,
-    LookupHint,
-    Voiding,
-)
+from app.gateways.port import Capturing, Gateway, Voiding
 from app.gateways.registry import Registry
+from app.gateways.values import Capability, Failure, GatewayPayment, GatewayStatus, LookupHint
 from app.ledger.model import Attempt, Payment
-from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
-from app.ledger.transitions import Step, Trigger, step
+from app.ledger.repository import PaymentRepository, RefAlreadyClaimed
+from app.ledger.transitions import Trigger, step
 from app.logs import get_logger
-from app.metrics import DECISIONS, LOOK_UPS
+from app.metrics import LOOK_UPS
 from app.settings import Settings
 from app.verification.capture import (
     can_capture,
@@ -43,10 +35,10 @@ from app.verification.capture import (
     shows_uncaptured,
 )
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
-from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, tells_account, unasked, undecided
 from app.verification.flights import Flights
 from app.verification.gateway_log import GatewayLog
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment
+from app.verification.outcomes import Outcomes
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
@@ -72,6 +64,7 @@ class Verifier:
         self._settings = settings
         self._now = now
         self._flights = Flights()
+        self._outcomes = Outcomes(repository, settings, now)
 
     async def verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         """Ask the gateway about an attempt and store what it says. Safe to repeat, each time with a context of its own.
@@ -91,8 +84,9 @@ class Verifier:
         gateway = self._registry.named(attempt.gateway)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
         # The look itself may have called a person.
-        change = at_rest(snapshot, trigger, self._rules(), Wait("needs_attention", attention=payment.attention))
-        return await self._write(payment, attempt, change) or payment
+        called = Wait("needs_attention", attention=payment.attention)
+        rested = await self._outcomes.rest(snapshot, VerificationContext(trigger), called)
+        return rested.payment if rested else payment
 
     async def _verify(self, payment_id: UUID, context: VerificationContext) -> VerificationResult:
         payment, attempt, hint = await self._read(payment_id, context)
@@ -156,7 +150,7 @@ class Verifier:
             # What another account knows says nothing about this attempt, least of all that there is none.
             is_missing = self._registry.get(attempt.gateway) is None
             cause = Attention.GATEWAY_MISSING if is_missing else Attention.ACCOUNT_CHANGED
-            return await self._unasked(payment, attempt, cause, context)
+            return await self._outcomes.unasked(payment, attempt, cause, context)
         attempt = _returned(attempt, context, self._now())
         ref = attempt.gateway_ref or hint.gateway_ref
         snapshot = Snapshot(gateway, payment, attempt, ref=ref, looked_at=self._now(), token=hint.token)
@@ -175,7 +169,7 @@ class Verifier:
                 snapshot = replace(snapshot, ref=None)
                 fetched = await gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
-            return await self._unanswered(snapshot, error, context, is_asked=snapshot.ref is not None)
+            return await self._outcomes.unanswered(snapshot, error, context, is_asked=snapshot.ref is not None)
         # The reference came back with the answer: an older attempt of the same payment may be the one that was paid.
         found = next((a for a in payment.attempts if a.reference == fetched.reference), attempt)
         found = _returned(found, context, self._now())
@@ -196,11 +190,11 @@ class Verifier:
             # Not by a name that only a callback knows: it would be bound here, and may be another payment's.
             ref = fetched.gateway_ref or found.gateway_ref
             if ref is None or not may_capture_now(found, self._now()):
-                return await self._undecided(
+                return await self._outcomes.undecided(
                     snapshot, Wait("not_confirmed_yet"), context, is_asked=snapshot.ref is not None
                 )
             return await self._capture(replace(snapshot, ref=ref), fetched, context)
-        return await self._conclude(snapshot, verdict, fetched, context)
+        return await self._outcomes.conclude(snapshot, verdict, fetched, context)
 
     async def _capture(
         self, snapshot: Snapshot, fetched: GatewayPayment, context: VerificationContext
@@ -234,13 +228,13 @@ class Verifier:
         try:
             answer = await gateway.capture(capture_request(snapshot, ref))
         except GatewayError as error:
-            return await self._undecided(snapshot, Wait(error.code), context, is_asked=True)
+            return await self._outcomes.undecided(snapshot, Wait(error.code), context, is_asked=True)
         if answer.failure is None:
             snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
             if shows_uncaptured(snapshot.gateway):
                 proof = replace(fetched, evidence=fetched.evidence | answer.evidence)
                 verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
-                concluded = await self._conclude(snapshot, verdict, proof, context)
+                concluded = await self._outcomes.conclude(snapshot, verdict, proof, context)
             else:
                 concluded = await self._after_capture(snapshot, None, context)
             if concluded is None:
@@ -281,7 +275,7 @@ class Verifier:
         try:
             fetched = await snapshot.gateway.fetch_payment(snapshot.query)
         except GatewayError as error:
-            return await self._undecided(snapshot, Wait(error.code), context, is_asked=True)
+            return await self._outcomes.undecided(snapshot, Wait(error.code), context, is_asked=True)
         verdict = self._match(snapshot, fetched)
         if isinstance(verdict, NotOurs) and failure is None:
             # Another order's, which no look-up showed before: not ours to keep, and not ours to refund (law 13).
@@ -295,8 +289,8 @@ class Verifier:
         elif failure is not None and fetched.status is not GatewayStatus.CAPTURED:
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
-            return await self._undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)
-        return await self._conclude(snapshot, verdict, fetched, context)
+            return await self._outcomes.undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)
+        return await self._outcomes.conclude(snapshot, verdict, fetched, context)
 
     async def _void(
         self,
@@ -324,9 +318,9 @@ class Verifier:
         except GatewayError as error:
             said = error.code
             if not (isinstance(verdict, Decide) and verdict.status is AttemptStatus.REJECTED):
-                return await self._unanswered(snapshot, error, context, is_asked=True)
+                return await self._outcomes.unanswered(snapshot, error, context, is_asked=True)
         fetched = replace(fetched, evidence=fetched.evidence | {"void": said})
-        return await self._conclude(snapshot, verdict, fetched, context)
+        return await self._outcomes.conclude(snapshot, verdict, fetched, context)
 
     def _match(self, snapshot: Snapshot, fetched: GatewayPayment, *, shows: bool | None = None) -> Verdict:
         shows = shows_uncaptured(snapshot.gateway) if shows is None else shows
@@ -338,127 +332,6 @@ class Verifier:
             shows_unconfirmed=shows,
             proves=snapshot.gateway.proves,
         )
-
-    async def _conclude(
-        self,
-        snapshot: Snapshot,
-        verdict: Wait | NotOurs | Decide,
-        fetched: GatewayPayment,
-        context: VerificationContext,
-    ) -> VerificationResult | None:
-        """Write a verdict. None: the payment had moved, and nothing was written."""
-        attempt = snapshot.attempt
-        if isinstance(verdict, NotOurs):
-            return await self._not_ours(snapshot, verdict, context)
-        if isinstance(verdict, Wait):
-            if not attempt.is_undecided:
-                return await self._rest(snapshot, context, verdict)
-            is_asked = snapshot.ref is not None
-            return await self._undecided(snapshot, verdict, context, is_asked=is_asked)
-        if not (verdict.moves(attempt) or tells_account(attempt, verdict, fetched)):
-            return await self._rest(snapshot, context)
-        made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
-        try:
-            if not await self._repository.apply(made):
-                return None
-        except OrderAlreadyClaimed:
-            elsewhere = Failure("order_paid_elsewhere")
-            late = Decide(AttemptStatus.REJECTED, "order_paid_elsewhere", elsewhere, must_refund=True)
-            return await self._conclude(snapshot, late, fetched, context)
-        except RefAlreadyClaimed:
-            log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
-            return await self._not_ours(snapshot, NotOurs("order_id"), context)
-        DECISIONS.labels(attempt.gateway, verdict.status).inc()
-        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded or fetched.refunds)
-        return result_of(made.after, attempt.id, fetched if verdict.must_refund or was_refunded else None)
-
-    async def _not_ours(
-        self, snapshot: Snapshot, verdict: NotOurs, context: VerificationContext
-    ) -> VerificationResult | None:
-        """Change nothing for a hint to another order; call a person when our own reference leads to one."""
-        log.warning("result_not_ours", payment_id=snapshot.payment.public_id, mismatch=verdict.mismatch)
-        if snapshot.is_hinted:
-            return VerificationResult(snapshot.payment, is_decided=False, mismatch=verdict.mismatch)
-        told = Wait("not_ours", attention=Attention.FOREIGN_ORDER)
-        if not snapshot.attempt.is_undecided:
-            rested = await self._rest(snapshot, context, told)
-            return rested and replace(rested, mismatch=verdict.mismatch)
-        noted = await self._undecided(snapshot, told, context, is_asked=True)
-        return noted and VerificationResult(noted.payment, is_decided=False, mismatch=verdict.mismatch)
-
-    async def _unanswered(
-        self, snapshot: Snapshot, error: GatewayError, context: VerificationContext, *, is_asked: bool
-    ) -> VerificationResult | None:
-        wait = Wait(error.code, attention=Attention.GATEWAY_SILENT)
-        noted = await self._postponed(
-            snapshot.payment, snapshot.attempt, wait, context, is_asked=is_asked, is_answered=False
-        )
-        return noted and replace(noted, is_answered=False)
-
-    async def _unasked(
-        self, payment: Payment, attempt: Attempt, cause: Attention, context: VerificationContext
-    ) -> VerificationResult | None:
-        """Postpone an attempt that nobody here can ask about. Raises GatewayUnavailable to whoever waits for an answer."""
-        log.error("not_asked", gateway=attempt.gateway, payment_id=payment.public_id, cause=cause)
-        wait = Wait(cause, attention=cause)
-        noted = await self._postponed(payment, attempt, wait, context, is_asked=False, is_answered=False)
-        if noted is None or context.trigger == "sweep":
-            return noted and replace(noted, is_answered=False)
-        raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
-
-    async def _undecided(
-        self, snapshot: Snapshot, wait: Wait, context: VerificationContext, *, is_asked: bool
-    ) -> VerificationResult | None:
-        """Postpone an attempt after an answer that decided nothing."""
-        return await self._postponed(
-            snapshot.payment, snapshot.attempt, wait, context, is_asked=is_asked, is_answered=True
-        )
-
-    async def _postponed(
-        self,
-        payment: Payment,
-        attempt: Attempt,
-        wait: Wait,
-        context: VerificationContext,
-        *,
-        is_asked: bool,
-        is_answered: bool,
-    ) -> VerificationResult | None:
-        """Postpone an attempt. An ended one whose last look could not be made is looked at later, not skipped."""
-        log.info("undecided", gateway=attempt.gateway, payment_id=payment.public_id, reason=wait.reason)
-        rules, stored = self._rules(), payment.attempt(attempt.id)
-        if not attempt.is_undecided:
-            is_wanted = context.trigger == "webhook" and not is_answered and stored.unanswered_since is None
-            if attempt.is_due(rules.now) or is_wanted:  # a webhook's news is not forgotten with it
-                await self._repository.reschedule(payment.id, stored, unasked(payment, stored, rules))
-            return result_of(payment, attempt.id)
-        change = undecided(payment, attempt, wait, context, rules, is_asked=is_asked, is_answered=is_answered)
-        written = await self._write(payment, stored, change)
-        if written is None:
-            return None
-        is_waiting = attempt.status is AttemptStatus.AWAITING_DEPOSIT and not isinstance(change, Step)
-        return VerificationResult(written, is_decided=is_waiting, attempt_id=attempt.id)
-
-    async def _rest(
-        self, snapshot: Snapshot, context: VerificationContext, wait: Wait | None = None
-    ) -> VerificationResult | None:
-        """The attempt moves no more, or not yet. What its payment's time and its own schedule ask for is written."""
-        if snapshot.attempt.is_undecided:
-            return await self._undecided(snapshot, Wait("unchanged"), context, is_asked=False)
-        change = at_rest(snapshot, context.trigger, self._rules(), wait)
-        written = await self._write(snapshot.payment, snapshot.stored, change)
-        return None if written is None else result_of(written, snapshot.attempt.id)
-
-    async def _write(self, payment: Payment, stored: Attempt, change: Change) -> Payment | None:
-        """The payment once a change is stored; None when it had moved, and nothing was written."""
-        if isinstance(change, Step):
-            return change.after if await self._repository.apply(change) else None
-        if change is not None and change != stored:
-            await self._repository.reschedule(payment.id, stored, change)
-        return payment
-
-    def _rules(self) -> Rules:
-        return rules_of(self._settings, self._now())
 
     def _hints(self, payment: Payment, context: VerificationContext) -> dict[str, LookupHint]:
         """What a callback or a webhook points at, as each gateway reads it that this payment was tried at."""

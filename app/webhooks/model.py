@@ -6,7 +6,7 @@ from typing import Literal
 from uuid import UUID
 
 from app.domain import ids
-from app.gateways.port import LookupHint
+from app.gateways.values import LookupHint
 
 Proof = Literal["signature", "hint"]
 """Whether its gateway's signature was right, or anybody may have sent it."""

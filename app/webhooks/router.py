@@ -14,7 +14,7 @@ from app.api.parameters import kept
 from app.api.parsing import read_body
 from app.domain.clock import Now
 from app.domain.errors import NotFound, OnetillError, WebhookRefused
-from app.gateways.port import WebhookRequest
+from app.gateways.values import WebhookRequest
 from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
 from app.webhooks.service import MAX_BODY_BYTES, WebhookService

@@ -21,9 +21,10 @@ from app.domain.schedule import (
     UNKNOWN_AGAIN,
     UNKNOWN_HINT_AGAIN,
 )
-from app.gateways.port import ParsedWebhook, SendsWebhooks, WebhookRequest
+from app.gateways.port import SendsWebhooks
 from app.gateways.registry import Registry
 from app.gateways.text import TooLarge, unpacked
+from app.gateways.values import ParsedWebhook, WebhookRequest
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.service import PaymentService

@@ -13,20 +13,17 @@ from app.domain.money import Money
 from app.domain.order import Customer
 from app.gateways.breaker import Breaker
 from app.gateways.manifest import AdapterContext
-from app.gateways.port import (
+from app.gateways.port import Capturing, Gateway, Refunding, Voiding
+from app.gateways.values import (
     Capability,
     CapturedPayment,
     CaptureRequest,
-    Capturing,
     ChargeRequest,
-    Gateway,
     GatewayPayment,
     GatewayStatus,
     PaymentQuery,
-    Refunding,
     RefundRequest,
     Session,
-    Voiding,
 )
 from simulator.server import Simulator
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer

@@ -5,11 +5,8 @@ from typing import ClassVar
 import pytest
 
 from app.domain.errors import GatewayTimeout
-from app.gateways.port import (
-    ChargeRequest,
-    Gateway,
-    GatewayStatus,
-)
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract.bench import (
     IMPATIENT_S,
     Bench,

@@ -12,17 +12,8 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import (
-    Capability,
-    Capturing,
-    ChargeRequest,
-    Gateway,
-    GatewayStatus,
-    PaymentQuery,
-    Refunding,
-    SendsWebhooks,
-    Voiding,
-)
+from app.gateways.port import Capturing, Gateway, Refunding, SendsWebhooks, Voiding
+from app.gateways.values import Capability, ChargeRequest, GatewayStatus, PaymentQuery
 from app.payments.charge_request import encode_action
 from tests.contract.bench import (
     DEADLINE_S,

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
-from app.gateways.port import Capability, ChargeRequest, Gateway
+from app.gateways.port import Gateway
+from app.gateways.values import Capability, ChargeRequest
 from app.logs import get_logger
 from tests.contract import faulty_server as faults
 from tests.contract.bench import CUSTOMER, IMPATIENT_S, Bench, Make, outcome, perform

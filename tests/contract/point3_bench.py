@@ -8,7 +8,8 @@ import pytest
 
 from app.gateways.point3.adapter import Point3
 from app.gateways.point3.manifest import Point3Settings
-from app.gateways.port import ChargeRequest, Gateway
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest
 from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import FaultyServer, answers
 

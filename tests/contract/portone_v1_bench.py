@@ -6,9 +6,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from app.gateways.port import ChargeRequest, Gateway
+from app.gateways.port import Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
 from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.values import ChargeRequest
 from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import Arrived, Behaviour, FaultyServer, answers, in_turn
 from tests.contract.hands import Hands

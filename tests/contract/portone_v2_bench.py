@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 
-from app.gateways.port import CaptureRequest, ChargeRequest, Gateway, GatewayStatus, Session
+from app.gateways.port import Gateway
 from app.gateways.portone_v2.adapter import PortOneV2, PortOneV2Manual, create
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.values import CaptureRequest, ChargeRequest, GatewayStatus, Session
 from simulator.server import Simulator
 from tests.contract.bench import Bench, Make, confirmation, context
 from tests.contract.faulty_server import FaultyServer, answers

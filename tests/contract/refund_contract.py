@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.errors import GatewayTimeout, InvalidRequest, Refusal
 from app.domain.money import Money
-from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayStatus, RefundState
+from app.gateways.port import Gateway
+from app.gateways.values import Capability, ChargeRequest, GatewayStatus, RefundState
 from tests.contract.bench import (
     IMPATIENT_S,
     Make,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.gateways.port import ChargeRequest, GatewayStatus
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract import point3_bench, portone_v1_bench, portone_v2_bench, unifi_pay_bench
 from tests.contract.bench import Bench, Make, question, refund_of, refunding
 from tests.contract.faulty_server import answers

@@ -12,7 +12,8 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Customer, Tax
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayStatus, PageSources
+from app.gateways.port import Gateway
+from app.gateways.values import Capability, ChargeRequest, GatewayStatus, PageSources
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.capture_contract import CaptureContract
 from tests.contract.contract import GatewayContract, ReferenceContract

@@ -7,7 +7,8 @@ import pytest
 
 from app.domain.errors import GatewayTimeout
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract.bench import Make, assert_shows, perform, question
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands

@@ -7,7 +7,7 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest, Refusal
 from app.domain.money import Money
 from app.gateways.point3.adapter import Point3
-from app.gateways.port import CaptureRequest, ChargeRequest, GatewayStatus, RefundAccount, RefundRequest
+from app.gateways.values import CaptureRequest, ChargeRequest, GatewayStatus, RefundAccount, RefundRequest
 from tests.contract.bench import assert_shows, confirming, question
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands

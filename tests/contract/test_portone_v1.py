@@ -9,8 +9,9 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Customer
-from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
+from app.gateways.port import Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
+from app.gateways.values import Capability, ChargeRequest, LookupHint, PageSources
 from app.payments.charge_request import encode_action
 from tests.contract.bench import RETURN_URL, WEBHOOK_URL, Make
 from tests.contract.capture_contract import OneStepContract

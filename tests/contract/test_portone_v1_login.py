@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable
-from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract import faulty_server as faults
 from tests.contract.bench import IMPATIENT_S, Make, outcome, perform, question
 from tests.contract.fault_contract import LEEWAY_S

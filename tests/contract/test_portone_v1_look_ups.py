@@ -8,8 +8,9 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, DepositAccount, Failure, Gateway, GatewayStatus
+from app.gateways.port import Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
+from app.gateways.values import ChargeRequest, DepositAccount, Failure, GatewayStatus
 from tests.contract.bench import Make, assert_shows, question, refund_of, refunding
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands

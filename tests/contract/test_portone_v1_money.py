@@ -8,16 +8,9 @@ from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused, GatewayTimeout, InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import (
-    Capability,
-    ChargeRequest,
-    Gateway,
-    GatewayStatus,
-    RefundAccount,
-    RefundPolicy,
-    RefundRequest,
-)
+from app.gateways.port import Gateway
 from app.gateways.portone_v1.adapter import PortOneV1
+from app.gateways.values import Capability, ChargeRequest, GatewayStatus, RefundAccount, RefundPolicy, RefundRequest
 from tests.contract.bench import IMPATIENT_S, Make, assert_shows, captured_payment_of, question, refund_of, refunding
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands

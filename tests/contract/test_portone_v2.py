@@ -9,8 +9,9 @@ from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.domain.order import Customer, Item, Tax
 from app.gateways.breaker import FAILURES
-from app.gateways.port import Capability, ChargeRequest, Gateway, LookupHint, PageSources
+from app.gateways.port import Gateway
 from app.gateways.portone_v2.adapter import PortOneV2
+from app.gateways.values import Capability, ChargeRequest, LookupHint, PageSources
 from tests.contract import faulty_server as faults
 from tests.contract.bench import Make, outcome, perform, question
 from tests.contract.capture_contract import OneStepContract

@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest, Failure, GatewayPayment, GatewayStatus
 from app.gateways.portone_v2.adapter import PortOneV2
+from app.gateways.values import ChargeRequest, Failure, GatewayPayment, GatewayStatus
 from tests.contract.bench import assert_shows, question
 from tests.contract.faulty_server import FaultyServer, answers
 from tests.contract.hands import Hands

@@ -8,8 +8,9 @@ import pytest
 from app.domain.errors import GatewayTimeout, InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import Capability, ChargeRequest, Gateway
+from app.gateways.port import Gateway
 from app.gateways.portone_v2.adapter import PortOneV2Manual
+from app.gateways.values import Capability, ChargeRequest
 from tests.contract.bench import Make, confirmation, confirming, perform
 from tests.contract.capture_contract import CaptureContract
 from tests.contract.contract import ChannelContract, GatewayContract, ReferenceContract

@@ -8,8 +8,8 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, InvalidRequest, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import ChargeRequest, GatewayStatus, RefundAccount, RefundState
 from app.gateways.portone_v2.adapter import PortOneV2
+from app.gateways.values import ChargeRequest, GatewayStatus, RefundAccount, RefundState
 from tests.contract.bench import assert_shows, question, refund_of
 from tests.contract.faulty_server import FaultyServer, answers, in_turn
 from tests.contract.hands import Hands

@@ -12,9 +12,10 @@ from app.domain.clock import utc_now
 from app.domain.errors import GatewayRefused
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import Capability, ChargeRequest, Gateway, GatewayPayment, GatewayStatus, PageSources
+from app.gateways.port import Gateway
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.gateways.unifi_pay.webhook_signature import Trust, verify
+from app.gateways.values import Capability, ChargeRequest, GatewayPayment, GatewayStatus, PageSources
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.capture_contract import OneStepContract
 from tests.contract.contract import GatewayContract

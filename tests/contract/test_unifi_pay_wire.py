@@ -10,8 +10,9 @@ import pytest
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
+from app.gateways.port import Gateway
 from app.gateways.unifi_pay.request_signature import sign
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract.bench import Make, assert_shows, question
 from tests.contract.faulty_server import Arrived, FaultyServer, answers
 from tests.contract.hands import Hands

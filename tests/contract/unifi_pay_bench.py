@@ -7,9 +7,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app.domain.clock import utc_now
-from app.gateways.port import ChargeRequest, Gateway, GatewayStatus
+from app.gateways.port import Gateway
 from app.gateways.unifi_pay.adapter import UnifiPay
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract.bench import Bench, Make, context
 from tests.contract.faulty_server import FaultyServer, answers
 

@@ -3,11 +3,8 @@
 import pytest
 
 from app.domain.errors import GatewayTimeout
-from app.gateways.port import (
-    ChargeRequest,
-    Gateway,
-    GatewayStatus,
-)
+from app.gateways.port import Gateway
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.contract.bench import (
     IMPATIENT_S,
     Bench,

@@ -16,12 +16,13 @@ from app.db.due_work import DueTable
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, OnetillError, Refusal
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
-from app.gateways.port import (
+from app.gateways.port import Capturing, Refunding
+from app.gateways.registry import Registry
+from app.gateways.values import (
     Capability,
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
-    Capturing,
     ChargeRequest,
     Fact,
     Failure,
@@ -31,12 +32,10 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
-    Refunding,
     RefundPolicy,
     RefundRequest,
     Session,
 )
-from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency, Intent
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import PaymentRepository

@@ -8,7 +8,7 @@ from app.domain import ids
 from app.domain.money import Money
 from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import GatewayPayment, GatewayStatus
+from app.gateways.values import GatewayPayment, GatewayStatus
 from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.model import BY_SHOP, Attempt, Payment, Refund
 

@@ -21,7 +21,7 @@ NAMES_A_GATEWAY_FOR_ITS_READERS = {
     "checkout/texts.py": "the buyer reads whose widget this is",
 }
 
-READS_THE_ENVIRONMENT = ("settings.py", "demo/", "cli.py", "api/metrics.py")
+READS_THE_ENVIRONMENT = ("settings.py", "demo/", "cli/processes.py", "api/metrics.py")
 """The settings, and the demo, which sets them for the processes that it starts. The other two know the one
 variable by which the metrics library shares counts between the processes of `onetill serve`."""
 
@@ -63,6 +63,7 @@ def test_a_gateway_knows_the_port_the_http_seam_and_the_domain_only() -> None:
     allowed = (
         "app.domain.",
         "app.gateways.port.",
+        "app.gateways.values.",
         "app.gateways.http.",
         "app.gateways.text.",
         "app.gateways.adapter.",

@@ -5,7 +5,8 @@ from typing import cast
 import pytest
 
 from app.domain.states import AttemptStatus
-from app.gateways.port import Capability, Gateway, GatewayStatus
+from app.gateways.port import Gateway
+from app.gateways.values import Capability, GatewayStatus
 from app.verification.context import Snapshot
 from app.verification.decisions import Rules, decided
 from app.verification.matching import Decide

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from app.domain.errors import GatewayUnavailable
 from app.domain.ids import uuid7
-from app.gateways.port import LookupHint
+from app.gateways.values import LookupHint
 from app.ledger.model import Payment
 from app.verification.context import VerificationResult
 from app.verification.flights import Flights

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from app.gateways.manifest import GatewaySettings, Manifest
-from app.gateways.port import Capability, Capturing, Refunding, SendsWebhooks, Voiding
+from app.gateways.port import Capturing, Refunding, SendsWebhooks, Voiding
 from app.gateways.registry import MANIFESTS, NAMES
+from app.gateways.values import Capability
 from app.paths import ROOT, STATIC
 from app.payments.schemas import CompletePayment
 from app.services import build_gateways

@@ -18,7 +18,7 @@ from app.domain.states import (
     AttemptStatus,
     PaymentStatus,
 )
-from app.gateways.port import Fact, Failure, GatewayPayment, GatewayStatus
+from app.gateways.values import Fact, Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import Attempt, Payment
 from app.ledger.transitions import step
 from app.verification.matching import Capture, Decide, NotOurs, Verdict, Wait, match_payment

@@ -13,7 +13,7 @@ from app.domain.order import Tax
 from app.gateways.point3.codes import DECLINES, REFUSALS, STATUSES, aliases, refusal_of, status_of
 from app.gateways.point3.lookup import gateway_payment_of, rows_of
 from app.gateways.point3.session import split_vat
-from app.gateways.port import ChargeRequest, GatewayStatus
+from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.unit.properties import thorough
 
 ROW = {"signature": "sig", "orderIdFromClient": "order1", "totalCharge": 12_000, "status": "CONFIRMED"}

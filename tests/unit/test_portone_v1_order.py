@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Tax
-from app.gateways.port import ChargeRequest
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v1.session import cut, request_pay
+from app.gateways.values import ChargeRequest
 from tests.unit.properties import thorough
 
 CHARGE = ChargeRequest(

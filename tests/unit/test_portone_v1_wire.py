@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from app.domain.errors import GatewayError, GatewayRefused, GatewayTimeout, GatewayUnavailable, Refusal
 from app.domain.money import Money
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.lookup import gateway_payment_of
 from app.gateways.portone_v1.response import ApiResponse, short
 from app.gateways.portone_v1.wire import Payment, Prepared, major, money_of
+from app.gateways.values import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from tests.unit.properties import thorough
 
 CURRENCIES = ["KRW", "JPY", "USD", "EUR", "KWD"]

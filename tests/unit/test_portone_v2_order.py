@@ -10,11 +10,11 @@ from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Address, Customer, Tax
-from app.gateways.port import ChargeRequest
 from app.gateways.portone_v2 import codes
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.gateways.portone_v2.session import OPTIONS, request_payment
+from app.gateways.values import ChargeRequest
 from simulator.portone_v2 import fields as twin
 
 SETTINGS = PortOneV2Settings.model_validate({"api_secret": "x", "store_id": "store-1", "channel_key": "channel-1"})

@@ -13,11 +13,11 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.http import HttpAnswer
-from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v2.lookup import currency_of, gateway_payment_of
 from app.gateways.portone_v2.response import ApiResponse, is_ill
 from app.gateways.portone_v2.wire import Payment
+from app.gateways.values import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from tests.unit.properties import thorough
 
 PAID: dict[str, Any] = {

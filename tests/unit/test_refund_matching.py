@@ -13,7 +13,7 @@ from app.domain.attention import Attention
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.port import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
+from app.gateways.values import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from app.ledger.model import BY_GATEWAY, BY_SHOP, Payment, Refund, total
 from app.ledger.transitions import refund_step
 from app.refunds.matching import BALANCE_CHANGED, Difference, Doubt, Found, Mismatch, Move, match_refunds

@@ -9,11 +9,11 @@ import pytest
 from app.domain.errors import Refusal
 from app.domain.money import Money
 from app.gateways.point3.refund_policy import AGAIN_S, BATCH_S, REFUND_POLICY
-from app.gateways.port import CapturedPayment, RefundPolicy
 from app.gateways.portone_v1 import refund_policy as portone_v1
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v2 import refund_policy as portone_v2
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.values import CapturedPayment, RefundPolicy
 
 NOON = datetime(2026, 11, 21, 3, tzinfo=UTC)
 """Noon in Korea."""

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 
 from app.domain.text import canonical, check_id, check_line, is_name, wrong_address
-from app.gateways.port import LookupHint
+from app.gateways.values import LookupHint
 
 INVISIBLE = [
     *"\u00ad\u200b\u200c\u200d\u2060\ufeff\u061c\u200e\u200f\u202e\u2066\u2069\u2028\u2029",

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Customer, Item
-from app.gateways.port import ChargeRequest, GatewayPayment, GatewayStatus
 from app.gateways.unifi_pay.codes import ALPHA_3, STATUSES, aliases, status_of
 from app.gateways.unifi_pay.lookup import gateway_payment_of
 from app.gateways.unifi_pay.session import MAX_MINOR, creation_of
@@ -25,6 +24,7 @@ from app.gateways.unifi_pay.wire import (
     read_created,
     read_shown,
 )
+from app.gateways.values import ChargeRequest, GatewayPayment, GatewayStatus
 from tests.unit.properties import thorough
 
 PAID: dict[str, Any] = {

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest, WebhookRefused
-from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v1 import webhook_parser as portone_v1
 from app.gateways.portone_v1.wire import IMP_UID
 from app.gateways.portone_v2 import webhook_parser as portone_v2
 from app.gateways.portone_v2.webhook_signature import Refusal
 from app.gateways.unifi_pay import webhook_parser as unifi_pay
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.values import ParsedWebhook, WebhookRequest
 from simulator.portone_v2.webhooks import sign
 from simulator.unifi_pay.access import sign as sign_unifi
 from tests.unit.properties import thorough

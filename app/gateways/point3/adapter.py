@@ -17,11 +17,12 @@ from app.gateways.point3.manifest import MANIFEST, Point3Settings
 from app.gateways.point3.refund_policy import REFUND_POLICY, check_refund
 from app.gateways.point3.session import token_request
 from app.gateways.point3.wire import Answer, code_of, message_of
-from app.gateways.port import (
+from app.gateways.port import Capturing, Refunding, Voiding
+from app.gateways.text import is_unreadable
+from app.gateways.values import (
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
-    Capturing,
     ChargeRequest,
     Failure,
     GatewayPayment,
@@ -30,13 +31,10 @@ from app.gateways.port import (
     PageSources,
     PaymentQuery,
     RefundAnswer,
-    Refunding,
     RefundPolicy,
     RefundRequest,
     Session,
-    Voiding,
 )
-from app.gateways.text import is_unreadable
 
 _OTHER_PATHS = frozenset({"date", "orderid"})
 """Words that stand where a signature does in paths of other calls (docs/gateways/point3.md)."""

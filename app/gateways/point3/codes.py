@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from app.domain.errors import Refusal
-from app.gateways.port import GatewayStatus
+from app.gateways.values import GatewayStatus
 
 STATUSES: dict[str, GatewayStatus] = {
     "TOKEN_ISSUED": GatewayStatus.PENDING,

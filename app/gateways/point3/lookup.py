@@ -5,7 +5,7 @@ from typing import Any
 
 from app.domain.money import Money
 from app.gateways.point3.wire import CURRENCY
-from app.gateways.port import GatewayPayment, GatewayStatus
+from app.gateways.values import GatewayPayment, GatewayStatus
 
 _IDENTITY = frozenset({"signature", "orderIdFromClient", "totalCharge"})
 """An object with one of these is a payment, whatever lists it holds (its items, its cancels)."""

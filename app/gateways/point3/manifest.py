@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
-from app.gateways.port import Capability
+from app.gateways.values import Capability
 from app.setting_types import HttpUrl, Origin, Pairs, split
 
 Letter = Annotated[str, Field(pattern=r"^[a-z]$")]

@@ -1,7 +1,7 @@
 """Refunds through Point3: always the whole payment, and done with the next batch. Pure (docs/gateways/point3.md §4.4)."""
 
 from app.domain.errors import InvalidRequest, Refusal
-from app.gateways.port import RefundPolicy, RefundRequest
+from app.gateways.values import RefundPolicy, RefundRequest
 
 BATCH_S = 300.0
 """Cancels are worked through every five minutes (docs/gateways/point3.md §4.4, §6): an accepted one is done by then."""

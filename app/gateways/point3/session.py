@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from app.domain.errors import InvalidRequest
 from app.gateways.point3.manifest import Point3Settings
 from app.gateways.point3.wire import CURRENCY, TokenRequest
-from app.gateways.port import ChargeRequest
+from app.gateways.values import ChargeRequest
 
 AT = "gateway_options.point3"
 OPTIONS = frozenset({"culture_expense_type", "cash_receipt_type", "client_business_num", "client_nickname"})

@@ -11,25 +11,7 @@ from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.gateways.adapter import Adapter
 from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
-from app.gateways.port import (
-    CapturedPayment,
-    ChargeRequest,
-    Fact,
-    GatewayPayment,
-    GatewayStatus,
-    Json,
-    LookupHint,
-    PageSources,
-    ParsedWebhook,
-    PaymentQuery,
-    RefundAnswer,
-    Refunding,
-    RefundPolicy,
-    RefundRequest,
-    SendsWebhooks,
-    Session,
-    WebhookRequest,
-)
+from app.gateways.port import Refunding, SendsWebhooks
 from app.gateways.portone_v1.client import ApiClient, Operation
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
 from app.gateways.portone_v1.lookup import deciding_texts, gateway_payment_of, payment_before_window, rank
@@ -41,6 +23,23 @@ from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
 from app.gateways.portone_v1.wire import IMP_UID, Page, Payment, Prepared
 from app.gateways.text import is_unreadable
+from app.gateways.values import (
+    CapturedPayment,
+    ChargeRequest,
+    Fact,
+    GatewayPayment,
+    GatewayStatus,
+    Json,
+    LookupHint,
+    PageSources,
+    ParsedWebhook,
+    PaymentQuery,
+    RefundAnswer,
+    RefundPolicy,
+    RefundRequest,
+    Session,
+    WebhookRequest,
+)
 from app.setting_types import origin_of
 
 T = TypeVar("T")

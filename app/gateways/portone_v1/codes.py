@@ -1,8 +1,8 @@
 """PortOne V1's status words and refusals, in ours."""
 
 from app.domain.errors import Refusal
-from app.gateways.port import GatewayStatus
 from app.gateways.portone_v1.manifest import MANIFEST
+from app.gateways.values import GatewayStatus
 
 NAME = MANIFEST.name
 

@@ -7,10 +7,18 @@ import msgspec
 
 from app.domain.clock import rfc3339
 from app.domain.money import Money
-from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, Json, RefundState
 from app.gateways.portone_v1.codes import RANK, status_of
 from app.gateways.portone_v1.response import short
 from app.gateways.portone_v1.wire import Entry, Payment, Prepared, digits_of, money_of
+from app.gateways.values import (
+    DepositAccount,
+    Failure,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayStatus,
+    Json,
+    RefundState,
+)
 
 
 def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPayment:

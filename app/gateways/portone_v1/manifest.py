@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
-from app.gateways.port import Capability
+from app.gateways.values import Capability
 from app.setting_types import Currency, HttpUrl, Names
 
 

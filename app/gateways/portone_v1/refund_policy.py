@@ -3,8 +3,8 @@
 from datetime import date, datetime, timedelta, timezone
 
 from app.domain.errors import InvalidRequest, Refusal
-from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest
 from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.gateways.values import CapturedPayment, RefundPolicy, RefundRequest
 
 KST = timezone(timedelta(hours=9))
 

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from app.gateways.port import GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest, RefundState
 from app.gateways.portone_v1.lookup import gateway_payment_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import taxes
 from app.gateways.portone_v1.wire import Payment, major
+from app.gateways.values import GatewayPayment, GatewayStatus, Json, RefundAnswer, RefundRequest, RefundState
 
 
 def cancel_of(request: RefundRequest, *, pg: str) -> Json:

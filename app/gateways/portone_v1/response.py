@@ -7,8 +7,8 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Failure
 from app.gateways.portone_v1.codes import DECLINES, NAME, refusal_of
+from app.gateways.values import Failure
 
 NULL = msgspec.Raw(b"null")
 LONGEST_TEXT = 300

@@ -12,9 +12,9 @@ from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import ChargeRequest, Json
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v1.wire import major
+from app.gateways.values import ChargeRequest, Json
 
 LONGEST_NAME = 40
 """UTF-16 units of `name`, as a browser counts a text's length."""

@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v1.wire import IMP_UID
 from app.gateways.text import name_in
+from app.gateways.values import ParsedWebhook, WebhookRequest
 
 MOST_FIELDS = 100
 

@@ -10,30 +10,7 @@ import msgspec
 from app.gateways.adapter import Adapter
 from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
-from app.gateways.port import (
-    CaptureAnswer,
-    CapturedPayment,
-    CaptureRequest,
-    Capturing,
-    ChargeRequest,
-    Fact,
-    Failure,
-    GatewayPayment,
-    GatewayStatus,
-    Json,
-    LookupHint,
-    PageSources,
-    ParsedWebhook,
-    PaymentQuery,
-    RefundAnswer,
-    Refunding,
-    RefundPolicy,
-    RefundRequest,
-    SendsWebhooks,
-    Session,
-    Voiding,
-    WebhookRequest,
-)
+from app.gateways.port import Capturing, Refunding, SendsWebhooks, Voiding
 from app.gateways.portone_v2 import capture, refunds
 from app.gateways.portone_v2.client import ApiClient
 from app.gateways.portone_v2.codes import ALREADY_PAID, NOT_WAITING, PAY_METHODS
@@ -45,6 +22,26 @@ from app.gateways.portone_v2.session import request_payment
 from app.gateways.portone_v2.webhook_parser import parse_webhook
 from app.gateways.portone_v2.webhook_signature import HEADERS, key_of
 from app.gateways.portone_v2.wire import Payment
+from app.gateways.values import (
+    CaptureAnswer,
+    CapturedPayment,
+    CaptureRequest,
+    ChargeRequest,
+    Fact,
+    Failure,
+    GatewayPayment,
+    GatewayStatus,
+    Json,
+    LookupHint,
+    PageSources,
+    ParsedWebhook,
+    PaymentQuery,
+    RefundAnswer,
+    RefundPolicy,
+    RefundRequest,
+    Session,
+    WebhookRequest,
+)
 from app.setting_types import origin_of
 
 _CLOSED = frozenset({GatewayStatus.CANCELED, GatewayStatus.FAILED})

@@ -5,9 +5,9 @@ from hashlib import sha256
 import msgspec
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import CaptureAnswer, CaptureRequest, Failure, Json
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.response import ApiResponse
+from app.gateways.values import CaptureAnswer, CaptureRequest, Failure, Json
 
 
 class Summary(msgspec.Struct, rename="camel", frozen=True):

@@ -7,9 +7,9 @@ from urllib.parse import quote
 import msgspec
 
 from app.gateways.http import GatewayHttp
-from app.gateways.port import Json
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.gateways.portone_v2.response import ApiResponse
+from app.gateways.values import Json
 
 _PLAIN_KEY = re.compile(r"[0-9A-Za-z_\-]{1,200}")
 

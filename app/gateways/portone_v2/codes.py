@@ -4,8 +4,8 @@ Sources: official OpenAPI 1.16.0 (currencies, banks, statuses, errors); browser 
 """
 
 from app.domain.errors import Refusal
-from app.gateways.port import GatewayStatus, RefundState
 from app.gateways.portone_v2.manifest import MANIFEST
+from app.gateways.values import GatewayStatus, RefundState
 
 NAME = MANIFEST.name
 

@@ -4,10 +4,18 @@ from datetime import UTC, datetime
 
 from app.domain.money import Money
 from app.domain.order import Tax
-from app.gateways.port import DepositAccount, Failure, GatewayPayment, GatewayRefund, GatewayStatus, Json, RefundState
 from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, TRIGGERS, status_of
 from app.gateways.portone_v2.response import short
 from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel, Method, Payment, Refusal
+from app.gateways.values import (
+    DepositAccount,
+    Failure,
+    GatewayPayment,
+    GatewayRefund,
+    GatewayStatus,
+    Json,
+    RefundState,
+)
 
 MOST_CANCELLATIONS = 20
 """How many cancellations evidence lists, the newest; an order is seldom refunded in more parts."""

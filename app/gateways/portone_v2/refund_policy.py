@@ -1,8 +1,8 @@
 """Refunds through PortOne V2. Pure (docs/gateways/portone-v2.md §1, §3)."""
 
 from app.domain.errors import InvalidRequest, Refusal
-from app.gateways.port import CapturedPayment, RefundPolicy, RefundRequest
 from app.gateways.portone_v2.codes import BANKS
+from app.gateways.values import CapturedPayment, RefundPolicy, RefundRequest
 
 
 def refund_policy(captured: CapturedPayment, settlement_currency: str | None) -> RefundPolicy:

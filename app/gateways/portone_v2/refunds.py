@@ -5,11 +5,11 @@ from dataclasses import replace
 import msgspec
 
 from app.domain.errors import GatewayTimeout, Refusal
-from app.gateways.port import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.codes import NAME, refusal_of
 from app.gateways.portone_v2.response import ApiResponse
 from app.gateways.portone_v2.wire import Cancellation
+from app.gateways.values import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
 
 
 class Canceled(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.http import HttpAnswer
-from app.gateways.port import Failure, Json
 from app.gateways.portone_v2.codes import DECLINES, NAME, NOT_FOUND, PG_PROVIDER
+from app.gateways.values import Failure, Json
 
 LONGEST_TEXT = 300
 LONGEST_CODE = 100

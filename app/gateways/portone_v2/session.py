@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from app.domain.errors import InvalidRequest
 from app.domain.order import Customer
-from app.gateways.port import ChargeRequest, Json
 from app.gateways.portone_v2.codes import CURRENCIES, EASY_PAYS, LOCALES, PAY_METHODS
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.values import ChargeRequest, Json
 
 MOST = 2**53 - 1
 """The largest amount that a browser's numbers hold exactly."""

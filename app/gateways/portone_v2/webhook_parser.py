@@ -11,9 +11,9 @@ import msgspec
 from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest
-from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.portone_v2.webhook_signature import verify
 from app.gateways.text import name_in
+from app.gateways.values import ParsedWebhook, WebhookRequest
 
 MOST_FIELDS = 100
 

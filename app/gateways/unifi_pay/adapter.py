@@ -10,18 +10,7 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.adapter import Adapter
 from app.gateways.http import HttpAnswer, noted
 from app.gateways.manifest import AdapterContext
-from app.gateways.port import (
-    ChargeRequest,
-    Fact,
-    GatewayPayment,
-    GatewayStatus,
-    LookupHint,
-    ParsedWebhook,
-    PaymentQuery,
-    SendsWebhooks,
-    Session,
-    WebhookRequest,
-)
+from app.gateways.port import SendsWebhooks
 from app.gateways.unifi_pay.codes import ALPHA_3, aliases, status_of
 from app.gateways.unifi_pay.lookup import deciding_texts, gateway_payment_of
 from app.gateways.unifi_pay.manifest import MANIFEST, UnifiPaySettings
@@ -37,6 +26,17 @@ from app.gateways.unifi_pay.wire import (
     problem_code,
     read_created,
     read_shown,
+)
+from app.gateways.values import (
+    ChargeRequest,
+    Fact,
+    GatewayPayment,
+    GatewayStatus,
+    LookupHint,
+    ParsedWebhook,
+    PaymentQuery,
+    Session,
+    WebhookRequest,
 )
 
 PAYMENT = "/api/v1/payment"

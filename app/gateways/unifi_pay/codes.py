@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.gateways.port import GatewayStatus
+from app.gateways.values import GatewayStatus
 
 STATUSES: dict[str, GatewayStatus] = {
     "CREATED": GatewayStatus.PENDING,

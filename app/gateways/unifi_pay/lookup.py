@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from app.domain.money import Money
-from app.gateways.port import Failure, GatewayPayment, GatewayStatus
 from app.gateways.unifi_pay.wire import Shown, Unreadable
+from app.gateways.values import Failure, GatewayPayment, GatewayStatus
 
 LARGEST_EXPONENT = 30
 """No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 
 from app.gateways.manifest import GatewaySettings, Manifest
-from app.gateways.port import Capability
+from app.gateways.values import Capability
 from app.setting_types import HttpUrl, Pairs
 
 

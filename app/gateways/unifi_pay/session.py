@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.gateways.port import ChargeRequest
 from app.gateways.unifi_pay.codes import ALPHA_3
 from app.gateways.unifi_pay.wire import CURRENCY, Creation, Line
+from app.gateways.values import ChargeRequest
 
 MAX_MINOR = 99_999_900
 """999,999 USD an order. Inferred: the limit of the sibling product, Unifi Pay Direct; Classic documents none."""

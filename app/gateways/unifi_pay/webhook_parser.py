@@ -13,10 +13,10 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.domain.errors import InvalidRequest, WebhookRefused
-from app.gateways.port import ParsedWebhook, WebhookRequest
 from app.gateways.text import name_in
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.gateways.unifi_pay.webhook_signature import Trust, verify
+from app.gateways.values import ParsedWebhook, WebhookRequest
 
 TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
 """What may become part of a path that we sign."""

@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.database import Database
-from app.gateways.port import Fact
+from app.gateways.values import Fact
 from app.services import Services
 from app.settings import Settings
 from simulator.portone_v1.access import PortOneV1Account

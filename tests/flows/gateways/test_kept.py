@@ -8,7 +8,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.schedule import ASK_AGAIN
 from app.domain.states import AttemptStatus, PaymentStatus
-from app.gateways.port import CaptureAnswer, GatewayStatus
+from app.gateways.values import CaptureAnswer, GatewayStatus
 from app.jobs.worker import Worker
 from app.ledger.model import Attempt
 from app.services import Services

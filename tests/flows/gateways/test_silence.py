@@ -12,8 +12,8 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.attention import Attention
 from app.domain.states import ATTEMPT_UNDECIDED
-from app.gateways.port import LookupHint
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.values import LookupHint
 from app.jobs.worker import Worker
 from app.services import Services, build_services
 from app.settings import Settings

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.domain.schedule import APPROVING_FOR
-from app.gateways.port import GatewayStatus
 from app.gateways.portone_v2.codes import STATUSES as V2
 from app.gateways.unifi_pay.codes import STATUSES as UNIFI
+from app.gateways.values import GatewayStatus
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings

@@ -9,9 +9,9 @@ import pytest
 
 from app.domain import ids
 from app.domain.money import Money
-from app.gateways.port import RefundRequest
 from app.gateways.portone_v2.refunds import answer_of, cancel_key
 from app.gateways.portone_v2.response import ApiResponse
+from app.gateways.values import RefundRequest
 from app.services import Services
 from tests.flows.refunds.till import V2, Json, Till
 from tests.support import key

@@ -25,11 +25,11 @@ from app.demo.processes import serving
 from app.domain import ids
 from app.domain.errors import IllegalTransition
 from app.gateways.manifest import GatewaySettings
-from app.gateways.port import Capability
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.gateways.registry import MANIFESTS
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.values import Capability
 from app.jobs.worker import Worker
 from app.ports import free_ports
 from app.services import build_services

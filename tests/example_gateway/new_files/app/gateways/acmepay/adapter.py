@@ -13,7 +13,7 @@ from app.domain.money import Money
 from app.gateways.adapter import Adapter
 from app.gateways.http import HttpAnswer
 from app.gateways.manifest import AdapterContext
-from app.gateways.port import (
+from app.gateways.values import (
     ChargeRequest,
     Failure,
     GatewayPayment,

@@ -1,6 +1,6 @@
 """AcmePay's status words, in ours."""
 
-from app.gateways.port import GatewayStatus
+from app.gateways.values import GatewayStatus
 
 STATUSES = {"open": GatewayStatus.PENDING, "paid": GatewayStatus.CAPTURED, "declined": GatewayStatus.FAILED}
 

@@ -3,7 +3,7 @@
 from pydantic import Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
-from app.gateways.port import Capability
+from app.gateways.values import Capability
 from app.setting_types import HttpUrl
 
 

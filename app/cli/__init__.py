@@ -1,0 +1,27 @@
+"""The command `onetill`: a module for the processes, and one for each noun."""
+
+import typer
+
+from app.cli.inbox import inbox
+from app.cli.keys import keys
+from app.cli.payments import payments
+from app.cli.processes import processes
+from app.cli.refunds import refunds
+
+app = typer.Typer(
+    name="onetill",
+    help="A merchant's own payment backend. Settings are ONETILL_* variables; see .env.example.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(processes)
+app.add_typer(keys, name="keys")
+app.add_typer(payments, name="payments")
+app.add_typer(refunds, name="refunds")
+app.add_typer(inbox, name="inbox")
+
+
+def main() -> None:
+    """Entry of the script."""
+    app()
