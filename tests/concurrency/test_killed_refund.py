@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
-import httpx
 import pytest
 
 from app.db.database import Database
@@ -34,7 +33,8 @@ from tests.concurrency.refund_books import (
     Json,
     Road,
 )
-from tests.concurrency.victims import AT_ONCE, WAIT_S, Place, each, sample
+from tests.concurrency.refund_till import Till, till_at
+from tests.concurrency.victims import AT_ONCE, Place, each, sample
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import MovableClock, Shop, key
 from tests.support.databases import Urls
@@ -52,47 +52,6 @@ HANGING_AT_ONCE = 7
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
     return settings_for(urls, simulator)
-
-
-@dataclass(frozen=True, slots=True)
-class Till:
-    """What a shop's server does at one process of the product."""
-
-    client: httpx.AsyncClient
-    road: Road
-
-    async def refund(self, payment: Json, headers: dict[str, str]) -> httpx.Response | None:
-        """Ask once; None for no answer."""
-        body = {"reason": "broken"} | ({"amount": self.road.part} if self.road.part else {})
-        try:
-            return await self.client.post(f"/payments/{payment['id']}/refunds", json=body, headers=headers)
-        except httpx.HTTPError:
-            return None
-
-    async def refund_in_the_end(self, payment: Json, headers: dict[str, str], where: str) -> Json:
-        """Repeat the same call until its key is free."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                answer = await self.refund(payment, headers)
-                assert answer is not None, where
-                if answer.status_code in {201, 202}:
-                    return dict(answer.json())
-                assert (answer.status_code, answer.json()["code"]) == (409, "idempotency_key_in_use"), answer.text
-                await asyncio.sleep(0.1)
-
-    async def complete(self, payment: Json, browser: Json) -> httpx.Response | None:
-        """Say that the buyer is done; None for no answer."""
-        try:
-            return await self.client.post("/payments/complete", json={"payment_id": payment["id"], **browser})
-        except httpx.HTTPError:
-            return None
-
-
-@asynccontextmanager
-async def till_at(url: str, api_key: str, road: Road) -> AsyncIterator[Till]:
-    headers = {"Authorization": f"Bearer {api_key}"}
-    async with httpx.AsyncClient(base_url=url, headers=headers, timeout=WAIT_S) as client:
-        yield Till(client, road)
 
 
 @pytest.mark.parametrize("road", ROADS.values(), ids=ROADS)

@@ -13,7 +13,7 @@ from app.jobs.worker import Worker
 from app.ledger.model import Attempt
 from app.services import Services
 from tests.flows.gateways.orders import BY_NAME
-from tests.flows.test_money_is_not_lost import House, MemoryGateway, money_back
+from tests.flows.memory_gateway import House, MemoryGateway, money_back
 from tests.support import MovableClock, Shop
 
 V2 = BY_NAME["portone_v2"].order

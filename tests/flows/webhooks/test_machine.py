@@ -16,7 +16,8 @@ from hypothesis.stateful import rule, run_state_machine_as_test
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import FOUR, ONE_STEP, Kind
-from tests.flows.webhooks.house import House, Letter, Order, changed
+from tests.flows.webhooks.house import House, changed
+from tests.flows.webhooks.letters import Letter, Order
 from tests.flows.webhooks.till import Till, indexes, waits_to_live
 from tests.flows.webhooks.trouble import ASKING, BROKEN, BUYERS, FAULTS, OPENING, TWINS, broken
 from tests.support import MovableClock, Shop, key
