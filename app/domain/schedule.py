@@ -122,6 +122,9 @@ PUT_OFF_S = 300.0
 GATEWAY_CALLS = 4
 """Calls to a gateway that one verification may have to wait for in turn, each as long as its deadline."""
 
+LOOK_FIRST_S = 5.0
+"""How long a further attempt waits for the looks at the windows before it; then the buyer may pay elsewhere all the same."""
+
 KEYED_CALLS = GATEWAY_CALLS + 1
 """The same of the slowest call with an idempotency key: who takes one over verifies before it opens a further attempt.
 

@@ -268,8 +268,13 @@ async def create_attempt(
     api: PaymentsApi,
     key: OptionalIdempotencyKey = None,
 ) -> Answer:
-    """Opens a further attempt, at the same gateway or another. The amount and the one-paid rule hold across all of them."""
+    """Opens a further attempt, at the same gateway or another. The amount and the one-paid rule hold across all of them.
+
+    The windows opened before are looked at first: what the buyer has just paid there is found, and 409 says so.
+    """
     caller.require_payment(payment_id)
+    if caller.is_client:
+        api.limits.look(payment_id, is_client=True)
     intent = caller.intent(f"create_attempt:{payment_id.hex}", key, body) if key is not None else None
     return Answer.of(await api.service.attempt(payment_id, caller.store, body.gateway, intent, api.render(caller)))
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
-from app.domain.schedule import LATE_CAPTURE, STRANGER_WAIT_S
+from app.domain.schedule import LATE_CAPTURE, LOOK_FIRST_S, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
 from app.gateways.registry import Registry
@@ -118,7 +118,10 @@ class PaymentService:
     async def attempt(
         self, payment_id: UUID, store: str | None, gateway_name: str | None, intent: Intent | None, render: Render
     ) -> Answered:
-        """Open a further attempt. Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError."""
+        """Open a further attempt, once the windows before it have been looked at: the buyer may just have paid in one.
+
+        Raises NotFound, PaymentNotOpen, PaymentProcessing, InvalidRequest, GatewayError.
+        """
         payment = await self.get(payment_id, store)
         gateway = self._registry.named(gateway_name or payment.gateway)
         gateway.check(next_charge(payment, self._settings.public_url, gateway))
@@ -132,6 +135,7 @@ class PaymentService:
             stored_by_it = known.since is not None and payment.last_attempt.created_at >= known.since
             if stored_by_it and payment.status in PAYMENT_UNPAID:
                 return await self._go_on(payment_id, intent, trigger, render)
+        payment = await self._look_first(payment, trigger)
         try:
             payment = await self._opener.further_attempt(payment, gateway, trigger)
         except OnetillError:
@@ -139,6 +143,27 @@ class PaymentService:
                 return stored
             raise
         return await self._open(payment, gateway, trigger, intent, render)
+
+    async def _look_first(self, payment: Payment, trigger: Trigger) -> Payment:
+        """Ask about the newest window of each gateway that may still bring money, all at once, and return the payment.
+
+        A gateway that cannot be asked, or not within `LOOK_FIRST_S`, keeps nobody from paying elsewhere: its look goes on. What
+        is then paid twice is refunded.
+        """
+        newest = {a.gateway: a for a in payment.attempts if a.is_undecided and a.next_action is not None}
+        if payment.status is not PaymentStatus.OPEN or not newest:
+            return payment
+        looks = [
+            asyncio.create_task(self.verify(payment.id, trigger=trigger, attempt_id=attempt.id))
+            for attempt in newest.values()
+        ]
+        done, late = await asyncio.wait(looks, timeout=LOOK_FIRST_S)
+        for look in late:
+            look.cancel()  # the verification is shared, and goes on
+        failures = [error for look in done if (error := look.exception()) is not None]
+        if unexpected := [error for error in failures if not isinstance(error, GatewayUnavailable)]:
+            raise unexpected[0]
+        return await self.get(payment.id, None)
 
     async def get(self, payment_id: UUID, store: str | None) -> Payment:
         """One payment. `store` None: the caller's right to it is already proven. Raises NotFound."""

@@ -12,6 +12,7 @@ from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.settings import LimitSettings, Settings
 from simulator.server import Simulator
 from tests.api.checks import problem, row_counts
+from tests.flows.gateways.orders import BUYER
 from tests.flows.webhooks.senders import Post, unifi, unifi_body, v1, v2, v2_body
 from tests.support import MovableClock, Shop, app_of, key, lifespan, order
 from tests.support.databases import Urls
@@ -96,6 +97,24 @@ async def test_a_client_token_has_one_and_does_not_use_up_the_keys(
         assert (await shop.client.get(path)).status_code == 200
         mine = {"Authorization": f"Bearer {other['client_token']}"}
         assert (await shop.client.get(f"/payments/{other['id']}", headers=mine)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/payments/complete", "/payments/{id}/attempts"])
+async def test_a_buyers_look_ups_have_one_and_do_not_use_up_the_keys(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator, database: Database, path: str
+) -> None:
+    async with house(settings, clock, api_key, payment_per_min=3) as at:
+        shop = at.shop(simulator)
+        payment = await shop.create(gateway="portone_v2", customer=BUYER)
+        url, body = path.format(id=payment["id"]), {} if "{id}" in path else {"payment_id": payment["id"]}
+        token = {"Authorization": f"Bearer {payment['client_token']}"}
+        answers = [await shop.client.post(url, json=body, headers=token) for _ in range(6)]
+        assert answers[0].status_code in {201, 202}
+        limited(answers[-1])
+        before = await row_counts(database)
+        limited(await shop.client.post(url, json=body, headers=token))
+        assert await row_counts(database) == before
+        assert (await shop.client.post(url, json=body)).status_code in {201, 202}
 
 
 @pytest.mark.parametrize(
