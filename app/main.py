@@ -100,7 +100,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, enable_async=False
     )
     state = app.state
-    state.authenticator = Authenticator(services.keys.find, tokens, settings.mode, now)
+    state.authenticator = Authenticator(services.keys, tokens, settings.mode, now)
     state.refunds = services.refunds
     state.resolutions = services.resolutions
     state.limits = Limits(settings.limits, source_behind(settings.trusted_proxies), services.published_sources)

@@ -130,8 +130,12 @@ RIGHTS: dict[str, Rights] = {
         "SELECT",
         fixed={
             "id store mode name hash hint scopes created_at": "who may call, and for what: the owner alone makes a key",
+            "expires_at replaces": "how long a key lives, and in whose place: as the owner made it",
         },
-        moves={"revoked_at": "a key is ended at once, by any process"},
+        moves={
+            "revoked_at": "a key is ended at once, by any process",
+            "last_used_at": "noted by the process that a key was used at",
+        },
     ),
 }
 

@@ -5,10 +5,11 @@ token will do as well. `StrictRoute` reads that and asks before it reads the bod
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
+from typing import Protocol
 from uuid import UUID
 
 from fastapi import Request
@@ -28,6 +29,8 @@ KEY_CACHE_S = 5.0
 """How long a process trusts a key that it has looked up; so long may a revoked key still work."""
 
 _KEY_CACHE_SIZE = 10_000
+
+_ENDED = "The key's time is over: use its successor, or have the operator make one with `onetill keys create`."
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,27 @@ class Caller:
             raise Forbidden(hint="This client token belongs to another payment.")
 
 
+class Keys(Protocol):
+    """What an `Authenticator` asks of API keys; see `ApiKeyService`."""
+
+    async def find(self, key: str) -> ApiKey | None:
+        """The key with this text, also one whose time is over; None where there is none, or it was revoked."""
+
+    def note_use(self, key: ApiKey) -> None:
+        """Note that it was used; never waits and never raises."""
+
+
 class Authenticator:
-    """Turns the Authorization header into a Caller. Key look-ups are cached for KEY_CACHE_S."""
+    """Turns the Authorization header into a Caller. Key look-ups are cached for KEY_CACHE_S, and not beyond a key's end."""
 
     def __init__(
         self,
-        find_key: Callable[[str], Awaitable[ApiKey | None]],
+        keys: Keys,
         tokens: ClientTokens,
         mode: str,
         now: Now = utc_now,
     ) -> None:
-        self._find_key = find_key
+        self._keys = keys
         self._now = now
         self._tokens = tokens
         self._mode = mode
@@ -116,14 +129,16 @@ class Authenticator:
             raise Unauthorized(hint=f"This deployment runs in {self._mode} mode; use an sk_{self._mode}_ key.")
         if cached is None:
             before_asking()
-        key = await self._find_key(credential)
-        if key is None:
+        key, at = await self._keys.find(credential), self._now()
+        if key is None or key.is_expired(at):
             self._cache.pop(digest, None)
-            raise Unauthorized(hint="The key is unknown or was revoked.")
+            raise Unauthorized(hint=_ENDED if key else "The key is unknown or was revoked.")
+        self._keys.note_use(key)
+        trusted_s = KEY_CACHE_S if key.expires_at is None else min(KEY_CACHE_S, (key.expires_at - at).total_seconds())
         caller = Caller(store=key.store, scopes=frozenset(key.scopes), key_id=key.public_id)
         if len(self._cache) >= _KEY_CACHE_SIZE:
             self._cache.clear()
-        self._cache[digest] = (now + KEY_CACHE_S, caller)
+        self._cache[digest] = (now + trusted_s, caller)
         return caller
 
 

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -53,6 +55,16 @@ def id_of(prefix: ids.Prefix, text: str, kind: str) -> UUID:
             f"{text!r} is no {kind} id; it looks like {prefix}_ and 32 letters and digits", style="red", markup=False
         )
         raise typer.Exit(2) from None
+
+
+def duration(text: str | timedelta) -> timedelta:
+    """A length of time that a person typed: a whole number and d, h or m. Raises BadParameter. A default comes as it is."""
+    if isinstance(text, timedelta):
+        return text
+    found = re.fullmatch(r"(\d{1,5})([dhm])", text.strip())
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no length of time; write 90d, 12h or 30m")
+    return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
 
 
 @contextmanager

@@ -65,6 +65,17 @@ async def of_the_inclusion() -> None:
     ran.append("inclusion")
 
 
+class OneKey:
+    """One key is known, of a reader."""
+
+    async def find(self, text: str) -> ApiKey | None:
+        known = ApiKey(ids.uuid7(), "main", "test", "reader", "der", ["read"], datetime.now(UTC))
+        return known if text == "sk_test_reader" else None
+
+    def note_use(self, key: ApiKey) -> None:
+        pass
+
+
 def small_app() -> FastAPI:
     """An app of three routes, with one key that may read."""
     router = APIRouter(route_class=StrictRoute, dependencies=[Depends(of_the_router)])
@@ -90,12 +101,8 @@ def small_app() -> FastAPI:
     app.add_middleware(CallMiddleware, log_every=0)
     app.include_router(router, dependencies=[Depends(of_the_inclusion)])
 
-    async def find_key(text: str) -> ApiKey | None:
-        known = ApiKey(ids.uuid7(), "main", "test", "reader", "der", ["read"], datetime.now(UTC), None)
-        return known if text == "sk_test_reader" else None
-
     app.state.limits = Limits(LimitSettings(), source_behind(0))
-    app.state.authenticator = Authenticator(find_key, ClientTokens("a secret"), "test")
+    app.state.authenticator = Authenticator(OneKey(), ClientTokens("a secret"), "test")
     return app
 
 
