@@ -5,6 +5,7 @@ waits for its 429, so that a flood over a few connections is a trickle.
 """
 
 import asyncio
+import random
 from collections.abc import Collection
 
 from starlette.requests import Request
@@ -20,6 +21,9 @@ STRANGERS_SHARE = 0.25
 
 MOST_PACED = 1000
 """Requests over budget that are held back at one time, some 15 KiB each; a further one is answered at once."""
+
+AT_THE_DOOR = 4
+"""Requests of strangers that begin in one turn of the event loop: so many stand between two steps of a shop's call, not a burst."""
 
 _UNCOUNTED = frozenset({"healthz", "static"})
 """First parts of the paths that have no budget: what asks nobody, and what a page loads a dozen of."""
@@ -38,6 +42,7 @@ class AdmissionMiddleware:
         self._under_way = 0
         self._strangers = 0
         self._paced = 0
+        self._door = asyncio.Semaphore(AT_THE_DOOR)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or say 429 or 503 with Retry-After."""
@@ -63,6 +68,9 @@ class AdmissionMiddleware:
         self._under_way += 1
         self._strangers += not is_shop
         try:
+            if not is_shop:
+                async with self._door:
+                    await asyncio.sleep(0)
             await self._app(scope, receive, send)
         finally:
             self._under_way -= 1
@@ -88,7 +96,7 @@ class AdmissionMiddleware:
         if self._paced < MOST_PACED:
             self._paced += 1
             try:
-                await asyncio.sleep(PACE_S)
+                await asyncio.sleep(PACE_S * random.uniform(0.5, 1.5))  # noqa: S311  spreads load, guards nothing
             finally:
                 self._paced -= 1
 

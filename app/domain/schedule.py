@@ -175,4 +175,4 @@ OVERLOADED_S = 1
 """What `Retry-After` says when there is no place for a request."""
 
 PACE_S = 0.5
-"""How long a stranger without budget or place waits for his refusal, so that he cannot ask again at once."""
+"""How long, by half more or less, a stranger without budget or place waits for his refusal: he cannot ask again at once."""

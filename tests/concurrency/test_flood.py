@@ -32,7 +32,7 @@ QUIET_S = 8
 WHOLE = 5
 """The `--size` at which the flood is a whole one."""
 MOST_TIMES = 3
-NOISE_MS = 20.0
+NOISE_MS = 5.0
 """What a machine that is busy with something else may add to a p99, quiet or not."""
 MOST_ROWS_PER_S, ROWS_AT_ONCE = 200, 400
 """The budget of all unsigned webhooks: ONETILL_LIMITS__HINTS_PER_S, and two seconds' worth."""
