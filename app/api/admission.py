@@ -23,7 +23,7 @@ MOST_PACED = 1000
 """Requests over budget that are held back at one time, some 15 KiB each; a further one is answered at once."""
 
 AT_THE_DOOR = 4
-"""Requests of strangers that begin in one turn of the event loop: so many stand between two steps of a shop's call, not a burst."""
+"""Requests of strangers that begin in one turn of the event loop: between two steps of a shop's call stand few, not a burst."""
 
 _UNCOUNTED = frozenset({"healthz", "static"})
 """First parts of the paths that have no budget: what asks nobody, and what a page loads a dozen of."""
