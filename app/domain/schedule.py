@@ -87,8 +87,12 @@ UNKNOWN_HINT_AGAIN = (*UNKNOWN_AGAIN, 86_400)
 HINTS_KEPT_S = 86_400.0
 """How long an unsigned one is kept that names nobody at all."""
 
-UNANSWERED_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
-"""Seconds between tries while the gateway does not answer the look-up; then it is parked."""
+UNANSWERED_AGAIN = (*ASK_AGAIN, *(HOURS * (3600,)), *(DAYS * (86_400,)))
+"""Seconds between tries while the gateway does not answer the look-up for a signed webhook: as an attempt's; then it is parked.
+A person is called after `SILENT_FOR`."""
+
+UNANSWERED_HINT_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
+"""The same for an unsigned one, for which nobody is called."""
 
 JITTER = 0.2
 """Waits are up to so much longer, so that what failed together is not tried together."""

@@ -201,6 +201,7 @@ class PaymentService:
         attempt_id: UUID | None = None,
         callback: Mapping[str, str] | None = None,
         webhook: tuple[str, LookupHint] | None = None,
+        is_news: bool = False,
     ) -> VerificationResult:
         """Ask the gateway now; see `Verifier.verify`. Where money of the attempt has moved, its refunds are processed too.
 
@@ -208,11 +209,11 @@ class PaymentService:
         Callers that ask the same share one answer; a caller that is canceled does not cancel it for the others.
         """
         fields = None if callback is None else tuple(sorted(callback.items()))
-        asked = (payment_id, store, attempt_id, fields, webhook)
+        asked = (payment_id, store, attempt_id, fields, webhook, is_news)
         task = self._running.get(asked)
         if task is None:
             has_returned = callback is not None
-            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook, has_returned)
+            context = VerificationContext(trigger, store, attempt_id, callback or {}, webhook, has_returned, is_news)
             task = self._running[asked] = asyncio.create_task(self._verified(payment_id, context))
             task.add_done_callback(lambda _: self._running.pop(asked, None))
         return await asyncio.shield(task)

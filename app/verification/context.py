@@ -20,7 +20,8 @@ class VerificationContext:
 
     `callback` are the fields that a buyer's browser came back with; `webhook` is what a gateway's webhook points at, with
     that gateway's name. Both are hints, believed only when the look-up shows our order. `store` None: the caller's right to
-    the payment is already proven. `has_returned`: the buyer came back, whatever he brought.
+    the payment is already proven. `has_returned`: the buyer came back, whatever he brought. `is_news`: a gateway that signs
+    says that something happened, so its silence calls a person also about an attempt that has ended.
     """
 
     trigger: Trigger
@@ -29,6 +30,7 @@ class VerificationContext:
     callback: Mapping[str, str] = field(default_factory=dict)
     webhook: tuple[str, LookupHint] | None = None
     has_returned: bool = False
+    is_news: bool = False
     lease: datetime | None = None
 
 

@@ -139,7 +139,7 @@ def _after_answer(payment: Payment, attempt: Attempt, wait: Wait) -> Attention |
     called = payment.attention
     if wait.attention is not None or called is None or not called.is_silence:
         return wait.attention or called
-    others = [a for a in payment.attempts if a.id != attempt.id and a.is_undecided and a.unanswered_since]
+    others = [a for a in payment.attempts if a.id != attempt.id and a.unanswered_since]
     is_kept = payment.status is PaymentStatus.REVIEW or mismatched(payment)  # a step keeps its cause
     return called if others or is_kept else None
 
@@ -168,30 +168,55 @@ def unasked(payment: Payment, attempt: Attempt, rules: Rules) -> Attempt:
     return replace(attempt, unanswered_since=since, next_check_at=look_at)
 
 
+def unheard(payment: Payment, attempt: Attempt, wait: Wait, trigger: Trigger, rules: Rules) -> Step | None:
+    """Call a person about an ended attempt of which its gateway has told news, and has not answered about since for too long.
+
+    None: it has not lasted, or somebody is called already.
+    """
+    attention = _silence(payment, wait, attempt.unanswered_since or rules.now, rules)
+    if attention == payment.attention:
+        return None
+    return step(
+        payment,
+        attempt,
+        attempt.status,
+        at=rules.now,
+        trigger=trigger,
+        reason=wait.reason,
+        evidence=_told(attention, wait),
+        attention=attention,
+        unanswered_since=attempt.unanswered_since,
+        next_check_at=attempt.next_check_at,
+    )
+
+
 def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | None = None) -> Change:
-    """Return the change of an ended attempt: its unpaid payment expires when its time is over, and a person is told news."""
-    payment, attempt, attention = snapshot.payment, snapshot.attempt, wait.attention if wait else None
+    """Return the change of an ended attempt after an answer: its unpaid payment expires when its time is over, a person is told
+    news, and is called no more about a silence that is over."""
+    payment, attempt, wait = snapshot.payment, snapshot.attempt, wait or Wait("answered")
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
-    if is_expiring or (attention is not None and attention != payment.attention):
+    attention = wait.attention if is_expiring else _after_answer(payment, attempt, wait)
+    if is_expiring or attention != payment.attention:
         return step(
             payment,
             attempt,
             attempt.status,
             at=rules.now,
             trigger=trigger,
-            reason="expired" if is_expiring else "needs_attention",
+            reason="expired" if is_expiring else "needs_attention" if attention else "answered",
             evidence={} if is_expiring else _told(attention, wait),
             payment_to=PaymentStatus.EXPIRED if is_expiring else None,
             attention=attention,
             late_capture=_late_capture(snapshot.gateway, rules),
+            unanswered_since=None,
         )
     is_due = attempt.is_due(snapshot.looked_at)
-    if wait and wait.is_under_way and (is_due or attempt.next_check_at is None):
+    if wait.is_under_way and (is_due or attempt.next_check_at is None):
         # Ended here, and not there: money may come for days (law 8).
         return replace(attempt, next_check_at=rules.now + LATE_CAPTURE / rules.time_scale)
     if not is_due:
-        return None
+        return None if attempt.unanswered_since is None else replace(attempt, unanswered_since=None)
     look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
     return replace(attempt, next_check_at=look_at, unanswered_since=None)
 

@@ -18,7 +18,17 @@ from app.logs import get_logger
 from app.metrics import DECISIONS
 from app.settings import Settings
 from app.verification.context import Snapshot, VerificationContext, VerificationResult, result_of
-from app.verification.decisions import Change, Rules, at_rest, decided, rules_of, tells_account, unasked, undecided
+from app.verification.decisions import (
+    Change,
+    Rules,
+    at_rest,
+    decided,
+    rules_of,
+    tells_account,
+    unasked,
+    undecided,
+    unheard,
+)
 from app.verification.matching import Decide, NotOurs, Wait
 
 log = get_logger("verify")
@@ -123,9 +133,12 @@ class Outcomes:
         rules, stored = self._rules(), payment.attempt(attempt.id)
         if not attempt.is_undecided:
             is_wanted = context.trigger == "webhook" and not is_answered and stored.unanswered_since is None
-            if attempt.is_due(rules.now) or is_wanted:  # a webhook's news is not forgotten with it
-                await self._repository.reschedule(payment.id, stored, unasked(payment, stored, rules))
-            return result_of(payment, attempt.id)
+            # A webhook's news is not forgotten with it.
+            later = unasked(payment, stored, rules) if attempt.is_due(rules.now) or is_wanted else stored
+            calls = context.is_news and not is_answered
+            called = unheard(payment, later, wait, context.trigger, rules) if calls else None
+            rested = await self._write(payment, stored, called or later)
+            return None if rested is None else result_of(rested, attempt.id)
         change = undecided(payment, attempt, wait, context, rules, is_asked=is_asked, is_answered=is_answered)
         written = await self._write(payment, stored, change)
         if written is None:

@@ -84,7 +84,8 @@ class Verifier:
         gateway = self._registry.named(attempt.gateway)
         snapshot = Snapshot(gateway, payment, attempt, ref=attempt.gateway_ref, looked_at=looked_at)
         # The look itself may have called a person.
-        called = Wait("needs_attention", attention=payment.attention)
+        is_over = payment.attention is not None and payment.attention.is_silence  # it has just answered
+        called = Wait("answered", attention=None if is_over else payment.attention)
         rested = await self._outcomes.rest(snapshot, VerificationContext(trigger), called)
         return rested.payment if rested else payment
 

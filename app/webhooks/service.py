@@ -18,6 +18,7 @@ from app.domain.schedule import (
     JITTER,
     REPEAT_AFTER_S,
     UNANSWERED_AGAIN,
+    UNANSWERED_HINT_AGAIN,
     UNKNOWN_AGAIN,
     UNKNOWN_HINT_AGAIN,
 )
@@ -169,12 +170,16 @@ class WebhookService:
         alike = [each for each in seen.values() if each.asks_as(webhook)]
         try:
             result = await self._payments.verify(
-                payment_id, trigger="webhook", attempt_id=attempt.id, webhook=(webhook.gateway, hint)
+                payment_id,
+                trigger="webhook",
+                attempt_id=attempt.id,
+                webhook=(webhook.gateway, hint),
+                is_news=not all(each.is_hint for each in alike),
             )
         except GatewayUnavailable:
-            return await self._try_later(alike, UNANSWERED_AGAIN, "its gateway is not configured here")
+            return await self._unanswered(alike, "its gateway is not configured here")
         if not result.is_answered:
-            return await self._try_later(alike, UNANSWERED_AGAIN, "the gateway did not answer the look-up")
+            return await self._unanswered(alike, "the gateway did not answer the look-up")
         now = self._now()
         answered = [each for each in seen.values() if is_answered_with(each, webhook, result)]
         await self.inbox.applied(answered, payment_id, now)
@@ -206,7 +211,7 @@ class WebhookService:
         """Try a webhook later whose processing failed."""
         webhook = await self.inbox.get(webhook_id)
         if webhook is not None and webhook.is_waiting:
-            await self._try_later([webhook], UNANSWERED_AGAIN, note)
+            await self._unanswered([webhook], note)
 
     async def _unknown(self, webhook: Webhook) -> None:
         """Try later one that names nobody of ours, and in the end drop it where anybody may have sent it."""
@@ -216,6 +221,10 @@ class WebhookService:
             await self._try_later([webhook], UNKNOWN_HINT_AGAIN, UNKNOWN)
         else:
             await self.inbox.drop(webhook)
+
+    async def _unanswered(self, webhooks: Iterable[Webhook], note: str) -> None:
+        for webhook in webhooks:
+            await self._try_later([webhook], UNANSWERED_HINT_AGAIN if webhook.is_hint else UNANSWERED_AGAIN, note)
 
     async def _try_later(self, webhooks: Iterable[Webhook], waits: tuple[int, ...], note: str) -> None:
         now = self._now()

@@ -47,8 +47,8 @@ async def test_ten_completes_and_ten_syncs_through_a_slow_confirm(shop: Shop, se
 
 async def test_two_tabs_that_both_finish_are_charged_once(shop: Shop, second_shop: Shop) -> None:
     payment = await shop.create()
-    first = await shop.buyer_pays(payment)
     reopened = (await shop.client.post(f"/payments/{payment['id']}/attempts", json={})).json()
+    first = await shop.buyer_pays(payment)
     second = await shop.buyer_pays(reopened)
     answers = await asyncio.gather(
         *(each.complete(payment, **proof) for proof in (first, second) for each in [shop, second_shop] * 3)

@@ -215,8 +215,9 @@ async def test_an_ended_attempt_that_cannot_be_read_does_not_keep_its_payment_op
 
 async def test_the_lease_of_another_process_is_not_given_back_for_it(before: House) -> None:
     """An older tab brings a second signature of an attempt that another process is confirming at this moment."""
-    payment = await before.create(H.AUTHORIZED)
+    payment = await before.create(H.PENDING)
     await before.service.attempt(payment.id, "main", None, None, lambda _: b"{}")
+    before.gateway.held = replace(before.gateway.held, status=H.AUTHORIZED)
     payment, attempt = await before.now()
     lease = before.clock() + timedelta(seconds=60)
     taken = step(
