@@ -1,7 +1,9 @@
 """What was said between us and a gateway, as operators may read it later: masked, cut, and never part of any decision.
 
-Masking keeps what is needed and drops the rest: numbers, and texts under names that are known to be harmless. A field that
-nobody has thought of is hidden, not shown.
+Kept are amounts, times, the names under which payments, transactions, cancels, stores and channels are known, and words such
+as a status or a reason. A member that nobody has thought of is hidden, not shown; under a name of a person or a secret
+everything is. No other run of seven digits or more survives, however it is written, and what is hidden as a person's in one
+place of an exchange is hidden wherever it stands in it.
 """
 
 import re
@@ -11,20 +13,49 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import Enum, auto
+from functools import lru_cache
 
 import msgspec
 
 LONGEST = 8_000
 """Characters of one masked body that are kept."""
+LARGEST = 64 * 1024
+"""Bytes of a body that is read; a larger one is only measured."""
+LONGEST_TEXT = 500
+"""Characters of one text in it."""
+MOST_MEMBERS, MOST_ITEMS, DEEPEST = 200, 50, 20
 
-_HARMLESS = re.compile(
-    r"(?:[a-z0-9_]*_)?(?:status(?:code)?|state|type|code|message|msg|error|reason|currency|method|channel|provider|version|mode|"
-    r"uid|id|ids|ref|reference|sandbox|trigger|.*at|.*date(?:time)?|.*amount|orderidfromclient|.*id|.*status|.*currency(?:code)?|.*code)",
+_WORDS = re.compile(
+    r".*(?:status(?:code)?|state|type|code|message|msg|error|reason|currency(?:code)?|method|channel|provider|version|mode|trigger)",
     re.IGNORECASE,
 )
-_NEVER = re.compile(
-    r"token|secret|signature|password|customer|buyer|card|bank|account|phone|tel|mail|name|address|url", re.IGNORECASE
+"""Names of words and sentences."""
+_MEASURES = re.compile(
+    r".*(?:amount|total|charge|price|balance|vat|taxfree|supply|discount|fee|paid|cancell?ed|at|dates?|date_?time|timestamp)"
+    r"|cancel_amount|expires",
+    re.IGNORECASE,
 )
+"""Names of amounts and times."""
+_REFERENCES = re.compile(
+    r"id|imp_?uid|merchant_?uid|(?:payment|transaction|tx|pg_?tx|pg_?t|cancellation|order|store|request)_?id|orderIdFromClient"
+    r"|channel_?key",
+    re.IGNORECASE,
+)
+"""Names of what gateways, shops and we call a payment and its parts."""
+_PERSON = re.compile(
+    r"customer|buyer|user|member|client|payer|owner|holder|recipient|remittee|person|card|bank|account|vbank|phone|tel|mobile|mail"
+    r"|name|addr|post|zip|birth|gender|token|secret|signature|password|pass|pin|auth|otp|key|url|ip$",
+    re.IGNORECASE,
+)
+"""Names of people, of what is theirs, and of what opens a door. `_REFERENCES` go before it."""
+
+_MEASURE = re.compile(r"[+-]?[\dTZ:.+\- ]{1,40}")
+_REFERENCE = re.compile(r"[\w.:-]{1,200}")
+_DIGITS = re.compile(r"\d(?:[ \-./()]?\d){6,}")
+_MAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,100}")
+_PERSONAL = re.compile(r"[^A-Za-z]")
+"""In a person's text of four characters or more, what tells it from a word that may also be a status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,24 +95,106 @@ def record_call(call: Callable[[], GatewayCall]) -> None:
         listener(call())
 
 
-def masked(body: bytes | None) -> str | None:
-    """A body as it may be kept; one that is no JSON is only measured."""
+def masked(sent: bytes | None, received: bytes | None = None) -> tuple[str | None, str | None]:
+    """Both bodies of an exchange as they may be kept; one that is no JSON, or large, is only measured."""
+    bodies = [_read(sent), _read(received)]
+    people: set[str] = set()
+    for body in bodies:
+        _collect(body, people)
+
+    def written(raw: bytes | None, body: object) -> str | None:
+        if raw is None or isinstance(body, Measured):
+            return None if raw is None else str(body)
+        return _encode(_mask("", body, people)).decode()[:LONGEST]
+
+    return written(sent, bodies[0]), written(received, bodies[1])
+
+
+def _read(body: bytes | None) -> object:
     if body is None:
         return None
+    if len(body) > LARGEST:
+        return Measured(f"[{len(body)} bytes]")
     try:
-        value = _decode(body)
+        return _decode(body)
     except (ValueError, RecursionError):
-        return f"[{len(body)} bytes, not JSON]"
-    return _encode(_mask("", value)).decode()[:LONGEST]
+        return Measured(f"[{len(body)} bytes, not JSON]")
 
 
-def _mask(name: str, value: object, depth: int = 0) -> object:
-    if depth > 20:
+class Measured(str):
+    """In place of a body that is not kept."""
+
+    __slots__ = ()
+
+
+class Kind(Enum):
+    """What a member's name says of its value."""
+
+    REFERENCE = auto()
+    PERSON = auto()
+    MEASURE = auto()
+    WORD = auto()
+    UNKNOWN = auto()
+
+
+@lru_cache(maxsize=4096)
+def _kind(name: str) -> Kind:
+    if _REFERENCES.fullmatch(name):
+        return Kind.REFERENCE
+    if _PERSON.search(name):
+        return Kind.PERSON
+    if _MEASURES.fullmatch(name):
+        return Kind.MEASURE
+    return Kind.WORD if _WORDS.fullmatch(name) else Kind.UNKNOWN
+
+
+def _collect(value: object, people: set[str], is_personal: bool = False, depth: int = 0) -> None:
+    """The texts under the names of people and secrets."""
+    if depth > DEEPEST or len(people) >= MOST_MEMBERS:
+        return
+    if isinstance(value, dict):
+        for name, inner in list(value.items())[:MOST_MEMBERS]:
+            _collect(inner, people, is_personal or _kind(name) is Kind.PERSON, depth + 1)
+    elif isinstance(value, list):
+        for inner in value[:MOST_ITEMS]:
+            _collect(inner, people, is_personal, depth + 1)
+    elif is_personal and isinstance(value, str) and 4 <= len(value) <= LONGEST_TEXT and _PERSONAL.search(value):
+        people.add(value)
+
+
+def _mask(name: str, value: object, people: set[str], is_personal: bool = False, depth: int = 0) -> object:
+    if depth > DEEPEST:
         return "[deep]"
     if isinstance(value, dict):
-        return {str(key)[:100]: _mask(str(key), inner, depth + 1) for key, inner in value.items()}
+        return {
+            _words(key[:100], people): _mask(key, inner, people, is_personal or _kind(key) is Kind.PERSON, depth + 1)
+            for key, inner in list(value.items())[:MOST_MEMBERS]
+        }
     if isinstance(value, list):
-        return [_mask(name, inner, depth + 1) for inner in value[:50]]
-    if isinstance(value, str) and (_NEVER.search(name) or not _HARMLESS.fullmatch(name)):
-        return f"[{len(value)} characters]"
-    return value
+        return [_mask(name, inner, people, is_personal, depth + 1) for inner in value[:MOST_ITEMS]]
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        digits = sum(each.isdigit() for each in str(value))
+        return value if digits < 7 or (not is_personal and _kind(name) is Kind.MEASURE) else f"[{digits} digits]"
+    kind = Kind.PERSON if is_personal else _kind(name)
+    if kind is Kind.WORD:
+        return _words(value, people)
+    is_reference = kind is Kind.REFERENCE and _REFERENCE.fullmatch(value) and value not in people
+    is_measure = kind is Kind.MEASURE and _MEASURE.fullmatch(value)
+    return value if is_reference or is_measure else _hidden(value)
+
+
+def _hidden(text: str) -> str:
+    return f"[{len(text)} characters]"
+
+
+def _words(text: str, people: set[str]) -> str:
+    """A text without what is somebody's: digits in a row, mail addresses, and what stands under a person's name elsewhere."""
+    text = text[:LONGEST_TEXT]
+    for each in people:
+        text = text.replace(each, _hidden(each))
+    if text.isascii() and text.isalpha():
+        return text
+    text = _MAIL.sub("[mail]", text)
+    return _DIGITS.sub(lambda found: f"[{sum(each.isdigit() for each in found[0])} digits]", text)

@@ -124,9 +124,7 @@ class GatewayHttp:
             took_ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("gateway_call", gateway=self.gateway, operation=operation, outcome=outcome, took_ms=took_ms)
             record_call(
-                lambda: GatewayCall(
-                    utc_now(), self.gateway, operation, str(outcome), took_ms, masked(body), masked(received)
-                )
+                lambda: GatewayCall(utc_now(), self.gateway, operation, str(outcome), took_ms, *masked(body, received))
             )
 
     @asynccontextmanager
