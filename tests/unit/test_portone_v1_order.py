@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.domain.order import Customer, Tax
+from app.domain.order import Address, Customer, Tax
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v1.session import cut, request_pay
 from app.gateways.values import ChargeRequest
@@ -105,6 +105,28 @@ class TestPaymentwall:
         assert refused(method=method) == ["method"]
         assert refused(options={"pay_method": method}) == [f"{AT}.pay_method"]
         assert params(method="card")["pay_method"] == params(method="CARD")["pay_method"] == "card"
+
+
+@pytest.mark.parametrize("pg", ["paymentwall", "other"])
+class TestTheBuyersAddress:
+    def test_it_goes_along_as_one_line_with_its_postal_code(self, pg: str) -> None:
+        home = Address("세종대로 110", "중구", "서울", "04524")
+        told = params(pg, customer=replace(CHARGE.customer, address=home))
+        assert (told["buyer_addr"], told["buyer_postcode"]) == ("세종대로 110, 중구, 서울", "04524")
+        told = params(pg, customer=replace(CHARGE.customer, address="서울 중구 세종대로 110"))
+        assert told["buyer_addr"] == "서울 중구 세종대로 110"
+        assert "buyer_postcode" not in told
+
+    @pytest.mark.parametrize("address", [None, Address(), Address(state=None)])
+    def test_what_the_shop_does_not_tell_is_left_out(self, pg: str, address: Address | None) -> None:
+        assert (
+            not {"buyer_addr", "buyer_postcode"} & params(pg, customer=replace(CHARGE.customer, address=address)).keys()
+        )
+
+    def test_what_is_longer_than_v1_takes_is_cut_or_left_out(self, pg: str) -> None:
+        told = params(pg, customer=replace(CHARGE.customer, address=Address("가" * 200, postal_code="123456789")))
+        assert told["buyer_addr"] == "가" * 128
+        assert "buyer_postcode" not in told
 
 
 class TestOtherPGs:

@@ -11,13 +11,15 @@ from urllib.parse import urlsplit
 from app.domain.currencies import EXPONENT
 from app.domain.errors import InvalidRequest
 from app.domain.money import Money
-from app.domain.order import Tax
+from app.domain.order import Address, Tax
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.gateways.portone_v1.wire import major
 from app.gateways.values import ChargeRequest, Json
 
 LONGEST_NAME = 40
 """UTF-16 units of `name`, as a browser counts a text's length."""
+LONGEST_ADDRESS, LONGEST_POSTCODE = 128, 8
+"""Of `buyer_addr` and `buyer_postcode`, in characters, as V1's own document says (tests/simulator/openapi/portone_v1.json)."""
 MOST_DIGITS = 2
 """Inferred: no document shows an amount finer than a hundredth, and a rounded one would be another amount."""
 LEAST = Money(30, "EUR")
@@ -62,6 +64,7 @@ def request_pay(request: ChargeRequest, settings: PortOneV1Settings) -> Json:
         "notice_url": request.webhook_url,
     }
     told = {"buyer_name": customer.name, "buyer_email": customer.email, "buyer_tel": customer.phone}
+    told |= _address(customer.address)
     told["app_scheme"] = _text(options.get("app_scheme"))
     params |= {name: value for name, value in told.items() if value}
     if is_paymentwall:
@@ -72,6 +75,16 @@ def request_pay(request: ChargeRequest, settings: PortOneV1Settings) -> Json:
     else:
         params |= taxes(request.tax, request.amount.currency)
     return params
+
+
+def _address(address: Address | str | None) -> dict[str, str | None]:
+    """Where the buyer lives, as one line. A postal code that is longer than V1 takes is left out: a part of it is another."""
+    if address is None or isinstance(address, str):
+        return {"buyer_addr": cut(address, LONGEST_ADDRESS) if address else None}
+    line = ", ".join(part for part in (address.street, address.city, address.state) if part)
+    code = address.postal_code
+    is_taken = code is not None and len(code) <= LONGEST_POSTCODE
+    return {"buyer_addr": cut(line, LONGEST_ADDRESS) or None, "buyer_postcode": code if is_taken else None}
 
 
 def taxes(tax: Tax, currency: str) -> Json:
