@@ -169,25 +169,39 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         "changes",
         [
             {"status": 1},
-            {"id": 5},
-            {"storeId": {}},
-            {"currency": ["KRW"]},
-            {"amount": 24_000},
-            {"amount": {"total": 24_000.0}},
-            {"amount": {"total": "24000"}},
-            {"amount": {"total": True}},
-            {"channel": "LIVE"},
+            {"amount": {"total": 24_000, "paid": "24000"}},
+            {"amount": {"total": 24_000, "cancelled": True}},
             {"method": ["card"]},
             {"cancellations": {}},
             {"cancellations": ["x"]},
         ],
     )
-    async def test_a_field_of_another_type_makes_the_answer_unreadable(
+    async def test_another_field_of_another_type_makes_the_answer_unreadable(
         self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, changes: Any
     ) -> None:
         wire.behave = answers(200, shown(charge, **changes))
         with pytest.raises(GatewayTimeout):
             await wired.fetch_payment(question(charge))
+
+    @pytest.mark.parametrize(
+        ("changes", "fact"),
+        [
+            ({"id": 5}, "reference"),
+            ({"storeId": {}}, "is_own_store"),
+            ({"currency": ["KRW"]}, "amount"),
+            ({"amount": 24_000}, "amount"),
+            ({"amount": {"total": 24_000.0}}, "amount"),
+            ({"amount": {"total": "24000"}}, "amount"),
+            ({"amount": {"total": True}}, "amount"),
+            ({"channel": "LIVE"}, "is_live"),
+            ({"channel": {"type": 1}}, "is_live"),
+        ],
+    )
+    async def test_a_fact_of_another_type_was_not_told(
+        self, wired: PortOneV2, wire: FaultyServer, charge: ChargeRequest, changes: Any, fact: str
+    ) -> None:
+        wire.behave = answers(200, shown(charge, **changes))
+        assert getattr(await wired.fetch_payment(question(charge)), fact) is None
 
     @pytest.mark.parametrize(
         ("status", "body", "raised"),

@@ -66,6 +66,7 @@ def test_a_gateway_knows_the_port_the_http_seam_and_the_domain_only() -> None:
         "app.gateways.values.",
         "app.gateways.http.",
         "app.gateways.text.",
+        "app.gateways.facts.",
         "app.gateways.adapter.",
         "app.gateways.manifest.",
         "app.setting_types.",

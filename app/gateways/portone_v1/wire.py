@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from app.domain.money import Money
+from app.gateways.facts import FLAG, NUMBER, TEXT, Kinds
 from app.gateways.portone_v1.response import NULL
 
 IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
@@ -19,6 +20,10 @@ IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
 LONGEST_NUMBER = 60
 LARGEST_POWER = 30
 """Numbers beyond these are no amounts; the bounds keep `1e999999` from being written out."""
+
+
+FACTS: Kinds = {"merchant_uid": TEXT, "amount": NUMBER, "currency": TEXT, "sandbox": FLAG}
+"""What a look-up proves, and the types that it comes in; see `read_told`."""
 
 
 class Payment(msgspec.Struct, frozen=True):

@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from app.gateways.facts import TEXT, Kinds, read_told
+
 CURRENCY = "USD"
 
 
@@ -60,6 +62,14 @@ class Problem(msgspec.Struct, frozen=True):
     code: object = None
 
 
+FACTS: Kinds = {
+    "orderId": TEXT,
+    "storeId": TEXT,
+    "orderCurrencyCode": TEXT,
+    "payCurrencyCode": TEXT,
+}
+"""What a look-up proves, and the types that it comes in; see `read_told`."""
+
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _created = msgspec.json.Decoder(Created)
 _shown = msgspec.json.Decoder(Shown, float_hook=Decimal)
@@ -96,7 +106,7 @@ def is_page(url: str, *, must_encrypt: bool) -> bool:
 def read_shown(body: bytes) -> Shown:
     """Raises Unreadable for anything but a payment with a status, and for fields of wrong types."""
     try:
-        return _shown.decode(body)
+        return read_told(body, _shown, FACTS)
     except (ValueError, ArithmeticError, RecursionError) as error:  # arithmetic: a number that no Decimal holds
         raise Unreadable("not an answer to a look-up") from error
 

@@ -126,6 +126,50 @@ def cases(name: str, mode: str) -> list[tuple[str, Any, bool]]:
     return untold + [(each.path, value, True) for each in told for value in each.wrong]
 
 
+TYPES: tuple[Any, ...] = (7, 1.5, "text", True, [], ["x"], {}, {"a": 1})
+"""Values of every JSON type but null."""
+OWN_TYPES: dict[str, tuple[type, ...]] = {
+    "totalCharge": (int,),
+    "amount": (int, float),
+    "sandbox": (bool,),
+    "orderAmount": (str, int, float),
+    "payAmount": (str, int, float),
+    "amount.total": (int,),
+    "channel": (dict,),
+}
+"""The types that a fact comes in, where that is not a text; a value of another one was not told."""
+
+
+def of_other_types(name: str) -> list[tuple[str, Any]]:
+    own = OWN_TYPES | ({"amount": (dict,)} if name == "portone_v2" else {})
+    return [
+        (each.path, value)
+        for every in TOLD[name].values()
+        for each in every
+        for value in TYPES
+        if type(value) not in own.get(each.path, (str,)) and not (name == "unifi_pay" and value == {})
+    ]
+
+
+@pytest.mark.parametrize("name", TOLD)
+async def test_a_fact_of_another_json_type_was_not_told(
+    shop: Shop, product: FastAPI, fronts: Fronts, name: str, mode: str, subtests: pytest.Subtests
+) -> None:
+    """Not an answer that nobody can read: then the buyer could pay again, and nobody would be called for an hour."""
+    for path, value in of_other_types(name):
+        with subtests.test(path, value=value):
+            fronts.change = None
+            payment = await shop.create(**BY_NAME[name].order)
+            brought = await shop.buyer_pays(payment, "lost_webhook" if name != "point3" else "paid")
+            fronts.change = showing(path, value)
+            answer = await shop.complete(payment, **brought)
+            stored = await shop.get(payment)
+            assert stored["captured_amount"] == 0
+            assert (answer.status_code, stored["status"]) == (202, "processing")
+            assert stored["attention_code"] in {"incomplete_look_up", "contradictory_look_up"}
+            assert (await shop.journal(payment))["cancels"] == 0
+
+
 async def test_every_fact_that_an_adapter_declares_is_among_these(parts: Services) -> None:
     declared = {gateway.name: gateway.proves for gateway in parts.registry}
     assert declared.keys() == TOLD.keys()
