@@ -214,6 +214,8 @@ class TestOneRow:
         amount = gateway_payment_of(ROW | {"totalCharge": told}, GatewayStatus.CAPTURED).amount
         assert amount == (None if won is None else Money(won, "KRW"))
 
-    @pytest.mark.parametrize(("told", "reference"), [(12, "12"), ("", ""), (0, "0"), (None, None)])
+    @pytest.mark.parametrize(
+        ("told", "reference"), [(12, "12"), ("", ""), (0, "0"), (None, None), (True, None), (1.5, None), ([], None)]
+    )
     def test_an_order_id_is_compared_as_the_text_it_was_sent_as(self, told: object, reference: str | None) -> None:
         assert gateway_payment_of(ROW | {"orderIdFromClient": told}, GatewayStatus.PENDING).reference == reference

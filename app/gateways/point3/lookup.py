@@ -51,7 +51,7 @@ def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> Gateway
     amount = _won(row.get("totalCharge"))
     return GatewayPayment(
         status=status,
-        reference=reference if isinstance(reference, str) else None,
+        reference=str(reference) if type(reference) in {str, int} else None,
         gateway_ref=str(signature) if signature else None,
         amount=amount,
         refunded=amount if status is GatewayStatus.CANCELED else None,
