@@ -174,6 +174,17 @@ async def test_unsigned_webhooks_over_a_budget_leave_no_row_and_get_no_2xx(
         assert (await row_counts(database))["webhook_inbox"] == kept
 
 
+async def test_hints_from_everywhere_about_everybody_have_one_budget(
+    settings: Settings, clock: MovableClock, api_key: str, database: Database
+) -> None:
+    async with house(settings, clock, api_key, hints_per_s=5) as at:
+        answers = [await at.post(v1(f"nobody{number}", f"imp_{number}"), f"203.0.113.{number}") for number in range(30)]
+        kept = sum(answer.status_code == 200 for answer in answers)
+        assert 10 <= kept <= 20, "a second's worth, twice, and what came back meanwhile"
+        limited(answers[kept])
+        assert (await row_counts(database))["webhook_inbox"] == kept
+
+
 async def test_forged_signatures_use_up_a_budget_and_true_ones_do_not(
     settings: Settings, clock: MovableClock, api_key: str
 ) -> None:
