@@ -149,10 +149,12 @@ class Buyer:
         await self.page.goto(payment["checkout_url"])
         await self.widget_is_open()
 
-    async def widget_is_open(self) -> None:
-        """The gateway's window is loaded and can be used."""
+    async def widget_is_open(self, *, by_script: bool = True) -> None:
+        """The gateway's window is loaded and can be used; `by_script`: and the page's script drives it."""
         await self.sees("paying")
         await expect(self.widget.locator("#pay")).to_be_enabled()
+        if by_script:
+            await expect(self.page.locator("#page")).to_have_attribute("inert", "")
 
     async def sees(self, state: str, timeout_s: float = PATIENCE_MS / 1000) -> None:
         """The page is in this state."""

@@ -32,7 +32,7 @@ async def test_nothing_that_happens_before_the_script_listens_is_lost(
     await buyer.page.route(held_up, hold)
     payment = await buyer.world.shop.create()
     await buyer.page.goto(payment["checkout_url"], wait_until="commit")
-    await buyer.widget_is_open()
+    await buyer.widget_is_open(by_script=False)
     await act(buyer)
     await expect_soon(buyer.page, f"window.early.events.some(({{ type }}) => type === {event!r})")
     happened.set()
