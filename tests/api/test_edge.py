@@ -1,6 +1,8 @@
 """The edge: how many requests are under way, who reads the metrics, where `/` leads, and https that stays."""
 
 import asyncio
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import httpx
@@ -9,12 +11,13 @@ from fastapi import FastAPI, Request
 from pydantic import SecretStr
 from starlette.types import Receive, Scope, Send
 
-from app.api.admission import AdmissionMiddleware
+from app.api.admission import AT_THE_DOOR, AdmissionMiddleware
 from app.api.limits import Limits
 from app.api.metrics import MetricsGate
 from app.api.middleware import CallMiddleware
 from app.api.source import source_behind
 from app.domain.errors import OnetillError
+from app.domain.schedule import PACE_S
 from app.settings import LimitSettings, Settings
 from tests.api.checks import problem
 from tests.api.running import running
@@ -70,6 +73,52 @@ def overloaded(answers: list[httpx.Response]) -> int:
 async def test_beyond_its_places_is_503_with_retry_after(edge: httpx.AsyncClient, slow: Slow) -> None:
     assert overloaded(await at_once(edge, slow, 12, "/payments", **KEY)) == 4
     assert overloaded(await at_once(edge, slow, 8, "/payments", **KEY)) == 0, "a place that was left is free again"
+
+
+async def test_of_a_burst_of_strangers_few_begin_in_one_turn_and_a_shop_at_once(slow: Slow) -> None:
+    """A shop's call, which takes many turns of the event loop, does not wait for all of them in each."""
+    turn, begun = 0, []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.append((turn, scope["path"]))
+
+    async def nothing(*_: object) -> None:
+        pass
+
+    admission = AdmissionMiddleware(
+        app, limits=Limits(LimitSettings(source_per_s=0), source_behind(0)), most=1000, keyed={"payments"}
+    )
+
+    def call(path: str, headers: dict[str, str]) -> asyncio.Task[None]:
+        fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        scope: Scope = {"type": "http", "path": path, "headers": fields, "client": ("203.0.113.7", 1)}
+        return asyncio.create_task(admission(scope, nothing, nothing))  # type: ignore[arg-type]  # never received from
+
+    calls = [call("/checkout/x", {}) for _ in range(200)] + [call("/payments", KEY)]
+    while not all(each.done() for each in calls):
+        turn += 1
+        await asyncio.sleep(0)
+    strangers = Counter(at for at, path in begun if path != "/payments")
+    assert sum(strangers.values()) == 200
+    assert max(strangers.values()) <= AT_THE_DOOR
+    assert next(at for at, path in begun if path == "/payments") == 1
+
+
+async def test_who_is_refused_waits_for_it_and_not_all_for_one_moment(slow: Slow) -> None:
+    limits = Limits(LimitSettings(source_per_s=0.001), source_behind(0))
+    app = CallMiddleware(AdmissionMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
+    slow.go.set()
+    began, ended = time.monotonic(), []
+
+    async def ask(client: httpx.AsyncClient) -> None:
+        if (await client.get("/checkout/x")).status_code == 429:
+            ended.append(time.monotonic() - began)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
+        await asyncio.gather(*(ask(client) for _ in range(30)))
+    assert len(ended) > 20
+    assert min(ended) >= PACE_S / 2
+    assert max(ended) - min(ended) > PACE_S / 2
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from app.gateways.values import (
     GatewayStatus,
     RefundAnswer,
 )
+from app.ledger.repository import KeyState
 from app.ledger.transitions import refund_step, step
 from tests.flows.memory_gateway import DAY_S, WRONG, House, MemoryGateway, money_back
 from tests.support import MovableClock
@@ -237,6 +238,17 @@ async def test_the_lease_of_another_process_is_not_given_back_for_it(before: Hou
     _, attempt = await before.now()
     assert attempt.busy_until == lease
     assert before.gateway.confirms == 0
+
+
+async def test_the_first_stored_answer_of_a_key_stays(before: House, database: Database) -> None:
+    """A caller whose lease ran out comes late, with an answer of its own for the same key."""
+    await before.create(H.PENDING)
+    payment, attempt = await before.now()
+    first = await database.row("SELECT answer FROM idempotency_keys WHERE scope = 'tests'")
+    late = KeyState(scope="tests", key="key", fingerprint=bytes(32), status=201, answer=b'{"late": true}')
+    moved = step(payment, attempt, attempt.status, at=before.clock(), trigger="api", reason="opened", evidence={})
+    assert await before.repository.apply(moved, late)
+    assert await database.row("SELECT answer FROM idempotency_keys WHERE scope = 'tests'") == first
 
 
 async def test_real_money_never_pays_a_test_payment(before: House) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from app.domain.attention import Attention
 from app.domain.money import Money
-from app.domain.schedule import CAPTURE_GRACE
+from app.domain.schedule import CAPTURE_GRACE, DEPOSIT_UNTOLD
 from app.domain.states import (
     ATTEMPT_UNDECIDED,
     PAYMENT_COLLECTED,
@@ -58,6 +58,13 @@ class TestIsItOurs:
         judged = verdict(payment(), held(H.CAPTURED, is_own_store=False))
         assert judged == Decide(A.REJECTED, "store_mismatch", Failure("store_mismatch"), must_refund=True)
         assert isinstance(verdict(payment(), held(H.CAPTURED, is_own_store=True)), Decide)
+
+    def test_an_account_whose_end_is_not_told_calls_a_person_a_week_after_its_payments_end(self) -> None:
+        waiting, shown = payment(attempt(A.AWAITING_DEPOSIT)), held(H.AWAITING_DEPOSIT)
+        late = EXPIRES_AT + DEPOSIT_UNTOLD
+        judged = verdict(waiting, shown, now=late - JUST_BEFORE)
+        assert judged == Decide(A.AWAITING_DEPOSIT, "awaiting_deposit")
+        assert verdict(waiting, shown, now=late) == Wait("deposit_overdue", attention=Attention.DEPOSIT_OVERDUE)
 
     def test_a_deposit_that_will_not_match_is_waited_for_and_then_given_back(self) -> None:
         wrong = Money(1, "KRW")

@@ -9,10 +9,13 @@ from app.db.database import Database
 from app.domain.attention import Attention
 from app.domain.clock import rfc3339
 from app.domain.schedule import DEPOSIT_GRACE
-from app.services import Services
+from app.services import Services, build_services
+from simulator.server import Simulator
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.gateways.test_silence import HOURS, sweep
+from tests.simulator.portone_v2_driver import V2Driver
 from tests.support import MovableClock, Shop, key, order
+from tests.support.front import fronts_of
 
 Json = dict[str, Any]
 ACCOUNT_S = 3 * 86_400
@@ -99,6 +102,30 @@ async def test_an_account_that_cannot_be_closed_ends_at_a_person(
     await sweep(parts, clock, 86_400, 6)
     stored = await shop.get(payment)
     assert (stored["status"], stored["needs_attention"]) == ("expired", False)
+
+
+async def test_an_account_that_its_gateway_will_not_close_ends_and_a_person_knows(
+    shop: Shop, parts: Services, clock: MovableClock, simulator: Simulator
+) -> None:
+    """It shows the account as open, and says that it is not to be closed: a transfer may still come."""
+    payment = await waits(shop, "portone_v2")
+    reference = payment["attempts"][0]["reference"]
+    async with fronts_of(shop.settings, "portone_v2") as fronts:
+        looking = build_services(fronts.settings, clock)
+        await looking.database.open()
+        async with V2Driver(simulator) as driver:
+            answer = await driver.http.post(f"/payments/{reference}/virtual-account/close")
+            assert answer.status_code == 200, answer.text
+
+        def still_open(shown: Json) -> None:
+            shown["status"] = "VIRTUAL_ACCOUNT_ISSUED"
+
+        fronts.change = still_open
+        await past(shop, looking, clock, ACCOUNT_S + GRACE_S)
+        await looking.close()
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["attempts"][0]["status"]) == ("expired", "expired")
+    assert stored["attention_code"] == Attention.DEPOSIT_NOT_CLOSED
 
 
 @pytest.mark.parametrize("sibling", ["point3", "portone_v2"])
