@@ -100,7 +100,7 @@ async def test_of_a_burst_of_strangers_few_begin_in_one_turn_and_a_shop_at_once(
         await asyncio.sleep(0)
     strangers = Counter(at for at, path in begun if path != "/payments")
     assert sum(strangers.values()) == 200
-    assert max(strangers.values()) <= AT_THE_DOOR
+    assert max(strangers.values()) <= AT_THE_DOOR <= 8
     assert next(at for at, path in begun if path == "/payments") == 1
 
 
