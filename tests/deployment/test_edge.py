@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 import uvicorn
+from typer.testing import CliRunner
 
 from app.api.protocol import MAX_HEAD_BYTES, EdgeProtocol
+from app.cli import app
 from app.domain.schedule import KEEP_ALIVE_S
 from app.ports import free_ports
 from tests.concurrency.victims import until
+from tests.support.databases import Urls
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
@@ -244,6 +247,17 @@ async def test_an_idle_connection_is_kept_as_long_as_set_and_no_longer() -> None
         assert (await client.answer())[0] == 200
         assert await client.is_cut()
         assert await silent.is_cut(), "one that never sent anything is idle too"
+
+
+def test_the_command_serves_with_these_ends_and_believes_no_header(urls: Urls, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What uvicorn is told; that it does so is above."""
+    told: dict[str, Any] = {}
+    monkeypatch.setattr("uvicorn.run", lambda *_, **options: told.update(options))
+    monkeypatch.setenv("ONETILL_DATABASE_URL", urls.app)
+    monkeypatch.setenv("ONETILL_KEEP_ALIVE_S", "123")
+    done = CliRunner().invoke(app, ["serve"])
+    assert done.exit_code == 0, done.output
+    assert (told["http"], told["timeout_keep_alive"], told["proxy_headers"]) == (EdgeProtocol, 123, False)
 
 
 def test_it_is_longer_than_balancers_keep_theirs() -> None:
