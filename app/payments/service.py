@@ -151,7 +151,7 @@ class PaymentService:
         is then paid twice is refunded.
         """
         newest = {a.gateway: a for a in payment.attempts if a.is_undecided and a.next_action is not None}
-        if payment.status is not PaymentStatus.OPEN or not newest:
+        if payment.status not in {PaymentStatus.OPEN, PaymentStatus.AWAITING_DEPOSIT} or not newest:
             return payment
         looks = [
             asyncio.create_task(self.verify(payment.id, trigger=trigger, attempt_id=attempt.id))

@@ -11,6 +11,7 @@ from app.domain.schedule import LOOK_FIRST_S
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.flows.gateways.orders import BUYER, BY_NAME
+from tests.flows.gateways.test_deposits import waits
 from tests.flows.gateways.test_under_way import APPROVING, says
 from tests.support import Shop, key
 from tests.support.databases import Urls
@@ -57,6 +58,15 @@ async def test_who_has_just_paid_is_told_so_and_pays_once(shop: Shop, name: str,
     stored = await shop.get(payment)
     assert (stored["status"], [each["status"] for each in stored["attempts"]]) == ("paid", ["captured"])
     assert (await shop.journal(stored))["captures"] == 1
+
+
+@pytest.mark.parametrize("name", ["portone_v1", "portone_v2"])
+async def test_a_deposit_that_has_just_come_is_found(shop: Shop, name: str) -> None:
+    payment = await waits(shop, name)
+    await shop.buyer_pays(payment, "lost_webhook")
+    answer = await tries_again(shop, payment)
+    assert (answer.status_code, answer.json()["payment_status"]) == (409, "paid")
+    assert [each["status"] for each in (await shop.get(payment))["attempts"]] == ["captured"]
 
 
 @pytest.mark.parametrize(("name", "word"), APPROVING)
