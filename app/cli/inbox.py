@@ -15,7 +15,7 @@ def list_inbox(
     limit: Annotated[int, typer.Option(help="How many, the newest first.", min=1, max=1000)] = 100,
     as_json: Json = False,
 ) -> None:
-    """List the webhooks that are parked for a person: what they point at, and why they could not be applied."""
+    """List the webhooks that wait for a person, parked or tried in vain for over an hour: what they point at, and why."""
     found = with_services(lambda services: services.webhooks.parked(limit))
     rows = [
         {
@@ -27,6 +27,7 @@ def list_inbox(
             "gateway_ref": each.gateway_ref,
             "received_at": each.received_at.isoformat(timespec="seconds"),
             "times_received": each.times_received,
+            "is_parked": not each.is_waiting,
             "note": each.note,
         }
         for each in found
@@ -39,7 +40,7 @@ def dismiss(
     webhook_id: Annotated[str, typer.Argument(help="whi_…, as `inbox list` shows it.")],
     note: Annotated[str, typer.Option(help="Why; it stays with the webhook.")],
 ) -> None:
-    """End a parked webhook that needs nothing more. Sent again by its gateway, it is looked into again."""
+    """End a listed webhook that needs nothing more. Sent again by its gateway, it is looked into again."""
     wanted = id_of(ids.Prefix.WEBHOOK, webhook_id, "webhook")
     webhook = with_services(lambda services: services.webhooks.dismiss(wanted, note))
     typer.echo(f"{webhook.public_id} of {webhook.gateway} is dismissed.")

@@ -8,6 +8,7 @@ from app.db.database import Database, Row
 from app.db.old_rows import OldRows
 from app.db.statements import Statement
 from app.domain.clock import Now
+from app.domain.schedule import ASK_AGAIN
 from app.webhooks.model import Arrival, Webhook
 
 KEEP = Statement("""
@@ -54,13 +55,18 @@ WHERE id = $1 AND times_received = $2 AND next_try_at IS NOT NULL
 
 DROP = "DELETE FROM webhook_inbox WHERE id = $1 AND next_try_at IS NOT NULL AND proof = 'hint' AND times_received = $2"
 
+IN_VAIN = len(ASK_AGAIN)
+"""Tries after which one that still waits is a person's matter too: over an hour, when its silence has called somebody."""
+
+_FOR_A_PERSON = f"(parked_at IS NOT NULL OR (next_try_at IS NOT NULL AND apply_attempts >= {IN_VAIN}))"
+
 PARKED = f"""
-SELECT {_COLUMNS} FROM webhook_inbox WHERE parked_at IS NOT NULL ORDER BY parked_at DESC LIMIT $1
+SELECT {_COLUMNS} FROM webhook_inbox WHERE {_FOR_A_PERSON} ORDER BY last_received_at DESC LIMIT $1
 """  # noqa: S608  our columns, no value
 
 DISMISS = f"""
-UPDATE webhook_inbox SET parked_at = NULL, applied_at = $2, note = $3 WHERE id = $1 AND parked_at IS NOT NULL
-RETURNING {_COLUMNS}
+UPDATE webhook_inbox SET parked_at = NULL, next_try_at = NULL, claimed_until = NULL, applied_at = $2, note = $3
+WHERE id = $1 AND {_FOR_A_PERSON} RETURNING {_COLUMNS}
 """  # noqa: S608  our columns, no value
 
 MAY_GO = "(applied_at IS NOT NULL OR (parked_at IS NOT NULL AND proof = 'hint'))"
@@ -95,11 +101,11 @@ class Inbox:
         return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
 
     async def parked(self, limit: int) -> list[Webhook]:
-        """Those that wait for a person, the newest first."""
+        """Those that wait for a person, parked or tried in vain for over an hour, the newest first."""
         return [_webhook(row) for row in await self._database.rows(PARKED, limit)]
 
     async def dismiss(self, webhook_id: UUID, at: datetime, note: str) -> Webhook | None:
-        """End a parked one by a person's word; None where none such is parked."""
+        """End one of those by a person's word; None where it is none of them."""
         row = await self._database.row(DISMISS, webhook_id, at, note)
         return _webhook(row) if row else None
 

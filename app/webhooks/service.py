@@ -188,11 +188,11 @@ class WebhookService:
         return None
 
     async def parked(self, limit: int) -> list[Webhook]:
-        """Webhooks that wait for a person, the newest first."""
+        """Webhooks that wait for a person, parked or tried in vain for over an hour, the newest first."""
         return await self.inbox.parked(limit)
 
     async def dismiss(self, webhook_id: UUID, note: str) -> Webhook:
-        """End a parked webhook by a person's word, which stays with it. Raises NotFound where none such is parked."""
+        """End one of those by a person's word, which stays with it. Raises NotFound where it is none of them."""
         dismissed = await self.inbox.dismiss(webhook_id, self._now(), f"dismissed: {note}")
         if dismissed is None:
             raise NotFound()

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
+from app.domain import ids
 from app.domain.attention import Attention
 from app.domain.schedule import DAYS, HOURS, SILENT_FOR, UNANSWERED_AGAIN
 from app.gateways.portone_v2.manifest import PortOneV2Settings
 from app.jobs.worker import Worker
+from app.resolution.decisions import Action
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.flows.gateways.orders import BY_NAME
@@ -85,6 +87,31 @@ async def test_a_gateway_that_left_the_settings_calls_a_person_for_its_news(
     finally:
         await without.close()
     assert (await shop.get(payment))["attention_code"] == Attention.GATEWAY_MISSING
+
+
+async def test_a_person_ends_the_call_and_the_webhook_that_would_call_again(
+    shop: Shop, parts: Services, settings: Settings, database: Database, clock: MovableClock
+) -> None:
+    payment = await ended(shop, "portone_v2", "paid", clock, parts)
+    await post(shop, told(shop, payment, clock))
+    without = build_services(settings.model_copy(update={"portone_v2": None}), clock)
+    await without.database.open()
+    try:
+        await passes(without, clock, 900.0)
+        assert await without.webhooks.parked(10) == [], "it has not been tried in vain for long"
+        await passes(without, clock, 3 * HOUR_S)
+        (waiting,) = await without.webhooks.parked(10)
+        assert waiting.is_waiting
+        await without.webhooks.dismiss(waiting.id, "that gateway's account is closed")
+        closed = ids.read(ids.Prefix.PAYMENT, payment["id"])
+        await without.resolutions.resolve(closed, None, Action.CLOSE, "seen in its console")
+        await passes(without, clock, 30 * HOUR_S)
+    finally:
+        await without.close()
+    stored = await shop.get(payment)
+    assert (stored["status"], stored["attention_code"]) == ("paid", None)
+    (row,) = await rows(database, "portone_v2")
+    assert (row["applied_at"] is not None, row["next_try_at"]) == (True, None)
 
 
 @pytest.mark.parametrize("news", ["none", "unsigned"])
