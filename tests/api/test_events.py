@@ -1,4 +1,4 @@
-"""`GET /payments/{id}/events`: the story, its shape, and its pages."""
+"""`GET /payments/{id}/events`: the trail, its shape, and its pages."""
 
 from typing import Any
 
@@ -17,24 +17,24 @@ async def _paid(shop: Shop) -> dict[str, Any]:
 
 async def test_a_step_says_who_moved_what_and_on_which_evidence(shop: Shop) -> None:
     payment = await _paid(shop)
-    story = await shop.events(payment)
-    assert [step["seq"] for step in story] == [1, 2, 3, 4]
-    assert [(step["from"], step["to"]) for step in story] == [
+    trail = await shop.events(payment)
+    assert [step["seq"] for step in trail] == [1, 2, 3, 4]
+    assert [(step["from"], step["to"]) for step in trail] == [
         (None, "open"),
         ("open", "open"),
         ("open", "processing"),
         ("processing", "paid"),
     ]
-    assert story[0].keys() == {"seq", "at", "cause", "reason", "from", "to", "attempt", "evidence", "hash"}
-    assert story[0]["attempt"] == {"id": payment["attempts"][0]["id"], "from": None, "to": "created"}
-    assert story[0]["evidence"] == {"amount_minor": 24000, "currency": "KRW"}
-    assert {step["cause"] for step in story} == {"api"}
-    assert len({step["hash"] for step in story}) == 4
-    assert story[-1]["evidence"]["gateway"]["totalCharge"] == 24000
+    assert trail[0].keys() == {"seq", "at", "cause", "reason", "from", "to", "attempt", "evidence", "hash"}
+    assert trail[0]["attempt"] == {"id": payment["attempts"][0]["id"], "from": None, "to": "created"}
+    assert trail[0]["evidence"] == {"amount_minor": 24000, "currency": "KRW"}
+    assert {step["cause"] for step in trail} == {"api"}
+    assert len({step["hash"] for step in trail}) == 4
+    assert trail[-1]["evidence"]["gateway"]["totalCharge"] == 24000
 
 
 @pytest.mark.parametrize("limit", [1, 3, 4, 5])
-async def test_pages_tell_the_story_once_and_in_order(shop: Shop, limit: int) -> None:
+async def test_pages_tell_the_trail_once_and_in_order(shop: Shop, limit: int) -> None:
     payment = await _paid(shop)
     told: list[Any] = []
     page: dict[str, Any] = {"next_cursor": 0}

@@ -235,9 +235,9 @@ class TestReading:
         )
         read = await shop.client.get(f"/refunds/{made['id']}")
         assert (read.status_code, read.json()) == (200, made)
-        story = await shop.events(payment)
-        assert [step["reason"] for step in story[-3:]] == ["refund_reserved", "refund_asked", "refund_done"]
-        assert {step["evidence"]["refund"]["id"] for step in story[-3:]} == {made["id"]}
+        trail = await shop.events(payment)
+        assert [step["reason"] for step in trail[-3:]] == ["refund_reserved", "refund_asked", "refund_done"]
+        assert {step["evidence"]["refund"]["id"] for step in trail[-3:]} == {made["id"]}
 
 
 def test_every_no_of_a_gateway_is_a_problem_in_both_languages() -> None:

@@ -107,7 +107,7 @@ class Witness:
             self._complaints.append(f"{message.text} ({message.location['url']})")
 
     def expect(self, words: str) -> None:
-        """Complaints with these words are part of the story."""
+        """Complaints with these words belong to this test."""
         self._expected.append(words)
 
     @property

@@ -171,7 +171,7 @@ class Books:
         assert (refund.status, refund.refund_attempts, self.asked(payment)) == (RefundStatus.UNKNOWN, 1, 0), where
         assert stored.attention is not None, where
         assert (self.truth(payment)["cancels"], self.truth(payment)["refunded"]) == (0, 0), where
-        await self._assert_story(stored, where, done=0)
+        await self._assert_trail(stored, where, done=0)
         return refund.public_id
 
     async def has_taken_nothing(self, payment: Json, where: str) -> None:
@@ -180,10 +180,10 @@ class Books:
         assert (truth["captures"], truth["refunded"]) == (0, 0), where
         assert (stored.refunds, stored.captured_minor) == ((), 0), where
         assert (stored.attention is not None) == _is_expected(stored), f"{where}: {stored}"
-        await self._assert_story(stored, where, done=0)
+        await self._assert_trail(stored, where, done=0)
 
     async def has_given_once(self, payment: Json, where: str, part: int | None = None) -> None:
-        """One refund, here and there, of the same amount; and a story that tells of it once."""
+        """One refund, here and there, of the same amount; and a trail that tells of it once."""
         stored, truth = await self.load(payment), self.truth(payment)
         told = f"{where}: {stored}, {truth}"
         (refund,) = stored.refunds
@@ -194,13 +194,13 @@ class Books:
         assert stored.captured_minor == (truth["amount"] if is_kept else 0), told
         assert stored.refunded_minor == (truth["refunded"] if is_kept else 0), told
         assert (stored.refunding_minor, stored.refund_count, stored.attention) == (0, 1, None), told
-        await self._assert_story(stored, where, done=1)
+        await self._assert_trail(stored, where, done=1)
 
-    async def _assert_story(self, stored: Payment, where: str, *, done: int) -> None:
-        story = await PaymentRepository(self.database).events(stored.id, 0, 1000)
-        assert [event.seq for event, _ in story] == list(range(1, len(story) + 1)), where
-        assert faults_of(stored, story, HISTORY_KEYS) == [], where
-        told = [msgspec.json.decode(event.evidence).get("refund") for event, _ in story]
+    async def _assert_trail(self, stored: Payment, where: str, *, done: int) -> None:
+        trail = await PaymentRepository(self.database).events(stored.id, 0, 1000)
+        assert [event.seq for event, _ in trail] == list(range(1, len(trail) + 1)), where
+        assert faults_of(stored, trail, HISTORY_KEYS) == [], where
+        told = [msgspec.json.decode(event.evidence).get("refund") for event, _ in trail]
         assert [each["to"] for each in told if each].count("succeeded") == done, where
 
 

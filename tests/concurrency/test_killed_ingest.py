@@ -85,7 +85,7 @@ async def _is_applied(database: Database, payment: dict[str, Any]) -> bool:
 
 
 async def _paid_once(shop: Shop, payment: dict[str, Any], where: str) -> list[dict[str, Any]]:
-    """It is paid, the gateway took the money once, and the story says so once; the story."""
+    """It is paid, the gateway took the money once, and the trail says so once; the trail."""
 
     async def is_paid() -> bool:
         return bool((await shop.get(payment))["status"] == "paid")
@@ -95,10 +95,10 @@ async def _paid_once(shop: Shop, payment: dict[str, Any], where: str) -> list[di
     assert stored["captured_amount"] == payment["amount"], where
     truth = await shop.journal(payment)
     assert (truth["captures"], truth["cancels"], truth["refunded"]) == (1, 0, 0), where
-    story = await shop.events(payment)
-    assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
-    assert [event["to"] for event in story].count("paid") == 1, where
-    return story
+    trail = await shop.events(payment)
+    assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1)), where
+    assert [event["to"] for event in trail].count("paid") == 1, where
+    return trail
 
 
 @pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS)
@@ -157,8 +157,8 @@ async def test_a_webhook_is_kept_once_and_applied_wherever_the_api_is_killed(
         assert (await shop.get(payment))["status"] == "open", where
     async with victim("worker", urls.app, simulator, sender.gateway, TIME_SCALE="100"):
         for payment, where in all_of_them:
-            story = await _paid_once(shop, payment, where)
-            assert [event["cause"] for event in story if event["to"] == "paid"] == ["webhook"], where
+            trail = await _paid_once(shop, payment, where)
+            assert [event["cause"] for event in trail if event["to"] == "paid"] == ["webhook"], where
             await until(partial(_is_applied, database, payment))
             (row,) = await _kept(database, payment)
             assert row["parked_at"] is None, where

@@ -156,9 +156,9 @@ async def test_complete_converges_wherever_the_process_is_killed(
         paid = await _until(shop, payment, "paid")
         assert paid["captured_amount"] == payment["amount"], where
         assert (await shop.journal(payment))["captures"] == 1, where
-        story = await shop.events(payment)
-        assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
-        assert [event["to"] for event in story].count("paid") == 1, where
+        trail = await shop.events(payment)
+        assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1)), where
+        assert [event["to"] for event in trail].count("paid") == 1, where
 
 
 async def test_create_converges_wherever_the_process_is_killed(

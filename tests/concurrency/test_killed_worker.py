@@ -120,11 +120,11 @@ async def _copy(urls: Urls, payment: dict[str, Any], work: Work) -> AsyncIterato
 async def _assert_paid_once(copy: Copy, simulator: Simulator, payment: dict[str, Any], work: Work, where: str) -> None:
     captured = await copy.owner.fetchval("SELECT captured_minor FROM payments WHERE id = $1", _id(payment))
     assert captured == payment["amount"], where
-    story = await copy.owner.fetch("SELECT * FROM payment_events WHERE payment_id = $1 ORDER BY seq", _id(payment))
-    assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
-    paid = [event for event in story if event["payment_to"] == "paid"]
+    trail = await copy.owner.fetch("SELECT * FROM payment_events WHERE payment_id = $1 ORDER BY seq", _id(payment))
+    assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1)), where
+    paid = [event for event in trail if event["payment_to"] == "paid"]
     assert [event["trigger"] for event in paid] == [work.trigger], where
-    assert [event["attempt_to"] for event in story].count("captured") == 1, where
+    assert [event["attempt_to"] for event in trail].count("captured") == 1, where
     inbox = await copy.owner.fetch("SELECT * FROM webhook_inbox WHERE payment_id = $1", _id(payment))
     assert len(inbox) == work.has_webhook, where
     assert all(row["applied_at"] and row["parked_at"] is None for row in inbox), where

@@ -98,17 +98,17 @@ async def settled(running: Running, each: Round) -> str:
 
 
 async def check_truth(running: Running, each: Round) -> str:
-    """Our state, our story and the gateway's own book say the same; returns the payment's status."""
+    """Our state, our trail and the gateway's own book say the same; returns the payment's status."""
     shop, amount = running.shop, each.payment["amount"]
     status = await settled(running, each)
-    stored, story, truth = (
+    stored, trail, truth = (
         await shop.get(each.payment),
         await shop.events(each.payment),
         await shop.journal(each.payment),
     )
-    where = (each.kind.name, each.cancel.status_code, stored, story, truth)
-    assert [event["seq"] for event in story] == list(range(1, len(story) + 1)), where
-    moves = Counter(event["to"] for event in story if event["from"] != event["to"])
+    where = (each.kind.name, each.cancel.status_code, stored, trail, truth)
+    assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1)), where
+    moves = Counter(event["to"] for event in trail if event["from"] != event["to"])
     assert max(moves.values()) == 1, where
     assert truth["captures"] <= 1, where
     assert truth["cancels"] <= 1, where

@@ -119,7 +119,7 @@ async def settled(running: Running, each: Round) -> tuple[Json, list[Json]]:
 
 
 async def check_truth(running: Running, each: Round) -> Counter[tuple[str, str]]:
-    """Our sums, our story and the gateway's own book say the same; how the refunds ended, by who wanted them."""
+    """Our sums, our trail and the gateway's own book say the same; how the refunds ended, by who wanted them."""
     stored, listed = await settled(running, each)
     truth = await running.shop.journal(each.payment)
     where = (stored, listed, truth)

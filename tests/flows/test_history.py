@@ -131,10 +131,10 @@ async def test_a_step_between_two_reads_is_no_false_alarm(shop: Shop, urls: Urls
 
     database = Interrupted(urls.app, pay)
     await database.open()
-    story = await PaymentRepository(database).history(_id(payment))
+    trail = await PaymentRepository(database).history(_id(payment))
     await database.close()
-    assert len(story[1]) == before < len(await shop.events(payment))
-    assert faults_of(*story, HISTORY_KEYS) == []
+    assert len(trail[1]) == before < len(await shop.events(payment))
+    assert faults_of(*trail, HISTORY_KEYS) == []
 
 
 CUT = """

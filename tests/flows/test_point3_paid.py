@@ -1,4 +1,4 @@
-"""The main road: create, the buyer pays, complete, paid, and the story that tells it."""
+"""The main road: create, the buyer pays, complete, paid, and the trail that tells it."""
 
 from datetime import datetime
 
@@ -26,12 +26,12 @@ async def test_a_payment_is_proven_and_paid_once(shop: Shop) -> None:
     assert (await shop.journal(payment))["confirms"] == 1
 
 
-async def test_the_story_is_whole_and_its_hashes_hold(shop: Shop, database: Database) -> None:
+async def test_the_trail_is_whole_and_its_hashes_hold(shop: Shop, database: Database) -> None:
     payment = await shop.create()
     await shop.complete(payment, **await shop.buyer_pays(payment))
-    story = await shop.events(payment)
-    assert [event["reason"] for event in story] == ["created", "opened", "confirm_requested", "confirmed"]
-    assert [event["to"] for event in story] == ["open", "open", "processing", "paid"]
+    trail = await shop.events(payment)
+    assert [event["reason"] for event in trail] == ["created", "opened", "confirm_requested", "confirmed"]
+    assert [event["to"] for event in trail] == ["open", "open", "processing", "paid"]
     stored = await PaymentRepository(database).events(ids.read(ids.Prefix.PAYMENT, payment["id"]), 0, 100)
     before = bytes(32)
     for event, digest in stored:

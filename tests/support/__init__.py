@@ -130,7 +130,7 @@ class Shop:
         return dict(answer.json())
 
     async def events(self, payment: dict[str, Any]) -> list[dict[str, Any]]:
-        """The payment's story."""
+        """The payment's trail."""
         answer = await self.client.get(f"/payments/{payment['id']}/events")
         assert answer.status_code == 200, answer.text
         return list(answer.json()["data"])

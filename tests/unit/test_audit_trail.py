@@ -1,4 +1,4 @@
-"""Whether a story holds, and that every way of breaking it, or the rows beside it, is seen."""
+"""Whether a trail holds, and that every way of breaking it, or the rows beside it, is seen."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,11 +15,11 @@ from app.ledger.transitions import Event, refund_step, step
 from tests.unit.factories import HISTORY_KEYS, NOW, attempt, payment, refund
 
 A, P, R = AttemptStatus, PaymentStatus, RefundStatus
-Story = list[tuple[Event, bytes]]
+Trail = list[tuple[Event, bytes]]
 
 
-def told(key: HistoryKey | None = HISTORY_KEYS.first, stored: Payment | None = None) -> tuple[Payment, Story]:
-    """A payment that was opened, asked for, paid and given back in part, with its story."""
+def told(key: HistoryKey | None = HISTORY_KEYS.first, stored: Payment | None = None) -> tuple[Payment, Trail]:
+    """A payment that was opened, asked for, paid and given back in part, with its trail."""
     stored = stored or payment(attempts=(), last_seq=0, last_hash=FIRST_HASH)
     stored = replace(stored, attempts=(), history_key=key)
     one, rows = attempt(A.CREATED, gateway_ref="at the gateway"), []
@@ -32,18 +32,18 @@ def told(key: HistoryKey | None = HISTORY_KEYS.first, stored: Payment | None = N
     return done.after, [*rows, (done.event, done.after.last_hash)]
 
 
-def faults(stored: Payment, rows: Story, keys: HistoryKeys = HISTORY_KEYS) -> list[str]:
+def faults(stored: Payment, rows: Trail, keys: HistoryKeys = HISTORY_KEYS) -> list[str]:
     return faults_of(stored, rows, keys)
 
 
-def changed(rows: Story, at: int, **changes: Any) -> Story:
+def changed(rows: Trail, at: int, **changes: Any) -> Trail:
     """One row rewritten, with the hash that was stored for it before."""
     event, stored = rows[at]
     return [*rows[:at], (replace(event, **changes), stored), *rows[at + 1 :]]
 
 
 @pytest.mark.parametrize("key", [HISTORY_KEYS.first, HISTORY_KEYS.get("k0"), None])
-def test_a_true_story_has_no_faults(key: HistoryKey | None) -> None:
+def test_a_true_trail_has_no_faults(key: HistoryKey | None) -> None:
     """Sealed with the newest key, with an older one, and from before there were keys."""
     assert faults(*told(key)) == []
 
@@ -68,7 +68,7 @@ def test_a_missing_row_is_seen() -> None:
     assert faults(stored, []) == ["there is no event"]
 
 
-def test_a_whole_story_that_was_forged_with_another_key_is_seen() -> None:
+def test_a_whole_trail_that_was_forged_with_another_key_is_seen() -> None:
     """Whoever can write every row of the database does not have the key."""
     stored, rows = told(HistoryKey("k1", b"a guess"))
     assert faults(stored, rows) == [f"step {seq} was changed after it was written" for seq in range(1, 6)]
@@ -149,7 +149,7 @@ def _payment(**changes: Any) -> Callable[[Payment], Payment]:
         (_refund(amount=Money(400, "USD")), "currency"),
     ],
 )
-def test_money_that_stands_otherwise_than_the_story_says_is_seen(
+def test_money_that_stands_otherwise_than_the_trail_says_is_seen(
     rewrite: Callable[[Payment], Payment], names: str
 ) -> None:
     stored, rows = told()

@@ -217,10 +217,10 @@ def test_a_refund_that_was_known_by_its_sum_is_not_taken_for_a_lost_one_when_the
 @settings(thorough, max_examples=200)
 @given(st.sampled_from(TELLS), st.lists(events, max_size=25))
 def test_whatever_happens_the_sums_become_the_gateways_and_no_refund_is_done_twice(
-    tells: str, story: list[tuple[object, ...]]
+    tells: str, trail: list[tuple[object, ...]]
 ) -> None:
     world = World(tells)
-    for event in story:
+    for event in trail:
         happens(world, event)
         done_for = [world.owners[each.ref] for each in world.refunds if each.state is DONE and each.ref in world.owners]
         assert len(done_for) == len(set(done_for)), "money went back twice for one refund"

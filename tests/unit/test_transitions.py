@@ -152,7 +152,7 @@ class TestRefusals:
             move(stored, A.UNKNOWN, attempt(A.PENDING))
 
 
-class TestTheStory:
+class TestTheTrail:
     def test_the_event_tells_the_move(self) -> None:
         stored = payment(attempt(A.UNKNOWN), status=P.PROCESSING)
         told = move(

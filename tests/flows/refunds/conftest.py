@@ -56,7 +56,7 @@ def settings(
 
 @pytest.fixture
 async def till(shop: Shop, parts: Services, database: Database, clock: MovableClock) -> AsyncIterator[Till]:
-    """Whatever a test does, its books are right in the end: every story holds, every sum is the gateway's."""
+    """Whatever a test does, its books are right in the end: every trail holds, every sum is the gateway's."""
     till = Till(shop, parts, database, clock)
     yield till
     await till.audit()

@@ -152,7 +152,7 @@ class Till:
         return await self.parts.payments.get(ids.read(ids.Prefix.PAYMENT, payment["id"]), None)
 
     async def audit(self) -> None:
-        """Every payment's story holds, its sums are those of its refunds, and what is decided is the gateway's truth."""
+        """Every payment's trail holds, its sums are those of its refunds, and what is decided is the gateway's truth."""
         for payment_id in await self.parts.repository.every_id(None, 1000):
             assert await check(self.parts, payment_id) == []
             await self._audit_sums(payment_id)

@@ -52,7 +52,7 @@ class Books:
         refunds, of_attempt = _by(self.refunds, "payment_id"), _by(self.refunds, "attempt_id")
         for payment in self.payments:
             own = payment["id"]
-            _check_story(payment, attempts[own], refunds[own], events[own])
+            _check_trail(payment, attempts[own], refunds[own], events[own])
             self._check_kept(payment, attempts[own], refunds[own])
         for refund in self.refunds:
             assert refund["status"] not in REFUND_UNDECIDED or refund["next_check_at"] is not None, dict(refund)
@@ -170,7 +170,7 @@ class Books:
         return rows[0] if rows else None
 
 
-def _check_story(payment: Row, attempts: Sequence[Row], refunds: Sequence[Row], events: Sequence[Row]) -> None:
+def _check_trail(payment: Row, attempts: Sequence[Row], refunds: Sequence[Row], events: Sequence[Row]) -> None:
     """The events are whole, chained, tell exactly how every status came about, and make no move that a table forbids."""
     about = f"{payment['id']} {payment['status']}"
     assert [row["seq"] for row in events] == list(range(1, payment["last_seq"] + 1)), about

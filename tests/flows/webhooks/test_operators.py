@@ -1,4 +1,4 @@
-"""What operators see and do: metrics, exchanges, stories that hold, and rejected money that waits for them."""
+"""What operators see and do: metrics, exchanges, trails that hold, and rejected money that waits for them."""
 
 import re
 
@@ -21,7 +21,7 @@ def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
     return settings.model_copy(update={"rejected_money": getattr(request, "param", "auto_refund")})
 
 
-async def test_the_story_of_every_payment_holds(shop: Shop, parts: Services, urls: Urls) -> None:
+async def test_the_trail_of_every_payment_holds(shop: Shop, parts: Services, urls: Urls) -> None:
     paid = await shop.create(**BY_NAME["portone_v2"].order)
     await shop.complete(paid, **await shop.buyer_pays(paid))
     ids = await parts.repository.every_id(None, 10)

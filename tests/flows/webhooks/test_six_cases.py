@@ -42,14 +42,14 @@ async def apply_kept(parts: Services, database: Database, kind: Kind) -> None:
 
 
 async def paid_once(shop: Shop, payment: dict[str, Any]) -> list[str]:
-    """The payment is paid, by one event and one capture; returns the causes of its story."""
+    """The payment is paid, by one event and one capture; returns the causes of its trail."""
     stored, truth = await shop.get(payment), await shop.journal(payment)
-    story = await shop.events(payment)
+    trail = await shop.events(payment)
     assert (stored["status"], stored["captured_amount"]) == ("paid", payment["amount"])
     assert (truth["captures"], truth["refunded"], truth["cancels"]) == (1, 0, 0)
-    assert [event["seq"] for event in story] == list(range(1, len(story) + 1))
-    assert sum(event["to"] == "paid" and event["from"] != "paid" for event in story) == 1
-    return [event["cause"] for event in story if event["to"] == "paid"]
+    assert [event["seq"] for event in trail] == list(range(1, len(trail) + 1))
+    assert sum(event["to"] == "paid" and event["from"] != "paid" for event in trail) == 1
+    return [event["cause"] for event in trail if event["to"] == "paid"]
 
 
 class TestWebhookAndRedirect:
@@ -244,7 +244,7 @@ class TestDepositReturned:
         """Nobody asked for it here; it is recorded all the same, and nothing is given back once more."""
         payment = await shop.create(**kind.order)
         await shop.complete(payment, **await shop.buyer_pays(payment))
-        story = await shop.events(payment)
+        trail = await shop.events(payment)
         known = len(await until_kept(database, kind.name))
         asked = await look_ups(shop, kind.name)
         await shop.buyer_pays(payment, "console_cancel")
@@ -259,7 +259,7 @@ class TestDepositReturned:
             payment["amount"],
         )
         assert not stored["needs_attention"]
-        assert [event["reason"] for event in (await shop.events(payment))[len(story) :]] == ["refund_found"]
+        assert [event["reason"] for event in (await shop.events(payment))[len(trail) :]] == ["refund_found"]
         (refund,) = (await shop.client.get(f"/payments/{payment['id']}/refunds")).json()["data"]
         assert (refund["cause"], refund["status"], refund["amount"]) == ("gateway", "succeeded", payment["amount"])
         assert all(row["applied_at"] for row in await rows(database, kind.name))

@@ -79,7 +79,7 @@ async def test_a_thousand_payments_without_a_webhook_are_all_found(
     truth = [row for twin in simulator.twins.values() for row in twin.journal() if row["captures"]]
     assert sorted((row["gateway"], row["reference"]) for row in truth) == sorted(bought_ones)
     assert {(row["captures"], row["refunded"]) for row in truth} == {(1, 0)}
-    stories = "SELECT count(*) AS n FROM payment_events WHERE payment_to = 'paid' AND payment_from <> 'paid'"
-    row = await database.row(stories)
+    trails = "SELECT count(*) AS n FROM payment_events WHERE payment_to = 'paid' AND payment_from <> 'paid'"
+    row = await database.row(trails)
     assert row is not None
     assert row["n"] == PAYMENTS
