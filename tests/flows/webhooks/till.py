@@ -88,6 +88,20 @@ class Till(Counter):
         """A person says which cancels of a gateway's list are our refunds."""
         self.house.run(self.house.explain())
 
+    @rule(order=orders, action=st.sampled_from(["refund", "accept", "close"]))
+    def resolve(self, order: Order, action: str) -> None:
+        """A person decides about a payment; where it calls nobody, or a look-up says otherwise, nothing happens."""
+        if order.id is None:
+            return
+        body = {"action": action, "note": "seen in the gateway's console"}
+        answer = self.house.run(self.house.do(self.house.call("POST", f"/payments/{order.id}/resolve", body)))
+        if answer is not None:
+            told = answer.json()
+            event(
+                f"resolve {action} {answer.status_code} {told.get('code') or told['status']} {told.get('obstacle', '')}"
+            )
+            assert answer.status_code in {200, 404, 409, 503}, told
+
     def _refundable(self, order: Order) -> Order:
         """The order, or where nothing of it can be given back, another one of which something can."""
         for each in (order, *reversed(self.placed)):
