@@ -154,8 +154,8 @@ def step(
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
     not among the payment's yet is a new one. With `late_capture`, money may still come for an attempt that ends here
-    without anybody asking for it: it is looked at again so long after. Raises IllegalTransition when a table forbids
-    the move.
+    without anybody asking for it: it is looked at again so long after, or at the `next_check_at` among `fields`. Raises
+    IllegalTransition when a table forbids the move.
     """
     known = {a.id: a for a in payment.attempts}
     came_from = known[attempt.id].status if attempt.id in known else None
@@ -182,8 +182,9 @@ def step(
         if late_capture and to not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}:
             last_look = min(last_look or at + late_capture, at + late_capture)
         if to is AttemptStatus.CAPTURED:
-            is_news = came_from is not AttemptStatus.CAPTURED
-            last_look = fields.get("next_check_at", None if is_news else attempt.next_check_at)
+            last_look = attempt.next_check_at if came_from is AttemptStatus.CAPTURED else None
+        if "next_check_at" in fields:
+            last_look = fields["next_check_at"]
         moved = replace(moved, next_check_at=last_look, busy_until=None)
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from app.domain import ids
@@ -102,7 +103,8 @@ class PaymentService:
         try:
             result = await self.verify(payment.id, trigger="api")
         except GatewayUnavailable:
-            return False  # nobody can ask how it ended: a person is called, and can close it
+            # Nobody can ask how it ended. It has expired all the same, or a person is called and can close it.
+            return await self._holder(store, order_id) is None
         return result.payment.status is PaymentStatus.EXPIRED
 
     async def _holder(self, store: str, order_id: str) -> Payment | None:
@@ -258,6 +260,7 @@ class PaymentService:
             if payment.status not in PAYMENT_UNPAID:
                 raise PaymentNotOpen(status=str(payment.status), payment_id=payment.public_id)
             attempt = payment.last_attempt
+            look_at: dict[str, Any] = {"next_check_at": self._now()} if attempt.is_undecided else {}
             closed = step(
                 payment,
                 attempt,
@@ -268,7 +271,7 @@ class PaymentService:
                 evidence={},
                 payment_to=PaymentStatus.CANCELED,
                 late_capture=LATE_CAPTURE / self._settings.time_scale,
-                next_check_at=self._now() if attempt.is_undecided else attempt.next_check_at,
+                **look_at,
             )
             if await self._repository.apply(closed):
                 return await self._void(closed.after)

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from app.domain.attention import Attention
+from app.domain.clock import rfc3339
 from app.domain.money import Money
 from app.domain.schedule import (
     APPROVING_FOR,
@@ -166,6 +167,32 @@ def unasked(payment: Payment, attempt: Attempt, rules: Rules) -> Attempt:
     if attempt.next_check_at is not None and attempt.next_check_at > rules.now:
         look_at = min(look_at, attempt.next_check_at)
     return replace(attempt, unanswered_since=since, next_check_at=look_at)
+
+
+def expired_unanswered(payment: Payment, attempt: Attempt, trigger: Trigger, rules: Rules) -> Step | None:
+    """The expiry of an unpaid payment whose attempts have all ended, when one of them has not been answered about for too long.
+
+    Its order comes free, and the attempt is asked about as before: a late capture is found. None: it is not time, or a person is
+    called and decides.
+    """
+    since = attempt.unanswered_since
+    is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
+    if since is None or not rules.is_over(since, SILENT_FOR) or not is_over:
+        return None
+    if payment.attention is not None or _closing(payment, attempt) is None:
+        return None
+    return step(
+        payment,
+        attempt,
+        attempt.status,
+        at=rules.now,
+        trigger=trigger,
+        reason="expired",
+        evidence={"unanswered_since": rfc3339(since)},
+        payment_to=PaymentStatus.EXPIRED,
+        unanswered_since=since,
+        next_check_at=attempt.next_check_at,
+    )
 
 
 def unheard(payment: Payment, attempt: Attempt, wait: Wait, trigger: Trigger, rules: Rules) -> Step | None:

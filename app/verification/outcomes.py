@@ -23,6 +23,7 @@ from app.verification.decisions import (
     Rules,
     at_rest,
     decided,
+    expired_unanswered,
     rules_of,
     tells_account,
     unasked,
@@ -137,7 +138,8 @@ class Outcomes:
             later = unasked(payment, stored, rules) if attempt.is_due(rules.now) or is_wanted else stored
             calls = context.is_news and not is_answered
             called = unheard(payment, later, wait, context.trigger, rules) if calls else None
-            rested = await self._write(payment, stored, called or later)
+            made = called or expired_unanswered(payment, later, context.trigger, rules)
+            rested = await self._write(payment, stored, made or later)
             return None if rested is None else result_of(rested, attempt.id)
         change = undecided(payment, attempt, wait, context, rules, is_asked=is_asked, is_answered=is_answered)
         written = await self._write(payment, stored, change)
