@@ -71,9 +71,7 @@ async def prepare(connection: "asyncpg.Connection[Any]", app_url: str | None, *,
     if login == APP_ROLE or await _may_take(connection, owner, login):
         return True
     try:
-        await connection.execute(
-            _grant(login) + (" WITH INHERIT FALSE, SET TRUE" if owner.version >= _SET_APART else "")
-        )
+        await connection.execute(_grant(login))
     except asyncpg.InsufficientPrivilegeError as error:
         raise RolesMissing(owner.name, *_given(login)) from error
     return True

@@ -25,11 +25,11 @@ def is_answered_with(other: Webhook, webhook: Webhook, result: VerificationResul
     """Whether the look-up that `webhook` set off answers the other one too.
 
     It does for those that ask the same, and for all that point at the attempt that was looked at; but what anybody may have
-    sent uses up no signed notice, and what pointed at somebody else's money speaks for nobody else.
+    sent uses up no signed notice, and what pointed at somebody else's money has looked at no attempt.
     """
     if other.asks_as(webhook):
         return True
-    if result.mismatch is not None or result.attempt_id is None or (webhook.is_hint and not other.is_hint):
+    if result.attempt_id is None or (webhook.is_hint and not other.is_hint):
         return False
     pointed_at = attempt_of(other, result.payment)
     return pointed_at is not None and pointed_at.id == result.attempt_id

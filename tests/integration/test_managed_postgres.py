@@ -93,6 +93,25 @@ async def test_an_owner_who_may_create_roles_is_enough(managed: Callable[[str], 
     assert await migrate.upgrade(owner, owner) == REVISION, "it can be run again"
 
 
+async def test_two_databases_of_a_server_may_be_migrated_at_once(managed: Callable[[str], Any]) -> None:
+    """The role is the server's: the second finds it made between its look and its statement."""
+    one, other = await managed("CREATEROLE"), await managed("CREATEROLE SUPERUSER")
+    first = await asyncpg.connect(one.url(one.name))
+    async with first.transaction():
+        await first.execute(f"CREATE ROLE {APP_ROLE} NOLOGIN")
+        second = asyncio.create_task(migrate.upgrade(other.url(other.name), other.url(other.name)))
+        await _waits_for_a_lock(other.administrator)
+    await first.close()
+    assert await second == REVISION
+
+
+async def _waits_for_a_lock(administrator: "asyncpg.Connection[Any]") -> None:
+    sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE ROLE%'"
+    async with asyncio.timeout(10):
+        while not await administrator.fetchval(sql):
+            await asyncio.sleep(0.02)
+
+
 async def test_the_processes_may_log_in_as_somebody_else(managed: Callable[[str], Any]) -> None:
     place = await managed("CREATEROLE")
     login = f"{place.name}_web"

@@ -129,6 +129,7 @@ GUESSED = {
     "a" * 64: "one letter",
     "0" * 64: "one digit",
     "ab" * 32: "two letters in turn",
+    "a" * 62 + "bc": "three letters",
     "0123456789abcdef" * 4: "a pattern again and again",
     "sim_" + STRONG: "the simulator's",
     **dict.fromkeys(PUBLIC, "published"),
@@ -169,12 +170,20 @@ def test_each_version_of_ours_is_judged(monkeypatch: pytest.MonkeyPatch, name: s
 
 
 @pytest.mark.parametrize("name", sorted(OURS))
-def test_ours_are_longer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_ours_are_longer_and_of_more_letters(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert name in refusal(monkeypatch, {name: STRONG[: OUR_LEAST - 1]})
+    assert name in refusal(monkeypatch, {name: "a" * 58 + "bcdefg"})
 
 
-@pytest.mark.parametrize("name", [name for name, field in EVERY.items() if name in SECRETS and field.examples])
-def test_an_example_is_no_secret(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+EXAMPLES = [
+    name
+    for name, field in EVERY.items()
+    if name in {*SECRETS, *ADDRESSES} and field.examples and not isinstance(field.default, str)
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_is_no_secret_and_no_address(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     assert name in refusal(monkeypatch, {name: str((EVERY[name].examples or [""])[0])})
 
 
