@@ -19,9 +19,10 @@ LONGEST_TO_PAY = timedelta(days=30)
 """How long a payment may be open at most: `expires_in_s` of `POST /payments`."""
 
 _MAC_BYTES = 24
+_TAG_BYTES = 12
 
 _TOKEN = re.compile(rb"ct_([0-9A-Za-z_\-]{32})[0-9A-Za-z_\-]{32}")
-_SEALED = re.compile(rb"\x00([0-9A-Za-z_\-]{32})\x00")
+_SEALED = re.compile(rb"\x00([0-9A-Za-z_\-]{32})([0-9A-Za-z_\-]{16})?\x00")
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -47,21 +48,32 @@ class ClientTokens:
         payment_id, ends_at = self._read_old(token) if len(token) == 57 else self._read(token)
         return payment_id if ends_at > now else None
 
-    def seal(self, text: bytes) -> bytes:
-        """The JSON text with each of our tokens cut down to what names it, for keeping. No JSON text holds a NUL."""
-        return _TOKEN.sub(self._sealed, text)
+    def seal(self, text: bytes, about: str) -> bytes:
+        """The JSON text with each of our tokens cut down to what names it, for keeping. No JSON text holds a NUL.
 
-    def unseal(self, text: bytes) -> bytes:
-        """The text as it was before `seal`; by our first key where a token's own has left the settings."""
-        return _SEALED.sub(self._unsealed, text)
+        `about` names where it is kept: moved elsewhere, or written by whoever may write there, it makes no token again.
+        """
+        return _TOKEN.sub(lambda match: self._sealed(match, about), text)
 
-    def _sealed(self, match: re.Match[bytes]) -> bytes:
+    def unseal(self, text: bytes, about: str) -> bytes:
+        """The text as it was before `seal`. A token that was not sealed there, or whose key has left the settings, is left out."""
+        return _SEALED.sub(lambda match: self._unsealed(match, about), text)
+
+    def _sealed(self, match: re.Match[bytes], about: str) -> bytes:
         payment_id, _ = self._read(match[0].decode())
-        return match[0] if payment_id is None else b"\0" + match[1] + b"\0"
+        if payment_id is None:
+            return match[0]
+        return b"\0" + match[1] + self._tag(urlsafe_b64decode(match[1]), about) + b"\0"
 
-    def _unsealed(self, match: re.Match[bytes]) -> bytes:
+    def _unsealed(self, match: re.Match[bytes], about: str) -> bytes:
         head = urlsafe_b64decode(match[1])
-        return self._signed(head if head[20:] in self._keys else head[:20] + self._first).encode()
+        is_ours = head[20:] in self._keys and hmac.compare_digest(match[2] or b"", self._tag(head, about))
+        return self._signed(head).encode() if is_ours else b""
+
+    def _tag(self, head: bytes, about: str) -> bytes:
+        """Proves that the token was sealed by us, for this place; it opens nothing."""
+        kept = hmac.digest(self._keys[head[20:]], b"sealed\0" + head + about.encode(), "sha256")
+        return urlsafe_b64encode(kept[:_TAG_BYTES])
 
     def _signed(self, head: bytes) -> str:
         return "ct_" + urlsafe_b64encode(head + _mac(self._keys[head[20:]], head)).decode()

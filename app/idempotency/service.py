@@ -125,7 +125,7 @@ class Idempotency:
         if row["fingerprint"] != intent.fingerprint:
             raise IdempotencyKeyReused()
         if row["answer"] is not None:
-            return self._replayed(row)
+            return self._replayed(row, intent)
         now = self._now()
         if row["lease_until"] is not None and row["lease_until"] > now:
             raise self._in_use(row["lease_until"] - now)
@@ -143,13 +143,13 @@ class Idempotency:
         row = await self._database.row(
             "UPDATE idempotency_keys SET status = $3, answer = $4, lease_until = NULL "
             "WHERE scope = $1 AND key = $2 AND answer IS NULL RETURNING key",
-            intent.scope, intent.key, answer.status, self.sealed(answer.body),
+            intent.scope, intent.key, answer.status, self.sealed(answer.body, intent.scope, intent.key),
         )  # fmt: skip
         return answer if row is not None else await self.stored(intent) or answer
 
-    def sealed(self, answer: bytes) -> bytes:
-        """An answer as it is stored: it opens no payment for whoever reads the table."""
-        return answer if self._tokens is None else self._tokens.seal(answer)
+    def sealed(self, answer: bytes, scope: str, key: str) -> bytes:
+        """An answer as it is stored for this key: it opens no payment for whoever reads the table, or writes there."""
+        return answer if self._tokens is None else self._tokens.seal(answer, _place(scope, key))
 
     async def release(self, intent: Intent) -> Answered | None:
         """Let go of a key whose work ended without an answer to keep: the next call with it starts anew, at once.
@@ -169,12 +169,18 @@ class Idempotency:
             "WHERE scope = $1 AND key = $2 AND fingerprint = $3 AND answer IS NOT NULL",
             intent.scope, intent.key, intent.fingerprint,
         )  # fmt: skip
-        return self._replayed(row) if row is not None else None
+        return self._replayed(row, intent) if row is not None else None
 
-    def _replayed(self, row: Row) -> Answered:
-        answer = row["answer"] if self._tokens is None else self._tokens.unseal(row["answer"])
+    def _replayed(self, row: Row, intent: Intent) -> Answered:
+        answer: bytes = row["answer"]
+        if self._tokens is not None:
+            answer = self._tokens.unseal(answer, _place(intent.scope, intent.key))
         return Answered(row["status"], answer, is_replay=True)
 
     @staticmethod
     def _in_use(left: timedelta) -> IdempotencyKeyInUse:
         return IdempotencyKeyInUse(retry_after_s=max(1, round(left.total_seconds())))
+
+
+def _place(scope: str, key: str) -> str:
+    return f"{scope}\0{key}"

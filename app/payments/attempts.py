@@ -36,8 +36,8 @@ MAX_ATTEMPTS = 50
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
-Sealed = Callable[[bytes], bytes]
-"""An answer as it is stored, without the client token."""
+Sealed = Callable[[bytes, str, str], bytes]
+"""An answer as it is stored for the key of a scope, without the client token."""
 
 
 class AttemptOpener:
@@ -145,7 +145,7 @@ class AttemptOpener:
             ),
         )
         answer = render(done.after)
-        answered = replace(key, status=201, answer=self._sealed(answer)) if key else None
+        answered = replace(key, status=201, answer=self._sealed(answer, key.scope, key.key)) if key else None
         if not await self._repository.apply(done, answered):
             raise IllegalTransition(source=str(attempt.status), target="pending")
         return answer

@@ -1,6 +1,7 @@
 """The Idempotency-Key of `POST /payments`: its form, what counts as the same request, and what a replay is."""
 
 import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -176,12 +177,32 @@ def test_a_stored_answer_is_made_whole_by_the_key_that_made_it() -> None:
         token,
         token,
     )
-    kept = old.seal(answer)
+    kept = old.seal(answer, "here")
     assert token[35:] not in kept
-    assert old.unseal(kept) == both.unseal(kept) == answer
-    assert both.seal(answer) == kept
-    renewed = new.unseal(kept)
-    assert renewed == answer.replace(token, new.token(payment_id, expires_at).encode())
+    assert old.unseal(kept, "here") == both.unseal(kept, "here") == answer
+    assert both.seal(answer, "here") == kept
+    emptied = answer.replace(token, b"")
+    assert new.unseal(kept, "here") == emptied, "its key has left the settings"
     for plain in (b"{}", b'{"a":"ct_%b"}' % (b"A" * 64), answer.replace(token, b"ct_" + b"-" * 64)):
-        assert new.seal(plain) == plain
-        assert new.unseal(plain) == plain
+        assert new.seal(plain, "here") == plain
+        assert new.unseal(plain, "here") == plain
+
+
+def test_who_writes_the_kept_answer_makes_no_token() -> None:
+    """The app's login may write there: another payment, a later end, another key's answer, an answer of an earlier release."""
+    expires_at = datetime(2026, 11, 27, 12, 0, tzinfo=UTC)
+    tokens, mine, theirs = ClientTokens("one"), ids.uuid7(), ids.uuid7()
+    token = tokens.token(mine, expires_at).encode()
+    kept = tokens.seal(token, "here")
+    head, tag = urlsafe_b64decode(kept[1:33]), kept[33:49]
+    forged = {
+        "another payment": (theirs.bytes + head[16:], tag),
+        "a later end": (head[:16] + b"\xff" * 4 + head[20:], tag),
+        "a key that is not there": (head[:20] + b"\0" * 4, tag),
+        "without a tag": (head, b""),
+        "another tag": (head, b"A" * 16),
+    }
+    for what, (other, proof) in forged.items():
+        assert tokens.unseal(b"\0" + urlsafe_b64encode(other) + proof + b"\0", "here") == b"", what
+    assert tokens.unseal(kept, "elsewhere") == b"", "another key's answer"
+    assert tokens.unseal(kept, "here") == token
