@@ -20,6 +20,9 @@ OUR_LEAST, OUR_SYMBOLS = 32, 8
 THEIR_LEAST, THEIR_SYMBOLS = 16, 4
 """A gateway's, and also one that a person chose in its console. PortOne's REST API keys are 16 digits."""
 
+PLACEHOLDERS = ("password", "changeme", "change-me", "change_me", "openssl", "example", "your-secret", "<", ">", "...")
+"""Parts of what files have where a secret should stand, and of what people write there in a hurry."""
+
 ENCRYPTED = frozenset({"require", "verify-ca", "verify-full"})
 """Values of `sslmode` with which libpq and asyncpg never fall back to plain text."""
 
@@ -52,7 +55,9 @@ def versions(secret: SecretStr) -> list[str]:
 
 def is_published(text: str, published: frozenset[str]) -> bool:
     """Whether it is one of these, with or without `whsec_` before it and padding behind it, or any of the simulator's."""
-    return text.strip().startswith("sim_") or _bare(text) in {_bare(each) for each in published}
+    named = text.strip().rpartition(":")[2]  # a history key has its id before it
+    known = {_bare(each) for each in published}
+    return text.strip().startswith("sim_") or _bare(text) in known or _bare(named) in known
 
 
 def _fault_of(setting: Setting, value: object) -> Iterator[str]:
@@ -61,6 +66,8 @@ def _fault_of(setting: Setting, value: object) -> Iterator[str]:
         for text in versions(value) if setting.is_ours else [value.get_secret_value()]:
             if is_published(text, setting.published):
                 yield "is a published one, of the simulator or of an example: " + _way_out(setting)
+            elif setting.is_ours and any(part in text.lower() for part in PLACEHOLDERS):
+                yield f"stands for a secret that was not set: {_way_out(setting)}"
             elif fault := _weakness(text, least, symbols):
                 yield f"{fault}: {_way_out(setting)}"
     elif isinstance(value, str) and is_address(setting.field):

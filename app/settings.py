@@ -20,7 +20,12 @@ from app.live_mode import Setting, faults, is_published, versions
 from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, Secrets, is_loopback
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused where others could reach it
-PUBLISHED = frozenset({DEFAULT_SECRET_KEY})
+PUBLISHED = frozenset(
+    {
+        DEFAULT_SECRET_KEY,
+        "6b1f0c9d7a4e2b8853f1d06c9ae7b3425d8e1f706a9c4b3d2e5f8a7c6b9d0e1f",  # .env.example had it as a history key
+    }
+)
 
 
 def _rules(value: object) -> object:

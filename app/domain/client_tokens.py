@@ -56,7 +56,7 @@ class ClientTokens:
         return _TOKEN.sub(lambda match: self._sealed(match, about), text)
 
     def unseal(self, text: bytes, about: str) -> bytes:
-        """The text as it was before `seal`. A token that was not sealed there, or whose key has left the settings, is left out."""
+        """The text as it was before `seal`. A token not sealed there, or whose key has left the settings, is left out."""
         return _SEALED.sub(lambda match: self._unsealed(match, about), text)
 
     def _sealed(self, match: re.Match[bytes], about: str) -> bytes:

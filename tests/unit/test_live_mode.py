@@ -1,6 +1,7 @@
 """Every setting × live mode: what a stranger knows, could guess, or that leads to nobody, stops the start (law 12)."""
 
 import os
+import re
 import types
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.gateways.registry import MANIFESTS
 from app.live_mode import OUR_LEAST, THEIR_LEAST
+from app.paths import ROOT
 from app.setting_types import NO_APP_SCHEMES, hosts_of, is_address, is_database, is_loopback, is_secret, listens_here
 from app.settings import PUBLISHED, ProductSettings, Settings
 from simulator.server import twins
@@ -167,6 +169,44 @@ def test_each_version_of_ours_is_judged(monkeypatch: pytest.MonkeyPatch, name: s
     assert refusal(monkeypatch, {name: f"{other}, {STRONG}"}) == ""
     for both in (f"{STRONG},{weak}", f"{weak},{STRONG}"):
         assert name in refusal(monkeypatch, {name: both})
+
+
+PLACEHOLDERS = (
+    "change-me-change-me-change-me-now", "passwordPASSWORD0123456789abcdefgh", "<make-one-with-openssl-rand-hex-32>",
+    "openssl rand -hex 32 and more text", "your-secret-key-goes-here-please-1", "an-example-of-a-secret-0123456789",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+@pytest.mark.parametrize("text", PLACEHOLDERS)
+def test_a_placeholder_is_no_secret(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    assert name in refusal(monkeypatch, {name: text})
+
+
+WRITTEN = re.compile(r"(ONETILL_\w+)[=:][ \t]*([^\s`'\"|,]+)")
+LIKE_A_SECRET = re.compile(r"whsec_[\w+/=-]{16,}|(?<=`)(?:[\w+/]{20,24}==|[\w-]+-secret)(?=`)")
+PAGES = [ROOT / name for name in (".env.example", "docker-compose.yml", "README.md", "CONTRIBUTING.md")]
+PAGES += sorted((ROOT / "docs").rglob("*.md"))
+
+
+def written_secrets() -> Iterator[tuple[str, str]]:
+    """Each secret that stands in a file which anybody may read, with a setting that it could be put into."""
+    gateways = {manifest.name.replace("_", "-"): manifest for manifest in MANIFESTS}
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for name, value in WRITTEN.findall(text):
+            if name in SECRETS and not value.startswith("$"):
+                yield name, value
+        for match in LIKE_A_SECRET.finditer(text) if page.stem in gateways else ():
+            manifest = gateways[page.stem]
+            yield from ((name, match[0]) for each in manifest.fields() if (name := manifest.variable(each)) in SECRETS)
+
+
+@pytest.mark.parametrize(("name", "value"), sorted(set(written_secrets())))
+def test_a_secret_that_stands_in_a_file_of_ours_is_published(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    assert name in refusal(monkeypatch, {name: value})
 
 
 @pytest.mark.parametrize("name", sorted(OURS))

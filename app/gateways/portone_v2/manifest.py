@@ -83,6 +83,7 @@ MANIFEST = Manifest(
             "channel-key-00000000-0000-4000-8000-000000000001",
             "whsec_c2ltdWxhdG9yLXdlYmhvb2stc2VjcmV0",
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",  # the Standard Webhooks' own example (docs/gateways/portone-v2.md)
+            "pzQGE83cSIRKM4/WH5QY+g==",  # of PortOne's SDK (docs/gateways/portone-v2.md)
         }
     ),
     needed_in_live_mode={"webhook_secrets": "webhooks could not be told from forged ones"},

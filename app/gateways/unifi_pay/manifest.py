@@ -65,5 +65,5 @@ MANIFEST = Manifest(
     },
     at_compose="base URL http://simulator:8006, app id onetill-sim, API key f3248c3e-881c-42bd-abe7-1232023fe896, "
     "secret sim_unifi_app_secret, store store_sim",
-    published=frozenset({"onetill-sim", "f3248c3e-881c-42bd-abe7-1232023fe896", "store_sim"}),
+    published=frozenset({"onetill-sim", "f3248c3e-881c-42bd-abe7-1232023fe896", "store_sim", "unifi-test-secret"}),
 )
