@@ -32,10 +32,11 @@ _WORDS = re.compile(
 )
 """Names of words and sentences."""
 _MEASURES = re.compile(
-    r".*(?:amount|total|charge|price|balance|vat|taxfree|supply|discount|fee|paid|cancell?ed|at|dates?|date_?time|timestamp)"
-    r"|cancel_amount|expires",
+    r".*(?:amount|total|charge|price|balance|vat|taxfree|supply|discount|fee|paid|cancell?ed|dates?|date_?time|timestamp)"
+    r"|cancel_amount|expires|at|.*_at",
     re.IGNORECASE,
 )
+_MOMENTS = re.compile(r".*[a-z]At")
 """Names of amounts and times."""
 _REFERENCES = re.compile(
     r"id|imp_?uid|merchant_?uid|(?:payment|transaction|tx|pg_?tx|pg_?t|cancellation|order|store|request)_?id|orderIdFromClient"
@@ -50,12 +51,19 @@ _PERSON = re.compile(
 )
 """Names of people, of what is theirs, and of what opens a door. `_REFERENCES` go before it."""
 
-_MEASURE = re.compile(r"[+-]?[\dTZ:.+\- ]{1,40}")
-_REFERENCE = re.compile(r"[\w.:-]{1,200}")
-_DIGITS = re.compile(r"\d(?:[ \-./()]?\d){6,}")
+_MEASURE = re.compile(
+    r"[+-]?\d{1,16}(?:\.\d{1,12})?|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
+)
+"""A number, or a date with or without a time."""
+_REFERENCE = re.compile(r"[\w.:-]{1,200}", re.ASCII)
+_DIGITS = re.compile(r"\d(?:[\W_]{0,3}\d){6,}")
+"""Also with blanks, dashes and whatever else is no letter between them; `\\d` is a digit of any script."""
 _MAIL = re.compile(r"[^\s@<>\"]{1,64}@[^\s@<>\"]{1,100}")
-_PERSONAL = re.compile(r"[^A-Za-z]")
-"""In a person's text of four characters or more, what tells it from a word that may also be a status."""
+_PERSONAL = re.compile(r"[^A-Za-z]|[A-Z][a-z]")
+"""In a person's text, what tells it from a word that may also be a status: PAID, paid."""
+SHORTEST_NAME, SHORTEST_WORD = 2, 4
+"""Characters of what is looked for elsewhere: of a Korean name, and of one in plain letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +151,7 @@ def _kind(name: str) -> Kind:
         return Kind.REFERENCE
     if _PERSON.search(name):
         return Kind.PERSON
-    if _MEASURES.fullmatch(name):
+    if _MEASURES.fullmatch(name) or _MOMENTS.fullmatch(name):
         return Kind.MEASURE
     return Kind.WORD if _WORDS.fullmatch(name) else Kind.UNKNOWN
 
@@ -158,8 +166,13 @@ def _collect(value: object, people: set[str], is_personal: bool = False, depth: 
     elif isinstance(value, list):
         for inner in value[:MOST_ITEMS]:
             _collect(inner, people, is_personal, depth + 1)
-    elif is_personal and isinstance(value, str) and 4 <= len(value) <= LONGEST_TEXT and _PERSONAL.search(value):
+    elif is_personal and isinstance(value, str) and _is_told_apart(value):
         people.add(value)
+
+
+def _is_told_apart(text: str) -> bool:
+    shortest = SHORTEST_WORD if text.isascii() else SHORTEST_NAME
+    return shortest <= len(text) <= LONGEST_TEXT and _PERSONAL.search(text) is not None
 
 
 def _mask(name: str, value: object, people: set[str], is_personal: bool = False, depth: int = 0) -> object:

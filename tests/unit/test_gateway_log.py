@@ -4,6 +4,7 @@ import json
 import re
 import time
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +153,32 @@ def test_it_is_cut_and_quick_whatever_it_is_given() -> None:
 )
 def test_it_never_breaks(value: object) -> None:
     assert isinstance(kept(value), str)
+
+
+GAPS = (" - ", "  ", "_", ",", "\u2013", "\u00a0", "\n", "\u00b7", "*", ".", "~", " / ")
+
+
+@pytest.mark.parametrize("gap", GAPS, ids=ascii)
+@pytest.mark.parametrize("name", ["message", "paid", "chat", "seat", "format", "anything"])
+def test_no_card_number_survives_however_it_is_written(gap: str, name: str) -> None:
+    for text in (gap.join(["4111"] * 4), "\uff14" + "\uff11" * 15, gap.join(["0101", "2345", "678"])):
+        kept, _ = masked(msgspec.json.encode({name: text}), None)
+        assert kept is not None
+        assert sum(each.isdigit() for each in kept) < 7, kept
+
+
+@pytest.mark.parametrize("name", ["홍길동", "김철", "Minji", "MinjiKim", "Ng Lee"])
+def test_a_persons_name_is_hidden_wherever_it_comes_again(name: str) -> None:
+    sent = msgspec.json.encode({"buyer_name": name})
+    _, received = masked(sent, msgspec.json.encode({"message": f"{name}님의 카드가 거절되었습니다"}))
+    assert received is not None
+    assert name not in received
+
+
+@pytest.mark.parametrize(
+    "value", [1764234000123, "1764234000", "24000.50", "2026-11-27T08:31:02.123456Z", "2026-11-27"]
+)
+@pytest.mark.parametrize("name", ["paid_at", "paidAt", "cancelled_at", "timestamp"])
+def test_numbers_and_times_stay_readable(name: str, value: object) -> None:
+    kept, _ = masked(msgspec.json.encode({name: value}), None)
+    assert kept == msgspec.json.encode({name: value}).decode()
