@@ -30,6 +30,8 @@ def _http_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
         raise ValueError("expected an http(s) URL without query, such as https://pay.shop.example")
+    if "@" in parts.netloc or "\\" in value or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("expected a URL of plain letters without a user name (an international host as xn--…)")
     return value.rstrip("/")
 
 
@@ -64,8 +66,11 @@ def _app_schemes(values: list[str]) -> list[str]:
     return values
 
 
-_NO_APP_SCHEMES = """about blob chrome chrome-extension cid content data file filesystem ftp ftps gopher http https intent jar
-    javascript ldap livescript mailto mhtml mocha moz-extension resource sms ssh tel telnet vbscript view-source ws wss wyciwyg"""
+_NO_APP_SCHEMES = """about android-app app-settings blob brave chrome chrome-extension cid content data facetime feed file filesystem firefox
+    ftp ftps googlechrome googlechromes gopher http https intent itms itms-apps itms-appss itms-services jar javascript
+    ldap livescript mailto market mhtml microsoft-edge mocha moz-extension ms-msdt ms-settings opera-http opera-https
+    resource search-ms shortcuts sms ssh tel telnet vbscript view-source webcal ws wss wyciwyg x-safari-http
+    x-safari-https"""
 NO_APP_SCHEMES = frozenset(_NO_APP_SCHEMES.split())
 """Schemes that run a script, read what is on the buyer's device, lead anywhere or leave TLS: no app answers to them."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
@@ -134,12 +139,14 @@ def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def hosts_of(url: str) -> list[str]:
-    """The hosts of a database's URL, which may name several, in its authority or as `host=`. [""]: the local socket."""
+    """The hosts of a database's URL: in its authority, as `host=`, or a `service=` that stands for one. [""]: none."""
     try:
         parts = urlsplit(url)
     except ValueError:  # connecting will say so
         return [""]
-    named = parts.netloc.rpartition("@")[2].split(",") + ",".join(parse_qs(parts.query).get("host", [])).split(",")
+    query = parse_qs(parts.query)
+    elsewhere = [each for name in ("host", "hostaddr", "service") for each in query.get(name, [])]
+    named = parts.netloc.rpartition("@")[2].split(",") + ",".join(elsewhere).split(",")
     hosts = [unquote(each if each.endswith("]") else each.rpartition(":")[0] or each) for each in named if each]
     return hosts or [""]
 

@@ -6,6 +6,7 @@ refuses to start with anything that would let test money, default secrets or the
 """
 
 from collections.abc import Iterator
+from os import environ
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -17,7 +18,17 @@ from app.domain.schedule import KEEP_ALIVE_S, LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.registry import MANIFESTS, NAMES
 from app.live_mode import Setting, faults, is_published, versions
-from app.setting_types import AppSchemes, DatabaseUrl, Framers, HttpUrl, MaybeDatabaseUrl, Names, Secrets, is_loopback
+from app.setting_types import (
+    AppSchemes,
+    DatabaseUrl,
+    Framers,
+    HttpUrl,
+    MaybeDatabaseUrl,
+    Names,
+    Secrets,
+    hosts_of,
+    is_loopback,
+)
 
 DEFAULT_SECRET_KEY = "onetill-development-only-secret-key"  # noqa: S105  refused where others could reach it
 PUBLISHED = frozenset(
@@ -26,6 +37,10 @@ PUBLISHED = frozenset(
         "6b1f0c9d7a4e2b8853f1d06c9ae7b3425d8e1f706a9c4b3d2e5f8a7c6b9d0e1f",  # .env.example had it as a history key
     }
 )
+
+
+ELSEWHERE = frozenset({"PGHOST", "PGSERVICE", "PGSERVICEFILE"})
+"""Variables by which a driver finds the database where a URL names no host."""
 
 
 def _rules(value: object) -> object:
@@ -154,6 +169,11 @@ class ProductSettings(BaseSettings):
             yield "ONETILL_HISTORY_KEYS is missing: make one with `openssl rand -hex 32`"
         for setting in self._each_setting():
             yield from faults(setting)
+        urls = (self.database_url, self.database_owner_url, self.database_direct_url)
+        if any(url and hosts_of(url) == [""] for url in urls):
+            yield from (
+                f"{name} leads elsewhere than ONETILL_DATABASE_URL says: unset it" for name in ELSEWHERE & set(environ)
+            )
         for manifest, account in self.accounts():
             for name, reason in manifest.needed_in_live_mode.items():
                 if not getattr(account, name):

@@ -275,6 +275,8 @@ REMOTE = (
     "postgresql://app:pw@localhost:5432,db.shop.example:5432/onetill",
     "postgresql://app:pw@/onetill?host=db.shop.example",
     "postgresql:///onetill?host=/var/run/postgresql,db.shop.example",
+    "postgresql:///onetill?service=production",
+    "postgresql:///onetill?hostaddr=10.0.0.5",
 )
 SAFE = (
     "postgresql:///onetill",
@@ -298,6 +300,32 @@ def test_no_remote_database_starts_without_tls(monkeypatch: pytest.MonkeyPatch, 
     assert "pw" not in said
     plain = {"ONETILL_DATABASE_PLAIN_HOSTS": ",".join({*hosts_of(url)} - {"localhost"})}
     assert refusal(monkeypatch, {name: url} | plain) == "", "unless the merchant says so of that host"
+
+
+@pytest.mark.parametrize("variable", ["PGHOST", "PGSERVICE", "PGSERVICEFILE"])
+@pytest.mark.parametrize("name", DATABASES)
+def test_what_leads_a_url_without_a_host_elsewhere_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, variable: str
+) -> None:
+    remote = dict.fromkeys(DATABASES, "postgresql://app:pw@db.shop.example/onetill?sslmode=verify-full")
+    monkeypatch.setenv(variable, "db.shop.example")
+    assert refusal(monkeypatch, remote) == ""
+    assert f"{variable} leads elsewhere" in refusal(monkeypatch, remote | {name: "postgresql:///onetill"})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:pw@pay.shop.example",
+        "https://pay.shop.example\\@evil.example",
+        "https://\uff11\uff12\uff17.0.0.1",
+        "https://a b",
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_an_address_is_plain_letters_and_names_no_user(monkeypatch: pytest.MonkeyPatch, name: str, url: str) -> None:
+    assert name.rpartition("__")[2].removeprefix("ONETILL_").lower() in refusal(monkeypatch, {name: url}).lower()
 
 
 @pytest.mark.parametrize("name", DATABASES)
