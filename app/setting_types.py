@@ -66,11 +66,11 @@ def _app_schemes(values: list[str]) -> list[str]:
     return values
 
 
-_NO_APP_SCHEMES = """about android-app app-settings blob brave chrome chrome-extension cid content data facetime feed file filesystem firefox
-    ftp ftps googlechrome googlechromes gopher http https intent itms itms-apps itms-appss itms-services jar javascript
-    ldap livescript mailto market mhtml microsoft-edge mocha moz-extension ms-msdt ms-settings opera-http opera-https
-    resource search-ms shortcuts sms ssh tel telnet vbscript view-source webcal ws wss wyciwyg x-safari-http
-    x-safari-https"""
+_NO_APP_SCHEMES = """about android-app app-settings blob brave chrome chrome-extension cid content data facetime feed file
+    filesystem firefox ftp ftps googlechrome googlechromes gopher http https intent itms itms-apps
+    itms-appss itms-services jar javascript ldap livescript mailto market mhtml microsoft-edge mocha
+    moz-extension ms-msdt ms-settings opera-http opera-https resource search-ms shortcuts sms ssh tel
+    telnet vbscript view-source webcal ws wss wyciwyg x-safari-http x-safari-https"""
 NO_APP_SCHEMES = frozenset(_NO_APP_SCHEMES.split())
 """Schemes that run a script, read what is on the buyer's device, lead anywhere or leave TLS: no app answers to them."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
