@@ -12,6 +12,8 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+from app.domain import ids
+
 TOKEN_KEPT = timedelta(days=31)
 """How long after its payment's expiry a token still reads how the payment ended."""
 
@@ -91,8 +93,8 @@ class ClientTokens:
         raw = _decoded(token, 16 + _MAC_BYTES)
         for key in self._keys.values():
             if hmac.compare_digest(raw[16:], _mac(key, raw[:16])):
-                made_at = datetime.fromtimestamp(int.from_bytes(raw[:6]) / 1000, UTC)
-                return UUID(bytes=raw[:16]), made_at + LONGEST_TO_PAY + TOKEN_KEPT
+                payment_id = UUID(bytes=raw[:16])
+                return payment_id, ids.made_at(payment_id) + LONGEST_TO_PAY + TOKEN_KEPT
         return None, _NEVER
 
 

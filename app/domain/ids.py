@@ -7,6 +7,7 @@ import os
 import re
 import threading
 import time
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -47,6 +48,11 @@ def uuid7() -> UUID:
     random = int.from_bytes(os.urandom(8)) & ((1 << 62) - 1)
     value = (ticks >> 12 << 80) | (7 << 76) | ((ticks & 0xFFF) << 64) | (0b10 << 62) | random
     return UUID(int=value)
+
+
+def made_at(value: UUID) -> datetime:
+    """When a UUIDv7 was made, to the millisecond."""
+    return datetime.fromtimestamp(int.from_bytes(value.bytes[:6]) / 1000, UTC)
 
 
 def show(prefix: Prefix, value: UUID) -> str:

@@ -1,5 +1,6 @@
 """`onetill payments verify-history`: checks the audit trails of all payments, with a bar for the person who waits."""
 
+from datetime import datetime
 from uuid import UUID
 
 from rich.console import Console
@@ -14,9 +15,10 @@ PAGE = 500
 Broken = list[tuple[str, list[str]]]
 
 
-async def check(services: Services, payment_id: UUID) -> list[str]:
+async def check(services: Services, payment_id: UUID, sealed_since: datetime | None = None) -> list[str]:
     """Return what is wrong with a payment's audit trail, or with its rows beside it. Raises NotFound."""
-    return faults_of(*await services.repository.history(payment_id), services.history_keys)
+    since = sealed_since or await services.repository.sealed_since()
+    return faults_of(*await services.repository.history(payment_id), services.history_keys, since)
 
 
 async def check_all(
@@ -30,12 +32,13 @@ async def check_all(
     repository = services.repository
     broken: Broken = []
     checked = 0
+    sealed_since = await repository.sealed_since()
     after: UUID | None = None
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("Checking audit trails", total=1 if only else await repository.about_how_many() or None)
         while page := [only] if only else await repository.every_id(after, PAGE):
             for payment_id in page:
-                if faults := await check(services, payment_id):
+                if faults := await check(services, payment_id, sealed_since):
                     broken.append((ids.show(ids.Prefix.PAYMENT, payment_id), faults))
                 checked += 1
                 progress.advance(bar)

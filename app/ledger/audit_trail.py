@@ -1,10 +1,12 @@
 """Whether an audit trail holds: every row follows from the one before, and the last ones say how the money stands now."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
+from app.domain import ids
 from app.domain.states import RefundStatus
 from app.ledger.history_keys import HistoryKeys
 from app.ledger.model import Payment, total
@@ -17,9 +19,17 @@ Story = Sequence[tuple[Event, bytes]]
 """Events in order, each with its stored hash."""
 
 
-def faults_of(payment: Payment, rows: Story, keys: HistoryKeys) -> list[str]:
-    """Return what is wrong, in sentences; empty when all is well. `rows` are the whole audit trail, read with the payment."""
+def faults_of(payment: Payment, rows: Story, keys: HistoryKeys, sealed_since: datetime | None = None) -> list[str]:
+    """Return what is wrong, in sentences; empty when all is well. `rows` are the whole audit trail, read with the payment.
+
+    `sealed_since` is the time of the oldest event that is sealed: of payments that were made later, all events must be. When a
+    payment was made stands in its id, which the shop knows too.
+    """
     faults = list(_of_the_chain(payment, rows, keys))
+    if sealed_since is not None and ids.made_at(payment.id) > sealed_since:
+        faults += [
+            f"step {event.seq} is not sealed, and all of its time are" for event, _ in rows if event.key_id is None
+        ]
     kept = payment.captured_attempt
     refunds = payment.refunds_of(kept.id) if kept else []
     refunded = total(each for each in refunds if each.status is RefundStatus.SUCCEEDED)

@@ -33,6 +33,7 @@ from app.ledger.sql import (
     REFUND_BACKLOG,
     RESCHEDULE,
     RESCHEDULE_REFUND,
+    SEALED_SINCE,
 )
 from app.ledger.transitions import Event, Step
 
@@ -195,6 +196,11 @@ class PaymentRepository:
                 if not page:
                     break
         return _payment(row, self.history_key), rows
+
+    async def sealed_since(self) -> datetime | None:
+        """The time of the oldest event that is sealed. Reads all events where there are unsealed ones: for checks only."""
+        row = await self._database.row(SEALED_SINCE)
+        return row["at"] if row else None
 
     async def backlog(self, now: datetime) -> tuple[float, float]:
         """Seconds since the oldest undecided attempt began, and since the longest overdue look was due."""

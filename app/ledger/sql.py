@@ -119,6 +119,8 @@ EVENTS = f"""
 SELECT {EVENT}, hash FROM payment_events WHERE payment_id = $1 AND seq > $2 ORDER BY seq LIMIT $3
 """  # noqa: S608
 
+SEALED_SINCE = "SELECT at FROM payment_events WHERE key_id IS NOT NULL ORDER BY at LIMIT 1"
+
 BACKLOG = f"""
 SELECT (SELECT min(created_at) FROM attempts WHERE {one_of("status", ATTEMPT_UNDECIDED)}) AS undecided_since,
     (SELECT min(next_check_at) FROM attempts WHERE next_check_at IS NOT NULL) AS due_since

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from app.domain import ids
 from app.domain.errors import InvalidRequest
 from app.jobs.history import check, check_all
 from app.ledger.anchors import SETTLED
-from app.ledger.audit_trail import faults_of
+from app.ledger.audit_trail import FIRST_HASH, faults_of
 from app.ledger.repository import PaymentRepository
 from app.services import Services
 from app.settings import Settings
@@ -226,3 +227,25 @@ async def test_two_workers_write_one_anchor(shop: Shop, parts: Services, clock: 
     await asyncio.gather(*(parts.anchors.advance(9) for _ in range(4)))
     assert await parts.anchors.count() == 1
     assert await check_all(parts, NOBODY) == (1, [])
+
+
+async def test_a_trail_that_claims_to_be_older_than_the_keys_is_seen(
+    paid: dict[str, Any], shop: Shop, parts: Services, owner: "asyncpg.Connection[Any]"
+) -> None:
+    """Whoever may write everything takes the seals away, and chains all rows by their plain hashes."""
+    payment = await shop.create(gateway="point3")
+    stored, rows = await parts.repository.history(_id(payment))
+    before = FIRST_HASH
+    await owner.execute("ALTER TABLE payment_events DROP CONSTRAINT payment_events_sealed_check")
+    for event, _ in rows:
+        plain = replace(event, key_id=None, facts=None, prev_hash=before)
+        before = plain.hash()
+        await owner.execute(
+            "UPDATE payment_events SET key_id = NULL, facts = NULL, prev_hash = $3, hash = $4 WHERE payment_id = $1 AND seq = $2",
+            stored.id, event.seq, plain.prev_hash, before,
+        )  # fmt: skip
+    await owner.execute("UPDATE payments SET last_hash = $2, amount_minor = 24 WHERE id = $1", stored.id, before)
+    faults = await check(parts, stored.id)
+    assert faults == [f"step {event.seq} is not sealed, and all of its time are" for event, _ in rows]
+    _, broken = await check_all(parts, NOBODY)
+    assert [each for each, _ in broken] == [payment["id"]]
