@@ -39,6 +39,9 @@ WHO = f"""
 SELECT pg_backend_pid() AS pid, session_user AS login, current_user AS role,
     (SELECT rolsuper FROM pg_roles WHERE rolname = session_user) AS is_superuser,
     EXISTS (SELECT FROM pg_roles WHERE rolname = '{APP_ROLE}') AS has_role,
+    EXISTS (
+        SELECT FROM pg_class WHERE relname = 'payment_events' AND pg_has_role(session_user, relowner, 'MEMBER')
+    ) AS owns_tables,
     {", ".join(f"current_setting('{name}') AS {name}" for name in TIMEOUTS)}
 """  # noqa: S608  our names, no value
 
@@ -62,6 +65,7 @@ class Sessions:
         self._one_role = one_role
         self._is_live = is_live
         self._is_pooled = False
+        self._has_warned = False
 
     async def open(self, timeout_s: float = 10.0, command_timeout_s: float = COMMAND_TIMEOUT_S) -> Connection:
         """A session as the app's role. Raises SessionRefused, and what asyncpg raises when nobody answers."""
@@ -134,6 +138,13 @@ class Sessions:
             raise SessionRefused(
                 "live mode refuses a superuser's login",
                 f"no privilege binds a superuser; log in as {APP_ROLE} in ONETILL_DATABASE_URL (docs/live-mode.md)",
+            )
+        if self._is_live and who["owns_tables"] and not self._has_warned:
+            self._has_warned = True
+            log.warning(
+                "login_owns_the_tables",
+                detail=f"{who['login']} takes the role {APP_ROLE} and may leave it: privileges keep nobody who has this password",
+                way_out="give ONETILL_DATABASE_URL a login of its own, and the owner's to ONETILL_DATABASE_OWNER_URL alone",
             )
 
 

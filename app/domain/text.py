@@ -15,6 +15,11 @@ _NAME = re.compile(r"[!-~]+")
 _DOTS = frozenset({".", ".."})
 _HIDDEN = frozenset({"Cf", "Cs", "Zl", "Zp"})
 """Unicode categories of what nobody sees: zero width, direction, tags, halves of a character, line separators."""
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and signs that are drawn as nothing. Source: Unicode's Default_Ignorable_Code_Point, and the empty Braille pattern."""
+_BREAKING = frozenset("\u2028\u2029\ufeff")
+"""What makes several lines of one, or marks the beginning of a file."""
+_HOST = re.compile(r"[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\]")
 _TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Characters that turn the direction of what stands around them, so that a line reads as another."""
 
@@ -31,13 +36,19 @@ def canonical(text: str) -> str:
 
 def check_id(text: str) -> str:
     """An id that the shop gives, in its one spelling. Raises ValueError for characters that nobody sees."""
-    if found := next((each for each in text if unicodedata.category(each) in _HIDDEN), None):
+    if found := next((each for each in text if _is_hidden(each)), None):
         raise ValueError(f"must not contain the invisible character U+{ord(found):04X}")
     return canonical(text)
 
 
+def _is_hidden(sign: str) -> bool:
+    return sign in _BLANK or unicodedata.category(sign) in _HIDDEN
+
+
 def check_line(text: str) -> str:
-    """A line that people read. Raises ValueError for what turns its direction; joiners of scripts and emoji are fine."""
+    """A line that people read. Raises ValueError for what turns or breaks it; joiners of scripts and emoji are fine."""
+    if found := next((each for each in text if each in _BREAKING), None):
+        raise ValueError(f"must not contain U+{ord(found):04X}, which is no part of a line")
     if found := next((each for each in text if each in _TURNING), None):
         raise ValueError(f"must not contain U+{ord(found):04X}, which turns the direction of text")
     return text
@@ -51,13 +62,15 @@ def wrong_address(url: str, schemes: set[str], hosts: frozenset[str]) -> str | N
     """
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        host, port = parts.hostname, parts.port
     except ValueError:
         return "is not a URL"
     if any(ord(each) <= 32 or ord(each) == 127 for each in url):
         return "must not contain spaces or control characters"
     if "\\" in url:
         return "must not contain a backslash"
+    if any(each in '<>"`{}|^' or _is_hidden(each) for each in url):
+        return "must not contain invisible characters, quotes or brackets: percent-encode them"
     if parts.scheme not in schemes:
         return f"must start with one of {', '.join(f'{scheme}://' for scheme in sorted(schemes))}"
     if parts.scheme in {"http", "https"}:
@@ -65,6 +78,8 @@ def wrong_address(url: str, schemes: set[str], hosts: frozenset[str]) -> str | N
             return "has no host"
         if "@" in parts.netloc:
             return "must not contain a user name or a password"
+        if not _HOST.fullmatch(parts.netloc.removesuffix(f":{port}" if port is not None else ":")):
+            return "has a host that is no plain one: write an international one as xn--…"
         if hosts and host not in hosts:
             return "is at none of the hosts of ONETILL_RETURN_HOSTS"
     return None

@@ -15,7 +15,9 @@ from app.db import migrate, roles
 from app.db.database import Database, DatabaseUnusable
 from app.db.embedded import EmbeddedPostgres
 from app.db.schema import APP_ROLE, REVISION
+from app.db.session import Sessions
 from app.jobs.listener import Listener
+from tests.unit.captured_logs import capture_logs
 
 _numbers = count(1)
 
@@ -91,6 +93,19 @@ async def test_an_owner_who_may_create_roles_is_enough(managed: Callable[[str], 
     assert await migrate.upgrade(owner, owner) == REVISION
     assert await works(owner) == APP_ROLE
     assert await migrate.upgrade(owner, owner) == REVISION, "it can be run again"
+
+
+@pytest.mark.parametrize("login", ["the owner", "its own"])
+async def test_live_mode_says_when_its_login_owns_the_tables(managed: Callable[[str], Any], login: str) -> None:
+    place = await managed("CREATEROLE")
+    await migrate.upgrade(place.url(place.name), place.url(place.name))
+    user = place.name if login == "the owner" else APP_ROLE
+    await place.administrator.execute(f"ALTER ROLE {APP_ROLE} LOGIN")
+    sessions = Sessions(place.url(user), is_live=True)
+    with capture_logs("warning") as logs:
+        for _ in range(2):
+            await (await sessions.open()).close()
+    assert logs.text.count("login_owns_the_tables") == (1 if login == "the owner" else 0)
 
 
 async def test_two_databases_of_a_server_may_be_migrated_at_once(managed: Callable[[str], Any]) -> None:

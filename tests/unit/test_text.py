@@ -8,6 +8,7 @@ from app.domain.text import canonical, check_id, check_line, is_name, wrong_addr
 from app.gateways.values import LookupHint
 
 INVISIBLE = [
+    *"\u034f\u115f\u1160\u2800\u3164\uffa0",
     *"\u00ad\u200b\u200c\u200d\u2060\ufeff\u061c\u200e\u200f\u202e\u2066\u2069\u2028\u2029",
     "\U000e0041",
     "\ud800",
@@ -50,6 +51,12 @@ def test_an_id_has_one_spelling(text: str) -> None:
     assert spelled == {canonical(text)}
 
 
+@pytest.mark.parametrize("breaking", "\u2028\u2029\ufeff")
+def test_a_line_is_one_line(breaking: str) -> None:
+    with pytest.raises(ValueError, match="no part of a line"):
+        check_line(f"머그컵{breaking}")
+
+
 @pytest.mark.parametrize("turning", "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 def test_a_line_reads_as_it_is_written(turning: str) -> None:
     with pytest.raises(ValueError, match="direction"):
@@ -60,6 +67,13 @@ def test_a_line_reads_as_it_is_written(turning: str) -> None:
 @pytest.mark.parametrize(
     ("url", "wrong"),
     [
+        ("https://\u202e.example/", "invisible"),
+        ("https://a\u00adb.example/", "invisible"),
+        ("https://shop.example/\u200b", "invisible"),
+        ("https://shop.example/<script>", "brackets"),
+        ("https://한글.example/", "host"),
+        ("https://shop.example,evil.example/", "host"),
+        ("https://shop.example:99999/", "is not a URL"),
         ("https://shop.example@evil.example/", "user name"),
         ("https://shop.example:pw@evil.example/", "user name"),
         ("https://@evil.example/", "user name"),

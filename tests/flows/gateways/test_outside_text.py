@@ -68,7 +68,7 @@ class TestOneSpelling:
         wrong = {each["field"]: each["message"] for each in told["errors"]}
         assert {"order_id", "customer.id"} <= wrong.keys()
         assert f"U+{ord(hidden):04X}" in wrong["order_id"]
-        assert ("order_name" in wrong) is (hidden in "\u202e\u2066")
+        assert ("order_name" in wrong) is (hidden in "\u202e\u2066\ufeff")
 
 
 @pytest.mark.parametrize("url", ["https://shop.example@evil.example/", "https://evil.example\\@shop.example"])
