@@ -17,6 +17,7 @@ import asyncpg
 from app.db.pool import Connection, Pool
 from app.db.schema import APP_ROLE
 from app.db.session import COMMAND_TIMEOUT_S, POOLED, SessionRefused, Sessions
+from app.domain.errors import Overloaded
 from app.logs import get_logger
 
 Row = asyncpg.Record
@@ -34,6 +35,7 @@ DATABASE_AWAY = (
     asyncpg.InterfaceError,  # SessionRefused too
     asyncpg.InternalClientError,  # its end came while the connection lay idle
     OSError,
+    Overloaded,  # our own pool, whose connections all wait for a database that stands still
 )
 """What a statement raises because there is no database to run it: the same statement may work in a moment."""
 

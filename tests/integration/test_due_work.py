@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -214,6 +214,39 @@ async def test_a_database_that_goes_away_is_waited_for(urls: Urls, table: Errand
                 works.stop()
                 await running
     assert sum((await table.done()).values()) >= 100
+
+
+@pytest.mark.parametrize("when", ["before it looks", "while rows are under way"])
+async def test_a_pool_that_is_used_up_is_waited_for(
+    urls: Urls, table: Errands, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """The database stands still: every connection waits for it, and nobody gets one in time."""
+    monkeypatch.setattr("app.db.pool.POOL_WAIT_S", 0.1)
+    await table.add(10)
+    clock.advance(1)
+    is_held = asyncio.Event()
+    async with pool(urls.app) as database, AsyncExitStack() as held:
+        write = write_down(database, "one")
+
+        async def work(row: DueRow) -> None:
+            await is_held.wait()
+            await write(row)
+
+        works = engine(database, work, clock, deadline_s=60, lease_s=3600, time_scale=100)
+        running = None if when == "before it looks" else asyncio.create_task(works.run())
+        if running is not None:
+            await asyncio.sleep(0.3)
+        for _ in range(4):
+            await held.enter_async_context(database.connection())
+        is_held.set()
+        running = running or asyncio.create_task(works.run())
+        await asyncio.sleep(0.6)
+        assert not running.done(), "the worker lives on"
+        await held.aclose()
+        await table.until_done(10)
+        works.stop()
+        await running
+    assert await table.done() == {"one": 10}
 
 
 async def test_a_chore_that_fails_does_not_stop_the_next_and_bites_are_bounded(
