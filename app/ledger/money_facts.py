@@ -3,6 +3,7 @@
 The rows may say the same later, and nothing else: `audit_trail.py` holds them against the last facts about each.
 """
 
+import hashlib
 from typing import Any
 
 import msgspec
@@ -36,7 +37,8 @@ def payment_facts(payment: Payment) -> Facts:
 
 
 def attempt_facts(attempt: Attempt) -> Facts:
-    """The names under which a gateway holds the money, and how it stands."""
+    """The names under which a gateway holds the money, how it stands, and a hash of where the buyer is led to pay it."""
+    leads_to = f"{attempt.next_action or ''}\0{attempt.deposit or ''}"
     return {
         "id": attempt.id.hex,
         "number": attempt.number,
@@ -45,6 +47,7 @@ def attempt_facts(attempt: Attempt) -> Facts:
         "reference": attempt.reference,
         "gateway_ref": attempt.gateway_ref,
         "status": attempt.status,
+        "leads_to": hashlib.sha256(leads_to.encode()).hexdigest()[:32],
     }
 
 

@@ -249,3 +249,16 @@ async def test_a_trail_that_claims_to_be_older_than_the_keys_is_seen(
     assert faults == [f"step {event.seq} is not sealed, and all of its time are" for event, _ in rows]
     _, broken = await check_all(parts, NOBODY)
     assert [each for each, _ in broken] == [payment["id"]]
+
+
+@pytest.mark.parametrize("column", ["next_action", "deposit"])
+async def test_another_place_to_pay_at_is_seen(
+    shop: Shop, parts: Services, owner: "asyncpg.Connection[Any]", column: str
+) -> None:
+    """The app's login may write there, and the next buyers would pay a thief."""
+    payment = await shop.create(method="VIRTUAL_ACCOUNT", **BY_NAME["portone_v2"].order)
+    await shop.complete(payment, **await shop.buyer_pays(payment, "virtual_account"))
+    assert await check(parts, _id(payment)) == []
+    await owner.execute(f"UPDATE attempts SET {column} = replace({column}::text, '0', '1')::json")  # noqa: S608
+    (fault,) = await check(parts, _id(payment))
+    assert "attempt 1 has leads_to" in fault
