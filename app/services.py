@@ -83,6 +83,7 @@ class Services:
         """Close connections."""
         await self.registry.close()
         await self.gateway_log.close()
+        await self.idempotency.close()
         await self.keys.close()
         await self.wake_up.close()
         await self.database.close()

@@ -4,16 +4,20 @@ A key's row is written in the commit that stores what it stands for. Whoever fin
 answer, is told to wait, or, when the first caller died or could not finish, takes over and goes on where that one stopped.
 """
 
+import asyncio
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from pydantic import BaseModel
 
-from app.db.database import Database, Row
+from app.db.database import DATABASE_AWAY, Database, Row
 from app.db.old_rows import OldRows
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
@@ -22,8 +26,10 @@ from app.domain.errors import (
     IdempotencyKeyMalformed,
     IdempotencyKeyMissing,
     IdempotencyKeyReused,
+    IllegalTransition,
+    OnetillError,
 )
-from app.domain.schedule import KEYS_KEPT
+from app.domain.schedule import DATABASE_AWAY_S, KEYS_KEPT
 
 _FORM = re.compile(r"[!-~]{1,255}")
 
@@ -35,6 +41,8 @@ class Intent:
     scope: str
     key: str
     fingerprint: bytes
+    until: datetime | None = None
+    """Until when the caller may work on it, once it has begun; see `Idempotency.working`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,18 +100,55 @@ class Idempotency:
         self._tokens = tokens
         self._lease = timedelta(seconds=lease_s)
         self._now = now
+        self._letting_go: set[asyncio.Task[None]] = set()
         self.old = OldRows(database, "idempotency_keys", ("scope", "key"), since="created_at", keep=KEYS_KEPT, now=now)
 
     def lease_until(self) -> datetime:
         """Until when a lease taken now holds."""
         return self._now() + self._lease
 
+    @asynccontextmanager
+    async def working(self, intent: Intent) -> AsyncIterator[Intent]:
+        """The intent while somebody works on it. Who ends with an error that is no answer (the database went away) lets go of the
+        key as soon as that can be written, so that a retry does not wait for the lease.
+        """
+        leased = replace(intent, until=self.lease_until())
+        try:
+            yield leased
+        except Exception as error:
+            if not isinstance(error, OnetillError) or isinstance(error, IllegalTransition):
+                task = asyncio.create_task(self._let_go(leased))
+                self._letting_go.add(task)
+                task.add_done_callback(self._letting_go.discard)
+            raise
+
+    async def close(self) -> None:
+        """Let go of what is left; a database that is away keeps its leases."""
+        for task in self._letting_go:
+            task.cancel()
+        await asyncio.gather(*self._letting_go, return_exceptions=True)
+
+    async def _let_go(self, intent: Intent) -> None:
+        """Only of our own lease: somebody else may work on the key by now."""
+        assert intent.until is not None
+        while self._now() < intent.until:
+            try:
+                await self._database.row(
+                    "UPDATE idempotency_keys SET lease_until = NULL "
+                    "WHERE scope = $1 AND key = $2 AND answer IS NULL AND lease_until = $3",
+                    intent.scope, intent.key, intent.until,
+                )  # fmt: skip
+            except (asyncpg.PostgresError, *DATABASE_AWAY):
+                await asyncio.sleep(DATABASE_AWAY_S)
+            else:
+                return
+
     async def claim(self, intent: Intent, payment_id: UUID) -> Answered | TakeOver:
         """Claim the key for work on an existing payment, or find out what became of it. Raises as `resume` does."""
         row = await self._database.row(
             "INSERT INTO idempotency_keys (scope, key, fingerprint, payment_id, lease_until, created_at) "
             "VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING payment_id",
-            intent.scope, intent.key, intent.fingerprint, payment_id, self.lease_until(), self._now(),
+            intent.scope, intent.key, intent.fingerprint, payment_id, intent.until or self.lease_until(), self._now(),
         )  # fmt: skip
         if row is not None:
             return TakeOver(payment_id)
@@ -132,7 +177,7 @@ class Idempotency:
         taken = await self._database.row(
             "UPDATE idempotency_keys SET lease_until = $4 WHERE scope = $1 AND key = $2 AND answer IS NULL "
             "AND lease_until IS NOT DISTINCT FROM $3 RETURNING payment_id",
-            intent.scope, intent.key, row["lease_until"], self.lease_until(),
+            intent.scope, intent.key, row["lease_until"], intent.until or self.lease_until(),
         )  # fmt: skip
         if taken is None:
             raise self._in_use(self._lease)

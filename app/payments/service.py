@@ -64,6 +64,10 @@ class PaymentService:
         Raises InvalidRequest before anything is stored; OrderTaken; the idempotency errors; GatewayError with
         `payment_id` when the payment is stored and its attempt could not be opened.
         """
+        async with self._idempotency.working(intent) as leased:
+            return await self._create(store, request, leased, render)
+
+    async def _create(self, store: str, request: CreatePayment, intent: Intent, render: Render) -> Answered:
         try:
             payment, gateway = self._new_payments.make(store, request)
         except InvalidRequest:
@@ -75,7 +79,7 @@ class PaymentService:
                 await self._idempotency.release(intent)
             raise
         begun = self._opener.begin(payment, gateway, "api")
-        running = replace(_key_state(intent), lease_until=self._idempotency.lease_until())
+        running = replace(_key_state(intent), lease_until=intent.until)
         try:
             await self._repository.create(begun, running)
         except (KeyAlreadyClaimed, OrderAlreadyClaimed) as error:
@@ -86,7 +90,7 @@ class PaymentService:
             if isinstance(known, TakeOver):
                 return await self._go_on(known.payment_id, intent, "api", render)
             if isinstance(error, OrderAlreadyClaimed) and await self._order_came_free(store, request.order_id):
-                return await self.create(store, request, intent, render)
+                return await self._create(store, request, intent, render)
             raise await self._order_taken(store, request.order_id) from error
         return await self._open(begun.after, gateway, "api", intent, render)
 
@@ -130,13 +134,21 @@ class PaymentService:
         if store is None and gateway.name != payment.gateway and gateway not in self.allowed_gateways(payment):
             raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
         trigger: Trigger = "api" if store else "browser"
+        if intent is None:
+            return await self._attempt(payment, gateway, trigger, None, render)
+        async with self._idempotency.working(intent) as leased:
+            return await self._attempt(payment, gateway, trigger, leased, render)
+
+    async def _attempt(
+        self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
+    ) -> Answered:
         if intent is not None:
-            known = await self._idempotency.claim(intent, payment_id)
+            known = await self._idempotency.claim(intent, payment.id)
             if isinstance(known, Answered):
                 return known
             stored_by_it = known.since is not None and payment.last_attempt.created_at >= known.since
             if stored_by_it and payment.status in PAYMENT_UNPAID:
-                return await self._go_on(payment_id, intent, trigger, render)
+                return await self._go_on(payment.id, intent, trigger, render)
         payment = await self._look_first(payment, trigger)
         try:
             payment = await self._opener.further_attempt(payment, gateway, trigger)
@@ -372,7 +384,7 @@ class PaymentService:
     async def _open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Answered:
-        key, until = _key_state(intent) if intent else None, self._idempotency.lease_until()
+        key, until = (_key_state(intent), intent.until) if intent else (None, None)
         try:
             with self._gateway_log.keeping(payment.id):
                 answer = Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
@@ -380,7 +392,7 @@ class PaymentService:
             if intent is not None and (stored := await self._idempotency.stored(intent)) is not None:
                 return stored  # by somebody who took the key over
             raise
-        if intent is not None and self._now() >= until:
+        if intent is not None and until is not None and self._now() >= until:
             return await self._idempotency.stored(intent) or answer
         return answer
 

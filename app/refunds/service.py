@@ -78,6 +78,10 @@ class RefundService:
         `refund_id` of the refund that failed.
         """
         await self._repository.load(payment_id, store)
+        async with self._idempotency.working(intent) as leased:
+            return await self._answered(payment_id, wanted, leased, render)
+
+    async def _answered(self, payment_id: UUID, wanted: CreateRefund, intent: Intent, render: Render) -> Answered:
         known = await self._idempotency.claim(intent, payment_id)
         if isinstance(known, Answered):
             return known
