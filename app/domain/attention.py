@@ -28,6 +28,7 @@ class Attention(StrEnum):
     GATEWAY_SILENT = "gateway_silent"
     GATEWAY_MISSING = "gateway_missing"
     ACCOUNT_CHANGED = "account_changed"
+    LOOK_BROKE = "look_broke"
     # Deposits
     DEPOSIT_MISMATCH = "deposit_mismatch"
     DEPOSIT_OVERDUE = "deposit_overdue"
@@ -54,7 +55,17 @@ class Attention(StrEnum):
     @property
     def is_silence(self) -> bool:
         """Whether it says that the gateway could not be asked, so that its next answer ends it."""
-        return self in {Attention.GATEWAY_SILENT, Attention.GATEWAY_MISSING, Attention.ACCOUNT_CHANGED}
+        return self in {
+            Attention.GATEWAY_SILENT,
+            Attention.GATEWAY_MISSING,
+            Attention.ACCOUNT_CHANGED,
+            Attention.LOOK_BROKE,
+        }
+
+    @property
+    def is_said_once(self) -> bool:
+        """Whether nothing says it again: only a person ends the call. Other causes are found again as long as they hold."""
+        return self in {Attention.ADJUSTED_REFUND, Attention.DEPOSIT_NOT_CLOSED}
 
     @property
     def sentence(self) -> str:
@@ -83,6 +94,7 @@ _SENTENCES = {
     Attention.GATEWAY_SILENT: "for over an hour the gateway has not answered about this payment",
     Attention.GATEWAY_MISSING: "this payment's gateway is not configured here any more, so nobody asks it",
     Attention.ACCOUNT_CHANGED: "another account of the gateway is configured than the one that opened this payment",
+    Attention.LOOK_BROKE: "for over an hour what the gateway answers about this payment breaks our look; the log says how",
     Attention.DEPOSIT_MISMATCH: "an account waits for a deposit that does not match",
     Attention.DEPOSIT_OVERDUE: "an account still waits for a deposit, and the gateway does not tell until when",
     Attention.DEPOSIT_NOT_CLOSED: "an account is past its end, and the gateway refused to close it",

@@ -212,6 +212,8 @@ class Obstacle(StrEnum):
     MONEY_SHOWN = "money_shown"
     BY_HAND = "refund_by_hand"
     REFUND_UNDECIDED = "refund_undecided"
+    REFUND_UNEXPLAINED = "refund_unexplained"
+    REFERENCE_TAKEN = "reference_taken"
 
     @property
     def way_out(self) -> str:
@@ -227,6 +229,10 @@ _WAYS_OUT = {
     Obstacle.BY_HAND: "this gateway has no refund API. Give the money back in its console, then close the payment",
     Obstacle.REFUND_UNDECIDED: "a refund that the shop asked for is not decided. Decide it first: `onetill refunds done`, "
     "`failed` or `ask-again`",
+    Obstacle.REFERENCE_TAKEN: "the gateway's reference of this money is bound to another payment. Look at both in "
+    "its console, give back there what is too much, then close this one",
+    Obstacle.REFUND_UNEXPLAINED: "the gateway shows a refund that may be the one whose answer was lost. Look at it in its "
+    "console, then say which it is: `onetill refunds done --amount`, `failed` or `ask-again`",
 }
 
 

@@ -58,7 +58,7 @@ PAYMENT_MOVES: Mapping[PaymentStatus, frozenset[PaymentStatus]] = {
     P.AWAITING_DEPOSIT: frozenset({P.OPEN, P.PROCESSING, P.PAID, P.CANCELED, P.EXPIRED, P.REVIEW}),
     P.PAID: frozenset({P.PARTIALLY_REFUNDED, P.REFUNDED, P.REVIEW}),
     P.PARTIALLY_REFUNDED: frozenset({P.REFUNDED, P.REVIEW}),
-    P.REFUNDED: frozenset({P.REVIEW}),
+    P.REFUNDED: frozenset({P.PARTIALLY_REFUNDED, P.REVIEW}),  # the gateway refunded less than it said
     P.CANCELED: frozenset({P.REVIEW}),
     P.EXPIRED: frozenset({P.PAID, P.REVIEW}),  # late approval of an order that nobody else has paid meanwhile
     P.REVIEW: frozenset({P.PAID, P.CANCELED, P.PARTIALLY_REFUNDED, P.REFUNDED}),  # a person decides

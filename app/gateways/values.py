@@ -110,6 +110,10 @@ class Failure:
     message: str | None = None
 
 
+CLOSED = "closed_by_a_person"
+"""The code of an attempt that a person closed; its `raw_code` is the cause that called him."""
+
+
 class GatewayStatus(StrEnum):
     """The state of an attempt at its gateway, in our words."""
 
@@ -133,6 +137,10 @@ class GatewayStatus(StrEnum):
     """It says a status that we do not know: never success, a person must look."""
 
 
+NEVER_YEAR = 9000
+"""From this year on a time stands for "never"; no clock can add to it either."""
+
+
 @dataclass(frozen=True, slots=True)
 class DepositAccount:
     """Where the buyer transfers the money to, in the gateway's words for the bank."""
@@ -141,6 +149,10 @@ class DepositAccount:
     number: str
     holder: str | None = None
     expires_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.expires_at is not None and self.expires_at.year >= NEVER_YEAR:
+            object.__setattr__(self, "expires_at", None)  # so an account without end is told
 
 
 class RefundState(StrEnum):

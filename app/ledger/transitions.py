@@ -146,11 +146,13 @@ def step(
     attention: Attention | None = None,
     late_capture: timedelta | None = None,
     refund: Refund | None = None,
+    ends_call: bool = False,
     **fields: Any,
 ) -> Step:
     """Move `attempt` to `to` and the payment with it. `fields` are the attempt's other columns that change.
 
-    `refund` is a new mismatch refund, stored in the same commit.
+    `refund` is a new mismatch refund, stored in the same commit. `ends_call`: a person has decided, also about a cause that is
+    said once.
 
     `payment_to` is for the moves that an attempt alone does not decide (expired, canceled, review). An attempt that is
     not among the payment's yet is a new one. With `late_capture`, money may still come for an attempt that ends here
@@ -190,13 +192,14 @@ def step(
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
     refunds = (*payment.refunds, refund) if refund else payment.refunds
     is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
+    is_kept = target is PaymentStatus.REVIEW or mismatched(payment) or (_is_said_once(payment) and not ends_call)
     after = replace(
         payment,
         status=target,
         gateway=moved.gateway if is_paid or came_from is None else payment.gateway,
         captured_minor=payment.amount.minor if is_paid else payment.captured_minor,
         paid_at=at if is_paid else payment.paid_at,
-        attention=attention or (payment.attention if target is PaymentStatus.REVIEW or mismatched(payment) else None),
+        attention=attention or (payment.attention if is_kept else None),
         attempts=tuple((known | {moved.id: moved}).values()),
         refunds=refunds,
         refund_count=len(refunds),
@@ -254,7 +257,7 @@ def refund_step(
         status=target,
         refunded_minor=refunded,
         refunding_minor=total(each for each in own if each.is_undecided),
-        attention=attention or (None if is_over else payment.attention),
+        attention=attention or (None if is_over and not _is_said_once(payment) else payment.attention),
         attempts=tuple(leased if a.id == attempt.id else a for a in payment.attempts),
         refunds=refunds,
         refund_count=len(refunds),
@@ -312,7 +315,13 @@ def _has_ended(payment: Payment, to: AttemptStatus, others: list[AttemptStatus],
     """Whether this move of an attempt leaves nothing in doubt: a person need not decide any more."""
     refunds = (*payment.refunds, *([refund] if refund else ()))
     is_open = any(each in ATTEMPT_UNDECIDED for each in (to, *others)) or any(each.is_undecided for each in refunds)
+    if payment.attention is Attention.FOREIGN_ORDER:
+        return False  # another order's money was taken: no attempt of this payment ends that
     return not is_open and to in {AttemptStatus.FAILED, AttemptStatus.CANCELED, AttemptStatus.EXPIRED}
+
+
+def _is_said_once(payment: Payment) -> bool:
+    return payment.attention is not None and payment.attention.is_said_once
 
 
 def mismatched(payment: Payment) -> bool:

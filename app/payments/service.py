@@ -116,8 +116,7 @@ class PaymentService:
         return await self._repository.load(holder) if holder else None
 
     async def _order_taken(self, store: str, order_id: str) -> OrderTaken:
-        payment = await self._holder(store, order_id)
-        if payment is None:
+        if (payment := await self._holder(store, order_id)) is None:
             return OrderTaken(order_id=order_id)
         return OrderTaken(order_id=order_id, payment_id=payment.public_id, payment_status=str(payment.status))
 
@@ -384,15 +383,15 @@ class PaymentService:
     async def _open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, intent: Intent | None, render: Render
     ) -> Answered:
-        key, until = (_key_state(intent), intent.until) if intent else (None, None)
         try:
             with self._gateway_log.keeping(payment.id):
+                key = _key_state(intent) if intent else None
                 answer = Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
         except OnetillError:
             if intent is not None and (stored := await self._idempotency.stored(intent)) is not None:
                 return stored  # by somebody who took the key over
             raise
-        if intent is not None and until is not None and self._now() >= until:
+        if intent is not None and intent.until is not None and self._now() >= intent.until:
             return await self._idempotency.stored(intent) or answer
         return answer
 

@@ -12,23 +12,23 @@ from app.verification.context import VerificationResult
 async def ask_about_all(
     payment: Payment, verify: Callable[[Attempt], Awaitable[VerificationResult]]
 ) -> VerificationResult:
-    """Verify each attempt that may hold money, and return what they say together. A silent gateway is asked once.
+    """Verify each attempt that may hold money, and return what they say together. A silent gateway account is asked once.
 
     Raises GatewayUnavailable where the kept attempt, or none, could be asked; the others' answers are stored all the same.
     """
     asked = [attempt for attempt in payment.attempts if attempt.may_hold_money] or [payment.last_attempt]
     results: dict[Attempt, VerificationResult] = {}
-    silent: set[str] = set()
+    silent: set[tuple[str, str | None]] = set()
     refused: dict[Attempt, GatewayUnavailable] = {}
     for attempt in asked:
-        if attempt.gateway in silent:
+        if (attempt.gateway, attempt.account) in silent:
             continue
         try:
             results[attempt] = await verify(attempt)
         except GatewayUnavailable as error:
             refused[attempt] = error
         if attempt in refused or not results[attempt].is_answered:
-            silent.add(attempt.gateway)
+            silent.add((attempt.gateway, attempt.account))
     for attempt, refusal in refused.items():
         if not results or attempt == payment.captured_attempt:
             raise refusal

@@ -7,11 +7,12 @@ from typing import Any
 import msgspec
 
 from app.domain.attention import Attention
+from app.domain.errors import Refusal
 from app.domain.schedule import ASKED_IN_VAIN, MOST_BLIND_REQUESTS, OVERDUE, next_look
 from app.domain.states import RefundStatus
 from app.gateways.port import Gateway
 from app.gateways.values import GatewayPayment, GatewayStatus, RefundAnswer, RefundPolicy
-from app.ledger.model import BY_GATEWAY, Attempt, Payment, Refund
+from app.ledger.model import BY_GATEWAY, BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund, reserve_refund
 from app.ledger.transitions import Step, Trigger, refund_step
 from app.refunds.eligibility import policy_of
@@ -62,12 +63,21 @@ def step_of(
             refund = replace(found, gateway_ref=gateway_ref)
         case Mismatch(amount):
             to, reason = R.CREATED, "refund_reserved"
-            is_held = rules.holds_mismatches
+            has_failed = any(has_failed_there(each) for each in payment.refunds_of(attempt.id))
+            if has_failed:  # the gateway took it, and did not do it: a person says whether to ask once more
+                attention = Attention.REFUND_REFUSED
+            is_held = has_failed or rules.holds_mismatches
             refund = reserve_mismatch_refund(payment, attempt, amount, reason="rejected", at=now, is_held=is_held)
     told_by = {"gateway": evidence}
     return refund_step(
         payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, attention=attention, **fields
     )
+
+
+def has_failed_there(refund: Refund) -> bool:
+    """Whether the gateway did not carry a mismatch refund out, rather than we found that it no longer fits."""
+    is_no = refund.status is R.FAILED and Refusal.BALANCE_CHANGED not in (refund.failure or "")
+    return is_no and refund.initiator == BY_MISMATCH
 
 
 def why_wait(

@@ -91,8 +91,17 @@ def _doubt_about(payment: Payment, attempt: Attempt, fetched: GatewayPayment) ->
         return Doubt(Attention.UNKNOWN_STATUS)
     if fetched.doubt is not None:
         return Doubt(Attention.CONTRADICTORY_LOOK_UP, fetched.doubt)
+    if fetched.reference is not None and fetched.reference != attempt.reference:
+        return Doubt(Attention.FOREIGN_ORDER)
     if fetched.status not in _SHOWS_MONEY and (is_kept or payment.refunds_of(attempt.id)):
         return Doubt(Attention.MONEY_NOT_SHOWN)
+    if fetched.reference is None and fetched.status in _SHOWS_MONEY:
+        return Doubt(Attention.INCOMPLETE_LOOK_UP, "does not tell whose order it is")
+    sums = (fetched.amount, fetched.refunded, *(each.amount for each in fetched.refunds))
+    if any(each is not None and each.currency != payment.amount.currency for each in sums) and is_kept:
+        return Doubt(Attention.CONTRADICTORY_LOOK_UP, "another currency than the payment's")
+    if fetched.is_own_store is False or fetched.is_live not in {None, payment.mode == "live"}:
+        return Doubt(Attention.CONTRADICTORY_LOOK_UP, "the money is at another store, or in another mode, than before")
     if is_kept and fetched.amount not in {None, payment.amount}:
         return Doubt(Attention.AMOUNT_CHANGED)
     return None
@@ -120,7 +129,7 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
-        if not is_counted and lost is not None and _may_be(lost, cancel):
+        if not is_counted and lost is not None and _may_be(cancel):
             is_unexplained = True
             continue
         if cancel.state is RefundState.SUCCEEDED and cancel.ref and not is_counted:
@@ -135,6 +144,8 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
         return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
     shown = fetched.refunded or (fetched.amount if fetched.status is GatewayStatus.CANCELED else None)
+    if shown is None and fetched.status is GatewayStatus.CANCELED:
+        return Doubt(Attention.INCOMPLETE_LOOK_UP, "says that it was canceled, and not how much went back")
     if shown is None:
         return None
     rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
@@ -171,7 +182,7 @@ def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Differen
     if _lost([live]) and back and left is not None and left.minor < live.amount.minor:
         names = {each.gateway_ref for each in refunds}
         new = [each for each in fetched.refunds if each.state is not RefundState.FAILED and each.ref not in names]
-        if not fetched.refunds or any(_may_be(live, each) for each in new):
+        if not fetched.refunds or any(_may_be(each) for each in new):
             return Doubt(Attention.UNEXPLAINED_REFUND)
     # Only what is said to have gone back counts: an amount that has become smaller by itself gave nothing to anybody.
     news = back - total(each for each in refunds if each.status is R.SUCCEEDED)
@@ -187,7 +198,7 @@ def _is_short(refunds: Sequence[Refund], fetched: GatewayPayment, back: int) -> 
     if not refunds or fetched.status is not GatewayStatus.CAPTURED:
         return False
     if refunds[-1].status is R.FAILED:
-        return Refusal.BALANCE_CHANGED in (refunds[-1].failure or "")
+        return True
     return back > 0 and back == total(each for each in refunds if each.status is R.SUCCEEDED)
 
 
@@ -224,12 +235,9 @@ def _lost(refunds: Sequence[Refund]) -> Refund | None:
     return next((each for each in refunds if each.status is R.UNKNOWN and each.gateway_ref is None), None)
 
 
-def _may_be(lost: Refund, cancel: GatewayRefund) -> bool:
-    """Whether a cancel of another amount may be the one that was asked for without an answer, adjusted by a promotion.
-
-    Where it is not told who asked, one of more is somebody else's (inferred: promotions only keep money).
-    """
-    return cancel.is_by_api or (cancel.is_by_api is None and cancel.amount.minor < lost.amount.minor)
+def _may_be(cancel: GatewayRefund) -> bool:
+    """Whether a cancel of another amount may be the one that was asked for without an answer: all but what is told not to be."""
+    return cancel.is_by_api is not False
 
 
 def answered(payment: Payment, refund: Refund, to: RefundStatus, answer: RefundAnswer) -> Move | Doubt:

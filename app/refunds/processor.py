@@ -6,7 +6,7 @@ the balance that it expects.
 """
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
 from uuid import UUID
@@ -29,9 +29,11 @@ from app.refunds.decisions import Wait, fields_of, look_at, step_of, why_wait
 from app.refunds.eligibility import policy_of
 from app.refunds.matching import Doubt, Move, answered, match_refunds
 from app.refunds.requests import balance_of, request_of
+from app.refunds.turn import Processed, Turn
 from app.settings import Settings
 from app.verification.decisions import Rules, rules_of
 from app.verification.gateway_log import GatewayLog
+from app.verification.verify import BROKEN
 
 R = RefundStatus
 MAX_ROUNDS = 20
@@ -44,23 +46,6 @@ MOST_WRITES = 50
 """How often an answer is recorded again because the payment moved; it must not be lost."""
 
 log = get_logger("refunds")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One processing: the attempt, its trigger, and the refund that the caller waits for."""
-
-    attempt_id: UUID
-    trigger: Trigger
-    refund_id: UUID | None
-
-
-@dataclass(frozen=True, slots=True)
-class Processed:
-    """The payment as it stands after a processing. `is_complete` False: what its gateway shows could not all be stored."""
-
-    payment: Payment
-    is_complete: bool
 
 
 class RefundProcessor:
@@ -114,7 +99,13 @@ class RefundProcessor:
         with self._gateway_log.keeping(payment_id):
             try:
                 for _ in range(MAX_ROUNDS):
-                    processed = await self._round(payment_id, turn, seen)
+                    try:
+                        processed = await self._round(payment_id, turn, seen)
+                    except BROKEN:
+                        log.exception("look_broke", payment_id=str(payment_id))
+                        payment = await self._repository.load(payment_id)
+                        noted = await self._unanswered(turn, payment, "look_broke", Attention.LOOK_BROKE)
+                        return Processed(noted, is_complete=False)
                     if processed is not None:
                         return processed
                     if monotonic() > patience:
@@ -267,6 +258,8 @@ class RefundProcessor:
         attempt = payment.attempt(turn.attempt_id)
         fetched = await self._fetch(gateway, payment, attempt)
         if isinstance(fetched, GatewayError):
+            if refund.is_lost:  # nobody says whether the earlier request is under way
+                return await self._record(turn, payment, refund, "refund_refused_again", R.UNKNOWN, answer)
             return await self._decline(turn, payment, refund, answer)
         difference = match_refunds(payment, attempt, fetched)
         is_shown = isinstance(difference, Move) and difference.refund.id == refund.id and difference.to is not R.FAILED

@@ -9,6 +9,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
+from app.domain.attention import Attention
 from app.domain.errors import NothingToResolve, Obstacle, ResolutionRefused
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE
@@ -21,7 +24,7 @@ from app.domain.states import (
     payment_after_review,
 )
 from app.gateways.port import Gateway, Refunding
-from app.gateways.values import GatewayPayment, GatewayStatus
+from app.gateways.values import CLOSED, Failure, GatewayPayment, GatewayStatus
 from app.ledger.model import BY_MISMATCH, Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, kept_look, refund_step, step
@@ -102,6 +105,7 @@ def accepted(payment: Payment, shown: Sequence[Shown], word: Word) -> tuple[Step
         gateway_ref=fetched.gateway_ref or attempt.gateway_ref,
         is_deposit=attempt.is_deposit or fetched.is_deposit is True,
         next_check_at=kept_look(payment, word.at, word.time_scale),
+        ends_call=True,
     )
     return made, found
 
@@ -147,7 +151,8 @@ def is_money_to_give_back(shown: Shown) -> bool:
 
 def check_can_close(payment: Payment, shown: Sequence[Shown]) -> None:
     """Raise ResolutionRefused while a gateway shows money that is nobody's yet, or a shop's refund is not decided."""
-    if any(is_money_to_give_back(each) for each in shown):
+    is_foreign = payment.attention is Attention.FOREIGN_ORDER  # what is shown may be another payment's
+    if any(is_money_to_give_back(each) for each in shown) and not is_foreign:
         raise refused(payment, Obstacle.MONEY_SHOWN)
     rejected = {each.attempt.id for each in shown if each.attempt.status is A.REJECTED and each.left is not None}
     for refund in payment.refunds:
@@ -184,8 +189,17 @@ def closed(payment: Payment, word: Word) -> Step | None:
         evidence=evidence,
         payment_to=target,
         attention=payment.attention if undecided else None,
+        ends_call=undecided is None,
+        **_closed_on(payment, attempt),
         late_capture=LATE_CAPTURE / word.time_scale,
     )
+
+
+def _closed_on(payment: Payment, attempt: Attempt) -> dict[str, Any]:
+    """What the attempt keeps of it: the same fact about it calls nobody again."""
+    if payment.attention is None or attempt.status in {A.CAPTURED, A.REJECTED}:
+        return {}
+    return {"failure": msgspec.json.encode(Failure(CLOSED, raw_code=payment.attention)).decode()}
 
 
 def _given_by_hand(payment: Payment, refund: Refund, word: Word, evidence: dict[str, Any]) -> Step:

@@ -9,9 +9,10 @@ from app.domain.errors import GatewayError, IllegalTransition, Obstacle, OrderTa
 from app.domain.states import AttemptStatus, RefundStatus
 from app.gateways.registry import Registry
 from app.gateways.values import GatewayPayment, PaymentQuery
-from app.ledger.model import Attempt, Payment
-from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository
+from app.ledger.model import Attempt, Payment, Refund
+from app.ledger.repository import OrderAlreadyClaimed, PaymentRepository, RefAlreadyClaimed
 from app.ledger.transitions import Step
+from app.refunds.matching import Doubt, match_refunds
 from app.refunds.processor import RefundProcessor
 from app.refunds.service import RefundService
 from app.resolution.decisions import (
@@ -83,6 +84,8 @@ class ResolutionService:
             await self._write(payment.id, lambda stored: made if stored == payment else None)
         except OrderAlreadyClaimed:
             raise OrderTaken(order_id=payment.order_id) from None
+        except RefAlreadyClaimed:
+            raise refused(payment, Obstacle.REFERENCE_TAKEN) from None
         if found.fetched is not None and (found.fetched.refunded or found.fetched.refunds):
             await self._processor.process(payment.id, found.attempt.id, "operator")
 
@@ -91,9 +94,16 @@ class ResolutionService:
         wanted = [each for each in shown if is_money_to_give_back(each)]
         pushed = [each for each in payment.refunds if each.is_held or each.status is RefundStatus.UNKNOWN]
         if not wanted and not any(each.is_undecided for each in pushed):
-            raise refused(payment, Obstacle.NO_MONEY_SHOWN)
+            is_waiting = any(each.status is RefundStatus.PENDING for each in payment.refunds)
+            raise refused(payment, Obstacle.REFUND_UNDECIDED if is_waiting else Obstacle.NO_MONEY_SHOWN)
+        for refund in pushed:
+            if refund.status is RefundStatus.UNKNOWN:
+                await self._check_not_done(payment, refund)
         for each in wanted:
-            await self._write(payment.id, lambda stored, each=each: _given_back(stored, each, word))  # type: ignore[misc]
+            try:
+                await self._write(payment.id, lambda stored, each=each: _given_back(stored, each, word))  # type: ignore[misc]
+            except RefAlreadyClaimed:
+                raise refused(payment, Obstacle.REFERENCE_TAKEN) from None
             await self._processor.process(payment.id, each.attempt.id, "operator")
         if any(refund.is_held and refund.is_undecided for refund in pushed):
             await self._refunds.release(payment.id)
@@ -101,14 +111,30 @@ class ResolutionService:
             if refund.status is RefundStatus.UNKNOWN:
                 await self._refunds.ask_again(refund.id, word.note)
 
+    async def _check_not_done(self, payment: Payment, refund: Refund) -> None:
+        """Raise ResolutionRefused where a lost refund may have been carried out, or nobody can say that it was not."""
+        attempt = payment.attempt(refund.attempt_id)
+        shown = await self._shown(payment, attempt)
+        if shown.fetched is None:
+            raise refused(payment, Obstacle.REFUND_UNDECIDED)
+        if isinstance(match_refunds(payment, attempt, shown.fetched), Doubt):
+            raise refused(payment, Obstacle.REFUND_UNEXPLAINED)
+
     async def _close(self, payment: Payment, shown: list[Shown], word: Word) -> None:
-        check_can_close(payment, shown)
+        decided_on = {refund.id for refund in payment.refunds}
         for _ in range(MOST_STEPS):
-            payment = await self._repository.load(payment.id)
+            # Each time anew: a refund that came meanwhile, or that is being asked for just now, is none of this decision.
+            check_can_close(payment, shown)
+            pending = [each for each in payment.refunds if each.is_undecided]
+            if any(each.id not in decided_on for each in pending):
+                raise refused(payment, Obstacle.REFUND_UNDECIDED)
+            if any(payment.attempt(each.attempt_id).is_busy(self._now()) for each in pending):
+                raise IllegalTransition(source=str(payment.status), target="closed")
             made = closed(payment, word)
             if made is None:
                 return
             await self._repository.apply(made)
+            payment = await self._repository.load(payment.id)
         raise IllegalTransition(source=str(payment.status), target="closed")
 
     async def _write(self, payment_id: UUID, make: Callable[[Payment], Step | None]) -> None:

@@ -22,7 +22,7 @@ from app.domain.schedule import (
 )
 from app.domain.states import ATTEMPT_UNDECIDED, PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
-from app.gateways.values import Capability, DepositAccount, GatewayPayment
+from app.gateways.values import CLOSED, Capability, DepositAccount, Failure, GatewayPayment
 from app.ledger.model import Attempt, Payment, Refund
 from app.ledger.reservations import reserve_mismatch_refund
 from app.ledger.transitions import Step, Trigger, kept_look, late_look, mismatched, step
@@ -221,6 +221,8 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
     """Return the change of an ended attempt after an answer: its unpaid payment expires when its time is over, a person is told
     news, and is called no more about a silence that is over."""
     payment, attempt, wait = snapshot.payment, snapshot.attempt, wait or Wait("answered")
+    if wait.attention is not None and _is_closed_on(attempt, wait.attention):
+        wait = replace(wait, attention=None)
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
     attention = wait.attention if is_expiring else _after_answer(payment, attempt, wait)
@@ -246,6 +248,12 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
         return None if attempt.unanswered_since is None else replace(attempt, unanswered_since=None)
     look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
     return replace(attempt, next_check_at=look_at, unanswered_since=None)
+
+
+def _is_closed_on(attempt: Attempt, cause: Attention) -> bool:
+    """Whether a person has closed it for this very cause: the same fact is no news."""
+    failure = msgspec.json.decode(attempt.failure, type=Failure) if attempt.failure else None
+    return failure is not None and failure.code == CLOSED and failure.raw_code == cause
 
 
 def own_look(payment: Payment, attempt: Attempt, rules: Rules, *, may_come_late: bool) -> datetime | None:

@@ -5,6 +5,7 @@ Docs: docs/decisions/0002-one-writer-by-version.md.
 """
 
 from dataclasses import replace
+from uuid import UUID
 
 from app.domain.attention import Attention
 from app.domain.clock import Now
@@ -98,6 +99,16 @@ class Outcomes:
         noted = await self._postponed(
             snapshot.payment, snapshot.attempt, wait, context, is_asked=is_asked, is_answered=False
         )
+        return noted and replace(noted, is_answered=False)
+
+    async def broke(
+        self, payment_id: UUID, attempt_id: UUID, context: VerificationContext
+    ) -> VerificationResult | None:
+        """Postpone an attempt whose look raised what none should: it counts as one that was not answered."""
+        payment = await self._repository.load(payment_id)
+        wait = Wait("look_broke", attention=Attention.LOOK_BROKE)
+        attempt = payment.attempt(attempt_id)
+        noted = await self._postponed(payment, attempt, wait, context, is_asked=False, is_answered=False)
         return noted and replace(noted, is_answered=False)
 
     async def unasked(

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from time import monotonic
 from uuid import UUID
 
+import asyncpg
+
 from app.domain.attention import Attention
 from app.domain.clock import Now
-from app.domain.errors import GatewayError
+from app.domain.errors import GatewayError, IllegalTransition
 from app.domain.schedule import BUSY_PAUSE_S, BUSY_POLL_S
 from app.domain.states import PAYMENT_COLLECTED, AttemptStatus
 from app.gateways.port import Capturing, Gateway, Voiding
@@ -43,6 +45,20 @@ from app.verification.outcomes import Outcomes
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
 
+
+BROKEN: tuple[type[Exception], ...] = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+    IllegalTransition,
+    asyncpg.CheckViolationError,
+    asyncpg.DataError,
+    asyncpg.ProgramLimitExceededError,
+)
+"""What no look should raise, and none may end with: a fault of ours, or a value of the gateway's that no column takes."""
 
 log = get_logger("verify")
 
@@ -135,7 +151,11 @@ class Verifier:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, BUSY_PAUSE_S)
                 continue
-            result = await self._round(payment, attempt, hint, context)
+            try:
+                result = await self._round(payment, attempt, hint, context)
+            except BROKEN:
+                log.exception("look_broke", gateway=attempt.gateway, payment_id=payment.public_id)
+                result = await self._outcomes.broke(payment_id, attempt.id, context)
             rounds += 1
             if result is not None:
                 return result
@@ -287,7 +307,8 @@ class Verifier:
             # An explicit no took nothing. What the browser named is not ours, and is not looked at any more.
             snapshot = replace(snapshot, attempt=replace(snapshot.attempt, gateway_ref=None), ref=None)
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
-        elif failure is not None and fetched.status is not GatewayStatus.CAPTURED:
+        elif failure is not None and fetched.status is not GatewayStatus.CAPTURED and not _is_under_way(verdict):
+            # What the look-up says to be under way there, or says in a word that we do not know, is no declined money (law 4).
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
             return await self._outcomes.undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)
@@ -340,6 +361,10 @@ class Verifier:
             return dict([context.webhook])
         gateways: list[Gateway | None] = [self._registry.get(name) for name in {a.gateway for a in payment.attempts}]
         return {each.name: each.parse_callback(context.callback) for each in gateways if each and context.callback}
+
+
+def _is_under_way(verdict: Verdict) -> bool:
+    return isinstance(verdict, Wait) and verdict.is_under_way
 
 
 def _returned(attempt: Attempt, context: VerificationContext, now: datetime) -> Attempt:

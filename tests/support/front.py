@@ -23,6 +23,10 @@ class Fronts:
     def __init__(self) -> None:
         self.change: Change | None = None
         """What look-ups go through; None: they stay as they are."""
+        self.change_answer: Change | None = None
+        """The same for the payments in answers to other calls."""
+        self.instead: Callable[[Arrived], tuple[int, Any] | None] = lambda _: None
+        """An answer in place of the gateway's own, which then hears nothing; None: none."""
         self.settings: Settings
 
     def behaviour(self, target: str) -> Callable[[Arrived], Behaviour]:
@@ -30,12 +34,16 @@ class Fronts:
 
         def passes(request: Arrived) -> Behaviour:
             async def behave(writer: Any) -> None:
+                if (instead := self.instead(request)) is not None:
+                    await answers(*instead)(writer)
+                    return
                 headers = {name: text for name, text in request.headers.items() if name not in _HOP}
                 async with httpx.AsyncClient(base_url=target, verify=TLS) as client:
                     answer = await client.request(request.method, request.target, headers=headers, content=request.body)
                 body = json.loads(answer.content)
-                if request.method == "GET" and self.change is not None:
-                    _walk(body, self.change)
+                change = self.change if request.method == "GET" else self.change_answer
+                if change is not None:
+                    _walk(body, change)
                 await answers(answer.status_code, body)(writer)
 
             return behave

@@ -205,7 +205,14 @@ class TestAdjusted:
 
     @pytest.mark.parametrize(
         ("amount", "is_by_api", "may_be_ours"),
-        [(92, None, True), (92, True, True), (108, True, True), (108, None, False), (92, False, False)],
+        [
+            (92, None, True),
+            (92, True, True),
+            (108, True, True),
+            (108, None, True),
+            (92, False, False),
+            (108, False, False),
+        ],
     )
     @pytest.mark.parametrize("state", [DONE, GOING])
     def test_one_that_nothing_explains_blocks_while_an_answer_is_lost(

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from app.domain.money import Money
 from app.gateways.portone_v1.lookup import gateway_payment_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import taxes
@@ -42,22 +43,27 @@ def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     except (ValueError, RecursionError):
         payment = Payment()
     after = gateway_payment_of(payment, is_live=None)
-    if not _shows(after, request):
+    given = _given(after, request)
+    if given is None:
         return RefundAnswer(
             is_done=False, failure=None, evidence=told | {"cancel": "accepted", "status": payment.status}
         )
-    same = [each.ref for each in after.refunds if each.amount == request.amount and each.state is RefundState.SUCCEEDED]
+    same = [each.ref for each in after.refunds if each.amount == given and each.state is RefundState.SUCCEEDED]
     ref = same[-1] if same else None
     evidence = told | {"cancel": "done", "status": payment.status, "cancellation_id": ref}
-    return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref)
+    amount = None if given == request.amount else given
+    return RefundAnswer(is_done=True, failure=None, evidence=evidence, refund_ref=ref, amount=amount)
 
 
-def _shows(after: GatewayPayment, request: RefundRequest) -> bool:
-    """Whether a payment shows this refund as done: what is left is what we expected, and nothing left means cancelled."""
-    if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt:
-        return False
-    left = request.refundable.minor - request.amount.minor
-    if left == 0:
-        return after.status is GatewayStatus.CANCELED
-    given = after.refunded.minor if after.refunded else 0
-    return after.status is GatewayStatus.CAPTURED and after.amount.minor - given == left
+def _given(after: GatewayPayment, request: RefundRequest) -> Money | None:
+    """What the payment that comes with a yes shows as refunded beside what was before; None: nothing yet.
+
+    The balance that was sent along (`checksum`) was the true one, or there would be no yes: what is new is ours.
+    """
+    shown = {GatewayStatus.CAPTURED, GatewayStatus.CANCELED}
+    if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt or after.status not in shown:
+        return None
+    is_whole = after.status is GatewayStatus.CANCELED
+    back = after.amount.minor if is_whole else after.refunded.minor if after.refunded else 0
+    new = back - (after.amount.minor - request.refundable.minor)
+    return Money(new, request.amount.currency) if 0 < new <= request.refundable.minor else None

@@ -186,10 +186,13 @@ class TestWhileOursWaits:
 
 class TestWhileOursIsUnknown:
     @pytest.mark.parametrize(
-        ("how", "amount"), [("lost_request", 700), ("accept_then_hang", 700), ("accept_then_hang", 500)]
-    )
-    @pytest.mark.parametrize(
-        ("kind", "pg"), [(V1, "other"), (V2, "paymentwall")], ids=["portone_v1-other", "portone_v2"]
+        ("kind", "pg", "how", "amount"),
+        [
+            *((V1, "other", "accept_then_hang", amount) for amount in (700, 500)),
+            *((V2, "paymentwall", how, 700) for how in ("lost_request", "accept_then_hang")),
+            (V2, "paymentwall", "accept_then_hang", 500),
+        ],
+        ids=lambda each: each.name if isinstance(each, Kind) else str(each),
     )
     async def test_both_are_told_apart(self, till: Till, kind: Kind, how: str, amount: int) -> None:
         payment = await till.sold(kind)
@@ -200,6 +203,19 @@ class TestWhileOursIsUnknown:
         await till.wait_until_decided(payment)
         assert sorted(await found(till, payment)) == [("api", "succeeded", 500), ("gateway", "succeeded", amount)]
         await till.has_given(payment, 500 + amount, cancels=2)
+
+    @pytest.mark.parametrize("amount", [400, 700])
+    async def test_where_nobody_is_told_to_have_asked_a_person_tells_them_apart(self, till: Till, amount: int) -> None:
+        """V1 does not say who gave it back. Less or more: it may be ours, adjusted."""
+        payment = await till.sold(V1)
+        await till.shop.scenario("lost_request", "portone_v1", call="cancel")
+        ours = (await till.refund(payment, 500)).json()
+        await till.past_us(payment, amount)
+        for pause_s in (6, 16, 61, 301, 3601):
+            await till.wait(pause_s)
+        assert await till.status(ours) == "unknown"
+        assert (await till.shop.get(payment))["attention_code"] == "unexplained_refund"
+        assert await till.asked(payment) == 1, "it is not asked for again"
 
     @at_once
     async def test_one_that_may_be_ours_counts_as_ours(self, till: Till, kind: Kind) -> None:
