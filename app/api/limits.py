@@ -117,10 +117,12 @@ class Limits:
         return source not in self._exempt and self._sources.is_used_up(_network(source))
 
     def hint(self, scope: Scope, payment_id: UUID | None) -> None:
-        """An unsigned webhook, by its source, the payment that it names, and all of them together. Raises RateLimited."""
+        """An unsigned webhook, by the payment that it names, and all of them together. Raises RateLimited.
+
+        By its source it was counted before it was read, as `stranger`.
+        """
         if self.source_of(scope) in self._exempt:
             return
-        self.stranger(scope)
         if payment_id is not None:
             self.look(payment_id, is_client=False)
         self._hints.take(None)

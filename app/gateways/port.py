@@ -123,10 +123,16 @@ class SendsWebhooks(Gateway):
 
     webhook_headers: frozenset[str] = frozenset()
     """Headers that the check of its signature reads, in lower case: of all that come, these are kept."""
+    signature_headers: frozenset[str] = frozenset()
+    """Those of them that claim a signature, which `parse_webhook` then proves or refuses. A webhook without is a hint."""
     published_sources: ClassVar[frozenset[str]] = frozenset()
     """The addresses that it says its unsigned webhooks come from: those have no budget (law 15)."""
     allowed_sources: frozenset[str] = frozenset()
     """The only addresses that this account takes webhooks from; empty: every one."""
+
+    def is_hint(self, headers: Mapping[str, str]) -> bool:
+        """Whether it does not even claim to be signed, so that anybody may have sent it: known before its body is read."""
+        return self.signature_headers.isdisjoint(headers)
 
     @abstractmethod
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:

@@ -13,11 +13,11 @@ from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.parsing import read_body
 from app.domain.clock import Now
-from app.domain.errors import NotFound, OnetillError, WebhookRefused
+from app.domain.errors import NotFound, OnetillError, RateLimited, WebhookRefused
 from app.gateways.values import WebhookRequest
 from app.logs import get_logger
 from app.metrics import WEBHOOKS_REFUSED
-from app.webhooks.service import MAX_BODY_BYTES, WebhookService
+from app.webhooks.service import WebhookService, longest_body
 
 LANE = 2
 """Webhooks that one process stores at once; each takes a millisecond or two. The database's other connections are the shops'."""
@@ -81,18 +81,21 @@ async def receive_webhook(
     sender = at.service.gateway(gateway.replace("-", "_"))
     if sender is None:
         raise NotFound()
-    source = at.limits.source_of(request.scope)
+    source, is_hint = at.limits.source_of(request.scope), sender.is_hint(request.headers)
     try:
+        if is_hint:  # before a byte of it is read
+            at.limits.stranger(request.scope)
         if sender.allowed_sources and source not in sender.allowed_sources:
             raise WebhookRefused(reason="its sender is not one of those that this account takes webhooks from")
-        body = await read_body(request, MAX_BODY_BYTES)
+        body = await read_body(request, longest_body(sender, request.headers))
         webhook = WebhookRequest(request.url.path, dict(request.headers), body, at.now())
         async with at.lane:
             await at.service.receive(sender, webhook, source, partial(at.limits.hint, request.scope))
     except OnetillError as error:
-        if isinstance(error, WebhookRefused):
-            at.limits.stranger(request.scope)
         WEBHOOKS_REFUSED.labels(sender.name, error.code).inc()
-        log.warning("webhook_refused", gateway=sender.name, code=error.code, reason=error.details.get("reason"))
+        if not isinstance(error, RateLimited):
+            if not is_hint:
+                at.limits.stranger(request.scope)
+            log.warning("webhook_refused", gateway=sender.name, code=error.code, reason=error.details.get("reason"))
         raise
     return Response(b'{"received": true}', media_type="application/json")

@@ -94,10 +94,8 @@ class WebhookService:
         Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or what `admit_hint` raises for an
         unsigned one that names this payment (RateLimited); then nothing is kept.
         """
-        content = _unpacked(request.body)
+        content = _unpacked(request.body, longest_body(gateway, request.headers))
         note = gateway.parse_webhook(replace(request, body=content))
-        if not note.is_signed and max(len(content), len(request.body)) > MAX_HINT_BYTES:
-            raise BodyTooLarge(limit_bytes=MAX_HINT_BYTES)
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         if not note.is_signed:
@@ -241,11 +239,16 @@ class WebhookService:
         return timedelta(seconds=self._settings.seconds(seconds))
 
 
-def _unpacked(body: bytes) -> bytes:
+def longest_body(gateway: SendsWebhooks, headers: Mapping[str, str]) -> int:
+    """How many bytes of a webhook with these headers are read, packed or not."""
+    return MAX_HINT_BYTES if gateway.is_hint(headers) else MAX_BODY_BYTES
+
+
+def _unpacked(body: bytes, limit_bytes: int) -> bytes:
     try:
-        return unpacked(body, MAX_BODY_BYTES)
+        return unpacked(body, limit_bytes)
     except TooLarge:
-        raise BodyTooLarge(limit_bytes=MAX_BODY_BYTES) from None
+        raise BodyTooLarge(limit_bytes=limit_bytes) from None
     except ValueError:
         raise InvalidRequest(("body", "is compressed and cannot be unpacked")) from None
 

@@ -1,6 +1,7 @@
 """Who has asked too often: 429 with Retry-After and no row, for every kind of caller; and who never meets a limit."""
 
-from collections.abc import AsyncIterator
+import gzip
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -13,7 +14,7 @@ from app.settings import LimitSettings, Settings
 from simulator.server import Simulator
 from tests.api.checks import problem, row_counts
 from tests.flows.gateways.orders import BUYER
-from tests.flows.webhooks.senders import Post, unifi, unifi_body, v1, v2, v2_body
+from tests.flows.webhooks.senders import JSON, UNIFI_PATH, Post, unifi, unifi_body, v1, v2, v2_body
 from tests.support import MovableClock, Shop, app_of, key, lifespan, order
 from tests.support.databases import Urls
 from tests.support.settings import settings_for
@@ -42,6 +43,9 @@ class House:
     async def post(self, post: Post, source: str = STRANGER) -> httpx.Response:
         headers = post.headers | {"X-Forwarded-For": source}
         return await self._client.post(post.path, content=post.content, headers=headers)
+
+    async def send(self, path: str, body: AsyncIterator[bytes]) -> httpx.Response:
+        return await self._client.post(path, content=body, headers={"X-Forwarded-For": STRANGER})
 
     def shop(self, simulator: Simulator) -> Shop:
         self._client.headers["Authorization"] = f"Bearer {self._api_key}"
@@ -194,6 +198,74 @@ async def test_forged_signatures_use_up_a_budget_and_true_ones_do_not(
         assert [(await at.post(forged)).status_code for _ in range(3)] == [401, 429, 429]
         for number in range(3):
             assert (await at.post(v2(settings, body, webhook_id=f"wh-{number}"))).status_code == 200
+
+
+UNKEPT = {
+    "says nothing": (b"x" * 1000, 422),
+    "is cut": (gzip.compress(b"{}")[:-9], 422),
+    "is too large": (b"x" * 17_000, 413),
+    "is much too large": (b"x" * 300_000, 413),
+    "holds too much": (gzip.compress(b"x" * 17_000), 413),
+}
+APP_ID_ALONE = {"x-appid": "app"}
+
+
+@pytest.mark.parametrize(("body", "status"), UNKEPT.values(), ids=UNKEPT)
+@pytest.mark.parametrize(
+    ("path", "headers"), [("/webhooks/portone-v1", {}), (UNIFI_PATH, {}), (UNIFI_PATH, APP_ID_ALONE)]
+)
+async def test_an_unsigned_webhook_that_is_not_kept_uses_up_the_budget_and_too_large_a_one_is_not_read_for_sense(
+    settings: Settings,
+    clock: MovableClock,
+    api_key: str,
+    database: Database,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    status: int,
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        post = Post(path, JSON | headers, body)
+        assert [(await at.post(post)).status_code for _ in range(3)] == [status, 429, 429]
+        assert (await row_counts(database))["webhook_inbox"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (lambda post: Post(post.path, {}, post.content), 401),
+        (lambda post: Post(post.path, post.headers, b"x" * 300_000), 413),
+        (lambda post: Post(post.path, post.headers, gzip.compress(b"x" * 300_000)), 413),
+        (lambda post: Post(post.path, post.headers, gzip.compress(post.content)[:-9]), 422),
+        (lambda post: post, 422),
+    ],
+    ids=["unsigned", "large", "bomb", "cut", "says nothing"],
+)
+async def test_a_signed_gateways_webhook_that_is_not_kept_uses_it_up_too(
+    settings: Settings, clock: MovableClock, api_key: str, change: Callable[[Post], Post], status: int
+) -> None:
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        post = change(v2(settings, b"says nothing"))
+        assert [(await at.post(post)).status_code for _ in range(3)] == [status, 429, 429]
+        good = v2(settings, v2_body(ids.reference(ids.uuid7(), 1)))
+        assert (await at.post(good)).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/webhooks/portone-v1", UNIFI_PATH])
+async def test_of_an_unsigned_webhook_over_the_budget_no_byte_is_read(
+    settings: Settings, clock: MovableClock, api_key: str, path: str
+) -> None:
+    given = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal given
+        given += 1
+        yield b"{}"
+
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        statuses = [(await at.post(Post(path, JSON, b"x"))).status_code]
+        statuses.append((await at.send(path, body())).status_code)
+    assert (statuses, given) == ([422, 429], 0)
 
 
 @pytest.mark.parametrize("source", PUBLISHED)

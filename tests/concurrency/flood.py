@@ -1,10 +1,12 @@
 """A flood, in a process of its own: `python -m tests.concurrency.flood PORT REFERENCE SHARE`. Prints the statuses, as JSON.
 
-10,000 unsigned webhooks, 1,000 redirects that name somebody's payment (or a SHARE of them), 100 requests that are never
-finished, and one header of 64 MiB; all at once, over some 400 connections, each as fast as it is answered.
+10,000 unsigned webhooks, 1,000 of some hundred bytes that hold 256 KiB of damage, 1,000 redirects that name somebody's payment
+(or a SHARE of them), 100 requests that are never finished, and one header of 64 MiB; all at once, over some 450 connections,
+each as fast as it is answered.
 """
 
 import asyncio
+import gzip
 import json
 import sys
 from collections import Counter
@@ -13,14 +15,18 @@ from contextlib import suppress
 
 import uvloop
 
-HINTS, RETURNS, HALVES, HUGE_MIB = 10_000, 1_000, 100, 64
-CONNECTIONS = {"hints": 250, "returns": 50}
+HINTS, BOMBS, RETURNS, HALVES, HUGE_MIB = 10_000, 1_000, 1_000, 100, 64
+CONNECTIONS = {"hints": 250, "bombs": 50, "returns": 50}
+BOMB = gzip.compress(b'{"imp_uid":"imp_1","x":"' + b"\x01" * 262_000 + b'"}')
 
 
 def hint(number: int, reference: str) -> bytes:
     """A webhook of PortOne V1; every tenth names the payment that there is."""
     named = reference if number % 10 == 0 else f"nobody{number}"
-    body = json.dumps({"imp_uid": f"imp_{number:012}", "merchant_uid": named, "status": "paid"}).encode()
+    return webhook(json.dumps({"imp_uid": f"imp_{number:012}", "merchant_uid": named, "status": "paid"}).encode())
+
+
+def webhook(body: bytes) -> bytes:
     head = f"POST /webhooks/portone-v1 HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
 
@@ -78,9 +84,10 @@ async def huge_header(port: int) -> str:
 
 async def flood(port: int, reference: str, share: float) -> dict[str, dict[str, int]]:
     """All of it at once; the statuses of each kind."""
-    statuses: dict[str, Counter[str]] = {"hints": Counter(), "returns": Counter()}
+    statuses: dict[str, Counter[str]] = {kind: Counter() for kind in CONNECTIONS}
     requests = {
         "hints": iter([hint(number, reference) for number in range(int(HINTS * share))]),
+        "bombs": iter([webhook(BOMB)] * int(BOMBS * share)),
         "returns": iter([come_back(number, reference) for number in range(int(RETURNS * share))]),
     }
     async with asyncio.TaskGroup() as group:

@@ -2,7 +2,10 @@
 
 import json
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain, combinations
 from urllib.parse import quote_plus, urlencode
 
 import pytest
@@ -11,12 +14,17 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from app.domain.errors import InvalidRequest, WebhookRefused
+from app.gateways.port import SendsWebhooks
 from app.gateways.portone_v1 import webhook_parser as portone_v1
+from app.gateways.portone_v1.adapter import PortOneV1
 from app.gateways.portone_v1.wire import IMP_UID
 from app.gateways.portone_v2 import webhook_parser as portone_v2
-from app.gateways.portone_v2.webhook_signature import Refusal
+from app.gateways.portone_v2.adapter import PortOneV2
+from app.gateways.portone_v2.webhook_signature import MOST_SIGNATURES, Refusal
 from app.gateways.unifi_pay import webhook_parser as unifi_pay
+from app.gateways.unifi_pay.adapter import UnifiPay
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
+from app.gateways.unifi_pay.webhook_parser import MOST_OBJECTS
 from app.gateways.values import ParsedWebhook, WebhookRequest
 from simulator.portone_v2.webhooks import sign
 from simulator.unifi_pay.access import sign as sign_unifi
@@ -131,6 +139,29 @@ class TestEveryReader:
         assert (read(other).dedupe_key == read(body).dedupe_key) is (read is v2), "V2 has an id of its own for that"
 
 
+@pytest.mark.parametrize("gateway", [PortOneV1, PortOneV2, UnifiPay])
+def test_a_claim_is_told_from_a_hint_by_the_headers_alone(gateway: type[SendsWebhooks]) -> None:
+    """Of a claim a whole body is read without a budget: so it is proven or refused, whichever headers make it."""
+    parses: dict[type[SendsWebhooks], Callable[[WebhookRequest], ParsedWebhook]] = {
+        PortOneV1: portone_v1.parse_webhook,
+        PortOneV2: partial(portone_v2.parse_webhook, [SecretStr(SECRET)]),
+        UnifiPay: partial(unifi_pay.parse_webhook, UNIFI),
+    }
+    body = as_json(imp_uid="imp_1", transactionId="t")
+    names = sorted(gateway.webhook_headers)
+    assert gateway.signature_headers <= gateway.webhook_headers
+    for brought in chain.from_iterable(combinations(names, count) for count in range(len(names) + 1)):
+        for value in ("", "app", str(SECONDS), str(SECONDS * 1000)):
+            request = WebhookRequest("/", dict.fromkeys(brought, value), body, NOW)
+            try:
+                is_refused = False
+                assert not parses[gateway](request).is_signed
+            except WebhookRefused:
+                is_refused = True
+            if not gateway.signature_headers.isdisjoint(brought):
+                assert is_refused, brought
+
+
 class TestPortOneV1:
     @thorough
     @given(imp_uid=st.from_regex(IMP_UID, fullmatch=True), merchant_uid=NAMES, status=NAMES)
@@ -211,6 +242,17 @@ class TestPortOneV2:
         with pytest.raises(WebhookRefused):
             portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/", {}, body, NOW))
 
+    @pytest.mark.parametrize(("before", "is_right"), [(MOST_SIGNATURES - 1, True), (MOST_SIGNATURES, False)])
+    def test_of_very_many_signatures_the_first_are_compared(self, before: int, is_right: bool) -> None:
+        signature = sign([SECRET], "wh-1", SECONDS, b"{}")
+        headers = {
+            "webhook-id": "wh-1",
+            "webhook-timestamp": str(SECONDS),
+            "webhook-signature": " ".join([*["v1,AAAA"] * before, signature, *["v1,AAAA"] * 5]),
+        }
+        with nullcontext() if is_right else pytest.raises(WebhookRefused):
+            portone_v2.parse_webhook([SecretStr(SECRET)], WebhookRequest("/", headers, b"{}", NOW))
+
     @thorough
     @given(
         headers=st.dictionaries(st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]), st.text())
@@ -254,6 +296,11 @@ class TestUnifiPay:
         for note, is_signed in ((unifi(body), False), (unifi_signed(body), True)):
             assert (note.gateway_ref, note.reference, note.is_signed) == (None, None, is_signed)
             assert note.dedupe_key != unifi(b'{"another":1}').dedupe_key
+
+    @pytest.mark.parametrize(("before", "found"), [(MOST_OBJECTS - 1, "t1"), (MOST_OBJECTS, None)])
+    def test_of_very_many_objects_the_first_are_looked_through(self, before: int, found: str | None) -> None:
+        halves: list[list[dict[str, str]]] = [[{}] * (before // 2), [{}] * (before - before // 2)]
+        assert unifi(json.dumps([*halves, {"transactionId": "t1"}]).encode()).gateway_ref == found
 
     def test_each_status_and_type_is_news_and_the_order_id_is_not(self) -> None:
         told = {"transactionId": "t", "status": "CONFIRMED", "type": "PURCHASE"}

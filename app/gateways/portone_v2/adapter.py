@@ -70,7 +70,7 @@ class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
 
     proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE | Fact.CHANNEL
 
-    webhook_headers = HEADERS
+    webhook_headers = signature_headers = HEADERS
 
     def __init__(self, settings: PortOneV2Settings, context: AdapterContext) -> None:
         _refuse_wrong(settings)

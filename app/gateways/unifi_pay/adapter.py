@@ -51,7 +51,8 @@ class UnifiPay(Adapter, SendsWebhooks):
 
     proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE
 
-    webhook_headers = frozenset(name.lower() for name in (APP_ID, TIMESTAMP, SIGNATURE))
+    signature_headers = frozenset(name.lower() for name in (TIMESTAMP, SIGNATURE))
+    webhook_headers = signature_headers | {APP_ID.lower()}
 
     def __init__(self, settings: UnifiPaySettings, context: AdapterContext, now: Now = utc_now) -> None:
         super().__init__(MANIFEST, settings, context, settings.base_url)

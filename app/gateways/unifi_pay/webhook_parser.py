@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import islice
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -22,6 +23,8 @@ TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
 """What may become part of a path that we sign."""
 
 MOST_FIELDS = 100
+MOST_OBJECTS = 100
+"""That are looked through: anybody may send a list of thousands."""
 DEEPEST = 4
 """How deep an envelope may hold what it is about."""
 
@@ -42,7 +45,7 @@ def parse_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> Parsed
     if trust in REASONS:
         raise WebhookRefused(reason=REASONS[trust])
     body, damage = request.readable()
-    objects = list(_objects(_value(body)))
+    objects = list(islice(_objects(_value(body)), MOST_OBJECTS))
     transaction = _first(objects, "transactionId", "transaction_id")
     if transaction is not None and not TRANSACTION.fullmatch(transaction):
         transaction = None
