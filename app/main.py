@@ -77,7 +77,13 @@ def create_app(settings: Settings | None = None, now: Now = utc_now) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     keyed = check_credentials(app)
-    app.add_middleware(AdmissionMiddleware, limits=app.state.limits, most=settings.limits.in_flight, keyed=keyed)
+    app.add_middleware(
+        AdmissionMiddleware,
+        limits=app.state.limits,
+        most=settings.limits.in_flight,
+        keyed=keyed,
+        known=app.state.authenticator.known,
+    )
     app.add_middleware(CallMiddleware, log_every=settings.access_log_every, is_live=settings.mode == "live")
     app.mount("/static", _Static(directory=STATIC), name="static")
     generate = app.openapi

@@ -68,6 +68,11 @@ class Limiter:
         used_s = empty_at - now
         return Budget(self._burst, int((self._depth_s - used_s) / self._gap_s + 1e-6), ceil(used_s))
 
+    def give_back(self, key: object) -> None:
+        """Undo one `take`."""
+        if key in self._empty_at:
+            self._empty_at[key] -= self._gap_s
+
     def is_used_up(self, key: object) -> bool:
         """Whether the bucket has nothing left just now."""
         return bool(self._gap_s) and self._empty_at.get(key, 0.0) + self._gap_s - self._now() > self._depth_s + 1e-9
@@ -102,14 +107,18 @@ class Limits:
         if source not in self._exempt:
             _note(scope, self._sources.take(_network(source)))
 
-    def guesser(self, scope: Scope, *, is_wrong: bool = False) -> None:
-        """A call with a key that must be looked up; `is_wrong`: it was none of ours. Raises RateLimited.
+    def guesser(self, scope: Scope) -> None:
+        """A call with a credential that is not known to be good, before anybody is asked about it. Raises RateLimited.
 
         By where it came from, and apart from all else that comes from there: a shop may share its address with strangers.
         """
-        source = _network(self.source_of(scope))
-        if is_wrong or self._guesses.is_used_up(source):
-            self._guesses.take(source)
+        self._guesses.take(_network(self.source_of(scope)))
+        scope["is_guess"] = True
+
+    def guessed_right(self, scope: Scope) -> None:
+        """The credential is good: what `guesser` used up is given back."""
+        if scope.pop("is_guess", False):
+            self._guesses.give_back(_network(self.source_of(scope)))
 
     def is_over(self, scope: Scope) -> bool:
         """Whether the source of this call has used up its budget; nothing is used."""

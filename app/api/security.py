@@ -4,10 +4,11 @@ A route says who may call it with `Security(secret_key, scopes=[…])`, and with
 token will do as well. `StrictRoute` reads that and asks before it reads the body.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from time import monotonic
 from typing import Protocol
 from uuid import UUID
@@ -27,6 +28,9 @@ from app.idempotency.service import Intent, fingerprint
 
 KEY_CACHE_S = 5.0
 """How long a process trusts a key that it has looked up; so long may a revoked key still work."""
+
+LANE = 2
+"""Keys not known to be good that one process looks up at once. The database's other connections are the shops'."""
 
 _KEY_CACHE_SIZE = 10_000
 
@@ -102,34 +106,39 @@ class Authenticator:
         self._tokens = tokens
         self._mode = mode
         self._cache: dict[bytes, tuple[float, Caller]] = {}
+        self._lane = asyncio.Semaphore(LANE)
 
-    async def caller(self, authorization: str | None, before_asking: Callable[[], None] = lambda: None) -> Caller:
-        """Who this is. Raises Unauthorized, whose hint says what was expected.
-
-        `before_asking` may raise before the database is asked about a key that was not good before: anybody can make one up.
-        """
-        scheme, _, credential = (authorization or "").partition(" ")
-        credential = credential.strip()
-        if scheme.lower() != "bearer" or not credential:
-            raise Unauthorized(hint="Send one `Authorization: Bearer sk_…`, or the payment's `ct_…` from a browser.")
+    def known(self, authorization: str) -> Caller | None:
+        """Who this is, as far as nobody has to be asked: a token's holder, or whose key was good when last looked up."""
+        credential = _bearer(authorization)
         if credential.startswith("ct_"):
             payment_id = self._tokens.payment_of(credential, self._now())
-            if payment_id is None:
-                raise Unauthorized(hint="This client token is not one of ours, or its time is over.")
-            return Caller(store=None, payment_id=payment_id)
-        return await self._server(credential, before_asking)
+            return None if payment_id is None else Caller(store=None, payment_id=payment_id)
+        cached = self._cache.get(_digest(credential))
+        return cached[1] if cached else None
 
-    async def _server(self, credential: str, before_asking: Callable[[], None]) -> Caller:
-        digest = hashlib.sha256(credential.encode()).digest()
+    async def caller(self, authorization: str | None) -> Caller:
+        """Who this is. Raises Unauthorized, whose hint says what was expected."""
+        credential = _bearer(authorization or "")
+        if not credential:
+            raise Unauthorized(hint="Send one `Authorization: Bearer sk_…`, or the payment's `ct_…` from a browser.")
+        if credential.startswith("ct_"):
+            if (client := self.known(authorization or "")) is None:
+                raise Unauthorized(hint="This client token is not one of ours, or its time is over.")
+            return client
+        return await self._server(credential)
+
+    async def _server(self, credential: str) -> Caller:
+        digest = _digest(credential)
         now = monotonic()
         cached = self._cache.get(digest)
         if cached and cached[0] > now:
             return cached[1]
         if credential.startswith(("sk_live_", "sk_test_")) and not credential.startswith(f"sk_{self._mode}_"):
             raise Unauthorized(hint=f"This deployment runs in {self._mode} mode; use an sk_{self._mode}_ key.")
-        if cached is None:
-            before_asking()
-        key, at = await self._keys.find(credential), self._now()
+        async with self._lane if cached is None else nullcontext():
+            key = await self._keys.find(credential)
+        at = self._now()
         if key is None or key.is_expired(at):
             self._cache.pop(digest, None)
             raise Unauthorized(hint=_ENDED if key else "The key is unknown or was revoked.")
@@ -140,6 +149,16 @@ class Authenticator:
             self._cache.clear()
         self._cache[digest] = (now + trusted_s, caller)
         return caller
+
+
+def _bearer(authorization: str) -> str:
+    """The bearer's credential, or nothing."""
+    scheme, _, credential = authorization.partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else ""
+
+
+def _digest(credential: str) -> bytes:
+    return hashlib.sha256(credential.encode()).digest()
 
 
 class Credential(SecurityBase):
@@ -190,13 +209,8 @@ class Requirement:
         authenticator: Authenticator = request.app.state.authenticator
         limits: Limits = request.app.state.limits
         given = request.headers.getlist("authorization")
-        try:
-            caller = await authenticator.caller(
-                given[0] if len(given) == 1 else None, partial(limits.guesser, request.scope)
-            )
-        except Unauthorized:
-            limits.guesser(request.scope, is_wrong=True)
-            raise
+        caller = await authenticator.caller(given[0] if len(given) == 1 else None)
+        limits.guessed_right(request.scope)
         limits.caller(request.scope, caller.key_id, caller.payment_id)
         if not (caller.is_client and self.takes_client_tokens):
             for scope in self.scopes:

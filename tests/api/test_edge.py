@@ -9,35 +9,46 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from pydantic import SecretStr
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.admission import AT_THE_DOOR, AdmissionMiddleware
 from app.api.limits import Limits
 from app.api.metrics import MetricsGate
 from app.api.middleware import CallMiddleware
+from app.api.security import Caller
 from app.api.source import source_behind
 from app.domain.errors import OnetillError
+from app.domain.ids import uuid7
 from app.domain.schedule import PACE_S
 from app.settings import LimitSettings, Settings
 from tests.api.checks import problem
 from tests.api.running import running
 from tests.support import MovableClock
 
-KEY = {"Authorization": "Bearer sk_test_whatever"}
-TOKEN = {"Authorization": "Bearer ct_whatever"}
+KEY = {"Authorization": "Bearer sk_test_good"}
+TOKEN = {"Authorization": "Bearer ct_good"}
+MADE_UP = {"Authorization": "Bearer sk_test_made-up"}
+KNOWN = {KEY["Authorization"]: Caller(store="shop"), TOKEN["Authorization"]: Caller(store=None, payment_id=uuid7())}
+
+
+def admitting(app: ASGIApp, *, most: int = 8, **limits: float) -> AdmissionMiddleware:
+    """The edge around an application; of its places, a quarter are for strangers."""
+    budgets = Limits(LimitSettings.model_validate(limits), source_behind(0))
+    return AdmissionMiddleware(app, limits=budgets, most=most, keyed={"payments"}, known=KNOWN.get)
 
 
 class Slow:
     """An application whose answers wait until the test lets them go."""
 
-    def __init__(self) -> None:
+    def __init__(self, status: int = 204) -> None:
+        self.status = status
         self.begun = 0
         self.go = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.begun += 1
         await self.go.wait()
-        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.start", "status": self.status, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
 
@@ -49,8 +60,7 @@ def slow() -> Slow:
 @pytest.fixture
 async def edge(slow: Slow) -> AsyncIterator[httpx.AsyncClient]:
     """Eight places, of which two are for strangers."""
-    limits = Limits(LimitSettings(), source_behind(0))
-    app = CallMiddleware(AdmissionMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
+    app = CallMiddleware(admitting(slow), log_every=0)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
         yield client
 
@@ -85,16 +95,15 @@ async def test_of_a_burst_of_strangers_few_begin_in_one_turn_and_a_shop_at_once(
     async def nothing(*_: object) -> None:
         pass
 
-    admission = AdmissionMiddleware(
-        app, limits=Limits(LimitSettings(source_per_s=0), source_behind(0)), most=1000, keyed={"payments"}
-    )
+    admission = admitting(app, most=1000, source_per_s=0)
 
     def call(path: str, headers: dict[str, str]) -> asyncio.Task[None]:
         fields = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
         scope: Scope = {"type": "http", "path": path, "headers": fields, "client": ("203.0.113.7", 1)}
         return asyncio.create_task(admission(scope, nothing, nothing))  # type: ignore[arg-type]  # never received from
 
-    calls = [call("/checkout/x", {}) for _ in range(200)] + [call("/payments", KEY)]
+    calls = [call("/checkout/x", {}) for _ in range(100)] + [call("/payments/x", MADE_UP) for _ in range(100)]
+    calls.append(call("/payments", KEY))
     while not all(each.done() for each in calls):
         turn += 1
         await asyncio.sleep(0)
@@ -104,14 +113,28 @@ async def test_of_a_burst_of_strangers_few_begin_in_one_turn_and_a_shop_at_once(
     assert next(at for at, path in begun if path == "/payments") == 1
 
 
-async def test_who_is_refused_waits_for_it_and_not_all_for_one_moment(slow: Slow) -> None:
-    limits = Limits(LimitSettings(source_per_s=0.001), source_behind(0))
-    app = CallMiddleware(AdmissionMiddleware(slow, limits=limits, most=8, keyed={"payments"}), log_every=0)
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/checkout/x", {}, 204),
+        ("/payments", {}, 204),
+        ("/payments", MADE_UP, 204),
+        ("/payments", {"Authorization": "nothing"}, 204),
+        ("/payments", TOKEN, 429),
+        ("/webhooks/x", {}, 429),
+    ],
+)
+async def test_who_is_refused_waits_for_it_and_not_all_for_one_moment(
+    path: str, headers: dict[str, str], status: int
+) -> None:
+    """By the edge, or with a 429 by his route."""
+    slow = Slow(status)
+    app = CallMiddleware(admitting(slow, most=0, source_per_s=0.001), log_every=0)
     slow.go.set()
     began, ended = time.monotonic(), []
 
     async def ask(client: httpx.AsyncClient) -> None:
-        if (await client.get("/checkout/x")).status_code == 429:
+        if (await client.get(path, headers=headers)).status_code == 429:
             ended.append(time.monotonic() - began)
 
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
@@ -121,9 +144,32 @@ async def test_who_is_refused_waits_for_it_and_not_all_for_one_moment(slow: Slow
     assert max(ended) - min(ended) > PACE_S / 2
 
 
+async def test_who_waits_for_his_429_holds_no_place_and_a_shop_does_not_wait() -> None:
+    slow = Slow(429)
+    slow.go.set()
+    app = CallMiddleware(admitting(slow), log_every=0)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://testserver") as client:
+        waiting = []
+        for _ in range(6):
+            waiting.append(asyncio.create_task(client.get("/payments", headers=TOKEN)))
+            await asyncio.sleep(0.01)
+        began = time.monotonic()
+        assert (await client.get("/payments", headers=KEY)).status_code == 429
+        assert time.monotonic() - began < PACE_S / 2
+        assert [answer.status_code for answer in await asyncio.gather(*waiting)] == [429] * 6
+
+
 @pytest.mark.parametrize(
     ("path", "headers"),
-    [("/checkout/return/any", {}), ("/payments", {}), ("/payments", TOKEN), ("/webhooks/any", KEY), ("/docs", KEY)],
+    [
+        ("/checkout/return/any", {}),
+        ("/payments", {}),
+        ("/payments", TOKEN),
+        ("/payments", MADE_UP),
+        ("/payments", {"Authorization": "x"}),
+        ("/webhooks/any", KEY),
+        ("/docs", KEY),
+    ],
 )
 async def test_strangers_have_a_quarter_of_them_and_never_the_shops(
     edge: httpx.AsyncClient, slow: Slow, path: str, headers: dict[str, str]

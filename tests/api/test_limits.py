@@ -1,12 +1,16 @@
 """Who has asked too often: 429 with Retry-After and no row, for every kind of caller; and who never meets a limit."""
 
+import asyncio
 import gzip
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
+from app.api.security import LANE
+from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain import ids
 from app.gateways.portone_v1.manifest import PortOneV1Settings
@@ -16,7 +20,7 @@ from tests.api.checks import problem, row_counts
 from tests.flows.gateways.orders import BUYER
 from tests.flows.webhooks.senders import JSON, UNIFI_PATH, Post, unifi, unifi_body, v1, v2, v2_body
 from tests.support import MovableClock, Shop, app_of, key, lifespan, order
-from tests.support.databases import Urls
+from tests.support.databases import Urls, keys_of
 from tests.support.settings import settings_for
 
 PUBLISHED = ("52.78.100.19", "52.78.48.223", "52.78.5.241")
@@ -156,6 +160,39 @@ async def test_guessing_keys_uses_up_a_budget_of_its_own_before_the_database_is_
         assert (await shop.client.get("/payments", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 200
 
 
+async def test_guesses_that_come_at_once_have_that_budget_too(
+    settings: Settings, clock: MovableClock, api_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, at_once = 0, [0]
+
+    async def find(keys: ApiKeyService, key: str) -> None:
+        nonlocal asked
+        asked += 1
+        at_once.append(at_once[-1] + 1)
+        await asyncio.sleep(0.05)
+        at_once.append(at_once[-1] - 1)
+
+    monkeypatch.setattr(ApiKeyService, "find", find)
+    async with house(settings, clock, api_key, source_per_s=1) as at:
+        guesses = [at.get("/payments", Authorization=f"Bearer sk_test_{number:043d}") for number in range(30)]
+        statuses = Counter(answer.status_code for answer in await asyncio.gather(*guesses))
+    assert statuses == {401: 3, 429: 27}
+    assert asked == 3
+    assert max(at_once) == LANE < 3, "shops need the other connections"
+
+
+async def test_good_keys_use_up_nothing_of_it(
+    settings: Settings, clock: MovableClock, api_key: str, database: Database
+) -> None:
+    keys = keys_of(database)
+    made = [
+        (await keys.create(mode="test", scopes=["*"], store="main", name=f"till {number}"))[1] for number in range(5)
+    ]
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        answers = [await at.get("/payments", Authorization=f"Bearer {each}") for each in made]
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
 async def test_a_shop_that_shares_its_address_with_strangers_is_served(
     settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
 ) -> None:
@@ -182,10 +219,11 @@ async def test_hints_from_everywhere_about_everybody_have_one_budget(
     settings: Settings, clock: MovableClock, api_key: str, database: Database
 ) -> None:
     async with house(settings, clock, api_key, hints_per_s=5) as at:
-        answers = [await at.post(v1(f"nobody{number}", f"imp_{number}"), f"203.0.113.{number}") for number in range(30)]
+        posts = [at.post(v1(f"nobody{number}", f"imp_{number}"), f"203.0.113.{number}") for number in range(30)]
+        answers = await asyncio.gather(*posts)
         kept = sum(answer.status_code == 200 for answer in answers)
         assert 10 <= kept <= 20, "a second's worth, twice, and what came back meanwhile"
-        limited(answers[kept])
+        limited(next(answer for answer in answers if answer.status_code != 200))
         assert (await row_counts(database))["webhook_inbox"] == kept
 
 
@@ -283,10 +321,10 @@ async def test_hints_about_one_payment_have_one_budget_from_everywhere(
 ) -> None:
     async with house(settings, clock, api_key) as at:
         reference = ids.reference(ids.uuid7(), 1)
-        answers = [await at.post(v1(reference, f"imp_{n}"), f"203.0.113.{n}") for n in range(40)]
+        answers = await asyncio.gather(*(at.post(v1(reference, f"imp_{n}"), f"203.0.113.{n}") for n in range(40)))
         kept = sum(answer.status_code == 200 for answer in answers)
         assert 10 <= kept <= 12
-        limited(answers[-1])
+        limited(next(answer for answer in answers if answer.status_code != 200))
         assert (await row_counts(database))["webhook_inbox"] == kept
 
 

@@ -1,8 +1,8 @@
 """A flood, in a process of its own: `python -m tests.concurrency.flood PORT REFERENCE SHARE`. Prints the statuses, as JSON.
 
-10,000 unsigned webhooks, 1,000 of some hundred bytes that hold 256 KiB of damage, 1,000 redirects that name somebody's payment
-(or a SHARE of them), 100 requests that are never finished, and one header of 64 MiB; all at once, over some 450 connections,
-each as fast as it is answered.
+10,000 unsigned webhooks, 1,000 of some hundred bytes that hold 256 KiB of damage, 10,000 calls with a key that is made up, 1,000
+redirects that name somebody's payment (or a SHARE of them), 100 requests that are never finished, and one header of 64 MiB; all
+at once, over some 700 connections, each as fast as it is answered.
 """
 
 import asyncio
@@ -15,8 +15,8 @@ from contextlib import suppress
 
 import uvloop
 
-HINTS, BOMBS, RETURNS, HALVES, HUGE_MIB = 10_000, 1_000, 1_000, 100, 64
-CONNECTIONS = {"hints": 250, "bombs": 50, "returns": 50}
+HINTS, BOMBS, GUESSES, RETURNS, HALVES, HUGE_MIB = 10_000, 1_000, 10_000, 1_000, 100, 64
+CONNECTIONS = {"hints": 250, "bombs": 50, "guesses": 250, "returns": 50}
 BOMB = gzip.compress(b'{"imp_uid":"imp_1","x":"' + b"\x01" * 262_000 + b'"}')
 
 
@@ -29,6 +29,11 @@ def hint(number: int, reference: str) -> bytes:
 def webhook(body: bytes) -> bytes:
     head = f"POST /webhooks/portone-v1 HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
     return head.encode() + b"\r\n\r\n" + body
+
+
+def guess(number: int) -> bytes:
+    """A call with a key that is none of ours."""
+    return f"GET /payments HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer sk_test_{number:043}\r\n\r\n".encode()
 
 
 def come_back(number: int, reference: str) -> bytes:
@@ -88,6 +93,7 @@ async def flood(port: int, reference: str, share: float) -> dict[str, dict[str, 
     requests = {
         "hints": iter([hint(number, reference) for number in range(int(HINTS * share))]),
         "bombs": iter([webhook(BOMB)] * int(BOMBS * share)),
+        "guesses": iter([guess(number) for number in range(int(GUESSES * share))]),
         "returns": iter([come_back(number, reference) for number in range(int(RETURNS * share))]),
     }
     async with asyncio.TaskGroup() as group:

@@ -186,6 +186,7 @@ async def test_a_flood_leaves_a_shop_its_pace(
     assert most - held <= MOST_MIB
     assert set(told["hints"]) <= {"200", "429", "503"}
     assert set(told["bombs"]) <= {"413", "429", "503"}
+    assert set(told["guesses"]) <= {"401", "429", "503"}
     assert set(told["returns"]) <= {"200", "404", "429", "503"}
     assert set(told["halves"]) <= {"408", "503"}
     assert set(told["huge"]) <= {"431", "cut"}
