@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 
+from app.domain.addresses import address_in
 from app.domain.currencies import EXPONENT
 
 
@@ -66,6 +67,13 @@ def _app_schemes(values: list[str]) -> list[str]:
     return values
 
 
+def _addresses(values: list[str]) -> list[str]:
+    addresses = [found for value in values if (found := address_in(value))]
+    if len(addresses) != len(values):
+        raise ValueError("expected addresses such as 192.0.2.1 or 2001:db8::1, neither names nor networks")
+    return addresses
+
+
 _NO_APP_SCHEMES = """about android-app app-settings blob brave chrome chrome-extension cid content data facetime feed file
     filesystem firefox ftp ftps googlechrome googlechromes gopher http https intent itms itms-apps
     itms-appss itms-services jar javascript ldap livescript mailto market mhtml microsoft-edge mocha
@@ -79,6 +87,7 @@ _ADDRESS, _DATABASE = "address", "database"
 Names = Annotated[list[str], BeforeValidator(split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(split)]
+Addresses = Annotated[list[str], BeforeValidator(split), AfterValidator(_addresses)]
 HttpUrl = Annotated[str, AfterValidator(_http_url), _ADDRESS]
 Origin = Annotated[str, AfterValidator(_origin), _ADDRESS]
 Currency = Annotated[str, AfterValidator(_currency)]

@@ -155,8 +155,4 @@ def _network(source: str | None) -> str:
     """Whom an address stands for: itself, or with IPv6 its network of 64 bits, which one host has whole."""
     if source is None or ":" not in source:
         return source or "?"
-    try:
-        address = ip_address(source.partition("%")[0])
-    except ValueError:
-        return source
-    return str(getattr(address, "ipv4_mapped", None) or address.exploded[:19])
+    return ip_address(source).exploded[:19]

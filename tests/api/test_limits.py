@@ -150,6 +150,16 @@ async def test_a_source_has_one_on_every_path_that_takes_no_credential(
         assert (await at.get("/static/docs.css")).status_code == 200
 
 
+@pytest.mark.parametrize("written", ["203.0.113.7:{}", "[2001:db8::1]:{}", "no address {}"])
+async def test_a_source_has_one_however_its_address_is_written(
+    settings: Settings, clock: MovableClock, api_key: str, written: str
+) -> None:
+    """A port behind it makes no other source, and what is no address has one budget in all."""
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        statuses = [(await at.get("/docs", written.format(5000 + number))).status_code for number in range(3)]
+    assert statuses == [200, 429, 429]
+
+
 async def test_guessing_keys_uses_up_a_budget_of_its_own_before_the_database_is_asked(
     settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
 ) -> None:
@@ -338,6 +348,8 @@ async def test_an_allow_list_closes_v1_to_all_others(settings: Settings, clock: 
         problem(await at.post(post), "webhook_refused")
         problem(await at.post(post, f"{PUBLISHED[0]}, {STRANGER}"), "webhook_refused")
         assert [(await at.post(post, f"{STRANGER}, {source}")).status_code for source in PUBLISHED] == [200] * 3
+        written = [f"::ffff:{PUBLISHED[0]}", f"{PUBLISHED[0]}:443", f"[::ffff:{PUBLISHED[0]}]:443"]
+        assert [(await at.post(post, source)).status_code for source in written] == [200] * 3
         signed = v2(settings, v2_body(ids.reference(ids.uuid7(), 1)))
         assert (await at.post(signed)).status_code == 200, "the list is V1's"
 

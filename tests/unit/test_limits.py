@@ -24,6 +24,18 @@ def clock() -> Clock:
     return Clock()
 
 
+SPELLINGS = (
+    "203.0.113.9",
+    "203.0.113.9:5000",
+    "::ffff:203.0.113.9",
+    "::FFFF:cb00:7109",
+    "[::ffff:203.0.113.9]",
+    "[::ffff:203.0.113.9]:443",
+    '"203.0.113.9:5000"',
+)
+"""Of one address, as balancers and sockets for both versions write it."""
+
+
 def scope(source: str = "192.0.2.1") -> dict[str, Any]:
     return {"type": "http", "client": (source, 1), "headers": []}
 
@@ -99,8 +111,10 @@ def test_a_million_sources_do_not_fill_the_memory(clock: Clock, monkeypatch: pyt
         ("2001:db8:1:2::3", "2001:db8:1:2:ffff::4", True),
         ("2001:db8:1:2::3", "2001:db8:1:3::3", False),
         ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1:5000", "192.0.2.1:5001", True),
+        ("[2001:db8:1:2::3]:5000", "2001:db8:1:2::4", True),
         ("fe80::1%eth0", "fe80::2%eth1", True),
-        ("not:an:address", "not:an:address", True),
+        ("not:an:address", "another", True),
     ],
 )
 def test_an_address_of_ipv6_stands_for_its_network(one: str, other: str, is_same: bool) -> None:
@@ -113,8 +127,9 @@ def test_an_address_of_ipv6_stands_for_its_network(one: str, other: str, is_same
 def test_a_published_source_has_no_budget_and_everybody_else_one() -> None:
     budgets = Limits(LimitSettings(source_per_s=1, payment_per_min=3), source_behind(0), frozenset({"52.78.100.19"}))
     payment = uuid7()
-    for _ in range(100):
-        budgets.hint(scope("52.78.100.19"), payment)
+    for written in ["52.78.100.19", "::ffff:52.78.100.19", "52.78.100.19:443"] * 100:
+        budgets.stranger(scope(written))
+        budgets.hint(scope(written), payment)
     budgets.hint(scope(), payment)
     with pytest.raises(RateLimited):
         budgets.hint(scope(), payment)
@@ -149,6 +164,14 @@ def test_all_hints_together_have_one_too() -> None:
         (2, ["6.6.6.6, 203.0.113.9, 10.0.0.1"], "203.0.113.9"),
         (2, ["10.0.0.1"], None),
         (1, [], None),
+        *((1, [written], "203.0.113.9") for written in SPELLINGS),
+        *((1, [f"6.6.6.6, {written}"], "203.0.113.9") for written in SPELLINGS),
+        (1, ["[2001:DB8::1]:5000"], "2001:db8::1"),
+        (1, ["2001:db8:0::1%eth0"], "2001:db8::1"),
+        *(
+            (1, [none], None)
+            for none in ("", "unknown", "_hidden", "203.0.113.009", "1", "[", "[]:1", ":", "x" * 60_000)
+        ),
     ],
 )
 def test_forwarded_addresses_are_believed_as_far_as_configured(
@@ -156,6 +179,11 @@ def test_forwarded_addresses_are_believed_as_far_as_configured(
 ) -> None:
     given = scope() | {"headers": [(b"x-forwarded-for", value.encode()) for value in forwarded]}
     assert source_behind(hops)(given) == found
+
+
+@pytest.mark.parametrize("written", SPELLINGS)
+def test_a_connections_own_address_is_read_as_well(written: str) -> None:
+    assert source_behind(0)(scope(written)) == "203.0.113.9"
 
 
 @pytest.mark.parametrize("name", LimitSettings.model_fields)

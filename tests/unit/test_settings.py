@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from app.gateways.point3.manifest import Point3Settings
+from app.gateways.portone_v1.manifest import PortOneV1Settings
+from app.setting_types import Addresses
 from app.settings import DEFAULT_SECRET_KEY, Settings
 from tests.unit.properties import thorough
 
@@ -106,6 +108,23 @@ class TestReading:
     def test_half_a_pair_is_refused_and_named(self, text: str) -> None:
         with pytest.raises(ValidationError, match="expected NAME=MEANING pairs"):
             point3_settings(status_aliases=text)
+
+    def test_addresses_are_compared_and_not_their_spelling(self) -> None:
+        written = "52.78.100.19, ::ffff:52.78.48.223,2001:DB8:0::1"
+        addresses = ["52.78.100.19", "52.78.48.223", "2001:db8::1"]
+        account = {
+            "imp_key": "k",
+            "imp_secret": "s",
+            "user_code": "imp1",
+            "channel_key": "c",
+            "webhook_sources": written,
+        }
+        assert PortOneV1Settings.model_validate(account).webhook_sources == addresses
+
+    @pytest.mark.parametrize("text", ["pay.example", "52.78.0.0/16", "52.78.100.019", "52.78.100.19 52.78.48.223"])
+    def test_what_is_no_address_is_refused_and_not_waited_for(self, text: str) -> None:
+        with pytest.raises(ValidationError, match="expected addresses"):
+            TypeAdapter(Addresses).validate_python(text)
 
     @pytest.mark.parametrize("name", ["ONETILL_POINT3__SECRT", "ONETILL_POINT3__LOOKUP", "ONETILL_POINT3__X"])
     def test_an_unknown_setting_of_a_gateway_is_refused(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.values import Capability
-from app.setting_types import Currency, HttpUrl, Names
+from app.setting_types import Addresses, Currency, HttpUrl
 
 
 class PortOneV1Settings(GatewaySettings):
@@ -34,7 +34,7 @@ class PortOneV1Settings(GatewaySettings):
     """The currency that Paymentwall pays you in. It refunds no part when an order is in another one."""
     tier: str | None = Field(None, examples=["001"])
     """The Tier header of agency accounts."""
-    webhook_sources: Names = Field([], examples=[["52.78.100.19", "52.78.48.223", "52.78.5.241"]])
+    webhook_sources: Addresses = Field([], examples=[["52.78.100.19", "52.78.48.223", "52.78.5.241"]])
     """The only addresses that webhooks are taken from, comma-separated: PortOne's are the example. Unset: from every one."""
     timeout_s: float = Field(30.0, gt=0, le=120)
     """Seconds that one call may take in all."""

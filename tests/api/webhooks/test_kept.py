@@ -210,7 +210,9 @@ class TestSource:
             (2, "6.6.6.6, 52.78.100.19, 10.0.0.7", "52.78.100.19"),
             (2, "6.6.6.6", None),
             (1, None, None),
-            (1, "6.6.6.6,", ""),
+            (1, "6.6.6.6,", None),
+            (1, "::ffff:52.78.100.19", "52.78.100.19"),
+            (1, "[2001:db8::1]:5000", "2001:db8::1"),
         ],
     )
     async def test_behind_our_proxies_the_entry_of_the_outermost_one_counts(
