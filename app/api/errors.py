@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from app.api.parsing import MAX_BODY_BYTES
 from app.api.problems import problem
 from app.api.schemas import told
-from app.domain.errors import IdempotencyKeyMissing, InvalidRequest, OnetillError
+from app.domain.errors import IdempotencyKeyMissing, InvalidRequest, OnetillError, RateLimited
 from app.logs import get_logger
 
 log = get_logger("api")
@@ -21,7 +21,14 @@ _CODES = {400: "malformed_body", 405: "method_not_allowed", 413: "body_too_large
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:
-    """For a path or method that no route takes. Every 405 says what is allowed (RFC 9110 §15.5.6)."""
+    """For a path or method that no route takes: its source is counted, whatever credential came with it.
+
+    Every 405 says what is allowed (RFC 9110 §15.5.6).
+    """
+    try:
+        request.app.state.limits.stranger(request.scope)
+    except RateLimited as limited:
+        return await _domain_error(request, limited)
     code = _CODES.get(error.status_code, "internal_error" if error.status_code >= 500 else "not_found")
     details: dict[str, object] = {"limit_bytes": MAX_BODY_BYTES} if error.status_code == 413 else {}
     headers = {"Allow": _allowed(request)} if error.status_code == 405 else dict(error.headers or {})

@@ -23,6 +23,9 @@ MOST_BUCKETS = 50_000
 STRANGER_S, HINTS_S = 3.0, 2.0
 """Seconds' worth of the budget that a source address, and that all unsigned webhooks together, may use at once."""
 
+_COUNTED = "counted_as"
+"""In a call's scope: as whose it was counted by its source."""
+
 PAYMENT_BURST = 1 / 3
 """The share of a payment's budget of a minute that may be used at once."""
 
@@ -102,10 +105,14 @@ class Limits:
         _note(scope, limiter.take(name))
 
     def stranger(self, scope: Scope) -> None:
-        """A call without a credential that is ours, by where it came from. Raises RateLimited."""
+        """A call without a credential that is ours, or that no route answers, by where it came from. Raises RateLimited.
+
+        Every call is counted once, however many find that it should be.
+        """
         source = self.source_of(scope)
-        if source not in self._exempt:
+        if _COUNTED not in scope and source not in self._exempt:
             _note(scope, self._sources.take(_network(source)))
+            scope[_COUNTED] = "stranger"
 
     def guesser(self, scope: Scope) -> None:
         """A call with a credential that is not known to be good, before anybody is asked about it. Raises RateLimited.
@@ -113,11 +120,12 @@ class Limits:
         By where it came from, and apart from all else that comes from there: a shop may share its address with strangers.
         """
         self._guesses.take(_network(self.source_of(scope)))
-        scope["is_guess"] = True
+        scope[_COUNTED] = "guesser"
 
     def guessed_right(self, scope: Scope) -> None:
         """The credential is good: what `guesser` used up is given back."""
-        if scope.pop("is_guess", False):
+        if scope.get(_COUNTED) == "guesser":
+            del scope[_COUNTED]
             self._guesses.give_back(_network(self.source_of(scope)))
 
     def is_over(self, scope: Scope) -> bool:

@@ -80,6 +80,7 @@ async def receive_webhook(
     """Checks the signature where the gateway has one, keeps the webhook, and answers. What it says is asked for later."""
     sender = at.service.gateway(gateway.replace("-", "_"))
     if sender is None:
+        at.limits.stranger(request.scope)
         raise NotFound()
     source, is_hint = at.limits.source_of(request.scope), sender.is_hint(request.headers)
     try:

@@ -1,12 +1,8 @@
 """Who has asked too often: 429 with Retry-After and no row, for every kind of caller; and who never meets a limit."""
 
 import asyncio
-import gzip
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 
-import httpx
 import pytest
 
 from app.api.security import LANE
@@ -14,61 +10,23 @@ from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain import ids
 from app.gateways.portone_v1.manifest import PortOneV1Settings
-from app.settings import LimitSettings, Settings
+from app.settings import Settings
 from simulator.server import Simulator
 from tests.api.checks import problem, row_counts
+from tests.api.house import STRANGER, house, limited
 from tests.flows.gateways.orders import BUYER
-from tests.flows.webhooks.senders import JSON, UNIFI_PATH, Post, unifi, unifi_body, v1, v2, v2_body
-from tests.support import MovableClock, Shop, app_of, key, lifespan, order
+from tests.flows.webhooks.senders import unifi, unifi_body, v1, v2, v2_body
+from tests.support import MovableClock, Shop, key, order
 from tests.support.databases import Urls, keys_of
 from tests.support.settings import settings_for
 
 PUBLISHED = ("52.78.100.19", "52.78.48.223", "52.78.5.241")
-STRANGER = "203.0.113.7"
 
 
 @pytest.fixture
 def settings(urls: Urls, simulator: Simulator) -> Settings:
     """All four gateways behind one proxy, which is the only one that may say where a call came from."""
     return settings_for(urls, simulator, trusted_proxies=1)
-
-
-class House:
-    """A product, and clients that come to it through the proxy."""
-
-    def __init__(self, settings: Settings, client: httpx.AsyncClient, api_key: str) -> None:
-        self.settings = settings
-        self._client = client
-        self._api_key = api_key
-
-    async def get(self, path: str, source: str = STRANGER, **headers: str) -> httpx.Response:
-        return await self._client.get(path, headers={"X-Forwarded-For": source} | headers)
-
-    async def post(self, post: Post, source: str = STRANGER) -> httpx.Response:
-        headers = post.headers | {"X-Forwarded-For": source}
-        return await self._client.post(post.path, content=post.content, headers=headers)
-
-    async def send(self, path: str, body: AsyncIterator[bytes]) -> httpx.Response:
-        return await self._client.post(path, content=body, headers={"X-Forwarded-For": STRANGER})
-
-    def shop(self, simulator: Simulator) -> Shop:
-        self._client.headers["Authorization"] = f"Bearer {self._api_key}"
-        return Shop(self._client, simulator, self.settings)
-
-
-@asynccontextmanager
-async def house(settings: Settings, clock: MovableClock, api_key: str, **limits: float) -> AsyncIterator[House]:
-    settings = settings.model_copy(update={"limits": LimitSettings.model_validate(limits)})
-    app = app_of(settings, clock)
-    transport = httpx.ASGITransport(app=app)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-        yield House(settings, client, api_key)
-
-
-def limited(answer: httpx.Response) -> None:
-    body = problem(answer, "rate_limited")
-    assert answer.headers["retry-after"] == str(body["retry_after_s"])
-    assert int(answer.headers["retry-after"]) >= 1
 
 
 async def test_a_key_has_a_budget_which_every_answer_tells(
@@ -148,6 +106,39 @@ async def test_a_source_has_one_on_every_path_that_takes_no_credential(
         assert (await at.get(path, "203.0.113.8")).status_code != 429, "another source"
         assert (await at.get("/healthz")).status_code == 200
         assert (await at.get("/static/docs.css")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/payments/a/b/c/d"),
+        ("GET", "/refunds"),
+        ("DELETE", "/payments"),
+        ("GET", "/webhooks/portone-v1"),
+        ("POST", "/webhooks/nobody"),
+        ("POST", "/webhooks/a/b"),
+        ("GET", "/static/nothing"),
+        ("DELETE", "/healthz"),
+        ("GET", "/nowhere"),
+    ],
+)
+async def test_what_no_route_answers_uses_it_up_whatever_credential_it_brings(
+    settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator, method: str, path: str
+) -> None:
+    async with house(settings, clock, api_key) as made:
+        payment = await made.shop(simulator).create(gateway="point3")
+    known = [f"Bearer {payment['client_token']}", f"Bearer {api_key}"]
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        await at.get("/payments", Authorization=known[1])  # known from now on
+
+        async def asked(number: int, credential: str) -> None:
+            headers = {"X-Forwarded-For": f"203.0.113.{number}"}
+            headers |= {"Authorization": credential} if credential else {}
+            assert (await at.call(method, path, headers)).status_code in {401, 404, 405}
+            limited(await at.call(method, path, headers))
+
+        credentials = ["", "x", "Bearer sk_test_x", "Bearer ct_x", *known]
+        await asyncio.gather(*(asked(number, credential) for number, credential in enumerate(credentials)))
 
 
 @pytest.mark.parametrize("written", ["203.0.113.7:{}", "[2001:db8::1]:{}", "no address {}"])
@@ -246,74 +237,6 @@ async def test_forged_signatures_use_up_a_budget_and_true_ones_do_not(
         assert [(await at.post(forged)).status_code for _ in range(3)] == [401, 429, 429]
         for number in range(3):
             assert (await at.post(v2(settings, body, webhook_id=f"wh-{number}"))).status_code == 200
-
-
-UNKEPT = {
-    "says nothing": (b"x" * 1000, 422),
-    "is cut": (gzip.compress(b"{}")[:-9], 422),
-    "is too large": (b"x" * 17_000, 413),
-    "is much too large": (b"x" * 300_000, 413),
-    "holds too much": (gzip.compress(b"x" * 17_000), 413),
-}
-APP_ID_ALONE = {"x-appid": "app"}
-
-
-@pytest.mark.parametrize(("body", "status"), UNKEPT.values(), ids=UNKEPT)
-@pytest.mark.parametrize(
-    ("path", "headers"), [("/webhooks/portone-v1", {}), (UNIFI_PATH, {}), (UNIFI_PATH, APP_ID_ALONE)]
-)
-async def test_an_unsigned_webhook_that_is_not_kept_uses_up_the_budget_and_too_large_a_one_is_not_read_for_sense(
-    settings: Settings,
-    clock: MovableClock,
-    api_key: str,
-    database: Database,
-    path: str,
-    headers: dict[str, str],
-    body: bytes,
-    status: int,
-) -> None:
-    async with house(settings, clock, api_key, source_per_s=0.1) as at:
-        post = Post(path, JSON | headers, body)
-        assert [(await at.post(post)).status_code for _ in range(3)] == [status, 429, 429]
-        assert (await row_counts(database))["webhook_inbox"] == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        (lambda post: Post(post.path, {}, post.content), 401),
-        (lambda post: Post(post.path, post.headers, b"x" * 300_000), 413),
-        (lambda post: Post(post.path, post.headers, gzip.compress(b"x" * 300_000)), 413),
-        (lambda post: Post(post.path, post.headers, gzip.compress(post.content)[:-9]), 422),
-        (lambda post: post, 422),
-    ],
-    ids=["unsigned", "large", "bomb", "cut", "says nothing"],
-)
-async def test_a_signed_gateways_webhook_that_is_not_kept_uses_it_up_too(
-    settings: Settings, clock: MovableClock, api_key: str, change: Callable[[Post], Post], status: int
-) -> None:
-    async with house(settings, clock, api_key, source_per_s=0.1) as at:
-        post = change(v2(settings, b"says nothing"))
-        assert [(await at.post(post)).status_code for _ in range(3)] == [status, 429, 429]
-        good = v2(settings, v2_body(ids.reference(ids.uuid7(), 1)))
-        assert (await at.post(good)).status_code == 200
-
-
-@pytest.mark.parametrize("path", ["/webhooks/portone-v1", UNIFI_PATH])
-async def test_of_an_unsigned_webhook_over_the_budget_no_byte_is_read(
-    settings: Settings, clock: MovableClock, api_key: str, path: str
-) -> None:
-    given = 0
-
-    async def body() -> AsyncIterator[bytes]:
-        nonlocal given
-        given += 1
-        yield b"{}"
-
-    async with house(settings, clock, api_key, source_per_s=0.1) as at:
-        statuses = [(await at.post(Post(path, JSON, b"x"))).status_code]
-        statuses.append((await at.send(path, body())).status_code)
-    assert (statuses, given) == ([422, 429], 0)
 
 
 @pytest.mark.parametrize("source", PUBLISHED)
