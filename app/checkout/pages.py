@@ -52,7 +52,7 @@ class Checkout:
         return self._note(language, "unknown", "unopened", 404)
 
     def stranger(self, language: Language) -> Response:
-        """The page for a browser that came back from a gateway and that we do not know: it says nothing of the payment."""
+        """The page for a browser that came back from a gateway and that we do not know: one for all payments and none."""
         return self._note(language, "stranger", "waiting", 200)
 
     def _note(self, language: Language, note: str, state: str, status: int) -> Response:

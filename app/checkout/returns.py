@@ -1,11 +1,12 @@
 """`GET /checkout/return/{gateway}`: where a gateway's redirect brings the buyer back to.
 
 Everything in the query is the browser's word, and a name is no key (law 14). The browser that was given the payment's cookie
-has the attempt verified, with what it brought as a hint, and goes on to the payment's page. Any other sees a page that says
-nothing of the payment, and at most brings the sweep's look forward. No query sends anybody anywhere.
+has the attempt verified, with what it brought as a hint, and goes on to the payment's page. Any other sees one page,
+whatever it names, payments of ours or not, and at most brings the sweep's look forward. No query sends anybody anywhere.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -32,11 +33,12 @@ async def come_back(gateway: str, request: Request, checkout: CheckoutPages) -> 
     is_few = len(fields) <= MOST_FIELDS
     named = await checkout.payments.attempt_of_callback(gateway.replace("-", "_"), fields) if is_few else None
     if named is None:
-        return checkout.unknown(request, language)
+        return checkout.stranger(language)
     payment, attempt = named
     if token_of(request, payment.id, checkout.tokens, checkout.now()) is None:
-        checkout.limits.look(payment.id, is_client=False)
-        await checkout.payments.look_soon(payment, attempt)
+        with suppress(RateLimited):  # it would say that there is such a payment
+            checkout.limits.look(payment.id, is_client=False)
+            await checkout.payments.look_soon(payment, attempt)
         return checkout.stranger(language)
     await _verify(checkout, payment, attempt, fields)
     return RedirectResponse(f"/checkout/{payment.public_id}#returned", 303)
