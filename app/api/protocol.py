@@ -1,4 +1,4 @@
-"""uvicorn's own HTTP protocol, with ends: so many bytes of head, so long for the head, and so long for the body.
+"""uvicorn's own HTTP protocol, with ends: so large a head, so long for the head, for the body, and for taking the answer.
 
 uvicorn bounds the time between two requests (`timeout_keep_alive`) and nothing within one, and httptools keeps a header of
 any length until it is whole. What is refused here never reaches the application.
@@ -14,7 +14,12 @@ from app.domain.schedule import BODY_S, HEAD_S
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers together; proxies in front allow a half of that or less."""
 
+MAX_URL_BYTES, MAX_URL_FIELDS = 8 * 1024, 100
+"""Of path and query together (RFC 9110 §4.1 asks for 8,000 bytes at least): every route has its whole query parsed before it
+looks at a field, which takes milliseconds for thousands of fields, and gateways' callbacks have some hundred bytes."""
+
 _TOO_LARGE = (431, b"Request Header Fields Too Large")
+_TOO_LONG = (414, b"URI Too Long")
 _TOO_SLOW = (408, b"Request Timeout")
 
 
@@ -59,6 +64,8 @@ class EdgeProtocol(HttpToolsProtocol):
         # The bytes of the last read may be body already: what counts is what was understood.
         if len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEAD_BYTES:
             self._refuse(*_TOO_LARGE)
+        elif len(self.url) > MAX_URL_BYTES or self.url.count(b"&") >= MAX_URL_FIELDS:
+            self._refuse(*_TOO_LONG)
         if not self._is_refused:
             self._in_head = False
             self._expect(self.body_s)

@@ -10,7 +10,7 @@ import pytest
 import uvicorn
 from typer.testing import CliRunner
 
-from app.api.protocol import MAX_HEAD_BYTES, EdgeProtocol
+from app.api.protocol import MAX_HEAD_BYTES, MAX_URL_BYTES, MAX_URL_FIELDS, EdgeProtocol
 from app.cli import app
 from app.domain.schedule import KEEP_ALIVE_S
 from app.ports import free_ports
@@ -139,6 +139,24 @@ async def test_a_head_that_is_whole_and_too_large_is_refused_as_well(port: int) 
         await client.send(b"GET / HTTP/1.1\r\nHost: h\r\nX-Long: " + b"x" * (MAX_HEAD_BYTES - 4) + b"\r\n\r\n")
         assert (await client.answer())[0] == 431
         assert await client.is_cut()
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        (b"a=" + b"x" * (MAX_URL_BYTES - 4), 200),
+        (b"a=" + b"x" * (MAX_URL_BYTES - 3), 414),
+        (b"&".join([b"a=1"] * MAX_URL_FIELDS), 200),
+        (b"&" * MAX_URL_FIELDS, 414),
+        (b"&".join(b"%x=1" % number for number in range(9500)), 414),
+    ],
+    ids=["nearly long", "long", "of many fields", "of too many", "of thousands"],
+)
+async def test_a_query_that_takes_long_to_parse_reaches_no_route(port: int, query: bytes, status: int) -> None:
+    async with wire(port) as client:
+        await client.send(b"GET /?" + query + b" HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert (await client.answer())[0] == status
+        assert status == 200 or await client.is_cut()
 
 
 async def test_a_head_of_nearly_that_size_and_a_large_body_are_served(port: int) -> None:
