@@ -1,7 +1,7 @@
 """uvicorn's own HTTP protocol, with ends: so large a head, so long for the head, for the body, and for taking the answer.
 
-uvicorn bounds the time between two requests (`timeout_keep_alive`) and nothing within one, and httptools keeps a header of
-any length until it is whole. What is refused here never reaches the application.
+uvicorn bounds the time between two requests (`timeout_keep_alive`) and nothing within one, it keeps an answer until somebody
+reads it, and httptools keeps a header of any length until it is whole. What is refused here never reaches the application.
 """
 
 from asyncio import TimerHandle, Transport
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.domain.schedule import BODY_S, HEAD_S
+from app.domain.schedule import ANSWER_S, BODY_S, HEAD_S
 
 MAX_HEAD_BYTES = 64 * 1024
 """Request line and headers together; proxies in front allow a half of that or less."""
@@ -28,11 +28,13 @@ class EdgeProtocol(HttpToolsProtocol):
 
     head_s: ClassVar[float] = HEAD_S
     body_s: ClassVar[float] = BODY_S
+    answer_s: ClassVar[float] = ANSWER_S
 
     _in_head = True
     _head_bytes = 0
     _is_refused = False
     _deadline: TimerHandle | None = None
+    _unread: TimerHandle | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]  # uvicorn narrows it as well
         """Somebody has connected; until he sends something, he is idle like between two requests."""
@@ -40,9 +42,22 @@ class EdgeProtocol(HttpToolsProtocol):
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is gone, and so is its deadline."""
+        """It is gone, and so are its deadlines."""
         self._expect(None)
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client leaves its answers unread: of what is written to it, nothing goes out."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self.answer_s, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It reads on."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Count what belongs to a head before the parser keeps it."""

@@ -164,8 +164,8 @@ FORGET_PAUSE_S = 0.1
 KEEP_ALIVE_S = 75
 """How long an idle connection of a client is kept: longer than balancers keep theirs, or a request meets its end."""
 
-HEAD_S, BODY_S = 10.0, 20.0
-"""How long a client may take to send a request's head once it has begun, and then the body."""
+HEAD_S, BODY_S, ANSWER_S = 10.0, 20.0, 60.0
+"""How long a client may take to send a request's head once it has begun, and then the body, and to take what is written to it."""
 
 SLOT_SHARE = 0.5
 """The share of a gateway call's deadline that may pass in waiting for a connection of our own pool."""

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -18,13 +18,15 @@ from tests.concurrency.victims import until
 from tests.support.databases import Urls
 
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+LARGE = 20_000_000
+"""More than the sockets of both sides hold."""
 POST = b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n"
 
 
 class Quick(EdgeProtocol):
     """The same with shorter waits."""
 
-    head_s, body_s = 0.4, 0.4
+    head_s, body_s, answer_s = 0.4, 0.4, 0.4
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -38,7 +40,7 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
         more = message["more_body"]
     if scope["path"] == "/slow":
         await asyncio.sleep(1)
-    body = b"%d" % size
+    body = b"x" * LARGE if scope["path"] == "/large" else b"%d" % size
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
     await send({"type": "http.response.body", "body": body})
 
@@ -242,6 +244,33 @@ async def test_a_slow_answer_is_not_cut_short(port: int) -> None:
         assert (await client.answer())[0] == 200
         await client.send(b"GET /slow HTTP/1.1\r\nHost: h\r\n\r\n" + GET)
         assert [(await client.answer())[0] for _ in range(2)] == [200, 200]
+
+
+async def test_who_leaves_his_answers_unread_is_cut(port: int) -> None:
+    async with wire(port) as client:
+        await client.send(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+        await asyncio.sleep(Quick.answer_s + 0.3)
+        taken = 0
+        with suppress(ConnectionError):
+            while part := await asyncio.wait_for(client.reader.read(1 << 20), 10):
+                taken += len(part)
+        assert taken < LARGE
+
+
+async def test_who_reads_slowly_is_served() -> None:
+    held: list[EdgeProtocol] = []
+
+    class Patient(EdgeProtocol):
+        def pause_writing(self) -> None:
+            super().pause_writing()
+            held.append(self)
+
+    async with serving(Patient) as port, wire(port) as client:
+        await client.send(b"GET /large HTTP/1.1\r\nHost: h\r\n\r\n" * 2)
+        await asyncio.sleep(0.2)
+        assert [len((await client.answer())[1]) for _ in range(2)] == [LARGE] * 2
+        assert held
+        assert all(each._unread is None for each in held), "whoever has taken all of it is not cut later"
 
 
 async def test_a_hundred_half_sent_requests_leave_and_hold_up_nobody(port: int) -> None:
