@@ -34,6 +34,9 @@ news since, also while a verification is under way."""
 _COLUMNS = """id, gateway, proof, kind, payment_id, reference, gateway_ref, received_at, last_received_at, times_received,
     apply_attempts, next_try_at IS NOT NULL AS is_waiting, note"""
 
+UNKNOWN_HINT = "proof = 'hint' AND payment_id IS NULL AND next_try_at IS NOT NULL"
+"""An unsigned one that named no payment of ours when it came."""
+
 APPLIED = """
 UPDATE webhook_inbox AS w SET applied_at = $4, next_try_at = NULL, claimed_until = NULL,
     payment_id = coalesce(w.payment_id, $3), note = NULL

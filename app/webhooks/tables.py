@@ -4,7 +4,7 @@ from sqlalchemy import CheckConstraint, Column, Index, Integer, LargeBinary, Tab
 from sqlalchemy.dialects.postgresql import JSON
 
 from app.db.metadata import MOMENT, metadata
-from app.webhooks.inbox import MAY_GO
+from app.webhooks.inbox import MAY_GO, UNKNOWN_HINT
 
 webhook_inbox = Table(
     "webhook_inbox",
@@ -36,11 +36,8 @@ webhook_inbox = Table(
         name="state",
     ),
     Index("webhook_inbox_lane_idx", "proof", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
-    Index(
-        "webhook_inbox_waiting_idx",
-        "payment_id",
-        postgresql_where=text("next_try_at IS NOT NULL AND payment_id IS NOT NULL"),
-    ),
+    Index("webhook_inbox_payment_idx", "payment_id", postgresql_where=text("payment_id IS NOT NULL")),
+    Index("webhook_inbox_unknown_idx", "gateway", "gateway_ref", postgresql_where=text(UNKNOWN_HINT)),
     Index("webhook_inbox_parked_idx", "parked_at", postgresql_where=text("parked_at IS NOT NULL")),
     Index("webhook_inbox_old_idx", "last_received_at", postgresql_where=text(MAY_GO)),
 )

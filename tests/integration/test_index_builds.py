@@ -47,6 +47,20 @@ async def test_the_lanes_of_webhooks_go_back_and_come_again_over_a_broken_build(
     await owner.close()
 
 
+async def test_the_room_for_hints_goes_back_and_comes_again_over_a_broken_build(empty: str) -> None:
+    owner = await asyncpg.connect(empty)
+    names = "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'webhook_inbox'"
+    await move(empty, command.upgrade, "0015")
+    after = {tuple(row) for row in await owner.fetch(names)}
+    assert {"webhook_inbox_payment_idx", "webhook_inbox_unknown_idx"} < {name for name, _ in after}
+    await move(empty, command.downgrade, "0015-1")
+    assert "webhook_inbox_waiting_idx" in {row["indexname"] for row in await owner.fetch(names)}
+    await owner.execute("CREATE INDEX webhook_inbox_unknown_idx ON webhook_inbox (gateway)")
+    await move(empty, command.upgrade, "0015")
+    assert {tuple(row) for row in await owner.fetch(names)} == after
+    await owner.close()
+
+
 async def test_the_list_indexes_go_back_and_come_again_over_a_broken_build(empty: str) -> None:
     owner = await asyncpg.connect(empty)
     await move(empty, command.upgrade, "0006")
