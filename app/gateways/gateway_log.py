@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from enum import Enum, auto
 from functools import lru_cache
 
 import msgspec
+
+from app.gateways.text import number
 
 LONGEST = 8_000
 """Characters of one masked body that are kept."""
@@ -79,7 +80,7 @@ class GatewayCall:
     received: str | None
 
 
-_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_decode = msgspec.json.Decoder(float_hook=number).decode
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 Listener = Callable[[GatewayCall], None]

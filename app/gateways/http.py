@@ -11,13 +11,15 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import aiohttp
+import msgspec
 from yarl import URL
 
 from app.domain.clock import utc_now
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
 from app.domain.schedule import SLOT_SHARE
 from app.gateways.breaker import Breaker
-from app.gateways.gateway_log import GatewayCall, masked, record_call
+from app.gateways.facts import Told
+from app.gateways.gateway_log import LONGEST_TEXT, GatewayCall, masked, record_call
 from app.gateways.text import is_unreadable, readable
 from app.gateways.values import GatewayPayment
 from app.logs import get_logger
@@ -39,14 +41,18 @@ class HttpAnswer:
     """Which byte could not be read; None when all could."""
 
 
-def noted(payment: GatewayPayment, damage: str | None, *deciding: str | None) -> GatewayPayment:
-    """Return a look-up's payment with what could not be read of its answer as evidence.
+def noted(payment: GatewayPayment, told: Told, damage: str | None, *deciding: str | None) -> GatewayPayment:
+    """Return a look-up's payment with what could not be read of its answer as evidence: bytes, and members of other types.
 
     `deciding` are the texts by which it is told whose money it is: one that cannot be read is a doubt, whatever it resembles.
     """
     if is_unreadable(*deciding):
         payment = replace(payment, doubt="the look-up holds a text that decides and that cannot be read")
-    return replace(payment, evidence=payment.evidence | {"unreadable": damage}) if damage else payment
+    noted = {"unreadable": damage} if damage else {}
+    if others := {path: raw for path, raw in told.untold.items() if not path.endswith(".reason")}:  # never evidence
+        as_they_stood, _ = masked(msgspec.json.encode(others))
+        noted["untold"] = (as_they_stood or "")[:LONGEST_TEXT]
+    return replace(payment, evidence=payment.evidence | noted)
 
 
 def is_ill(answer: HttpAnswer) -> bool:

@@ -7,6 +7,7 @@ What is damaged becomes U+FFFD and keeps its place, so that everything around it
 import re
 import zlib
 from collections.abc import Mapping
+from decimal import Decimal
 
 REPLACED = "\ufffd"
 """Stands for what could not be read; also where somebody before us put it in."""
@@ -51,6 +52,14 @@ def readable(body: bytes) -> tuple[bytes, str | None]:
         return body[start:], None
     text = _ESCAPE.sub(rb"\\ufffd", marked)[start:].decode(errors="replace").encode()
     return text.replace(_HIDDEN, _BACKSLASH), f"byte {min(damaged)} of {len(body)} cannot be read"
+
+
+def number(text: str) -> Decimal | str:
+    """A JSON number exactly; as its text where its exponent is one that no Decimal has."""
+    try:
+        return Decimal(text)
+    except ArithmeticError:
+        return text
 
 
 def is_unreadable(*texts: str | None) -> bool:

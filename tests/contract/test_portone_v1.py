@@ -156,7 +156,7 @@ class TestPortOneV1(
         for said, raised in (
             (answers(500, b""), GatewayUnavailable),
             (answers(200, b"not JSON"), GatewayTimeout),
-            (answers(200, envelope({"amount": "24000"})), GatewayTimeout),
+            (answers(200, envelope({"amount": "24000"})), GatewayRefused),
         ):
             wire.behave = in_turn(answers(200, ALREADY), said)
             with pytest.raises(raised):

@@ -203,7 +203,6 @@ class TestPortOneV1Login(PortOneV1Bench):
             answers(200, envelope({})),
             answers(200, envelope({"access_token": ""})),
             answers(200, envelope({"access_token": 5})),
-            answers(200, envelope({"access_token": "t", "expired_at": "soon"})),
         ],
     )
     @pytest.mark.parametrize("operation", OPERATIONS)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -183,19 +182,11 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
             await wired.fetch_payment(question(charge, REF))
         assert refused.value.details["raw_code"] == "404"
 
-    @pytest.mark.parametrize(
-        "changes",
-        [
-            {"status": None},
-            {"status": 1},
-            {"status": ["CONFIRMED"]},
-            {"transactionId": True},
-        ],
-    )
+    @pytest.mark.parametrize("body", [b"", [], None, "CONFIRMED", b"[" * 100_000])
     async def test_an_answer_of_another_shape_is_no_answer(
-        self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest, changes: dict[str, Any]
+        self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest, body: object
     ) -> None:
-        wire.behave = answers(200, shown(charge, **changes))
+        wire.behave = answers(200, body)
         with pytest.raises(GatewayTimeout):
             await wired.fetch_payment(question(charge, REF))
 

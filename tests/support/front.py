@@ -27,6 +27,8 @@ class Fronts:
         """The same for the payments in answers to other calls."""
         self.instead: Callable[[Arrived], tuple[int, Any] | None] = lambda _: None
         """An answer in place of the gateway's own, which then hears nothing; None: none."""
+        self.changes = "status"
+        """The outermost objects that have a member of this name are what is changed: payments."""
         self.settings: Settings
 
     def behaviour(self, target: str) -> Callable[[Arrived], Behaviour]:
@@ -43,7 +45,7 @@ class Fronts:
                 body = json.loads(answer.content)
                 change = self.change if request.method == "GET" else self.change_answer
                 if change is not None:
-                    _walk(body, change)
+                    _walk(body, change, self.changes)
                 await answers(answer.status_code, body)(writer)
 
             return behave
@@ -66,14 +68,14 @@ async def fronts_of(settings: Settings, *names: str) -> AsyncIterator[Fronts]:
         yield fronts
 
 
-def _walk(value: object, change: Change) -> None:
+def _walk(value: object, change: Change, has: str) -> None:
     """Every gateway's payment is an object with a status; none has another one inside that a change would name."""
     if isinstance(value, dict):
-        if "status" in value:
+        if has in value:
             change(value)
             return
         for each in value.values():
-            _walk(each, change)
+            _walk(each, change, has)
     elif isinstance(value, list):
         for each in value:
-            _walk(each, change)
+            _walk(each, change, has)

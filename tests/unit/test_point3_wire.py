@@ -13,6 +13,7 @@ from app.domain.order import Tax
 from app.gateways.point3.codes import DECLINES, REFUSALS, STATUSES, aliases, refusal_of, status_of
 from app.gateways.point3.lookup import gateway_payment_of, rows_of
 from app.gateways.point3.session import split_vat
+from app.gateways.point3.wire import row_of
 from app.gateways.values import ChargeRequest, GatewayStatus
 from tests.unit.properties import thorough
 
@@ -102,14 +103,10 @@ class TestStatuses:
             ("PAID", GatewayStatus.UNRECOGNIZED),
             ("CONFIRMED_", GatewayStatus.UNRECOGNIZED),
             ("UNCONFIRMED", GatewayStatus.UNRECOGNIZED),
-            (200, GatewayStatus.UNRECOGNIZED),
-            (True, GatewayStatus.UNRECOGNIZED),
-            (["CONFIRMED"], GatewayStatus.UNRECOGNIZED),
-            ({"status": "CONFIRMED"}, GatewayStatus.UNRECOGNIZED),
         ],
     )
     def test_a_word_means_what_the_table_says_and_nothing_else_is_success(
-        self, word: object, status: GatewayStatus
+        self, word: str | None, status: GatewayStatus
     ) -> None:
         assert status_of(word, {}) is status
 
@@ -171,7 +168,7 @@ class TestRows:
 
 class TestOneRow:
     def test_a_whole_row_is_read(self) -> None:
-        found = gateway_payment_of(ROW, GatewayStatus.CAPTURED)
+        found = gateway_payment_of(row_of(ROW), GatewayStatus.CAPTURED)
         assert (found.reference, found.gateway_ref) == ("order1", "sig")
         assert found.amount == Money(12_000, "KRW")
         assert found.is_live is None
@@ -179,13 +176,13 @@ class TestOneRow:
 
     @pytest.mark.parametrize("status", GatewayStatus)
     def test_what_is_canceled_went_back_whole_and_nothing_else_did(self, status: GatewayStatus) -> None:
-        found = gateway_payment_of(ROW, status)
+        found = gateway_payment_of(row_of(ROW), status)
         assert found.refunded == (Money(12_000, "KRW") if status is GatewayStatus.CANCELED else None)
         assert (found.refunds, found.is_deposit) == ((), None)
-        assert gateway_payment_of(ROW | {"totalCharge": "?"}, status).refunded is None
+        assert gateway_payment_of(row_of(ROW | {"totalCharge": "?"}), status).refunded is None
 
     def test_what_is_missing_stays_unknown(self) -> None:
-        found = gateway_payment_of({}, GatewayStatus.STATUS_MISSING)
+        found = gateway_payment_of(row_of({}), GatewayStatus.STATUS_MISSING)
         assert (found.reference, found.gateway_ref, found.amount) == (None, None, None)
 
     @pytest.mark.parametrize(
@@ -211,11 +208,13 @@ class TestOneRow:
         ],
     )
     def test_an_amount_is_whole_won_or_unknown(self, told: object, won: int | None) -> None:
-        amount = gateway_payment_of(ROW | {"totalCharge": told}, GatewayStatus.CAPTURED).amount
+        amount = gateway_payment_of(row_of(ROW | {"totalCharge": told}), GatewayStatus.CAPTURED).amount
         assert amount == (None if won is None else Money(won, "KRW"))
 
     @pytest.mark.parametrize(
         ("told", "reference"), [(12, "12"), ("", ""), (0, "0"), (None, None), (True, None), (1.5, None), ([], None)]
     )
     def test_an_order_id_is_compared_as_the_text_it_was_sent_as(self, told: object, reference: str | None) -> None:
-        assert gateway_payment_of(ROW | {"orderIdFromClient": told}, GatewayStatus.PENDING).reference == reference
+        assert (
+            gateway_payment_of(row_of(ROW | {"orderIdFromClient": told}), GatewayStatus.PENDING).reference == reference
+        )

@@ -4,7 +4,6 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable, Refusal
 from app.domain.money import Money
 from app.domain.order import Tax
+from app.gateways.facts import read_told
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v2.codes import CANCEL_STATES, DECLINES, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v2.lookup import currency_of, gateway_payment_of
@@ -40,7 +40,7 @@ def read(**changes: Any) -> GatewayPayment:
     if isinstance(changes.get("amount"), dict):
         told["amount"] = PAID["amount"] | changes["amount"]
     told = {name: value for name, value in told.items() if value is not None}
-    return gateway_payment_of(msgspec.json.decode(json.dumps(told), type=Payment), "store-1")
+    return gateway_payment_of(read_told(json.dumps(told).encode(), Payment), "store-1")
 
 
 def refunds(*rows: tuple[str, int]) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ from app.gateways.point3.lookup import deciding_texts, gateway_payment_of, rank,
 from app.gateways.point3.manifest import MANIFEST, Point3Settings
 from app.gateways.point3.refund_policy import REFUND_POLICY, check_refund
 from app.gateways.point3.session import token_request
-from app.gateways.point3.wire import Answer, code_of, message_of
+from app.gateways.point3.wire import Answer, Row, code_of, decode, message_of, row_of
 from app.gateways.port import Capturing, Refunding, Voiding
 from app.gateways.text import is_unreadable
 from app.gateways.values import (
@@ -136,14 +136,11 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
             rows = rows_of(self._accepted(answer))
         except ValueError as error:
             raise GatewayTimeout(gateway=self.name) from error
-        return [
-            noted(
-                gateway_payment_of(row, status_of(row.get("status"), self._aliases)),
-                answer.damage,
-                *deciding_texts(row),
-            )
-            for row in rows
-        ]
+        return [self._payment_of(row_of(row), answer.damage) for row in rows]
+
+    def _payment_of(self, row: Row, damage: str | None) -> GatewayPayment:
+        status = GatewayStatus.UNRECOGNIZED if "status" in row.untold else status_of(row.status, self._aliases)
+        return noted(gateway_payment_of(row, status), row, damage, *deciding_texts(row))
 
     async def _request(self, operation: str, method: str, path: str, body: bytes | None = None) -> Answer:
         """One call. The answer's body is decoded; None for one that is not JSON.
@@ -155,7 +152,7 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
             headers["Content-Type"] = "application/json"
         answer = await self.http.request(operation, method, path, headers=headers, body=body)
         try:
-            return Answer(answer.status, msgspec.json.decode(answer.body), answer.damage)
+            return Answer(answer.status, decode(answer.body), answer.damage)
         except (ValueError, RecursionError):  # not JSON, or nested without end
             return Answer(answer.status, None, answer.damage)
 

@@ -44,9 +44,9 @@ def refusal_of(raw_code: str | None) -> Refusal:
     return REFUSALS.get(raw_code or "", Refusal.DECLINED)
 
 
-def status_of(status: object, known_as: Mapping[str, str]) -> GatewayStatus:
+def status_of(status: str | None, known_as: Mapping[str, str]) -> GatewayStatus:
     """What the gateway's status word means. A missing word is `STATUS_MISSING`."""
     if status is None:
         return GatewayStatus.STATUS_MISSING
-    word = str(status).strip().upper()
+    word = status.strip().upper()
     return STATUSES.get(known_as.get(word, word), GatewayStatus.UNRECOGNIZED)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.money import Money
-from app.gateways.point3.wire import CURRENCY
+from app.gateways.point3.wire import CURRENCY, Row
 from app.gateways.values import GatewayPayment, GatewayStatus
 
 _IDENTITY = frozenset({"signature", "orderIdFromClient", "totalCharge"})
@@ -41,35 +41,32 @@ def rows_of(result: object) -> list[Mapping[str, Any]]:
     raise ValueError("a look-up's result is neither a payment nor a list of payments")
 
 
-def gateway_payment_of(row: Mapping[str, Any], status: GatewayStatus) -> GatewayPayment:
+def gateway_payment_of(row: Row, status: GatewayStatus) -> GatewayPayment:
     """One look-up row in our words. Fields that are missing or malformed become None.
 
     What is canceled went back whole (inferred: there is no other cancel, point3.md §4.4). The word is the same for a payment
     that was closed before we captured it, of which there was nothing to refund: whoever reads it knows which it was.
     """
-    signature, reference = row.get("signature"), row.get("orderIdFromClient")
-    amount = _won(row.get("totalCharge"))
+    reference, amount = row.order_id_from_client, _won(row.total_charge)
     return GatewayPayment(
         status=status,
-        reference=str(reference) if type(reference) in {str, int} else None,
-        gateway_ref=str(signature) if signature else None,
+        reference=None if reference is None else str(reference),
+        gateway_ref=row.signature or None,
         amount=amount,
         refunded=amount if status is GatewayStatus.CANCELED else None,
-        evidence={"status": row.get("status"), "orderIdFromClient": reference, "totalCharge": row.get("totalCharge")},
+        evidence={"status": row.status, "orderIdFromClient": reference, "totalCharge": row.total_charge},
     )
 
 
-def deciding_texts(row: Mapping[str, Any]) -> tuple[str | None, ...]:
+def deciding_texts(row: Row) -> tuple[str | None, ...]:
     """The texts that say what it is and whose."""
-    told = (row.get(name) for name in ("status", "signature", "orderIdFromClient", "totalCharge"))
+    told = row.status, row.signature, row.order_id_from_client, row.total_charge
     return tuple(value for value in told if isinstance(value, str))
 
 
-def _won(value: object) -> Money | None:
-    if isinstance(value, bool) or not isinstance(value, (int, str)):
-        return None
+def _won(told: str | int | None) -> Money | None:
     try:
-        return Money.from_major(str(value), CURRENCY)
+        return None if told is None else Money.from_major(str(told), CURRENCY)
     except ValueError:
         return None
 

@@ -1,10 +1,13 @@
-"""Point3's shapes: the one body that we send, and the envelope around every answer (docs/gateways/point3.md §3, §4.1)."""
+"""Point3's shapes: our one body, a payment of a look-up, and the envelope around answers (docs/gateways/point3.md §3, §4.1)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+
+from app.gateways.facts import Told, read_told
+from app.gateways.text import number
 
 CURRENCY = "KRW"
 
@@ -22,6 +25,24 @@ class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
     purchasing_product_name: str
     tax_free_amount: int
     vat: int
+
+
+class Row(Told, rename="camel", frozen=True):
+    """One payment of a look-up, as far as we read it."""
+
+    status: str | None = None
+    signature: str | None = None
+    order_id_from_client: str | int | None = None
+    total_charge: str | int | None = None
+
+
+decode = msgspec.json.Decoder(float_hook=number).decode
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def row_of(value: Mapping[str, Any]) -> Row:
+    """An object of a look-up's `result` as a payment."""
+    return read_told(_encode(value), Row)
 
 
 @dataclass(frozen=True, slots=True)

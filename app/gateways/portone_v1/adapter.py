@@ -9,7 +9,7 @@ import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout
 from app.gateways.adapter import Adapter
-from app.gateways.facts import Kinds, read_told
+from app.gateways.facts import Told, read_told
 from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import Refunding, SendsWebhooks
@@ -22,7 +22,7 @@ from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
-from app.gateways.portone_v1.wire import FACTS, IMP_UID, Page, Payment, Prepared
+from app.gateways.portone_v1.wire import IMP_UID, Page, Payment, Prepared
 from app.gateways.text import is_unreadable
 from app.gateways.values import (
     CapturedPayment,
@@ -43,7 +43,7 @@ from app.gateways.values import (
 )
 from app.setting_types import origin_of
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Told)
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _MOST_WINDOWS = 100
@@ -155,7 +155,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         """One payment. Test channels are asked for as well: what they took must be seen in order to be refused (trap 9)."""
         path = f"/payments/{quote(imp_uid, safe='')}?include_sandbox=true"
         answer = await operation.call("fetch_payment", "GET", path)
-        return None if answer.is_unknown else self._payment_of(_read(answer.accepted(), Payment, FACTS), answer.damage)
+        return None if answer.is_unknown else self._payment_of(_read(answer.accepted(), Payment), answer.damage)
 
     async def _payments_of(self, operation: Operation, reference: str) -> list[GatewayPayment]:
         """The payments of one merchant_uid.
@@ -166,7 +166,10 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         answer = await operation.call("fetch_payment", "GET", f"/payments/findAll/{quote(reference, safe='')}?{query}")
         if answer.is_unknown:
             return []
-        found = [self._payment_of(each, answer.damage) for each in _read(answer.accepted(), Page, FACTS).payments or []]
+        page = _read(answer.accepted(), Page)
+        if page.untold:  # there may be payments, and money in them
+            return [noted(GatewayPayment(GatewayStatus.UNRECOGNIZED), page, answer.damage)]
+        found = [self._payment_of(each, answer.damage) for each in page.payments or []]
         return [each for each in found if each.reference in {None, reference} or is_unreadable(each.reference)]
 
     async def _prepared(self, operation: Operation, reference: str) -> Prepared | None:
@@ -179,17 +182,17 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
     def _payment_of(self, payment: Payment, damage: str | None) -> GatewayPayment:
         channels = {True: False, False: True if self._tells_channel else None, None: None}
         found = gateway_payment_of(payment, is_live=channels[payment.sandbox])
-        return noted(found, damage, *deciding_texts(payment))
+        return noted(found, payment, damage, *deciding_texts(payment))
 
 
 create = PortOneV1
 
 
-def _read(response: msgspec.Raw, shape: type[T], facts: Kinds | None = None) -> T:
-    """An answer's `response` in its shape. Raises GatewayTimeout for another one: it is no answer."""
+def _read(response: msgspec.Raw, shape: type[T]) -> T:
+    """An answer's `response` in its shape. Raises GatewayTimeout where it is no object: it is no answer."""
     try:
-        return read_told(response, msgspec.json.Decoder(shape), facts or {})
-    except (ValueError, RecursionError):
+        return read_told(response, shape)
+    except ValueError:
         raise GatewayTimeout(gateway=NAME) from None
 
 

@@ -10,6 +10,7 @@ import time
 import msgspec
 
 from app.domain.errors import GatewayTimeout, GatewayUnavailable
+from app.gateways.facts import Told, read_told
 from app.gateways.http import GatewayHttp
 from app.gateways.portone_v1.codes import NAME
 from app.gateways.portone_v1.response import ApiResponse
@@ -18,7 +19,7 @@ MARGIN_S = 45.0
 """How long before its end a token is given up. Less than the last minute, before which a login brings the same token."""
 
 
-class Access(msgspec.Struct, frozen=True):
+class Access(Told, frozen=True):
     """What a login answers. Times are UNIX seconds on PortOne's clock: only their difference means anything here."""
 
     access_token: str
@@ -73,7 +74,7 @@ class Login:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         try:
             got = await self._http.request("token", "POST", "/users/getToken", headers=headers, body=self._body)
-            access = msgspec.json.decode(ApiResponse.of(got).accepted(), type=Access)
+            access = read_told(ApiResponse.of(got).accepted(), Access)
         except (GatewayTimeout, ValueError):  # lost, or unreadable: either way nothing but the login was sent
             raise GatewayUnavailable(gateway=NAME) from None
         if not access.access_token:

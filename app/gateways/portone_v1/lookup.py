@@ -3,13 +3,11 @@
 import math
 from datetime import UTC, datetime
 
-import msgspec
-
 from app.domain.clock import rfc3339
 from app.domain.money import Money
 from app.gateways.portone_v1.codes import RANK, status_of
 from app.gateways.portone_v1.response import short
-from app.gateways.portone_v1.wire import Entry, Payment, Prepared, digits_of, money_of
+from app.gateways.portone_v1.wire import Payment, Prepared, digits_of, money_of
 from app.gateways.values import (
     DepositAccount,
     Failure,
@@ -20,12 +18,16 @@ from app.gateways.values import (
     RefundState,
 )
 
+_ENTRY = {f"cancel_history.{name}" for name in ("amount", "cancelled_at", "cancellation_id", "pg_tid")}
+"""Members of an entry that tell one cancel from another, and how far it is."""
+
 
 def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPayment:
     """One payment in our words."""
     amount = money_of(payment.amount, payment.currency)
     refunded = money_of(payment.cancel_amount, payment.currency)
-    status = status_of(payment.status)
+    status = GatewayStatus.UNRECOGNIZED if "status" in payment.untold else status_of(payment.status)
+    refunds = _refunds(payment, refunded)
     deposit = None
     if status is GatewayStatus.PENDING and payment.vbank_num:
         status = GatewayStatus.AWAITING_DEPOSIT
@@ -40,10 +42,10 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         gateway_ref=payment.imp_uid or None,
         amount=amount,
         refunded=refunded if refunded and refunded.minor > 0 else None,
-        refunds=_refunds(payment, refunded),
+        refunds=refunds,
         is_deposit=_is_deposit(payment),
         is_live=is_live,
-        doubt=_doubt(payment, status, amount, refunded),
+        doubt=_doubt(payment, status, amount, refunded) or _doubt_about_refunds(payment, refunded, refunds),
         deposit=deposit,
         failure=Failure("declined", message=short(payment.fail_reason)) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment),
@@ -76,14 +78,10 @@ def _refunds(payment: Payment, refunded: Money | None) -> tuple[GatewayRefund, .
     An entry that names no time is under way while `cancel_amount` is less than the whole history (inferred: no document
     says whether a cancel that waits for its PG's word is listed).
     """
-    try:
-        entries = msgspec.json.decode(payment.cancel_history, type=list[Entry] | None) or []
-    except (ValueError, RecursionError):
-        return ()
-    entries.sort(key=lambda each: each.cancelled_at or math.inf)
+    entries = sorted(payment.cancel_history or [], key=lambda each: each.cancelled_at or math.inf)
     amounts = [money_of(each.amount, payment.currency) for each in entries]
     known = [amount for amount in amounts if amount is not None and amount.minor > 0]
-    if len(known) < len(entries):
+    if len(known) < len(entries) or _ENTRY & payment.untold.keys():
         return ()
     is_back = refunded is not None and refunded.minor >= sum(amount.minor for amount in known)
     return tuple(
@@ -111,6 +109,25 @@ def _doubt(payment: Payment, status: GatewayStatus, amount: Money | None, refund
         return f"the look-up says {payment.status} and names a time of payment"
     if status is GatewayStatus.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
         return "the look-up says cancelled and shows a part as given back"
+    if status is GatewayStatus.PENDING and "vbank_num" in payment.untold:
+        return "the look-up shows an account to transfer to, and not in a form that can be read"
+    return None
+
+
+def _doubt_about_refunds(payment: Payment, refunded: Money | None, refunds: tuple[GatewayRefund, ...]) -> str | None:
+    """Something went back, or may have, and the look-up does not say how much: it must not look as if nothing had.
+
+    The sum alone says it, whatever the history is.
+    """
+    if refunds or (refunded and refunded.minor):
+        is_hidden = "cancel_amount" in payment.untold
+    else:
+        sum_of_it = (digits_of(payment.cancel_amount) or "").strip("0.")
+        is_hidden = bool(
+            {"cancel_amount", "cancel_history"} & payment.untold.keys() or payment.cancel_history or sum_of_it
+        )
+    if is_hidden:
+        return "the look-up shows cancels, and not in a form that says how much went back"
     return None
 
 

@@ -1,8 +1,7 @@
 """PortOne V1's cancel: what is sent, and what its answer says of the refund (docs/gateways/portone-v1.md §6)."""
 
-import msgspec
-
 from app.domain.money import Money
+from app.gateways.facts import read_told
 from app.gateways.portone_v1.lookup import gateway_payment_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import taxes
@@ -39,8 +38,8 @@ def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     if failure := answer.explicit():
         return RefundAnswer(is_done=False, failure=failure, evidence=told | {"cancel": "refused"})
     try:
-        payment = msgspec.json.decode(answer.accepted(), type=Payment)
-    except (ValueError, RecursionError):
+        payment = read_told(answer.accepted(), Payment)
+    except ValueError:
         payment = Payment()
     after = gateway_payment_of(payment, is_live=None)
     given = _given(after, request)

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
+from app.gateways.facts import NULL
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v1.codes import DECLINES, NAME, refusal_of
 from app.gateways.values import Failure
 
-NULL = msgspec.Raw(b"null")
 LONGEST_TEXT = 300
 
 

@@ -6,13 +6,11 @@ seconds, and 0 means "never" (docs/gateways/portone-v1.md §1, §12 trap 11).
 
 import re
 from decimal import Decimal
-from typing import Any
 
 import msgspec
 
 from app.domain.money import Money
-from app.gateways.facts import FLAG, NUMBER, TEXT, Kinds
-from app.gateways.portone_v1.response import NULL
+from app.gateways.facts import NULL, NUMBER, Told
 
 IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
 """What may become part of a path: V1's own name of a payment (docs/gateways/portone-v1.md)."""
@@ -22,18 +20,24 @@ LARGEST_POWER = 30
 """Numbers beyond these are no amounts; the bounds keep `1e999999` from being written out."""
 
 
-FACTS: Kinds = {"merchant_uid": TEXT, "amount": NUMBER, "currency": TEXT, "sandbox": FLAG}
-"""What a look-up proves, and the types that it comes in; see `read_told`."""
+class Entry(Told, frozen=True):
+    """One entry of a payment's `cancel_history`."""
+
+    amount: NUMBER = NULL
+    cancelled_at: int | None = None
+    cancellation_id: str | None = None
+    pg_tid: str | None = None
+    reason: str | None = None
 
 
-class Payment(msgspec.Struct, frozen=True):
+class Payment(Told, frozen=True):
     """What we read of a payment; every field may be missing (`sparse` answers) or null."""
 
     imp_uid: str | None = None
     merchant_uid: str | None = None
     status: str | None = None
-    amount: msgspec.Raw = NULL
-    cancel_amount: msgspec.Raw = NULL
+    amount: NUMBER = NULL
+    cancel_amount: NUMBER = NULL
     currency: str | None = None
     sandbox: bool | None = None
     """Whether it came through a test channel."""
@@ -45,40 +49,24 @@ class Payment(msgspec.Struct, frozen=True):
     vbank_num: str | None = None
     vbank_holder: str | None = None
     vbank_date: int | None = None
-    pay_method: Any = None  # these three are evidence alone: whatever they hold, the payment is read
-    pg_provider: Any = None
-    pg_tid: Any = None
-    cancel_history: msgspec.Raw = NULL
-
-    def __post_init__(self) -> None:
-        _need_numbers(self.amount, self.cancel_amount)
-
-
-class Entry(msgspec.Struct, frozen=True):
-    """One entry of a payment's `cancel_history`."""
-
-    amount: msgspec.Raw = NULL
-    cancelled_at: int | None = None
-    cancellation_id: str | None = None
+    pay_method: str | None = None
+    pg_provider: str | None = None
     pg_tid: str | None = None
-    reason: Any = None
+    cancel_history: list[Entry] | None = None
 
 
-class Page(msgspec.Struct, frozen=True):
+class Page(Told, frozen=True):
     """One page of payments."""
 
     payments: list[Payment] | None = msgspec.field(default=None, name="list")
 
 
-class Prepared(msgspec.Struct, frozen=True):
+class Prepared(Told, frozen=True):
     """An amount that was registered before the window opens."""
 
     merchant_uid: str | None = None
-    amount: msgspec.Raw = NULL
+    amount: NUMBER = NULL
     currency: str | None = None
-
-    def __post_init__(self) -> None:
-        _need_numbers(self.amount)
 
     def allows(self, amount: Money) -> bool:
         """Whether the window takes this amount. A currency that is not told is the one that we registered."""
@@ -109,10 +97,3 @@ def digits_of(number: msgspec.Raw) -> str | None:
     """An amount as it stood on the wire; None when it is not told."""
     text = bytes(number).decode()
     return None if text == "null" else text[:LONGEST_NUMBER]
-
-
-def _need_numbers(*numbers: msgspec.Raw) -> None:
-    """Raise ValueError for an amount that is there and no number: an answer that breaks its form is not read in part."""
-    for number in numbers:
-        if bytes(number) != b"null" and bytes(number)[:1] not in b"-0123456789":
-            raise ValueError("an amount must be a JSON number")

@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-import msgspec
-
 from app.gateways.adapter import Adapter
+from app.gateways.facts import Told
 from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import Capturing, Refunding, SendsWebhooks, Voiding
@@ -52,11 +51,11 @@ _TX_ID = re.compile(r"[!-~]{1,100}")
 _TOKEN = re.compile(r"[!-~]{1,4000}")
 
 
-class Registered(msgspec.Struct, frozen=True):
+class Registered(Told, frozen=True):
     """The answer to a pre-registration: an object without a documented field."""
 
 
-class Closed(msgspec.Struct, rename="camel", frozen=True):
+class Closed(Told, rename="camel", frozen=True):
     """The answer to the closing of a virtual account."""
 
     closed_at: str | None = None
@@ -113,7 +112,8 @@ class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
         if answer.is_unknown:
             return GatewayPayment(GatewayStatus.ABSENT)
         payment = answer.accepted(Payment)
-        found = noted(gateway_payment_of(payment, self._settings.store_id), answer.damage, *deciding_texts(payment))
+        found = gateway_payment_of(payment, self._settings.store_id)
+        found = noted(found, payment, answer.damage, *deciding_texts(payment))
         if query.gateway_ref in {None, found.gateway_ref}:
             return found
         return replace(found, evidence=found.evidence | {"asked_for_another_transaction": True})

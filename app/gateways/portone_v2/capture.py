@@ -5,12 +5,13 @@ from hashlib import sha256
 import msgspec
 
 from app.domain.errors import InvalidRequest
+from app.gateways.facts import Told
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.response import ApiResponse
 from app.gateways.values import CaptureAnswer, CaptureRequest, Failure, Json
 
 
-class Summary(msgspec.Struct, rename="camel", frozen=True):
+class Summary(Told, rename="camel", frozen=True):
     """The answer to a confirm. The time of payment is required: an object without it is no yes."""
 
     paid_at: str

@@ -22,6 +22,8 @@ MOST_CANCELLATIONS = 20
 _UNPAID = frozenset(
     {GatewayStatus.PENDING, GatewayStatus.APPROVING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED}
 )
+_BACK = {"amount", "amount.cancelled", "cancellations", "cancellations.status", "cancellations.totalAmount"}
+"""Members that say what went back."""
 _LAST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -29,18 +31,20 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     """One payment in our words. `store_id` is ours."""
     amount = payment.amount or Amount()
     status = _status(payment, amount)
+    refunded = _money(amount.cancelled, payment.currency) if amount.cancelled else None
+    refunds = _refunds(payment.cancellations or [], payment.currency)
     deposit = _deposit(payment.method) if status is GatewayStatus.AWAITING_DEPOSIT else None
     return GatewayPayment(
         status=status,
         reference=payment.id,
         gateway_ref=payment.transaction_id or None,
         amount=_money(amount.total, payment.currency),
-        refunded=_money(amount.cancelled, payment.currency) if amount.cancelled else None,
-        refunds=_refunds(payment.cancellations or [], payment.currency),
+        refunded=refunded,
+        refunds=refunds,
         is_deposit=_is_deposit(payment.method, status),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
-        doubt=_doubt(payment, amount, status),
+        doubt=_doubt(payment, amount, status) or _doubt_about_refunds(payment, refunded, refunds),
         deposit=deposit,
         failure=_failure(payment.failure or Refusal()) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment, amount),
@@ -63,7 +67,7 @@ def currency_of(word: str | None) -> str | None:
 
 def _status(payment: Payment, amount: Amount) -> GatewayStatus:
     """The status word's meaning; a cancel of everything that is accepted and not done yet has no word of its own."""
-    status = status_of(payment.status)
+    status = GatewayStatus.UNRECOGNIZED if "status" in payment.untold else status_of(payment.status)
     cancellations = payment.cancellations or []
     if not any(each.status == "REQUESTED" for each in cancellations):
         return status
@@ -93,7 +97,7 @@ def _refunds(cancellations: list[Cancellation], currency: str | None) -> tuple[G
             reason=short(each.reason),
             tax=_tax(each),
             is_chargeback=each.trigger == CHARGEBACK,
-            is_by_api=TRIGGERS.get(each.trigger) if isinstance(each.trigger, str) else None,
+            is_by_api=TRIGGERS.get(each.trigger or ""),
         )
         for each, amount in zip(ordered, known, strict=True)
     )
@@ -102,7 +106,7 @@ def _refunds(cancellations: list[Cancellation], currency: str | None) -> tuple[G
 def _tax(cancellation: Cancellation) -> Tax | None:
     """Its parts, told by both numbers or not at all."""
     vat, tax_free = cancellation.vat_amount, cancellation.tax_free_amount
-    return Tax(vat, tax_free) if type(vat) is int and type(tax_free) is int else None
+    return Tax(vat, tax_free) if vat is not None and tax_free is not None else None
 
 
 def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | None:
@@ -121,6 +125,14 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
         arrived = paid + (amount.discount or 0)
         if arrived != total:
             return f"the look-up says PAID, and that {arrived} of {total} minor units came"
+    return None
+
+
+def _doubt_about_refunds(payment: Payment, refunded: Money | None, refunds: tuple[GatewayRefund, ...]) -> str | None:
+    """Something went back, or may have, and the look-up does not say how much: it must not look as if nothing had."""
+    is_shown = payment.cancellations or (payment.amount and payment.amount.cancelled)
+    if _BACK & payment.untold.keys() or (is_shown and refunded is None and not refunds):
+        return "the look-up shows cancels, and not in a form that says how much went back"
     return None
 
 
@@ -159,10 +171,10 @@ def _money(minor: int | None, currency: str | None) -> Money | None:
         return None
 
 
-def _moment(text: object) -> datetime | None:
+def _moment(text: str | None) -> datetime | None:
     """An RFC 3339 time; None for anything else, or for one without its offset."""
     try:
-        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+        moment = datetime.fromisoformat(text) if text else None
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None

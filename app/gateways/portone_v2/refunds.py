@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-import msgspec
-
 from app.domain.errors import GatewayTimeout, Refusal
+from app.gateways.facts import Told
 from app.gateways.portone_v2.client import idempotency_key
 from app.gateways.portone_v2.codes import NAME, refusal_of
 from app.gateways.portone_v2.response import ApiResponse
@@ -12,7 +11,7 @@ from app.gateways.portone_v2.wire import Cancellation
 from app.gateways.values import Failure, Json, RefundAccount, RefundAnswer, RefundRequest
 
 
-class Canceled(msgspec.Struct, frozen=True):
+class Canceled(Told, frozen=True):
     """The answer to a cancel."""
 
     cancellation: Cancellation
@@ -61,7 +60,8 @@ def answer_of(answer: ApiResponse, request: RefundRequest) -> RefundAnswer:
     evidence = told | {"cancel": status, "cancellation_id": ref}
     if status == "FAILED":
         return RefundAnswer(is_done=False, failure=Failure(Refusal.DECLINED, raw_code=status), evidence=evidence)
-    if status not in {"SUCCEEDED", "REQUESTED"} or (total is not None and total <= 0):
+    is_sum = total > 0 if total is not None else "totalAmount" not in said.cancellation.untold
+    if status not in {"SUCCEEDED", "REQUESTED"} or not is_sum:
         raise GatewayTimeout(gateway=NAME)
     amount = None if total in {None, request.amount.minor} else replace(request.amount, minor=total)
     evidence |= {} if amount is None else {"total": amount.minor}

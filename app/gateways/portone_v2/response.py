@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
-from app.gateways.facts import OBJECT, TEXT, WHOLE, Kinds, read_told
+from app.gateways.facts import Told, read_told
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v2.codes import DECLINES, NAME, NOT_FOUND, PG_PROVIDER
 from app.gateways.values import Failure, Json
@@ -14,12 +14,7 @@ from app.gateways.values import Failure, Json
 LONGEST_TEXT = 300
 LONGEST_CODE = 100
 
-FACTS: Kinds = {
-    "id": TEXT, "storeId": TEXT, "currency": TEXT, "amount": OBJECT, "total": WHOLE, "channel": OBJECT, "type": TEXT
-}  # fmt: skip
-"""What a look-up proves, and the types that it comes in; see `read_told`."""
-
-T = TypeVar("T")
+T = TypeVar("T", bound=Told)
 
 
 class Problem(msgspec.Struct, rename="camel", frozen=True):
@@ -112,8 +107,8 @@ class ApiResponse:
 
     def _read(self, shape: type[T]) -> T:
         try:
-            return read_told(self.body, msgspec.json.Decoder(shape), FACTS)
-        except (ValueError, RecursionError):  # not JSON, another shape, or nested without end
+            return read_told(self.body, shape)
+        except ValueError:  # not JSON, no object, or without what must be there
             raise GatewayTimeout(gateway=NAME) from None
 
     def _refused(self) -> GatewayRefused:

@@ -1,17 +1,15 @@
 """PortOne V2's shapes, as far as we read them.
 
-Amounts are whole minor units; a fraction, or a number in quotes, makes an answer unreadable. Times are RFC 3339 texts.
+Amounts are whole minor units; a fraction, or a number in quotes, is none. Times are RFC 3339 texts.
 Fields that the official file requires may be missing, and unknown ones are ignored (portone-v2.md §1, forward compatibility).
 """
 
-from typing import Any
-
-import msgspec
+from app.gateways.facts import Told
 
 ACCOUNT = "PaymentMethodVirtualAccount"
 
 
-class Amount(msgspec.Struct, frozen=True):
+class Amount(Told, frozen=True):
     """Minor units. `total` is what was ordered; `paid` is lower when a discount applies."""
 
     total: int | None = None
@@ -20,14 +18,14 @@ class Amount(msgspec.Struct, frozen=True):
     cancelled: int | None = None
 
 
-class Channel(msgspec.Struct, rename="camel", frozen=True):
+class Channel(Told, rename="camel", frozen=True):
     """What the payment came through."""
 
     type: str | None = None
-    pg_provider: Any = None
+    pg_provider: str | None = None
 
 
-class Method(msgspec.Struct, rename="camel", frozen=True):
+class Method(Told, rename="camel", frozen=True):
     """How it is paid; the rest of it for virtual accounts only."""
 
     type: str | None = None
@@ -37,28 +35,28 @@ class Method(msgspec.Struct, rename="camel", frozen=True):
     expired_at: str | None = None
 
 
-class Cancellation(msgspec.Struct, rename="camel", frozen=True):
+class Cancellation(Told, rename="camel", frozen=True):
     """One cancel: `SUCCEEDED`, `REQUESTED` or `FAILED`."""
 
     status: str | None = None
     id: str | None = None
     total_amount: int | None = None
-    tax_free_amount: Any = None  # whatever these five hold, the payment is read
-    vat_amount: Any = None
-    reason: Any = None
-    requested_at: Any = None
-    trigger: Any = None
+    tax_free_amount: int | None = None
+    vat_amount: int | None = None
+    reason: str | None = None
+    requested_at: str | None = None
+    trigger: str | None = None
 
 
-class Refusal(msgspec.Struct, rename="camel", frozen=True):
+class Refusal(Told, rename="camel", frozen=True):
     """Why it failed."""
 
-    reason: Any = None
-    pg_code: Any = None
-    pg_message: Any = None
+    reason: str | None = None
+    pg_code: str | None = None
+    pg_message: str | None = None
 
 
-class Payment(msgspec.Struct, rename="camel", frozen=True):
+class Payment(Told, rename="camel", frozen=True):
     """What we read of a payment."""
 
     status: str | None = None
@@ -72,7 +70,7 @@ class Payment(msgspec.Struct, rename="camel", frozen=True):
     cancellations: list[Cancellation] | None = None
     failure: Refusal | None = None
     paid_at: str | None = None
-    requested_at: Any = None  # these four are evidence alone: whatever they hold, the payment is read
-    failed_at: Any = None
-    cancelled_at: Any = None
-    pg_tx_id: Any = None
+    requested_at: str | None = None
+    failed_at: str | None = None
+    cancelled_at: str | None = None
+    pg_tx_id: str | None = None

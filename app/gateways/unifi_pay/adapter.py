@@ -97,10 +97,11 @@ class UnifiPay(Adapter, SendsWebhooks):
             return GatewayPayment(GatewayStatus.ABSENT)
         try:
             shown = read_shown(self._accepted(answer))
-            found = gateway_payment_of(shown, ref, self._settings.store_id, status_of(shown.status, self._aliases))
         except Unreadable as error:
             raise GatewayTimeout(gateway=self.name) from error
-        return noted(found, answer.damage, *deciding_texts(shown))
+        status = GatewayStatus.UNRECOGNIZED if "status" in shown.untold else status_of(shown.status, self._aliases)
+        found = gateway_payment_of(shown, ref, self._settings.store_id, status)
+        return noted(found, shown, answer.damage, *deciding_texts(shown))
 
     def parse_webhook(self, request: WebhookRequest) -> ParsedWebhook:
         """Its callback: see `webhook_parser`."""

@@ -58,7 +58,9 @@ def aliases(words: Mapping[str, str]) -> dict[str, str]:
     return {word.upper(): meaning.upper() for word, meaning in words.items()}
 
 
-def status_of(status: str, known_as: Mapping[str, str]) -> GatewayStatus:
-    """What a status word means; never success for one that is not known."""
+def status_of(status: str | None, known_as: Mapping[str, str]) -> GatewayStatus:
+    """What a status word means; never success for one that is not known. A missing one is `STATUS_MISSING`."""
+    if status is None:
+        return GatewayStatus.STATUS_MISSING
     word = status.strip().upper()
     return STATUSES.get(known_as.get(word, word), GatewayStatus.UNRECOGNIZED)

@@ -1,17 +1,18 @@
 """What Unifi Pay holds, in our words: every amount exact, and a contradiction told and never smoothed over (unifi-pay.md §4)."""
 
-from decimal import Decimal
+import msgspec
 
 from app.domain.money import Money
-from app.gateways.unifi_pay.wire import Shown, Unreadable
+from app.gateways.text import number
+from app.gateways.unifi_pay.wire import Shown
 from app.gateways.values import Failure, GatewayPayment, GatewayStatus
 
-LARGEST_EXPONENT = 30
+LONGEST_NUMBER, LARGEST_EXPONENT = 60, 30
 """No amount has so many digits; a number like 1e999999 would take a megabyte to write out."""
 
 
 def gateway_payment_of(shown: Shown, asked: str, own_store_id: str, status: GatewayStatus) -> GatewayPayment:
-    """A look-up's answer in our words. Raises Unreadable when an amount is neither a text nor a number.
+    """A look-up's answer in our words.
 
     Inferred: what is canceled after it was paid went back whole, and still shows what was paid. Canceled before, it shows
     that nothing was.
@@ -52,17 +53,20 @@ def deciding_texts(shown: Shown) -> tuple[str | None, ...]:
     return shown.status, shown.transaction_id, shown.order_id, shown.store_id, *currencies
 
 
-def _plain(value: object) -> str | None:
-    """An amount's digits as they stood on the wire, whether as a text or as a number; 1E+2 is written out. None: not told."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= LARGEST_EXPONENT:
-        return f"{value:f}"
-    if type(value) is int:
-        return str(value)
-    if isinstance(value, Decimal):
-        raise Unreadable("an amount is beyond every sum")
-    return None  # of another type: whoever compares it waits with a person (law 2)
+def _plain(told: msgspec.Raw) -> str | None:
+    """An amount's digits as they stood on the wire, whether as a text or as a number; 1E+2 is written out. None: not told.
+
+    A number that no sum is stays as it stood, cut: it reads as no exact amount.
+    """
+    text = bytes(told).decode()
+    if text == "null":
+        return None
+    if text.startswith('"'):
+        return str(msgspec.json.decode(told))
+    value = number(text)
+    if isinstance(value, str) or len(text) > LONGEST_NUMBER or abs(value.adjusted()) > LARGEST_EXPONENT:
+        return text[:LONGEST_NUMBER]
+    return f"{value:f}"
 
 
 def _amount(order: str | None, currency: str | None) -> tuple[Money | None, str | None]:
