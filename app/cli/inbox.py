@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.terminal import Json, id_of, show, with_services
+from app.cli.terminal import Json, Note, id_of, show, with_services
 from app.domain import ids
 
 inbox = typer.Typer(help="Webhooks that nobody could apply.", no_args_is_help=True)
@@ -38,7 +38,7 @@ def list_inbox(
 @inbox.command("dismiss")
 def dismiss(
     webhook_id: Annotated[str, typer.Argument(help="whi_…, as `inbox list` shows it.")],
-    note: Annotated[str, typer.Option(help="Why; it stays with the webhook.")],
+    note: Note,
 ) -> None:
     """End a listed webhook that needs nothing more. Sent again by its gateway, it is looked into again."""
     wanted = id_of(ids.Prefix.WEBHOOK, webhook_id, "webhook")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli.terminal import Json, PaymentId, errors, payment_of, show, with_services
+from app.cli.terminal import Json, Note, PaymentId, errors, payment_of, show, with_services
 
 payments = typer.Typer(help="Look at payments, and repair, from a terminal.", no_args_is_help=True)
 
@@ -58,7 +58,7 @@ def resolve(
             "close ends the payment where they show none."
         ),
     ],
-    note: Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's audit trail.")],
+    note: Note,
 ) -> None:
     """Decide about a payment that calls a person (`needs_attention`). The gateways are asked first."""
     from app.resolution.decisions import Action

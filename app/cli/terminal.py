@@ -24,7 +24,17 @@ errors = Console(stderr=True)
 T = TypeVar("T")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 PaymentId = Annotated[str, typer.Argument(help="pay_…, as the API shows it.")]
-Note = Annotated[str, typer.Option(help="Why, and how you know; it stays in the payment's audit trail.")]
+
+
+def _note(text: str) -> str:
+    if not any(each.isalnum() for each in text):
+        raise typer.BadParameter("say in words why, and how you know: nothing else will prove it later")
+    return text
+
+
+Note = Annotated[
+    str, typer.Option(callback=_note, help="Why, and how you know; it stays in the payment's audit trail.")
+]
 
 
 def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
@@ -38,7 +48,8 @@ def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
         table.add_row(*(", ".join(v) if isinstance(v, list) else "" if v is None else str(v) for v in row.values()))
-    Console().print(table)
+    # Never narrower than what stands in it: an id that is cut cannot be typed into the next command.
+    Console(width=max(Console().width, Console(width=10_000).measure(table).maximum)).print(table)
 
 
 def payment_of(text: str) -> UUID:

@@ -57,6 +57,8 @@ class Fact(Flag):
     """Which of the merchant's stores it was paid to."""
     CHANNEL = auto()
     """Whether the money is live or test money."""
+    STATUS = auto()
+    """How far it is."""
 
 
 LONGEST_TOKEN = 4000

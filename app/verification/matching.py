@@ -109,6 +109,8 @@ def _contradiction(doubt: str) -> Wait:
 
 
 def _is_told(fetched: GatewayPayment, fact: Fact) -> bool:
+    if fact is Fact.STATUS:
+        return fetched.status is not GatewayStatus.STATUS_MISSING
     told: dict[Fact, object] = {
         Fact.REFERENCE: fetched.reference,
         Fact.AMOUNT: fetched.amount,
@@ -211,7 +213,9 @@ def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict
 
 def _ended(fetched: GatewayPayment) -> Verdict:
     if fetched.status is GatewayStatus.REFUND_PENDING:
-        return Wait("cancel_under_way")
+        return Wait(
+            "cancel_under_way", is_under_way=True
+        )  # the money has moved there: nobody pays again before it ends
     if fetched.status is GatewayStatus.CANCELED:
         return Decide(A.CANCELED, "canceled_at_gateway", fetched.failure or Failure("canceled"))
     return Decide(A.FAILED, "failed_at_gateway", fetched.failure or Failure("declined"))

@@ -60,6 +60,17 @@ BROKEN: tuple[type[Exception], ...] = (
 )
 """What no look should raise, and none may end with: a fault of ours, or a value of the gateway's that no column takes."""
 
+SAYS_UNTAKEN = frozenset(
+    {
+        GatewayStatus.ABSENT,
+        GatewayStatus.PENDING,
+        GatewayStatus.AUTHORIZED,
+        GatewayStatus.FAILED,
+        GatewayStatus.CANCELED,
+    }
+)
+"""Words of a look-up after a refused capture that agree with the refusal."""
+
 log = get_logger("verify")
 
 
@@ -307,8 +318,8 @@ class Verifier:
             # An explicit no took nothing. What the browser named is not ours, and is not looked at any more.
             snapshot = replace(snapshot, attempt=replace(snapshot.attempt, gateway_ref=None), ref=None)
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
-        elif failure is not None and fetched.status is not GatewayStatus.CAPTURED and not _is_under_way(verdict):
-            # What the look-up says to be under way there, or says in a word that we do not know, is no declined money (law 4).
+        elif failure is not None and fetched.status in SAYS_UNTAKEN and fetched.doubt is None:
+            # Of what the look-up says to be under way, or says in no word that we know, a no is no end (law 4).
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
             return await self._outcomes.undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)
@@ -363,10 +374,6 @@ class Verifier:
         return {each.name: each.parse_callback(context.callback) for each in gateways if each and context.callback}
 
 
-def _is_under_way(verdict: Verdict) -> bool:
-    return isinstance(verdict, Wait) and verdict.is_under_way
-
-
 def _returned(attempt: Attempt, context: VerificationContext, now: datetime) -> Attempt:
     """The attempt with the moment at which its buyer came back, where that is news."""
     is_news = context.has_returned and attempt.is_undecided and attempt.returned_at is None
@@ -384,4 +391,6 @@ def _pick(payment: Payment, attempt_id: UUID | None, hints: Mapping[str, LookupH
     if payment.status in PAYMENT_COLLECTED:
         return None
     undecided_ones = [a for a in payment.attempts if a.is_undecided]
-    return undecided_ones[-1] if undecided_ones else payment.last_attempt
+    # What came back is the newest one's that can read it: a signature of one gateway is nothing to another.
+    meant = [a for a in undecided_ones if hints.get(a.gateway, LookupHint()) != LookupHint()] or undecided_ones
+    return meant[-1] if meant else payment.last_attempt

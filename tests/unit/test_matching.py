@@ -138,7 +138,15 @@ class TestIsItTheRightMoney:
         assert isinstance(judged, Wait)
         assert (judged.attention, judged.is_under_way) == (Attention.CONTRADICTORY_LOOK_UP, True)
 
-    @pytest.mark.parametrize("fact", Fact)
+    def test_money_of_an_untold_status_waits_for_a_person_where_the_gateway_tells_it(self) -> None:
+        stored, all_facts = payment(), ~Fact(0)
+        shown = held(H.STATUS_MISSING, is_own_store=True, is_live=False)
+        judged = match_payment(stored, stored.attempts[0], shown, now=NOW, shows_unconfirmed=True, proves=all_facts)
+        assert isinstance(judged, Wait)
+        assert (judged.attention, judged.is_under_way) == (Attention.INCOMPLETE_LOOK_UP, True)
+        assert "status" in str(judged.doubt)
+
+    @pytest.mark.parametrize("fact", ~Fact.STATUS)
     @pytest.mark.parametrize("status", WITH_MONEY)
     def test_a_fact_that_the_gateway_tells_and_this_answer_does_not_waits_for_a_person(
         self, status: GatewayStatus, fact: Fact
@@ -150,7 +158,7 @@ class TestIsItTheRightMoney:
             Fact.STORE: "is_own_store",
             Fact.CHANNEL: "is_live",
         }
-        stored, all_facts = payment(), ~Fact(0)
+        stored, all_facts = payment(), ~Fact.STATUS
         whole = match_payment(
             stored, stored.attempts[0], held(status, **told), now=NOW, shows_unconfirmed=True, proves=all_facts
         )
@@ -339,7 +347,7 @@ class TestTheGatewaySaysItIsOver:
         assert verdict(payment(), held(H.CANCELED)) == expected
 
     def test_a_cancel_under_way_is_waited_for(self) -> None:
-        assert verdict(payment(), held(H.REFUND_PENDING)) == Wait("cancel_under_way")
+        assert verdict(payment(), held(H.REFUND_PENDING)) == Wait("cancel_under_way", is_under_way=True)
 
 
 class TestAnAttemptThatHasEnded:

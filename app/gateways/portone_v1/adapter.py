@@ -65,7 +65,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         self.allowed_sources = frozenset(settings.webhook_sources)
         self._api = ApiClient(settings, self.http)
         self._tells_channel = context.is_live or settings.pg != "paymentwall" or not settings.test_on_live_project
-        self.proves = Fact.REFERENCE | Fact.AMOUNT | (Fact.CHANNEL if self._tells_channel else Fact(0))
+        self.proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STATUS | (Fact.CHANNEL if self._tells_channel else Fact(0))
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
 
     def check(self, request: ChargeRequest) -> None:

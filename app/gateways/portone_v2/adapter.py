@@ -67,7 +67,7 @@ class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
     A payment that has a transaction always names its store and its channel's type (docs/gateways/portone-v2.md §8).
     """
 
-    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE | Fact.CHANNEL
+    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STATUS | Fact.STORE | Fact.CHANNEL
 
     webhook_headers = signature_headers = HEADERS
 

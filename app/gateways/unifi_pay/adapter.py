@@ -49,7 +49,7 @@ class UnifiPay(Adapter, SendsWebhooks):
     Every answer names the store (docs/gateways/unifi-pay.md §4). None tells live from test money: those are two hosts.
     """
 
-    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STORE
+    proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STATUS | Fact.STORE
 
     signature_headers = frozenset(name.lower() for name in (TIMESTAMP, SIGNATURE))
     webhook_headers = signature_headers | {APP_ID.lower()}

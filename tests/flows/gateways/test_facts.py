@@ -39,12 +39,14 @@ TOLD: dict[str, dict[Fact, list[Told]]] = {
         Fact.REFERENCE: [Told("merchant_uid", wrong=("another",))],
         Fact.AMOUNT: [Told("amount", wrong=(1, 0)), Told("currency", unknown=("", "DOLLARS"), wrong=("EUR",))],
         Fact.CHANNEL: [Told("sandbox")],
+        Fact.STATUS: [Told("status")],
     },
     "portone_v2": {
         Fact.REFERENCE: [Told("id", wrong=("another",))],
         Fact.AMOUNT: [Told("amount"), Told("amount.total"), Told("currency", ("", "WON"), ("USD",))],
         Fact.STORE: [Told("storeId", wrong=("", "store-another"))],
         Fact.CHANNEL: [Told("channel"), Told("channel.type", unknown=("", "SANDBOX", "live"))],
+        Fact.STATUS: [Told("status")],
     },
     "unifi_pay": {
         Fact.REFERENCE: [Told("orderId", wrong=("another",))],
@@ -55,6 +57,7 @@ TOLD: dict[str, dict[Fact, list[Told]]] = {
             Told("payAmount"),
         ],
         Fact.STORE: [Told("storeId", wrong=("", "another"))],
+        Fact.STATUS: [Told("status")],
     },
 }
 CHANNELS = {
@@ -167,7 +170,7 @@ async def test_a_fact_of_another_json_type_was_not_told(
             stored = await shop.get(payment)
             assert stored["captured_amount"] == 0
             assert (answer.status_code, stored["status"]) == (202, "processing")
-            assert stored["attention_code"] in {"incomplete_look_up", "contradictory_look_up"}
+            assert stored["attention_code"] in {"incomplete_look_up", "contradictory_look_up", "unknown_status"}
             assert (await shop.journal(payment))["cancels"] == 0
 
 

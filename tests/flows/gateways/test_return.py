@@ -13,7 +13,7 @@ from app.domain.schedule import STRANGER_WAIT_S
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import BY_NAME, FOUR, ONE_STEP, Kind
-from tests.support import MovableClock, Shop
+from tests.support import MovableClock, Shop, key
 
 PAGE = {"Accept": "text/html"}
 BACK = "https://shop.example/orders/7?from=onetill"
@@ -220,3 +220,18 @@ async def test_no_query_sends_a_buyer_anywhere(shop: Shop, name: str, browser: h
     brought = await shop.buyer_pays(payment)
     answer = await comes_back(browser, kind, brought | {name: "https://evil.example/"})
     assert answer.headers["location"] == f"/checkout/{payment['id']}#returned"
+
+
+@pytest.mark.parametrize("second", ["portone_v2", "point3"])
+async def test_what_came_back_is_asked_about_where_it_can_be_from(shop: Shop, second: str) -> None:
+    """The first window is paid while a second one, at another gateway, is open: a signature says nothing to that one."""
+    first = "point3" if second == "portone_v2" else "portone_v2"
+    payment = await shop.create(gateway=first, customer=BY_NAME["portone_v2"].order["customer"])
+    before = payment["attempts"][0]["id"]
+    answer = await shop.client.post(f"/payments/{payment['id']}/attempts", json={"gateway": second}, headers=key())
+    assert answer.status_code == 201, answer.text
+    brought = await shop.buyer_pays(payment, "paid" if first == "point3" else "lost_webhook")
+    done = await shop.complete(payment, **brought)
+    stored = await shop.get(payment)
+    assert (done.status_code, stored["status"]) == (200, "paid"), done.text
+    assert next(each["status"] for each in stored["attempts"] if each["id"] == before) == "captured"
