@@ -14,6 +14,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.domain import ids
 from app.domain.errors import InvalidRequest, MalformedId, OnetillError
@@ -47,7 +48,8 @@ def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         return
     table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
-        table.add_row(*(", ".join(v) if isinstance(v, list) else "" if v is None else str(v) for v in row.values()))
+        texts = (", ".join(v) if isinstance(v, list) else "" if v is None else str(v) for v in row.values())
+        table.add_row(*(Text(text) for text in texts))  # somebody else's, and no markup
     # Never narrower than what stands in it: an id that is cut cannot be typed into the next command.
     Console(width=max(Console().width, Console(width=10_000).measure(table).maximum)).print(table)
 

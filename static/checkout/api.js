@@ -5,7 +5,7 @@
  * a failure: the server may well have done it (law 4).
  *
  * @typedef {{kind: "payment", payment: Payment}
- *   | {kind: "undecided", retryAfterS: number | null, isProcessing: boolean}
+ *   | {kind: "undecided", retryAfterS: number | null, isProcessing: boolean, payment?: ?Payment}
  *   | {kind: "problem", status: number, code: string, detail: string}} Answer
  * @typedef {{id: string, status: string, last_failure: ?object, next_action: ?object}} Payment
  */
@@ -65,7 +65,8 @@ function understand(response, data) {
   const isUndecided = ASK_AGAIN.has(response.status) || response.status >= 500 || data?.retryable === true;
   if (isUndecided || (response.ok && !isPayment)) {
     const retryAfterS = seconds(response.headers.get("Retry-After"));
-    return { kind: "undecided", retryAfterS, isProcessing: isPayment && data.status === "processing" };
+    const payment = isPayment ? data : null;
+    return { kind: "undecided", retryAfterS, isProcessing: payment?.status === "processing", payment };
   }
   if (isPayment) return { kind: "payment", payment: data };
   return { kind: "problem", status: response.status, code: String(data?.code ?? ""), detail: String(data?.detail ?? "") };

@@ -160,6 +160,7 @@ async function showClosed(action, proof = {}) {
   if (isImpatient) panel.show("paying");
   const answer = await looking;
   if (answer.kind === "problem") return showRefused(answer);
+  if (answer.kind === "undecided" && isReplaced(answer.payment)) return reload(); // another tab has opened another window
   if (answer.kind === "undecided" && answer.isProcessing) return confirm({});
   const { status, next_action } = answer.kind === "payment" ? answer.payment : { status: "open", next_action: action };
   if (status !== "open") return rest(answer.payment);
@@ -169,6 +170,12 @@ async function showClosed(action, proof = {}) {
     await wanted;
   }
   return next_action.type === "redirect" ? openAttempt() : pay(next_action); // a gateway's page opens once
+}
+
+/** Whether a newer attempt stands in place of the one whose window this page has. */
+function isReplaced(payment) {
+  const newest = payment?.attempts?.at(-1);
+  return newest !== undefined && newest.id !== page.attempt_id;
 }
 
 function showDeclined({ code, message }) {

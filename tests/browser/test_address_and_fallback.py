@@ -56,6 +56,21 @@ async def test_a_page_without_script_lives_on_at_the_payments_address(buyer: Buy
     await context.close()
 
 
+@pytest.mark.parametrize("size", [(390, 844), (360, 640), (1280, 620)], ids=str)
+async def test_without_script_there_is_a_way_back_to_the_shop(buyer: Buyer, size: tuple[int, int]) -> None:
+    """The sheet that says what to do lies over the page's own link."""
+    payment = await buyer.world.shop.create(return_url=f"{buyer.world.api}/healthz?shop")
+    browser = buyer.page.context.browser
+    assert browser is not None
+    viewport: Any = {"width": size[0], "height": size[1]}
+    context = await browser.new_context(java_script_enabled=False, viewport=viewport)
+    page = await context.new_page()
+    await page.goto(payment["checkout_url"])
+    await page.locator(".fallback-return").click()
+    await page.wait_for_url(f"{buyer.world.api}/healthz?shop")
+    await context.close()
+
+
 @pytest.mark.parametrize(
     "gateway", ["portone_v2", *(pytest.param(each, marks=pytest.mark.long) for each in ("portone_v1", "unifi_pay"))]
 )

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.driver import DEVICES, FOUR, Visit
 from tests.flows.gateways.orders import BUYER
+from tests.support import key
 
 
 async def goes_on(buyer: Visit, gateway: str) -> None:
@@ -130,3 +131,16 @@ async def test_a_wallet_that_was_connected_is_waited_for(visit: Any) -> None:
     await buyer.world.shop.buyer_pays(buyer.payment)
     await buyer.sees("paid")
     assert len((await buyer.stored())["attempts"]) == 1
+
+
+async def test_a_window_that_another_tab_left_behind_is_not_opened_again(visit: Any) -> None:
+    """Declined here, while another tab has opened a window at another gateway: this tab goes on at that one."""
+    buyer = await visit("point3", DEVICES["desk"], customer=BUYER)
+    await buyer.window("point3")
+    answer = await buyer.world.shop.client.post(
+        f"/payments/{buyer.payment['id']}/attempts", json={"gateway": "portone_v2"}, headers=key()
+    )
+    assert answer.status_code == 201, answer.text
+    await buyer.chooses("point3", "#decline")
+    await buyer.chooses("portone_v2", "#pay")
+    await buyer.sees("paid")
