@@ -18,6 +18,15 @@ from app.gateways.text import readable
 Json = dict[str, object]
 
 
+def _drop(made: object, **longest: int) -> None:
+    """Drop names that no gateway could have given (`is_name`), whoever brought them: they lead nowhere, and must reach no
+    path and no statement. So such a name was not told."""
+    for name, most in longest.items():
+        value = getattr(made, name)
+        if value is not None and not is_name(value, most):
+            object.__setattr__(made, name, None)
+
+
 class Capability(Flag):
     """What a gateway can do. Services read these and never a gateway's name."""
 
@@ -102,6 +111,9 @@ class Session:
     next_action: Json = field(repr=False)
     gateway_ref: str | None = None
 
+    def __post_init__(self) -> None:
+        _drop(self, gateway_ref=LONGEST_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -181,6 +193,9 @@ class GatewayRefund:
     is_by_api: bool | None = field(default=None, compare=False)
     """Whether a program asked for it, as we do, and no person or bank; None where the gateway does not tell."""
 
+    def __post_init__(self) -> None:
+        _drop(self, ref=LONGEST_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class GatewayPayment:
@@ -205,6 +220,9 @@ class GatewayPayment:
     failure: Failure | None = None
     evidence: Json = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        _drop(self, gateway_ref=LONGEST_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuery:
@@ -214,13 +232,13 @@ class PaymentQuery:
     expected: Money
     gateway_ref: str | None = None
 
+    def __post_init__(self) -> None:
+        _drop(self, gateway_ref=LONGEST_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class LookupHint:
-    """What a callback or a webhook points at. A hint, never proof; empty when the fields are not this gateway's.
-
-    What no gateway could have named so (`is_name`) is dropped: it leads nowhere, and must reach no path and no statement.
-    """
+    """What a callback or a webhook points at. A hint, never proof; empty when the fields are not this gateway's."""
 
     gateway_ref: str | None = None
     reference: str | None = None
@@ -229,10 +247,7 @@ class LookupHint:
     """A one-time permission to take the money, where the gateway gives one to the browser."""
 
     def __post_init__(self) -> None:
-        for name, longest in (("gateway_ref", LONGEST_NAME), ("reference", LONGEST_NAME), ("token", LONGEST_TOKEN)):
-            value = getattr(self, name)
-            if value is not None and not is_name(value, longest):
-                object.__setattr__(self, name, None)
+        _drop(self, gateway_ref=LONGEST_NAME, reference=LONGEST_NAME, token=LONGEST_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,6 +349,9 @@ class RefundAnswer:
     amount: Money | None = None
     """What a yes names, where that is another amount than was asked: the yes is for this one."""
 
+    def __post_init__(self) -> None:
+        _drop(self, refund_ref=LONGEST_NAME)
+
 
 @dataclass(frozen=True, slots=True)
 class WebhookRequest:
@@ -365,6 +383,9 @@ class ParsedWebhook:
     gateway_ref: str | None = None
     damage: str | None = None
     """Which byte could not be read."""
+
+    def __post_init__(self) -> None:
+        _drop(self, gateway_ref=LONGEST_NAME)
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ class TestPortOneV1:
 
 class TestPortOneV2:
     @thorough
-    @given(payment=NAMES, transaction=NAMES, kind=NAMES)
+    @given(payment=NAMES, transaction=st.from_regex(r"[!-~]{3,200}", fullmatch=True), kind=NAMES)
     def test_all_four_bodies_say_the_same(self, payment: str, transaction: str, kind: str) -> None:
         old = {"payment_id": payment, "tx_id": transaction, "status": kind}
         form = "&".join(f"{name}={quote_plus(value)}" for name, value in old.items())

@@ -16,7 +16,7 @@ from app.gateways.point3.lookup import deciding_texts, gateway_payment_of, rank,
 from app.gateways.point3.manifest import MANIFEST, Point3Settings
 from app.gateways.point3.refund_policy import REFUND_POLICY, check_refund
 from app.gateways.point3.session import token_request
-from app.gateways.point3.wire import Answer, Row, code_of, decode, message_of, row_of
+from app.gateways.point3.wire import Answer, Row, code_of, decode, message_of, row_of, signature_of
 from app.gateways.port import Capturing, Refunding, Voiding
 from app.gateways.text import is_unreadable
 from app.gateways.values import (
@@ -36,8 +36,6 @@ from app.gateways.values import (
     Session,
 )
 
-_OTHER_PATHS = frozenset({"date", "orderid"})
-"""Words that stand where a signature does in paths of other calls (docs/gateways/point3.md)."""
 _CLOSED = frozenset({GatewayStatus.REFUND_PENDING, GatewayStatus.CANCELED, GatewayStatus.FAILED})
 """Where a refused cancel finds it closed all the same: by an earlier cancel, or by itself."""
 
@@ -71,11 +69,11 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         Order ids are not unique at Point3: of several rows the one where money moved comes first, then the one with our
         total. A row of another order id is never ours; one that does not show its order id is reported as it is.
         """
-        if query.gateway_ref is not None:
-            rows = await self._rows(f"/api/payments/{quote(query.gateway_ref, safe='')}")
+        if (asked := signature_of(query.gateway_ref)) is not None:
+            rows = await self._rows(f"/api/payments/{quote(asked, safe='')}")
             # Asked by the signature, a row that does not show one is that signature's.
-            rows = [replace(row, gateway_ref=row.gateway_ref or query.gateway_ref) for row in rows]
-            ours = [row for row in rows if row.gateway_ref == query.gateway_ref] or rows
+            rows = [replace(row, gateway_ref=row.gateway_ref or asked) for row in rows]
+            ours = [row for row in rows if row.gateway_ref == asked] or rows
         else:
             rows = await self._rows(f"/api/payments/orderid/{quote(query.reference, safe='')}")
             ours = [row for row in rows if row.reference in {None, query.reference} or is_unreadable(row.reference)]
@@ -119,9 +117,8 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         return failure
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
-        """The widget's signature. A word that is a path of its own there leads to another call, and is none."""
-        signature = fields.get("signature")
-        return LookupHint(gateway_ref=None if signature in _OTHER_PATHS else signature)
+        """The widget's signature: see `signature_of`."""
+        return LookupHint(gateway_ref=signature_of(fields.get("signature")))
 
     async def _cancel(self, signature: str) -> Failure | None:
         """The one cancel that there is. Its body is not documented, so none is sent."""

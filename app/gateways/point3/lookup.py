@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.domain.money import Money
-from app.gateways.point3.wire import CURRENCY, Row
+from app.gateways.point3.wire import CURRENCY, Row, signature_of
 from app.gateways.values import GatewayPayment, GatewayStatus
 
 _IDENTITY = frozenset({"signature", "orderIdFromClient", "totalCharge"})
@@ -51,7 +51,7 @@ def gateway_payment_of(row: Row, status: GatewayStatus) -> GatewayPayment:
     return GatewayPayment(
         status=status,
         reference=None if reference is None else str(reference),
-        gateway_ref=row.signature or None,
+        gateway_ref=signature_of(row.signature),
         amount=amount,
         refunded=amount if status is GatewayStatus.CANCELED else None,
         evidence={"status": row.status, "orderIdFromClient": reference, "totalCharge": row.total_charge},

@@ -11,6 +11,14 @@ from app.gateways.text import number
 
 CURRENCY = "KRW"
 
+_OTHER_PATHS = frozenset({"date", "orderid"})
+"""Words that stand where a signature does in paths of other calls (docs/gateways/point3.md)."""
+
+
+def signature_of(named: str | None) -> str | None:
+    """A signature, whoever names it. A word that is a path of its own there leads to another call, and is none."""
+    return None if named in _OTHER_PATHS else named or None
+
 
 class TokenRequest(msgspec.Struct, rename="camel", frozen=True):
     """Body of `POST /purchase/token`: all ten fields, always (docs/gateways/point3.md §4.1)."""

@@ -22,7 +22,7 @@ from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.session import request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
-from app.gateways.portone_v1.wire import IMP_UID, Page, Payment, Prepared
+from app.gateways.portone_v1.wire import Page, Payment, Prepared, imp_uid_of
 from app.gateways.text import is_unreadable
 from app.gateways.values import (
     CapturedPayment,
@@ -141,10 +141,7 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
         """The imp_uid, and our reference. `imp_success`, `success` and `error_code` do not say whether money moved (§11)."""
-        imp_uid = fields.get("imp_uid", "")
-        return LookupHint(
-            gateway_ref=imp_uid if IMP_UID.fullmatch(imp_uid) else None, reference=fields.get("merchant_uid") or None
-        )
+        return LookupHint(gateway_ref=imp_uid_of(fields.get("imp_uid")), reference=fields.get("merchant_uid") or None)
 
     async def close(self) -> None:
         """Close the connections. Calls under way end as lost."""

@@ -7,7 +7,7 @@ from app.domain.clock import rfc3339
 from app.domain.money import Money
 from app.gateways.portone_v1.codes import RANK, status_of
 from app.gateways.portone_v1.response import short
-from app.gateways.portone_v1.wire import Payment, Prepared, digits_of, money_of
+from app.gateways.portone_v1.wire import Payment, Prepared, digits_of, imp_uid_of, money_of
 from app.gateways.values import (
     DepositAccount,
     Failure,
@@ -39,7 +39,7 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
     return GatewayPayment(
         status=status,
         reference=payment.merchant_uid,
-        gateway_ref=payment.imp_uid or None,
+        gateway_ref=imp_uid_of(payment.imp_uid),
         amount=amount,
         refunded=refunded if refunded and refunded.minor > 0 else None,
         refunds=refunds,

@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from app.domain.errors import InvalidRequest
-from app.gateways.portone_v1.wire import IMP_UID
+from app.gateways.portone_v1.wire import imp_uid_of
 from app.gateways.text import name_in
 from app.gateways.values import ParsedWebhook, WebhookRequest
 
@@ -21,9 +21,7 @@ def parse_webhook(request: WebhookRequest) -> ParsedWebhook:
     """
     body, damage = request.readable()
     fields = _fields(body)
-    imp_uid, merchant_uid = name_in(fields, "imp_uid"), name_in(fields, "merchant_uid")
-    if imp_uid is not None and not IMP_UID.fullmatch(imp_uid):
-        imp_uid = None  # what a redirect may not name, a webhook may not either
+    imp_uid, merchant_uid = imp_uid_of(name_in(fields, "imp_uid")), name_in(fields, "merchant_uid")
     if imp_uid is None and merchant_uid is None:
         raise InvalidRequest(("body", "names no payment: it needs imp_uid or merchant_uid, as JSON or as a form"))
     status, cancellation = name_in(fields, "status"), name_in(fields, "cancellation_id")

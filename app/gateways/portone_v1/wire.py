@@ -13,7 +13,12 @@ from app.domain.money import Money
 from app.gateways.facts import NULL, NUMBER, Told
 
 IMP_UID = re.compile(r"imp[0-9A-Za-z_\-]{1,60}")
-"""What may become part of a path: V1's own name of a payment (docs/gateways/portone-v1.md)."""
+
+
+def imp_uid_of(named: str | None) -> str | None:
+    """V1's own name of a payment, whoever names it: only this may become part of a path (docs/gateways/portone-v1.md)."""
+    return named if named is not None and IMP_UID.fullmatch(named) else None
+
 
 LONGEST_NUMBER = 60
 LARGEST_POWER = 30

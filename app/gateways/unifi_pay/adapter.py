@@ -1,6 +1,5 @@
 """The Unifi Pay adapter: opens a start page, fetches payments, and reads callbacks. There is no refund API."""
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlsplit
@@ -26,6 +25,7 @@ from app.gateways.unifi_pay.wire import (
     problem_code,
     read_created,
     read_shown,
+    transaction_of,
 )
 from app.gateways.values import (
     ChargeRequest,
@@ -108,12 +108,8 @@ class UnifiPay(Adapter, SendsWebhooks):
         return parse_webhook(self._settings, request)
 
     def parse_callback(self, fields: Mapping[str, str]) -> LookupHint:
-        """The transaction id. Its companion `status` is anybody's to write, and decides nothing (unifi-pay.md §7 trap 11).
-
-        An id of another form than theirs (a UUID) never becomes part of a path that we sign.
-        """
-        ref = fields.get("transactionId", "")
-        return LookupHint(gateway_ref=ref if re.fullmatch(r"[0-9A-Za-z_\-]{1,100}", ref) else None)
+        """The transaction id. Its companion `status` is anybody's to write, and decides nothing (unifi-pay.md §7 trap 11)."""
+        return LookupHint(gateway_ref=transaction_of(fields.get("transactionId")))
 
     async def _request(self, operation: str, method: str, path: str, body: bytes = b"") -> HttpAnswer:
         """One call: these bytes are signed, and these bytes are sent (docs/gateways/unifi-pay.md §7 trap 5)."""

@@ -4,7 +4,7 @@ import msgspec
 
 from app.domain.money import Money
 from app.gateways.text import number
-from app.gateways.unifi_pay.wire import Shown
+from app.gateways.unifi_pay.wire import Shown, transaction_of
 from app.gateways.values import Failure, GatewayPayment, GatewayStatus
 
 LONGEST_NUMBER, LARGEST_EXPONENT = 60, 30
@@ -26,7 +26,7 @@ def gateway_payment_of(shown: Shown, asked: str, own_store_id: str, status: Gate
     return GatewayPayment(
         status=status,
         reference=shown.order_id,
-        gateway_ref=shown.transaction_id,
+        gateway_ref=transaction_of(shown.transaction_id),
         amount=amount,
         refunded=amount
         if status is GatewayStatus.CANCELED and _was_paid(amount, pay, shown.pay_currency_code)

@@ -5,7 +5,6 @@ other shape is a hint as well, about whatever transaction or order it names, if 
 """
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
@@ -17,10 +16,8 @@ from app.domain.errors import InvalidRequest, WebhookRefused
 from app.gateways.text import name_in
 from app.gateways.unifi_pay.manifest import UnifiPaySettings
 from app.gateways.unifi_pay.webhook_signature import Trust, verify
+from app.gateways.unifi_pay.wire import transaction_of
 from app.gateways.values import ParsedWebhook, WebhookRequest
-
-TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
-"""What may become part of a path that we sign."""
 
 MOST_FIELDS = 100
 MOST_OBJECTS = 100
@@ -46,9 +43,7 @@ def parse_webhook(settings: UnifiPaySettings, request: WebhookRequest) -> Parsed
         raise WebhookRefused(reason=REASONS[trust])
     body, damage = request.readable()
     objects = list(islice(_objects(_value(body)), MOST_OBJECTS))
-    transaction = _first(objects, "transactionId", "transaction_id")
-    if transaction is not None and not TRANSACTION.fullmatch(transaction):
-        transaction = None
+    transaction = transaction_of(_first(objects, "transactionId", "transaction_id"))
     order, status = _first(objects, "orderId", "order_id"), _first(objects, "status")
     if transaction is None and order is None:
         news = request.body

@@ -9,6 +9,15 @@ import msgspec
 from app.gateways.facts import NULL, NUMBER_OR_TEXT, Told, read_told
 
 CURRENCY = "USD"
+LONGEST_PAGE = 2000
+"""Characters of a start page's address; as many as a `return_url` may have."""
+
+_TRANSACTION = re.compile(r"[0-9A-Za-z_\-]{1,100}")
+
+
+def transaction_of(named: str | None) -> str | None:
+    """A transaction's id, whoever names it: theirs is a UUID. No other form becomes part of a path that we sign."""
+    return named if named is not None and _TRANSACTION.fullmatch(named) else None
 
 
 class Unreadable(Exception):
