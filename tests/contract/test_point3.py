@@ -102,7 +102,19 @@ class TestPoint3(
         assert (sent["vat"], sent["taxFreeAmount"]) == (2182, 21_818)
 
     @pytest.mark.parametrize(
-        "result", [None, {}, {"token": ""}, {"token": None}, {"token": 5}, {"Token": "x"}, "tok", ["tok"]]
+        "result",
+        [
+            None,
+            {},
+            {"token": ""},
+            {"token": None},
+            {"token": 5},
+            {"token": "a\r\nb"},
+            {"token": "x" * 20_000},
+            {"Token": "x"},
+            "tok",
+            ["tok"],
+        ],
     )
     async def test_an_answer_without_a_token_opens_nothing(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest, result: object

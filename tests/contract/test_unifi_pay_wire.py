@@ -96,7 +96,9 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
 
     # -- what comes back from start
 
-    @pytest.mark.parametrize("url", ["", "/start?token=x", "javascript:alert(1)"])
+    @pytest.mark.parametrize(
+        "url", ["", "/start?token=x", "javascript:alert(1)", "https://evil.example\\@x/", "http://user@x/"]
+    )
     async def test_a_page_that_is_no_web_page_opens_nothing(
         self, wired: Gateway, wire: FaultyServer, charge: ChargeRequest, url: str
     ) -> None:
@@ -113,6 +115,9 @@ class TestUnifiPayOnTheWire(UnifiPayBench):
             CREATED | {"transactionId": None},
             CREATED | {"transactionId": ""},
             CREATED | {"transactionId": 5},
+            CREATED | {"transactionId": ".."},
+            CREATED | {"transactionId": "a/b"},
+            CREATED | {"transactionId": "x" * 20_000},
             CREATED | {"startPageUrl": None},
             {"startPageUrl": PAGE},
             {"data": CREATED},

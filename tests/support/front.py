@@ -29,6 +29,8 @@ class Fronts:
         """An answer in place of the gateway's own, which then hears nothing; None: none."""
         self.changes = "status"
         """The outermost objects that have a member of this name are what is changed: payments."""
+        self.method = "GET"
+        """The method of the calls whose answers are changed: look-ups."""
         self.settings: Settings
 
     def behaviour(self, target: str) -> Callable[[Arrived], Behaviour]:
@@ -43,7 +45,7 @@ class Fronts:
                 async with httpx.AsyncClient(base_url=target, verify=TLS) as client:
                     answer = await client.request(request.method, request.target, headers=headers, content=request.body)
                 body = json.loads(answer.content)
-                change = self.change if request.method == "GET" else self.change_answer
+                change = self.change if request.method == self.method else self.change_answer
                 if change is not None:
                     _walk(body, change, self.changes)
                 await answers(answer.status_code, body)(writer)

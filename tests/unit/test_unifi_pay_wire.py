@@ -166,7 +166,7 @@ class TestPage:
         "url",
         [
             "https://pay.unifi.example/start?token=x&transactionId=t1",
-            "https://u:p@pay.unifi.example:8443/",
+            "https://pay.unifi.example:8443/",
             "https://[::1]/",
         ],
     )
@@ -194,6 +194,12 @@ class TestPage:
             "https://pay.unifi.example/\nstart",
             " https://pay.unifi.example/start",
             "https://pay.unifi.example/시작",
+            "https://u:p@pay.unifi.example/",
+            "http://user@evil.example/",
+            "https://evil.example\\@pay.unifi.example/",
+            "https://pay.unifi.example/<script>",
+            "https://pay.unifi.example:99999/",
+            "https://pay.unifi.example/" + "x" * 2000,
         ],
     )
     def test_anything_else_is_no_page(self, url: str) -> None:

@@ -20,6 +20,7 @@ from app.gateways.point3.wire import Answer, Row, code_of, decode, message_of, r
 from app.gateways.port import Capturing, Refunding, Voiding
 from app.gateways.text import is_unreadable
 from app.gateways.values import (
+    LONGEST_TOKEN,
     CaptureAnswer,
     CapturedPayment,
     CaptureRequest,
@@ -58,7 +59,7 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         body = msgspec.json.encode(token_request(request, self._settings))
         result = self._accepted(await self._request("token", "POST", "/purchase/token", body))
         token = result.get("token") if isinstance(result, Mapping) else None
-        if not isinstance(token, str) or not token:
+        if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not token.isprintable():
             raise GatewayTimeout(gateway=self.name)
         origin = self._settings.widget_origin
         return Session({"type": MANIFEST.next_action, "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})

@@ -2,10 +2,10 @@
 
 import re
 from decimal import Decimal
-from urllib.parse import urlsplit
 
 import msgspec
 
+from app.domain.text import wrong_address
 from app.gateways.facts import NULL, NUMBER_OR_TEXT, Told, read_told
 
 CURRENCY = "USD"
@@ -86,20 +86,15 @@ def read_created(body: bytes) -> Created:
         created = read_told(body, Created)
     except ValueError as error:
         raise Unreadable("not an answer to a creation") from error
-    if not created.transaction_id:
-        raise Unreadable("transactionId is empty")
+    if transaction_of(created.transaction_id) is None:
+        raise Unreadable("transactionId is no id")
     return created
 
 
 def is_page(url: str, *, must_encrypt: bool) -> bool:
-    """Whether a browser may be sent there: to a web page of some host, and of nothing that runs in ours."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in ({"https"} if must_encrypt else {"https", "http"}) and bool(parts.hostname)
+    """Whether a browser may be sent there: to a web page of some host, as a `return_url` may name one."""
+    schemes = {"https"} if must_encrypt else {"https", "http"}
+    return len(url) <= LONGEST_PAGE and url.isascii() and wrong_address(url, schemes, hosts=frozenset()) is None
 
 
 def read_shown(body: bytes) -> Shown:

@@ -1,5 +1,7 @@
 """A gateway's answer that names itself oddly: never a 500, no such name is bound or asked by, and the next right answer heals."""
 
+import random
+import string
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,13 +11,13 @@ from fastapi import FastAPI
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.flows.gateways.orders import BY_NAME
-from tests.support import Shop, key
+from tests.support import Shop, key, order
 from tests.support.databases import Urls
 from tests.support.front import Fronts, fronts_of
 from tests.support.settings import settings_for
 
 NAMES = {"point3": "signature", "portone_v1": "imp_uid", "portone_v2": "transactionId", "unifi_pay": "transactionId"}
-LONG = "".join(chr(33 + (each * each * 7919 + each) % 94) for each in range(20_000))
+LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))
 """More than the database's index takes, however it is compressed."""
 ODD: list[Any] = [
     ".",
@@ -86,3 +88,31 @@ async def test_a_refund_that_names_itself_oddly_is_recorded_without_a_name(
     assert (answer.status_code, answer.json()["refunded_amount"]) == (200, 500)
     listed = (await shop.client.get(f"/payments/{payment['id']}/refunds", headers=key())).json()
     assert [each["gateway_ref"] for each in listed["data"]] == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "member", "odd"),
+    [
+        *(("unifi_pay", "transactionId", odd) for odd in ("..", "a/b", "x" * 300, LONG, 7)),
+        *(
+            ("unifi_pay", "startPageUrl", odd)
+            for odd in ("https://evil.example\\@x/", "http://user@x/", LONG, "x:1", 7)
+        ),
+        *(("point3", "token", odd) for odd in (LONG, "a\r\nb", "", 7)),
+    ],
+    ids=lambda each: ascii(each)[:30],
+)
+async def test_an_odd_opening_leads_no_buyer_anywhere_and_locks_no_key(
+    shop: Shop, fronts: Fronts, name: str, member: str, odd: object
+) -> None:
+    fronts.method, fronts.changes = "POST", member
+    fronts.change = lambda opened: opened.update({member: odd})
+    body, once = order(**BY_NAME[name].order), key()
+    first = await shop.client.post("/payments", json=body, headers=once)
+    assert (first.status_code, first.json().get("next_action")) == (504, None)
+    again = await shop.client.post("/payments", json=body, headers=once)
+    assert again.json().get("code") != "idempotency_key_in_use"
+    assert again.status_code in {201, 504}
+    fronts.change = None
+    payment = await shop.create(**BY_NAME[name].order)
+    assert payment["next_action"]["url"]
