@@ -4,7 +4,7 @@ Kept in each process's memory, by the generic cell rate algorithm (GCRA): one nu
 empty again. Heights are `ONETILL_LIMITS__*`; they are made so that no shop meets them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from math import ceil
@@ -133,23 +133,23 @@ class Limits:
         source = self.source_of(scope)
         return source not in self._exempt and self._sources.is_used_up(_network(source))
 
-    def hint(self, scope: Scope, payment_id: UUID | None) -> None:
-        """An unsigned webhook, by the payment that it names, and all of them together. Raises RateLimited.
+    def hint(self, scope: Scope, about: Hashable) -> None:
+        """An unsigned webhook, by what it is about (if anything), and all of them together. Raises RateLimited.
 
         By its source it was counted before it was read, as `stranger`.
         """
         if self.source_of(scope) in self._exempt:
             return
-        if payment_id is not None:
-            self.look(payment_id, is_client=False)
+        if about is not None:
+            self.look(about, is_client=False)
         self._hints.take(None)
 
-    def look(self, payment_id: UUID, *, is_client: bool) -> None:
-        """A look-up of a payment that no API key came for. Raises RateLimited.
+    def look(self, about: Hashable, *, is_client: bool) -> None:
+        """A look-up that no API key came for, of a payment or of what nobody knows yet. Raises RateLimited.
 
         `is_client`: by its token's holder, from whose budget strangers take nothing.
         """
-        self._payments.take((payment_id, is_client))
+        self._payments.take((about, is_client))
 
 
 def _note(scope: Scope, budget: Budget | None) -> None:

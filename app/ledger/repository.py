@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from app.db.database import Database, Row, broken_unique
+from app.domain import ids
 from app.domain.attention import Attention
 from app.domain.errors import NotFound
 from app.domain.money import Money
@@ -151,11 +152,17 @@ class PaymentRepository:
         sql = "DELETE FROM order_claims WHERE store = $1 AND order_id = $2 AND payment_id = $3"
         await self._database.row(sql, payment.store, payment.order_id, payment.id)
 
-    async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
-        """The payment that a gateway's reference is bound to."""
-        row = await self._database.row(
-            "SELECT payment_id FROM gateway_refs WHERE gateway = $1 AND ref = $2", gateway, ref
-        )
+    async def holder_of(self, gateway: str, reference: str | None, gateway_ref: str | None) -> UUID | None:
+        """The payment that these names point at, in one indexed read: by our reference where it is one, else by the gateway's."""
+        named = ids.payment_of_reference(reference) if reference else None
+        if named is not None:
+            sql = "SELECT payment_id FROM attempts WHERE payment_id = $1 AND gateway = $2 AND reference = $3"
+            row = await self._database.row(sql, named, gateway, reference)
+        elif gateway_ref:
+            sql = "SELECT payment_id FROM gateway_refs WHERE gateway = $1 AND ref = $2"
+            row = await self._database.row(sql, gateway, gateway_ref)
+        else:
+            row = None
         return row["payment_id"] if row else None
 
     async def payment_of_refund(self, refund_id: UUID) -> UUID | None:

@@ -8,9 +8,8 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from app.domain import ids
 from app.domain.clock import Now, utc_now
-from app.domain.errors import GatewayUnavailable, InvalidRequest, NotFound, OnetillError, OrderTaken, PaymentNotOpen
+from app.domain.errors import GatewayUnavailable, InvalidRequest, OnetillError, OrderTaken, PaymentNotOpen
 from app.domain.schedule import LATE_CAPTURE, LOOK_FIRST_S, STRANGER_WAIT_S
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
@@ -295,9 +294,9 @@ class PaymentService:
                 payment = (await self.verify(payment.id, trigger="api", attempt_id=attempt.id)).payment
         return payment
 
-    async def holder_of_ref(self, gateway: str, ref: str) -> UUID | None:
-        """The payment that a gateway's own reference is bound to."""
-        return await self._repository.holder_of_ref(gateway, ref)
+    async def holder_of(self, gateway: str, hint: LookupHint) -> UUID | None:
+        """The payment of ours that a hint points at, whichever of its names does."""
+        return await self._repository.holder_of(gateway, hint.reference, hint.gateway_ref)
 
     async def gauges(self) -> Mapping[str, tuple[str, float]]:
         """Return how long undecided attempts have waited, for `/metrics`."""
@@ -316,18 +315,10 @@ class PaymentService:
         if gateway is None:
             return None
         hint = gateway.parse_callback(fields)
-        if hint.reference:
-            payment_id = ids.payment_of_reference(hint.reference)
-        elif hint.gateway_ref:
-            payment_id = await self._repository.holder_of_ref(gateway.name, hint.gateway_ref)
-        else:
-            payment_id = None
+        payment_id = await self.holder_of(gateway.name, hint)
         if payment_id is None:
             return None
-        try:
-            payment = await self.get(payment_id, None)
-        except NotFound:
-            return None  # well formed, and nobody's
+        payment = await self.get(payment_id, None)
         for attempt in payment.attempts:
             named, own = (
                 (hint.reference, attempt.reference) if hint.reference else (hint.gateway_ref, attempt.gateway_ref)

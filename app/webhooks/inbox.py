@@ -45,6 +45,11 @@ WHERE w.id = ANY($1) AND w.id = seen.id AND w.next_try_at IS NOT NULL AND w.time
 """
 """No clock says whether a delivery came before the look: those that were read before it began are counted, and no others."""
 
+WAITING_FOR = f"""
+SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL
+UNION ALL SELECT {_COLUMNS} FROM webhook_inbox WHERE {UNKNOWN_HINT} AND gateway = $2 AND gateway_ref = $3
+"""  # noqa: S608  our columns, no value
+
 PUT_OFF = """
 UPDATE webhook_inbox SET apply_attempts = apply_attempts + 1, next_try_at = $3, claimed_until = NULL, note = $4
 WHERE id = $1 AND times_received = $2 AND next_try_at IS NOT NULL
@@ -98,10 +103,11 @@ class Inbox:
         row = await self._database.row(f"SELECT {_COLUMNS} FROM webhook_inbox WHERE id = $1", webhook_id)  # noqa: S608
         return _webhook(row) if row else None
 
-    async def waiting_for(self, payment_id: UUID) -> list[Webhook]:
-        """The webhooks that wait for this payment: one verification applies them all."""
-        sql = f"SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL"  # noqa: S608
-        return [_webhook(row) for row in await self._database.rows(sql, payment_id)]
+    async def waiting_for(self, payment_id: UUID, webhook: Webhook) -> list[Webhook]:
+        """Those that wait for this payment, and the hints that name it as this one does, from when nobody knew that name:
+        one verification applies them all."""
+        rows = await self._database.rows(WAITING_FOR, payment_id, webhook.gateway, webhook.gateway_ref)
+        return [_webhook(row) for row in rows]
 
     async def parked(self, limit: int) -> list[Webhook]:
         """Those that wait for a person, parked or tried in vain for over an hour, the newest first."""

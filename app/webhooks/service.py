@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -25,7 +25,7 @@ from app.domain.schedule import (
 from app.gateways.port import SendsWebhooks
 from app.gateways.registry import Registry
 from app.gateways.text import TooLarge, unpacked
-from app.gateways.values import ParsedWebhook, WebhookRequest
+from app.gateways.values import LookupHint, ParsedWebhook, WebhookRequest
 from app.logs import get_logger
 from app.metrics import VERIFICATION_LAG, WEBHOOKS_KEPT, WEBHOOKS_PARKED
 from app.payments.service import PaymentService
@@ -87,20 +87,23 @@ class WebhookService:
         gateway: SendsWebhooks,
         request: WebhookRequest,
         source: str | None,
-        admit_hint: Callable[[UUID | None], None] = lambda _: None,
+        admit_hint: Callable[[Hashable], None] = lambda _: None,
     ) -> ParsedWebhook:
         """Check it and keep it; it is durable when this returns. Safe to repeat.
 
-        Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or what `admit_hint` raises for an
-        unsigned one that names this payment (RateLimited); then nothing is kept.
+        Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or what `admit_hint` raises of
+        what an unsigned one is about (RateLimited): the payment, whichever name it goes by, else that name. Then nothing is kept.
         """
         content = _unpacked(request.body, longest_body(gateway, request.headers))
         note = gateway.parse_webhook(replace(request, body=content))
         if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
             raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
+        payment_id = ids.payment_of_reference(note.reference) if note.reference else None
         if not note.is_signed:
-            admit_hint(ids.payment_of_reference(note.reference) if note.reference else None)
-        arrival = self._arrival(gateway, request, note, source)
+            name = payment_id or note.gateway_ref or note.reference
+            payment_id = await self._payments.holder_of(gateway.name, LookupHint(note.gateway_ref, note.reference))
+            admit_hint(payment_id or (name and (gateway.name, name)))
+        arrival = self._arrival(gateway, request, note, source, payment_id)
         is_new = await self.inbox.keep(arrival)
         if is_new and arrival.due_at == arrival.at:
             self._wake(DUE_KINDS[arrival.proof])
@@ -110,7 +113,12 @@ class WebhookService:
         return note
 
     def _arrival(
-        self, gateway: SendsWebhooks, request: WebhookRequest, note: ParsedWebhook, source: str | None
+        self,
+        gateway: SendsWebhooks,
+        request: WebhookRequest,
+        note: ParsedWebhook,
+        source: str | None,
+        payment_id: UUID | None,
     ) -> Arrival:
         kept = KEPT_HEADERS | gateway.webhook_headers
         headers = {name: value[:LONGEST_HEADER] for name, value in request.headers.items() if name in kept}
@@ -127,7 +135,7 @@ class WebhookService:
             headers=msgspec.json.encode(headers).decode(),
             body=request.body,
             source=source,
-            payment_id=ids.payment_of_reference(note.reference) if note.reference else None,
+            payment_id=payment_id,
             reference=note.reference,
             gateway_ref=note.gateway_ref,
             at=request.at,
@@ -143,8 +151,8 @@ class WebhookService:
         if webhook.reference is None and webhook.gateway_ref is None:
             return await self.inbox.drop(webhook)
         payment_id = webhook.payment_id
-        if payment_id is None and webhook.gateway_ref is not None:
-            payment_id = await self._payments.holder_of_ref(webhook.gateway, webhook.gateway_ref)
+        if payment_id is None:
+            payment_id = await self._payments.holder_of(webhook.gateway, webhook.lookup_hint)
         if payment_id is None:
             return await self._unknown(webhook)
         # One at a time: a webhook that came during a look-up gets one of its own, those that waited before it need none.
@@ -157,7 +165,7 @@ class WebhookService:
 
     async def _look_into(self, webhook: Webhook, payment_id: UUID) -> None:
         """Verify the attempt that it points at, once for all webhooks that wait for that attempt."""
-        seen = {each.id: each for each in [*await self.inbox.waiting_for(payment_id), webhook]}
+        seen = {each.id: each for each in [*await self.inbox.waiting_for(payment_id, webhook), webhook]}
         try:
             attempt = attempt_of(webhook, await self._payments.get(payment_id, None))
         except NotFound:

@@ -17,7 +17,7 @@ from tests.support.front import Fronts, fronts_of
 from tests.support.settings import settings_for
 
 NAMES = {"point3": "signature", "portone_v1": "imp_uid", "portone_v2": "transactionId", "unifi_pay": "transactionId"}
-LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))
+LONG = "".join(random.Random(1).choices(string.ascii_letters + string.digits, k=20_000))  # noqa: S311  no secret
 """More than the database's index takes, however it is compressed."""
 ODD: list[Any] = [
     ".",
