@@ -68,6 +68,8 @@ class LimitSettings(BaseModel):
     """Calls without key or token from one address."""
     hints_per_s: Annotated[float, Field(ge=0, le=1_000_000)] = 200
     """Unsigned webhooks, from everywhere together."""
+    unknown_hints: Annotated[int, Field(ge=0, le=10_000_000)] = 10_000
+    """Unsigned webhooks that are kept at once and name no payment of ours, of all processes together."""
     in_flight: Annotated[int, Field(ge=0, le=100_000)] = 1000
     """Requests under way at once; a quarter of the places is for callers without an API key."""
 

@@ -133,16 +133,17 @@ class Limits:
         source = self.source_of(scope)
         return source not in self._exempt and self._sources.is_used_up(_network(source))
 
-    def hint(self, scope: Scope, about: Hashable) -> None:
+    def hint(self, scope: Scope, about: Hashable) -> bool:
         """An unsigned webhook, by what it is about (if anything), and all of them together. Raises RateLimited.
 
-        By its source it was counted before it was read, as `stranger`.
+        By its source it was counted before it was read, as `stranger`. False: its sender has no budget.
         """
         if self.source_of(scope) in self._exempt:
-            return
+            return False
         if about is not None:
             self.look(about, is_client=False)
         self._hints.take(None)
+        return True
 
     def look(self, about: Hashable, *, is_client: bool) -> None:
         """A look-up that no API key came for, of a payment or of what nobody knows yet. Raises RateLimited.

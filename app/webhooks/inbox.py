@@ -37,13 +37,17 @@ _COLUMNS = """id, gateway, proof, kind, payment_id, reference, gateway_ref, rece
 UNKNOWN_HINT = "proof = 'hint' AND payment_id IS NULL AND next_try_at IS NOT NULL"
 """An unsigned one that named no payment of ours when it came."""
 
-APPLIED = """
+_SEEN = """w.id = ANY($1) AND w.next_try_at IS NOT NULL
+    AND (w.id, w.times_received) IN (SELECT * FROM unnest($1::uuid[], $2::int[]))"""
+
+APPLIED = f"""
+WITH gone AS (DELETE FROM webhook_inbox AS w WHERE {_SEEN} AND w.proof = 'hint' AND w.payment_id IS NULL)
 UPDATE webhook_inbox AS w SET applied_at = $4, next_try_at = NULL, claimed_until = NULL,
     payment_id = coalesce(w.payment_id, $3), note = NULL
-FROM unnest($1::uuid[], $2::int[]) AS seen (id, times_received)
-WHERE w.id = ANY($1) AND w.id = seen.id AND w.next_try_at IS NOT NULL AND w.times_received = seen.times_received
-"""
-"""No clock says whether a delivery came before the look: those that were read before it began are counted, and no others."""
+WHERE {_SEEN} AND NOT (w.proof = 'hint' AND w.payment_id IS NULL)
+"""  # noqa: S608  our columns, no value
+"""No clock says whether a delivery came before the look: those that were read before it began are counted, and no others.
+Hints that nobody knew when they came leave: anybody may have left any number of them, with whatever they say."""
 
 WAITING_FOR = f"""
 SELECT {_COLUMNS} FROM webhook_inbox WHERE payment_id = $1 AND next_try_at IS NOT NULL
@@ -108,6 +112,20 @@ class Inbox:
         one verification applies them all."""
         rows = await self._database.rows(WAITING_FOR, payment_id, webhook.gateway, webhook.gateway_ref)
         return [_webhook(row) for row in rows]
+
+    async def hints_about(self, payment_id: UUID, limit: int) -> int:
+        """How many unsigned ones are kept about a payment, counted up to this."""
+        return await self._count("payment_id = $2 AND proof = 'hint'", limit, payment_id)
+
+    async def unknown_hints(self, limit: int) -> int:
+        """How many unsigned ones wait that named nobody of ours, counted up to this."""
+        return await self._count(UNKNOWN_HINT, limit)
+
+    async def _count(self, only: str, limit: int, *values: object) -> int:
+        sql = f"SELECT count(*) AS n FROM (SELECT 1 FROM webhook_inbox WHERE {only} LIMIT $1) AS few"  # noqa: S608
+        row = await self._database.row(sql, limit, *values)
+        assert row is not None
+        return int(row["n"])
 
     async def parked(self, limit: int) -> list[Webhook]:
         """Those that wait for a person, parked or tried in vain for over an hour, the newest first."""

@@ -33,6 +33,7 @@ from app.settings import Settings
 from app.webhooks.inbox import Inbox
 from app.webhooks.matching import attempt_of, is_answered_with
 from app.webhooks.model import Arrival, Proof, Webhook
+from app.webhooks.room import Room
 
 DUE_KINDS: Mapping[Proof, str] = {"signature": "webhooks", "hint": "hints"}
 """The names of its due work."""
@@ -46,11 +47,14 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_HINT_BYTES = 16 * 1024
 """The same for what anybody may send: a notice is some hundred bytes."""
 
+KEPT_HINT_BYTES = 2 * 1024
+"""Of that, what a person may read meanwhile who has no other sign of a notice that names nobody of ours."""
+
 KEPT_HEADERS = frozenset({"content-type", "content-encoding", "user-agent"})
 """Of every webhook, beside those of its gateway's signature."""
 
 LONGEST_HEADER = 1000
-"""Characters of a header that are kept."""
+"""Characters of a header that are kept; of an unsigned one `LONGEST`."""
 
 UNKNOWN = "no payment of ours has this reference"
 
@@ -75,6 +79,7 @@ class WebhookService:
         self._registry = registry
         self._settings = settings
         self._now = now
+        self._room = Room(inbox, settings.limits.unknown_hints)
         self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
 
     def gateway(self, name: str) -> SendsWebhooks | None:
@@ -87,12 +92,13 @@ class WebhookService:
         gateway: SendsWebhooks,
         request: WebhookRequest,
         source: str | None,
-        admit_hint: Callable[[Hashable], None] = lambda _: None,
+        admit_hint: Callable[[Hashable], bool] = lambda _: True,
     ) -> ParsedWebhook:
         """Check it and keep it; it is durable when this returns. Safe to repeat.
 
-        Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or what `admit_hint` raises of
-        what an unsigned one is about (RateLimited): the payment, whichever name it goes by, else that name. Then nothing is kept.
+        Raises WebhookRefused, InvalidRequest for a body that says nothing, BodyTooLarge, or RateLimited for an unsigned one
+        beyond the room for those, or as `admit_hint` says of what it is about: the payment, whichever name it goes by, else
+        that name. False of it: there is room for whatever this sender brings. Then nothing is kept.
         """
         content = _unpacked(request.body, longest_body(gateway, request.headers))
         note = gateway.parse_webhook(replace(request, body=content))
@@ -102,7 +108,8 @@ class WebhookService:
         if not note.is_signed:
             name = payment_id or note.gateway_ref or note.reference
             payment_id = await self._payments.holder_of(gateway.name, LookupHint(note.gateway_ref, note.reference))
-            admit_hint(payment_id or (name and (gateway.name, name)))
+            if admit_hint(payment_id or (name and (gateway.name, name))):
+                await self._room.take(payment_id)
         arrival = self._arrival(gateway, request, note, source, payment_id)
         is_new = await self.inbox.keep(arrival)
         if is_new and arrival.due_at == arrival.at:
@@ -120,8 +127,10 @@ class WebhookService:
         source: str | None,
         payment_id: UUID | None,
     ) -> Arrival:
-        kept = KEPT_HEADERS | gateway.webhook_headers
-        headers = {name: value[:LONGEST_HEADER] for name, value in request.headers.items() if name in kept}
+        kept, longest, body = KEPT_HEADERS | gateway.webhook_headers, LONGEST_HEADER, request.body
+        if not note.is_signed:  # where the payment is known, nobody needs what a stranger says beyond its name
+            longest, body = LONGEST, b"" if payment_id else body[:KEPT_HINT_BYTES]
+        headers = {name: value[:longest] for name, value in request.headers.items() if name in kept}
         due_at: datetime | None = request.at
         if note.reference is None and note.gateway_ref is None:
             due_at = None if note.is_signed else request.at + self._after(HINTS_KEPT_S)
@@ -133,7 +142,7 @@ class WebhookService:
             proof="signature" if note.is_signed else "hint",
             kind=note.kind,
             headers=msgspec.json.encode(headers).decode(),
-            body=request.body,
+            body=body,
             source=source,
             payment_id=payment_id,
             reference=note.reference,
@@ -221,12 +230,7 @@ class WebhookService:
 
     async def _unknown(self, webhook: Webhook) -> None:
         """Try later one that names nobody of ours, and in the end drop it where anybody may have sent it."""
-        if not webhook.is_hint:
-            await self._try_later([webhook], UNKNOWN_AGAIN, UNKNOWN)
-        elif webhook.apply_attempts < len(UNKNOWN_HINT_AGAIN):
-            await self._try_later([webhook], UNKNOWN_HINT_AGAIN, UNKNOWN)
-        else:
-            await self.inbox.drop(webhook)
+        await self._try_later([webhook], UNKNOWN_HINT_AGAIN if webhook.is_hint else UNKNOWN_AGAIN, UNKNOWN)
 
     async def _unanswered(self, webhooks: Iterable[Webhook], note: str) -> None:
         for webhook in webhooks:
@@ -236,7 +240,9 @@ class WebhookService:
         now = self._now()
         for webhook in webhooks:
             if webhook.apply_attempts >= len(waits):
-                if await self.inbox.park(webhook, now, note):
+                if webhook.is_hint and webhook.payment_id is None:
+                    await self.inbox.drop(webhook)
+                elif await self.inbox.park(webhook, now, note):
                     log.warning("webhook_parked", gateway=webhook.gateway, webhook_id=webhook.public_id, note=note)
                     WEBHOOKS_PARKED.labels(webhook.gateway).inc()
                 continue
