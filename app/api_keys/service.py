@@ -42,6 +42,7 @@ LIST = READ + "ORDER BY created_at DESC, id DESC"
 GET = READ + "WHERE id = $1"
 FIND = READ + "WHERE hash = $1 AND revoked_at IS NULL AND mode = $2"
 SUCCESSOR = READ + "WHERE replaces = $1 AND revoked_at IS NULL"
+FIRST_SUCCESSOR = READ + "WHERE replaces = $1 ORDER BY created_at, id LIMIT 1"
 INSERT = """
 INSERT INTO api_keys (id, store, mode, name, hash, hint, scopes, created_at, expires_at, replaces)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
@@ -142,8 +143,11 @@ class ApiKeyService:
                 raise InvalidRequest(
                     ("key", f"has a successor already, {ApiKey(**row).public_id}; rotate or revoke that")
                 )
-            if lives_for is None and old.expires_at is not None:
-                lives_for = old.expires_at - old.created_at
+            if lives_for is None:
+                # One that was rotated before ends with its overlap; how long it was made to live, its first successor tells.
+                row = await owner.fetchrow(FIRST_SUCCESSOR, wanted)
+                model = ApiKey(**row) if row is not None else old
+                lives_for = None if model.expires_at is None else model.expires_at - model.created_at
             new, text = await self._make(owner, old.store, old.mode, old.name, old.scopes, lives_for, wanted)
             await owner.execute(SHORTEN, wanted, now + overlap)
             row = await owner.fetchrow(GET, wanted)

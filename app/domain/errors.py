@@ -214,6 +214,7 @@ class Obstacle(StrEnum):
     REFUND_UNDECIDED = "refund_undecided"
     REFUND_UNEXPLAINED = "refund_unexplained"
     REFERENCE_TAKEN = "reference_taken"
+    CANCELED = "canceled"
 
     @property
     def way_out(self) -> str:
@@ -229,6 +230,7 @@ _WAYS_OUT = {
     Obstacle.BY_HAND: "this gateway has no refund API. Give the money back in its console, then close the payment",
     Obstacle.REFUND_UNDECIDED: "a refund that the shop asked for is not decided. Decide it first: `onetill refunds done`, "
     "`failed` or `ask-again`",
+    Obstacle.CANCELED: "the payment was canceled, so its money can only go back. Refund it",
     Obstacle.REFERENCE_TAKEN: "the gateway's reference of this money is bound to another payment. Look at both in "
     "its console, give back there what is too much, then close this one",
     Obstacle.REFUND_UNEXPLAINED: "the gateway shows a refund that may be the one whose answer was lost. Look at it in its "

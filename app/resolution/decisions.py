@@ -89,6 +89,8 @@ def check_calls_a_person(payment: Payment) -> None:
 
 def accepted(payment: Payment, shown: Sequence[Shown], word: Word) -> tuple[Step, Shown]:
     """The capture of the attempt whose whole amount is shown, and what was shown. Raises ResolutionRefused."""
+    if payment.status is PaymentStatus.CANCELED:
+        raise refused(payment, Obstacle.CANCELED)
     found = next((each for each in shown if _is_whole(payment, each)), None)
     if found is None or found.fetched is None or payment.status in PAYMENT_COLLECTED:
         raise refused(payment, Obstacle.NOT_SHOWN_WHOLE)

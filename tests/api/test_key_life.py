@@ -227,3 +227,17 @@ def test_the_terminal_makes_replaces_and_lists_them(
     again = CliRunner().invoke(app, ["keys", "rotate", first["id"]])
     assert again.exit_code == 2
     assert second["id"] in again.output
+
+
+@pytest.mark.parametrize("life", [None, timedelta(days=90)])
+async def test_a_second_successor_lives_as_long_as_the_first_was_made_to(
+    keys: ApiKeyService, clock: MovableClock, life: timedelta | None
+) -> None:
+    """The first one's text was lost. By now the old key ends with the overlap, which is nobody's life."""
+    old, _ = await keys.create(mode="test", scopes=["*"], store="main", name="shop", lives_for=life)
+    clock.advance(10 * 86_400)
+    _, first, _ = await keys.rotate(old.public_id, overlap=timedelta(hours=24))
+    await keys.revoke(first.public_id)
+    _, second, _ = await keys.rotate(old.public_id, overlap=timedelta(hours=24))
+    made = None if second.expires_at is None else second.expires_at - second.created_at
+    assert made == life

@@ -1,13 +1,16 @@
 """A person decides: keep the money, send it back, close the payment. Each ends status, claim and attention."""
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 
+from app.gateways.portone_v2.adapter import PortOneV2
+from app.gateways.values import GatewayPayment, PaymentQuery
 from tests.api.checks import problem
 from tests.flows.gateways.orders import Kind
-from tests.flows.refunds.till import BATCH_S, POINT3, UNIFI, V1, V2, Json, Till
+from tests.flows.refunds.till import BATCH_S, POINT3, SCHEDULE, UNIFI, V1, V2, Json, Till
 
 WEEKS = 45
 NOTE = "seen in the gateway's console"
@@ -174,3 +177,32 @@ class TestWhoMay:
         stored = await till.shop.get(payment)
         assert (stored["status"], stored["needs_attention"]) == ("canceled", False)
         assert (await till.shop.create(order_id="ended there"))["status"] == "open"
+
+
+class TestWhatStandsInTheWay:
+    async def test_a_shops_refund_is_not_closed_away(self, till: Till) -> None:
+        payment = await till.sold(V1)
+        await till.shop.scenario("error_500", "portone_v1", call="cancel", times=-1)
+        assert (await till.refund(payment, 700)).status_code == 202
+        for pause_s in (*SCHEDULE, 3601):
+            await till.wait(pause_s)
+        answer = await resolve(till, payment, "close")
+        assert problem(answer, "resolution_refused")["obstacle"] == "refund_undecided"
+        assert (await till.refunds(payment))[0]["status"] == "unknown"
+
+    async def test_money_of_a_canceled_payment_is_not_accepted(
+        self, till: Till, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        real = PortOneV2.fetch_payment
+
+        async def tells_no_channel(self: PortOneV2, query: PaymentQuery) -> GatewayPayment:
+            return replace(await real(self, query), is_live=None)
+
+        payment = await till.shop.create(**V2.order)
+        with monkeypatch.context() as patch:
+            patch.setattr(PortOneV2, "fetch_payment", tells_no_channel)
+            await till.shop.complete(payment, **await till.shop.buyer_pays(payment, "lost_webhook"))
+            await till.shop.client.post(f"/payments/{payment['id']}/cancel")
+            answer = await resolve(till, payment, "accept")
+            assert problem(answer, "resolution_refused")["obstacle"] == "canceled"
+            assert (await resolve(till, payment, "refund")).status_code == 200
