@@ -114,6 +114,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state.webhooks = Reception(services.webhooks, state.limits, now)
     state.checkout = Checkout(services.payments, views, tokens, settings, templates, now, state.limits)
     state.metrics_gate = metrics.MetricsGate(settings.metrics_token, is_live=settings.mode == "live")
+    state.readiness = health.Readiness(services.database)
     state.database, state.gauges, state.templates = services.database, services.gauges, templates
 
 

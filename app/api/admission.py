@@ -12,13 +12,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.limits import Limits
+from app.api.places import Places, StrangersPlace
 from app.api.problems import problem
 from app.api.security import Caller
 from app.domain.errors import Overloaded, RateLimited
 from app.domain.schedule import OVERLOADED_S, PACE_S
-
-STRANGERS_SHARE = 0.25
-"""Of the places, for requests that came without a key that is known to be good."""
 
 MOST_PACED = 1000
 """Requests over budget that are held back at one time, some 15 KiB each; a further one is answered at once."""
@@ -28,6 +26,9 @@ AT_THE_DOOR = 4
 
 _UNCOUNTED = frozenset({"healthz", "static"})
 """First parts of the paths that have no budget: what asks nobody, and what a page loads a dozen of."""
+
+_PROBES = frozenset({"healthz", "readyz"})
+"""By these a balancer judges the process, and no stranger may: they hold no place and are answered over their budget too."""
 
 _WEBHOOKS = "webhooks"
 _TOO_MANY = 429
@@ -51,11 +52,9 @@ class AdmissionMiddleware:
     ) -> None:
         self._app = app
         self._limits = limits
-        self._most = most or 1_000_000_000
         self._keyed = frozenset(keyed)
         self._known = known
-        self._under_way = 0
-        self._strangers = 0
+        self._places = Places(most)
         self._paced = 0
         self._door = asyncio.Semaphore(AT_THE_DOOR)
 
@@ -72,49 +71,51 @@ class AdmissionMiddleware:
                 self._admit(scope, room, is_guess=credential is not None)
             except RateLimited as error:
                 await self._pace()
-                # With no room to let him wait, a stranger has to connect again for his next one.
-                headers = {"Connection": "close"} if self._paced >= MOST_PACED else None
-                await problem(Request(scope), error.code, error.details, headers=headers)(scope, receive, send)
-                return
+                if room not in _PROBES:
+                    # With no room to let him wait, a stranger has to connect again for his next one.
+                    headers = {"Connection": "close"} if self._paced >= MOST_PACED else None
+                    await problem(Request(scope), error.code, error.details, headers=headers)(scope, receive, send)
+                    return
         is_shop = caller is not None and not caller.is_client
-        if self._under_way >= self._most or (not is_shop and self._strangers >= self._most * STRANGERS_SHARE):
+        try:
+            if room in _PROBES:
+                await self._in_turn(scope, receive, send)
+            elif is_shop:
+                await self._serve_shop(scope, receive, send)
+            else:
+                await self._serve_stranger(scope, receive, send)
+        except Overloaded as error:
             if not is_shop:
                 await self._pace()
-            await problem(Request(scope), Overloaded.code, {"retry_after_s": OVERLOADED_S})(scope, receive, send)
-        elif is_shop:
-            self._under_way += 1
-            try:
-                await self._app(scope, receive, send)
-            finally:
-                self._under_way -= 1
-        else:
-            await self._serve_stranger(scope, receive, send)
+            await problem(Request(scope), error.code, error.details)(scope, receive, send)
+
+    async def _serve_shop(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._places.take(is_stranger=False)
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._places.leave(is_stranger=False)
 
     async def _serve_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """In his turn; a 429 of his route waits as one of ours does, and holds no place meanwhile."""
-        holds_place = True
-
-        def leave() -> None:
-            nonlocal holds_place
-            if holds_place:
-                holds_place = False
-                self._under_way -= 1
-                self._strangers -= 1
+        """In his turn; a 429 of his route waits as one of ours does. His place is free as soon as the answer is known."""
+        place = StrangersPlace(self._places, receive)
 
         async def send_paced(message: Message) -> None:
+            place.leave()
             if message.get("status") == _TOO_MANY:
-                leave()
                 await self._pace()
             await send(message)
 
-        self._under_way += 1
-        self._strangers += 1
+        place.take()
         try:
-            async with self._door:
-                await asyncio.sleep(0)
-            await self._app(scope, receive, send_paced)
+            await self._in_turn(scope, place.receive, send_paced)
         finally:
-            leave()
+            place.leave()
+
+    async def _in_turn(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._door:
+            await asyncio.sleep(0)
+        await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope, room: str, *, is_guess: bool) -> None:
         """Raise RateLimited for a source that is over its budget. Whether a webhook is signed only its route can tell."""

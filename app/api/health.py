@@ -1,5 +1,6 @@
 """`/healthz`: the process answers. `/readyz`: it can also serve, because the database answers with the right schema."""
 
+import asyncio
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Response
@@ -33,6 +34,30 @@ class Unready(TypedDict):
     reason: str
 
 
+class Readiness:
+    """Whether this process can serve. One look for all who ask meanwhile: anybody may ask, and is never refused."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._look: asyncio.Task[str | None] | None = None
+
+    async def fault(self) -> str | None:
+        """Why it cannot; None: it can."""
+        if self._look is None or self._look.done():
+            self._look = asyncio.create_task(self._find_fault())
+        return await asyncio.shield(self._look)
+
+    async def _find_fault(self) -> str | None:
+        try:
+            found = await self._database.revision()
+        except DatabaseUnusable as error:
+            return error.reason
+        if found == REVISION:
+            return None
+        way_out = "run the release that migrated it" if found and found > REVISION else "run `onetill migrate`"
+        return f"the schema is not at revision {REVISION}: {way_out}"
+
+
 @router.get(
     "/healthz",
     operation_id="getHealth",
@@ -63,18 +88,7 @@ async def get_health() -> Response:
     },
     openapi_extra=PUBLIC,
 )
-async def get_readiness(pool: Annotated[Database, Depends(kept("database"))]) -> Response:
+async def get_readiness(readiness: Annotated[Readiness, Depends(kept("readiness"))]) -> Response:
     """Also asks the database, and whether its schema is the one that this version needs: send no traffic on 503."""
-    fault = await _fault(pool)
+    fault = await readiness.fault()
     return JSONResponse({"status": "unready", "reason": fault}, 503) if fault else JSONResponse({"status": "ready"})
-
-
-async def _fault(pool: Database) -> str | None:
-    try:
-        found = await pool.revision()
-    except DatabaseUnusable as error:
-        return error.reason
-    if found == REVISION:
-        return None
-    way_out = "run the release that migrated it" if found and found > REVISION else "run `onetill migrate`"
-    return f"the schema is not at revision {REVISION}: {way_out}"

@@ -91,7 +91,6 @@ async def test_a_buyers_look_ups_have_one_and_do_not_use_up_the_keys(
         "/docs",
         "/openapi.json",
         "/problems/not_found",
-        "/readyz",
         "/metrics",
         "/nowhere",
         "/",

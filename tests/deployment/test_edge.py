@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import uvicorn
+from starlette.types import ASGIApp
 from typer.testing import CliRunner
 
 from app.api.protocol import MAX_HEAD_BYTES, MAX_URL_BYTES, MAX_URL_FIELDS, EdgeProtocol
-from app.cli import app
+from app.cli import app as command
 from app.domain.schedule import KEEP_ALIVE_S
 from app.ports import free_ports
 from tests.concurrency.victims import until
@@ -46,10 +47,12 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def serving(protocol: type[EdgeProtocol] = Quick, keep_alive_s: int = KEEP_ALIVE_S) -> AsyncIterator[int]:
+async def serving(
+    protocol: type[EdgeProtocol] = Quick, keep_alive_s: int = KEEP_ALIVE_S, app: ASGIApp = echo
+) -> AsyncIterator[int]:
     port = free_ports()
     config = uvicorn.Config(
-        echo,
+        app,
         port=port,
         http=protocol,
         ws="none",
@@ -302,7 +305,7 @@ def test_the_command_serves_with_these_ends_and_believes_no_header(urls: Urls, m
     monkeypatch.setattr("uvicorn.run", lambda *_, **options: told.update(options))
     monkeypatch.setenv("ONETILL_DATABASE_URL", urls.app)
     monkeypatch.setenv("ONETILL_KEEP_ALIVE_S", "123")
-    done = CliRunner().invoke(app, ["serve"])
+    done = CliRunner().invoke(command, ["serve"])
     assert done.exit_code == 0, done.output
     assert (told["http"], told["timeout_keep_alive"], told["proxy_headers"]) == (EdgeProtocol, 123, False)
 
