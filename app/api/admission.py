@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.limits import Limits
+from app.api.limits import OVER_BUDGET, Limits
 from app.api.places import Places, StrangersPlace
 from app.api.problems import problem
 from app.api.security import Caller
@@ -70,12 +70,14 @@ class AdmissionMiddleware:
             try:
                 self._admit(scope, room, is_guess=credential is not None)
             except RateLimited as error:
+                is_full = self._paced >= MOST_PACED
                 await self._pace()
-                if room not in _PROBES:
+                if room not in _PROBES and (credential is None or is_full):
                     # With no room to let him wait, a stranger has to connect again for his next one.
                     headers = {"Connection": "close"} if self._paced >= MOST_PACED else None
                     await problem(Request(scope), error.code, error.details, headers=headers)(scope, receive, send)
                     return
+                scope[OVER_BUDGET] = error
         is_shop = caller is not None and not caller.is_client
         try:
             if room in _PROBES:
@@ -102,7 +104,7 @@ class AdmissionMiddleware:
 
         async def send_paced(message: Message) -> None:
             place.leave()
-            if message.get("status") == _TOO_MANY:
+            if message.get("status") == _TOO_MANY and OVER_BUDGET not in scope:
                 await self._pace()
             await send(message)
 
@@ -118,7 +120,11 @@ class AdmissionMiddleware:
         await self._app(scope, receive, send)
 
     def _admit(self, scope: Scope, room: str, *, is_guess: bool) -> None:
-        """Raise RateLimited for a source that is over its budget. Whether a webhook is signed only its route can tell."""
+        """Raise RateLimited for a source that is over its budget.
+
+        Whether a webhook is signed, or a key good that this process has not seen, only its route can tell: those go there all the
+        same, as long as there is room to let them wait for it.
+        """
         if room == _WEBHOOKS:
             if self._paced >= MOST_PACED and self._limits.is_over(scope):
                 raise RateLimited(retry_after_s=OVERLOADED_S)

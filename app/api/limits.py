@@ -23,6 +23,9 @@ MOST_BUCKETS = 50_000
 STRANGER_S, HINTS_S = 3.0, 2.0
 """Seconds' worth of the budget that a source address, and that all unsigned webhooks together, may use at once."""
 
+OVER_BUDGET = "over_budget"
+"""In a call's scope: the RateLimited that it has waited for, and is told unless its key turns out to be good."""
+
 _COUNTED = "counted_as"
 """In a call's scope: as whose it was counted by its source."""
 
@@ -109,6 +112,7 @@ class Limits:
 
         Every call is counted once, however many find that it should be.
         """
+        self.guessed_wrong(scope)
         source = self.source_of(scope)
         if _COUNTED not in scope and source not in self._exempt:
             _note(scope, self._sources.take(_network(source)))
@@ -127,6 +131,12 @@ class Limits:
         if scope.get(_COUNTED) == "guesser":
             del scope[_COUNTED]
             self._guesses.give_back(_network(self.source_of(scope)))
+
+    def guessed_wrong(self, scope: Scope) -> None:
+        """Nothing that came with it is good. Raises the RateLimited that it was let through with, to be looked up."""
+        over: RateLimited | None = scope.get(OVER_BUDGET)
+        if over is not None:
+            raise over
 
     def is_over(self, scope: Scope) -> bool:
         """Whether the source of this call has used up its budget; nothing is used."""

@@ -209,7 +209,11 @@ class Requirement:
         authenticator: Authenticator = request.app.state.authenticator
         limits: Limits = request.app.state.limits
         given = request.headers.getlist("authorization")
-        caller = await authenticator.caller(given[0] if len(given) == 1 else None)
+        try:
+            caller = await authenticator.caller(given[0] if len(given) == 1 else None)
+        except Unauthorized:
+            limits.guessed_wrong(request.scope)
+            raise
         limits.guessed_right(request.scope)
         limits.caller(request.scope, caller.key_id, caller.payment_id)
         if not (caller.is_client and self.takes_client_tokens):

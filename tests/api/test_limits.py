@@ -1,6 +1,7 @@
 """Who has asked too often: 429 with Retry-After and no row, for every kind of caller; and who never meets a limit."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -9,6 +10,7 @@ from app.api.security import LANE
 from app.api_keys.service import ApiKeyService
 from app.db.database import Database
 from app.domain import ids
+from app.domain.schedule import PACE_S
 from app.gateways.portone_v1.manifest import PortOneV1Settings
 from app.settings import Settings
 from simulator.server import Simulator
@@ -150,7 +152,7 @@ async def test_a_source_has_one_however_its_address_is_written(
     assert statuses == [200, 429, 429]
 
 
-async def test_guessing_keys_uses_up_a_budget_of_its_own_before_the_database_is_asked(
+async def test_guessing_keys_uses_up_a_budget_of_its_own(
     settings: Settings, clock: MovableClock, api_key: str, simulator: Simulator
 ) -> None:
     async with house(settings, clock, api_key, source_per_s=0.1) as at:
@@ -160,9 +162,11 @@ async def test_guessing_keys_uses_up_a_budget_of_its_own_before_the_database_is_
         assert (await shop.client.get("/payments", headers={"X-Forwarded-For": "203.0.113.9"})).status_code == 200
 
 
-async def test_guesses_that_come_at_once_have_that_budget_too(
-    settings: Settings, clock: MovableClock, api_key: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("room_to_wait", [1000, 0])
+async def test_guesses_over_it_wait_and_are_looked_up_few_at_a_time_or_not_at_all(
+    settings: Settings, clock: MovableClock, api_key: str, monkeypatch: pytest.MonkeyPatch, room_to_wait: int
 ) -> None:
+    monkeypatch.setattr("app.api.admission.MOST_PACED", room_to_wait)
     asked, at_once = 0, [0]
 
     async def find(keys: ApiKeyService, key: str) -> None:
@@ -177,8 +181,23 @@ async def test_guesses_that_come_at_once_have_that_budget_too(
         guesses = [at.get("/payments", Authorization=f"Bearer sk_test_{number:043d}") for number in range(30)]
         statuses = Counter(answer.status_code for answer in await asyncio.gather(*guesses))
     assert statuses == {401: 3, 429: 27}
-    assert asked == 3
+    assert asked == (30 if room_to_wait else 3)
     assert max(at_once) == LANE < 3, "shops need the other connections"
+
+
+async def test_a_good_key_is_found_among_the_guesses_of_its_own_address(
+    settings: Settings, clock: MovableClock, api_key: str
+) -> None:
+    """By a process that has not seen it yet, where nobody has configured the proxy that all come through."""
+    async with house(settings, clock, api_key, source_per_s=0.1) as at:
+        guesses = [{"Authorization": f"Bearer sk_test_{number:043d}"} for number in range(3)]
+        assert [(await at.get("/payments", **each)).status_code for each in guesses] == [401, 429, 429]
+        good = {"Authorization": f"Bearer {api_key}"}
+        assert [(await at.get("/payments", **good)).status_code for _ in range(3)] == [200] * 3
+        began = time.monotonic()
+        limited(await at.get("/payments", **guesses[0]))
+        assert time.monotonic() - began >= PACE_S / 2, "he waits for it"
+        limited(await at.get("/payments", Authorization="Bearer ct_made-up"))
 
 
 async def test_good_keys_use_up_nothing_of_it(
