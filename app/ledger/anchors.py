@@ -15,6 +15,7 @@ import asyncpg
 import msgspec
 
 from app.db.database import Database, Row, broken_unique
+from app.db.pool import Connection
 from app.db.statements import Statement
 from app.domain import ids
 from app.domain.clock import Now
@@ -24,6 +25,9 @@ from app.logs import get_logger
 
 WINDOW = timedelta(minutes=5)
 """An anchor covers at most so much time, which bounds what one statement reads."""
+
+FIRST_SPAN = timedelta(hours=1)
+"""So much is looked through first for the next event, then twice as much each time."""
 
 SETTLED = timedelta(minutes=10)
 """Events younger than this may have older ones still uncommitted beside them; no statement of ours takes so long."""
@@ -38,6 +42,8 @@ NEWEST = "SELECT * FROM history_anchors ORDER BY number DESC LIMIT 1"
 PAGE = "SELECT * FROM history_anchors WHERE number > $1 ORDER BY number LIMIT $2"
 BEGINNING = "SELECT created_at FROM payments ORDER BY id LIMIT 1"
 NEXT_EVENT = "SELECT min(at) AS at FROM payment_events WHERE at >= $1 AND at < $2"
+BY_INDEX = "SET LOCAL enable_seqscan = off"
+"""Without fresh statistics Postgres would read all events for each anchor."""
 ENDS = """
 SELECT DISTINCT ON (payment_id) payment_id, seq, hash FROM payment_events WHERE at >= $1 AND at < $2
 ORDER BY payment_id, seq DESC
@@ -95,11 +101,13 @@ class Anchors:
         settled = self._now() - SETTLED
         if since is None or since >= settled:
             return 0
-        row = await self._database.row(NEXT_EVENT, since, settled)
-        if row is None or row["at"] is None:
-            return 0
-        until = min(row["at"] + WINDOW, settled)
-        rows = await self._database.rows(ENDS, since, until)
+        async with self._database.transaction() as connection:
+            await connection.execute(BY_INDEX)
+            first = await _first_event(connection, since, settled)
+            if first is None:
+                return 0
+            until = min(first + WINDOW, settled)
+            rows = await connection.fetch(ENDS, first, until)
         key = self._keys.first
         anchor = Anchor(
             number=newest["number"] + 1 if newest else 1,
@@ -185,6 +193,18 @@ def _read_name(text: str) -> tuple[int, bytes]:
         return int(number), bytes.fromhex(mac)
     except ValueError as error:
         raise InvalidRequest(("anchor", f"{text!r} is none; it looks like 12:9f… as the log has it")) from error
+
+
+async def _first_event(connection: Connection, since: datetime, until: datetime) -> datetime | None:
+    """The time of the first event of a range, looked for in growing parts of it: no statement reads years at once."""
+    span = FIRST_SPAN
+    while since < until:
+        end = min(since + span, until)
+        found: datetime | None = await connection.fetchval(NEXT_EVENT, since, end)
+        if found is not None:
+            return found
+        since, span = end, span * 2
+    return None
 
 
 def _anchor(row: Row) -> Anchor:

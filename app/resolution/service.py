@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
+from app.domain.attention import Attention
 from app.domain.clock import Now
-from app.domain.errors import GatewayError, IllegalTransition, Obstacle, OrderTaken
+from app.domain.errors import GatewayError, GatewayUnavailable, IllegalTransition, Obstacle, OrderTaken
 from app.domain.states import AttemptStatus, RefundStatus
 from app.gateways.registry import Registry
 from app.gateways.values import GatewayPayment, PaymentQuery
@@ -121,6 +122,10 @@ class ResolutionService:
             raise refused(payment, Obstacle.REFUND_UNEXPLAINED)
 
     async def _close(self, payment: Payment, shown: list[Shown], word: Word) -> None:
+        unseen = [each.attempt for each in shown if each.gateway is None and each.attempt.may_hold_money]
+        if unseen and payment.attention not in {Attention.GATEWAY_MISSING, Attention.ACCOUNT_CHANGED}:
+            # Not that nobody can be asked: whoever decides here lacks the settings of those who are.
+            raise GatewayUnavailable(gateway=unseen[0].gateway, payment_id=payment.public_id)
         decided_on = {refund.id for refund in payment.refunds}
         for _ in range(MOST_STEPS):
             # Each time anew: a refund that came meanwhile, or that is being asked for just now, is none of this decision.

@@ -76,7 +76,7 @@ def shows_our_uncaptured(snapshot: Snapshot, fetched: GatewayPayment) -> bool:
         fetched.status is GatewayStatus.PENDING
         and fetched.reference == snapshot.attempt.reference
         and fetched.gateway_ref == snapshot.ref
-        and fetched.amount in {None, snapshot.payment.amount}
+        and fetched.amount == snapshot.payment.amount
     )
 
 
