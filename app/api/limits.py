@@ -127,7 +127,7 @@ class Limits:
         scope[_COUNTED] = "guesser"
 
     def guessed_right(self, scope: Scope) -> None:
-        """The credential is good: what `guesser` used up is given back."""
+        """The credential is good: what `guesser` used up is returned."""
         if scope.get(_COUNTED) == "guesser":
             del scope[_COUNTED]
             self._guesses.give_back(_network(self.source_of(scope)))

@@ -81,7 +81,7 @@ class StrangersPlace:
         self._is_held = True
 
     def leave(self) -> None:
-        """Give it back, if it is held."""
+        """Leave it, if it is held."""
         if self._is_held:
             self._places.leave(is_stranger=True)
             self._is_held = False
