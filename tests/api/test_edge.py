@@ -181,6 +181,19 @@ async def test_strangers_have_a_quarter_of_them_and_never_the_shops(
     assert [answer.status_code for answer in await asyncio.gather(*shops)] == [204] * 6
 
 
+async def test_a_browser_names_no_address_of_ours_to_where_an_answer_leads(client: httpx.AsyncClient) -> None:
+    """Checkout addresses hold tokens; what an engine does by itself is no promise."""
+    for path in (
+        "/",
+        "/docs",
+        "/checkout/ct_nobody",
+        "/checkout/return/portone-v1?imp_uid=imp_1",
+        "/static/docs.css",
+        "/no",
+    ):
+        assert (await client.get(path)).headers.get_list("referrer-policy") == ["no-referrer"], path
+
+
 @pytest.mark.parametrize("is_live", [True, False])
 async def test_https_stays_in_live_mode_only(slow: Slow, is_live: bool) -> None:
     slow.go.set()

@@ -79,6 +79,22 @@ async def test_sixty_strange_returns_cost_a_handful_of_calls(
 
 
 @pytest.mark.parametrize("kind", FOUR, ids=lambda kind: kind.name)
+async def test_strangers_use_up_none_of_the_buyers_look_ups(
+    shop: Shop, strangers: httpx.AsyncClient, kind: Kind
+) -> None:
+    payment = await shop.create(**kind.order)
+    told = {"merchant_uid": payment["attempts"][-1]["reference"], "imp_uid": "imp_1"}
+    for _ in range(12):
+        await strangers.get(f"/checkout/return/{kind.name}", params=filled(HINTS[kind.name][0], payment))
+        hint = await strangers.post("/webhooks/portone-v1", json=told)
+    assert hint.status_code == 429, "theirs are used up"
+    token = {"Authorization": f"Bearer {payment['client_token']}"}
+    for _ in range(5):
+        answer = await strangers.post("/payments/complete", json={"payment_id": payment["id"]}, headers=token)
+        assert answer.status_code == 202, answer.text
+
+
+@pytest.mark.parametrize("kind", FOUR, ids=lambda kind: kind.name)
 async def test_sixty_equal_completes_cost_one_look(shop: Shop, calls: Calls, kind: Kind) -> None:
     payment = await shop.create(**kind.order)
     calls.made = 0

@@ -308,6 +308,8 @@ def test_the_command_serves_with_these_ends_and_believes_no_header(urls: Urls, m
     done = CliRunner().invoke(command, ["serve"])
     assert done.exit_code == 0, done.output
     assert (told["http"], told["timeout_keep_alive"], told["proxy_headers"]) == (EdgeProtocol, 123, False)
+    ends = (EdgeProtocol.head_s, EdgeProtocol.body_s, EdgeProtocol.answer_s)
+    assert ends == (10, 20, 60), "docs/deployment.md §2 and docs/threat-model.md §3 say so"
 
 
 def test_it_is_longer_than_balancers_keep_theirs() -> None:
