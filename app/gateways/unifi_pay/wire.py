@@ -94,7 +94,8 @@ def read_created(body: bytes) -> Created:
 def is_page(url: str, *, must_encrypt: bool) -> bool:
     """Whether a browser may be sent there: to a web page of some host, as a `return_url` may name one."""
     schemes = {"https"} if must_encrypt else {"https", "http"}
-    return len(url) <= LONGEST_PAGE and url.isascii() and wrong_address(url, schemes, hosts=frozenset()) is None
+    is_plain = len(url) <= LONGEST_PAGE and url.isascii() and not set(url) & set('<>"')
+    return is_plain and wrong_address(url, schemes, hosts=frozenset()) is None
 
 
 def read_shown(body: bytes) -> Shown:
