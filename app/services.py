@@ -158,7 +158,13 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         wake_up=wake_up,
         due_work=(
             *due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
-            due_attempts(database, payments, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_attempts(
+                database,
+                payments,
+                [gateway.name for gateway in gateways],
+                deadline_s=road_s,
+                lease_s=settings.lease_s(road_s),
+            ),
             due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
         ),
         chores=(
