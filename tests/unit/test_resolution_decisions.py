@@ -1,0 +1,52 @@
+"""A person's word is as wide as what the look-up shows: whose money, how much, at which store and in which mode."""
+
+from typing import Any
+
+import pytest
+
+from app.domain.errors import ResolutionRefused
+from app.domain.money import Money
+from app.domain.states import AttemptStatus, PaymentStatus
+from app.gateways.values import GatewayStatus
+from app.resolution.decisions import Action, Shown, Word, accepted, is_money_to_give_back
+from tests.unit.factories import AMOUNT, NOW, attempt, held, payment
+
+WORD = Word(Action.ACCEPT, "seen in the console", NOW, 1.0)
+IN_DOUBT = attempt(AttemptStatus.UNKNOWN, gateway_ref="tx-1", unknown_since=NOW)
+WHOLE: dict[str, Any] = {"is_own_store": True, "is_live": False, "gateway_ref": "tx-1"}
+
+
+def shown(**changes: Any) -> Shown:
+    return Shown(IN_DOUBT, None, held(GatewayStatus.CAPTURED, **WHOLE | changes))
+
+
+@pytest.mark.parametrize("untold", [{}, {"is_own_store": None}, {"is_live": None}], ids=str)
+def test_the_whole_amount_is_accepted_and_what_is_not_told_the_person_vouches_for(untold: dict[str, Any]) -> None:
+    made, _ = accepted(payment(IN_DOUBT, status=PaymentStatus.REVIEW), [shown(**untold)], WORD)
+    assert made.after.status is PaymentStatus.PAID
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"is_own_store": False},
+        {"is_live": True},
+        {"reference": "another"},
+        {"reference": None},
+        {"amount": Money(AMOUNT.minor - 1, "KRW")},
+        {"amount": Money(AMOUNT.minor, "USD")},
+        {"amount": None},
+        {"refunded": Money(1, "KRW")},
+        {"doubt": "contradicts itself"},
+    ],
+    ids=str,
+)
+def test_what_is_told_to_be_another_is_not(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ResolutionRefused):
+        accepted(payment(IN_DOUBT, status=PaymentStatus.REVIEW), [shown(**wrong)], WORD)
+
+
+@pytest.mark.parametrize("status", AttemptStatus)
+def test_only_money_that_nobody_keeps_or_sends_back_goes_back(status: AttemptStatus) -> None:
+    each = Shown(attempt(status, gateway_ref="tx-1"), None, held(GatewayStatus.CAPTURED, **WHOLE))
+    assert is_money_to_give_back(each) is (status not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED})
