@@ -73,7 +73,7 @@ IN_VAIN = len(ASK_AGAIN)
 _FOR_A_PERSON = f"(parked_at IS NOT NULL OR (next_try_at IS NOT NULL AND apply_attempts >= {IN_VAIN}))"
 
 PARKED = f"""
-SELECT {_COLUMNS} FROM webhook_inbox WHERE {_FOR_A_PERSON} ORDER BY last_received_at DESC LIMIT $1
+SELECT {_COLUMNS} FROM webhook_inbox WHERE {_FOR_A_PERSON} ORDER BY (proof = 'hint'), last_received_at DESC LIMIT $1
 """  # noqa: S608  our columns, no value
 
 DISMISS = f"""
@@ -128,7 +128,7 @@ class Inbox:
         return int(row["n"])
 
     async def parked(self, limit: int) -> list[Webhook]:
-        """Those that wait for a person, parked or tried in vain for over an hour, the newest first."""
+        """Those that wait for a person, parked or tried in vain for over an hour: signed ones first, then the newest."""
         return [_webhook(row) for row in await self._database.rows(PARKED, limit)]
 
     async def dismiss(self, webhook_id: UUID, at: datetime, note: str) -> Webhook | None:

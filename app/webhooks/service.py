@@ -203,7 +203,7 @@ class WebhookService:
         return None
 
     async def parked(self, limit: int) -> list[Webhook]:
-        """Webhooks that wait for a person, parked or tried in vain for over an hour, the newest first."""
+        """Webhooks that wait for a person, parked or tried in vain for over an hour: signed ones first."""
         return await self.inbox.parked(limit)
 
     async def dismiss(self, webhook_id: UUID, note: str) -> Webhook:

@@ -146,3 +146,15 @@ async def _park_one(urls: Urls) -> None:
         ids.uuid7(),
     )
     await connection.close()
+
+
+async def test_signed_ones_stand_before_what_anybody_may_send(shop: Shop, parts: Services, database: Database) -> None:
+    """A thousand of those would hide the one that a person must see."""
+    await database.rows(
+        "INSERT INTO webhook_inbox (id, gateway, dedupe_key, proof, headers, body, received_at, last_received_at, parked_at) "
+        "SELECT gen_random_uuid(), 'portone_v1', 'key-' || n, CASE n WHEN 1 THEN 'signature' ELSE 'hint' END, "
+        "'{}', '', at, at, at "
+        "FROM (SELECT n, now() + n * interval '1 ms' AS at FROM generate_series(1, 30) AS n) AS made"
+    )
+    first = (await parts.webhooks.parked(10))[0]
+    assert not first.is_hint
