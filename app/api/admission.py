@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.limits import OVER_BUDGET, Limits
+from app.api.limits import OVER_BUDGET, Limiter, Limits
 from app.api.places import Places, StrangersPlace
 from app.api.problems import problem
 from app.api.security import Caller
@@ -20,6 +20,9 @@ from app.domain.schedule import OVERLOADED_S, PACE_S
 
 MOST_PACED = 1000
 """Requests over budget that are held back at one time, some 15 KiB each; a further one is answered at once."""
+
+LATE_KEYS_PER_S = 20
+"""Keys that a process looks up for sources that are over their budget of guesses, in a second."""
 
 AT_THE_DOOR = 4
 """Requests of strangers that begin in one turn of the event loop: between two steps of a shop's call stand few, not a burst."""
@@ -56,6 +59,7 @@ class AdmissionMiddleware:
         self._known = known
         self._places = Places(most)
         self._paced = 0
+        self._late_keys = Limiter(LATE_KEYS_PER_S, LATE_KEYS_PER_S)
         self._door = asyncio.Semaphore(AT_THE_DOOR)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,7 +76,7 @@ class AdmissionMiddleware:
             except RateLimited as error:
                 is_full = self._paced >= MOST_PACED
                 await self._pace()
-                if room not in _PROBES and (credential is None or is_full):
+                if room not in _PROBES and (credential is None or is_full or not self._may_look_up()):
                     # With no room to let him wait, a stranger has to connect again for his next one.
                     headers = {"Connection": "close"} if self._paced >= MOST_PACED else None
                     await problem(Request(scope), error.code, error.details, headers=headers)(scope, receive, send)
@@ -132,6 +136,14 @@ class AdmissionMiddleware:
             self._limits.guesser(scope)
         else:
             self._limits.stranger(scope)
+
+    def _may_look_up(self) -> bool:
+        """Whether a key from an address that guesses keys is looked up: so many a second, for each costs a shop's time."""
+        try:
+            self._late_keys.take(None)
+        except RateLimited:
+            return False
+        return True
 
     async def _pace(self) -> None:
         if self._paced < MOST_PACED:
