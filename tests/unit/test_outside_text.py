@@ -38,7 +38,7 @@ def test_a_body_that_is_damaged_all_over_costs_few_times_what_its_decoding_does(
     body = damage * (256 * 1024 // len(damage))
     assert readable(body)[1] is not None
     decoding_s = cpu_s(lambda: (b"\xff" * len(body)).decode(errors="replace"))
-    assert cpu_s(lambda: readable(body)) < 5 * decoding_s
+    assert cpu_s(lambda: readable(body)) < 20 * decoding_s  # a call for each byte took 140 times as long
 
 
 @pytest.mark.parametrize(
