@@ -263,14 +263,17 @@ class Verifier:
             return await self._outcomes.undecided(snapshot, Wait(error.code), context, is_asked=True)
         if answer.failure is None:
             snapshot = replace(snapshot, attempt=replace(intent.attempt, capture_accepted_at=self._now()))
-            if shows_uncaptured(snapshot.gateway):
-                proof = replace(fetched, evidence=fetched.evidence | answer.evidence)
-                verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
-                concluded = await self._outcomes.conclude(snapshot, verdict, proof, context)
-            else:
-                concluded = await self._after_capture(snapshot, None, context)
-            if concluded is None:
-                await self._keep_yes(snapshot, context)
+            concluded = None
+            try:
+                if shows_uncaptured(snapshot.gateway):
+                    proof = replace(fetched, evidence=fetched.evidence | answer.evidence)
+                    verdict = Decide(AttemptStatus.CAPTURED, "confirmed")
+                    concluded = await self._outcomes.conclude(snapshot, verdict, proof, context)
+                else:
+                    concluded = await self._after_capture(snapshot, None, context)
+            finally:
+                if concluded is None:  # the payment moved, or what followed the yes broke
+                    await self._keep_yes(snapshot, context)
             return concluded
         return await self._after_capture(snapshot, answer.failure, context)
 

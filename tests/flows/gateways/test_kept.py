@@ -8,7 +8,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.schedule import ASK_AGAIN
 from app.domain.states import AttemptStatus, PaymentStatus
-from app.gateways.values import CaptureAnswer, GatewayStatus
+from app.gateways.values import CaptureAnswer, GatewayPayment, GatewayStatus
 from app.jobs.worker import Worker
 from app.ledger.model import Attempt
 from app.services import Services
@@ -106,3 +106,27 @@ async def test_a_yes_is_kept_when_the_payment_moves_at_that_instant(
     assert attempt.status is AttemptStatus.REJECTED
     assert money_back(payment) is not None
     assert (house.gateway.confirms, house.gateway.refunds) == (1, 1)
+
+
+async def test_a_yes_is_kept_when_the_look_after_it_breaks(database: Database, clock: MovableClock) -> None:
+    """A fault of ours behind the yes: the capture is not asked for again, and the money is seen as taken."""
+    house = House(database, MemoryGateway(shows_unconfirmed=False), clock)
+    await house.create(GatewayStatus.AUTHORIZED)
+
+    async def breaks() -> GatewayPayment:
+        raise KeyError("nobody thought of this")
+
+    async def says_yes() -> CaptureAnswer:
+        house.gateway.held = replace(house.gateway.held, status=GatewayStatus.CAPTURED)
+        house.gateway.on_look = breaks
+        return CaptureAnswer(None, {})
+
+    house.gateway.on_confirm = says_yes
+    await house.complete()
+    _, attempt = await house.now()
+    assert attempt.capture_accepted_at is not None
+    house.gateway.on_look = None
+    await house.sweep(days=1)
+    payment, attempt = await house.now()
+    assert (payment.status, attempt.status) == (PaymentStatus.PAID, AttemptStatus.CAPTURED)
+    assert house.gateway.confirms == 1
