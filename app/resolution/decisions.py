@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from app.domain.attention import Attention
 from app.domain.errors import NothingToResolve, Obstacle, ResolutionRefused
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE
@@ -153,8 +152,7 @@ def is_money_to_give_back(shown: Shown) -> bool:
 
 def check_can_close(payment: Payment, shown: Sequence[Shown]) -> None:
     """Raise ResolutionRefused while a gateway shows money that is nobody's yet, or a shop's refund is not decided."""
-    is_foreign = payment.attention is Attention.FOREIGN_ORDER  # what is shown may be another payment's
-    if any(is_money_to_give_back(each) for each in shown) and not is_foreign:
+    if any(is_money_to_give_back(each) for each in shown):
         raise refused(payment, Obstacle.MONEY_SHOWN)
     rejected = {each.attempt.id for each in shown if each.attempt.status is A.REJECTED and each.left is not None}
     for refund in payment.refunds:

@@ -126,6 +126,7 @@ class ResolutionService:
         if unseen and payment.attention not in {Attention.GATEWAY_MISSING, Attention.ACCOUNT_CHANGED}:
             # Not that nobody can be asked: whoever decides here lacks the settings of those who are.
             raise GatewayUnavailable(gateway=unseen[0].gateway, payment_id=payment.public_id)
+        shown = [each for each in shown if not await self._is_anothers(payment, each)]
         decided_on = {refund.id for refund in payment.refunds}
         for _ in range(MOST_STEPS):
             # Each time anew: a refund that came meanwhile, or that is being asked for just now, is none of this decision.
@@ -141,6 +142,12 @@ class ResolutionService:
             await self._repository.apply(made)
             payment = await self._repository.load(payment.id)
         raise IllegalTransition(source=str(payment.status), target="closed")
+
+    async def _is_anothers(self, payment: Payment, shown: Shown) -> bool:
+        """Whether the gateway shows money under a reference that is bound to another payment: it is that one's."""
+        ref = shown.fetched.gateway_ref if shown.fetched else None
+        holder = await self._repository.holder_of(shown.attempt.gateway, None, ref)
+        return holder not in {None, payment.id}
 
     async def _write(self, payment_id: UUID, make: Callable[[Payment], Step | None]) -> None:
         """Load, make the step and write it, again when another write came between. `make` None: it no longer fits."""

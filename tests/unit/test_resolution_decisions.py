@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.attention import Attention
 from app.domain.errors import ResolutionRefused
 from app.domain.money import Money
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.values import GatewayStatus
-from app.resolution.decisions import Action, Shown, Word, accepted, is_money_to_give_back
+from app.resolution.decisions import Action, Shown, Word, accepted, check_can_close, is_money_to_give_back
 from tests.unit.factories import AMOUNT, NOW, attempt, held, payment
 
 WORD = Word(Action.ACCEPT, "seen in the console", NOW, 1.0)
@@ -50,3 +51,11 @@ def test_what_is_told_to_be_another_is_not(wrong: dict[str, Any]) -> None:
 def test_only_money_that_nobody_keeps_or_sends_back_goes_back(status: AttemptStatus) -> None:
     each = Shown(attempt(status, gateway_ref="tx-1"), None, held(GatewayStatus.CAPTURED, **WHOLE))
     assert is_money_to_give_back(each) is (status not in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED})
+
+
+@pytest.mark.parametrize("attention", Attention)
+def test_nobody_closes_a_payment_while_its_own_money_is_shown(attention: Attention) -> None:
+    stored = payment(IN_DOUBT, status=PaymentStatus.REVIEW, attention=attention)
+    with pytest.raises(ResolutionRefused, match="money"):
+        check_can_close(stored, [shown()])
+    check_can_close(stored, [shown(reference="another")])
