@@ -110,7 +110,7 @@ class Refund:
     is_lost: bool = False
     """A request for it was never answered, so the gateway may still carry it out, whatever it said since."""
     accepted_at: datetime | None = None
-    """When the gateway accepted it; after that it is never requested again."""
+    """When the gateway said yes to it, or showed it; after that it is never requested again. None for one made by hand."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
 

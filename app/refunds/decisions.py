@@ -55,8 +55,7 @@ def step_of(
             if difference.failure is not None:
                 fields["failure"] = msgspec.json.encode(difference.failure).decode()
             if to is R.PENDING:
-                at = look_at(refund, policy, rules, 0)
-                fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": at}
+                fields |= {"lookup_attempts": 0, "next_check_at": look_at(refund, policy, rules, 0)}
         case Found(amount, told, gateway_ref, tax):
             parts = parts_as_told(payment, amount.minor, tax)
             found = reserve_refund(payment, attempt, amount, parts, initiator=BY_GATEWAY, reason=told[:200], at=now)
@@ -68,6 +67,8 @@ def step_of(
                 attention = Attention.REFUND_REFUSED
             is_held = has_failed or rules.holds_mismatches
             refund = reserve_mismatch_refund(payment, attempt, amount, reason="rejected", at=now, is_held=is_held)
+    if to is R.PENDING or (to is R.SUCCEEDED and refund.accepted_at is None):
+        fields["accepted_at"] = now
     told_by = {"gateway": evidence}
     return refund_step(
         payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, attention=attention, **fields

@@ -29,7 +29,7 @@ def balance_of(payment: Payment, attempt: Attempt, refund: Refund, fetched: Gate
     if attempt.status is AttemptStatus.CAPTURED:
         return payment.captured_minor - back
     held_minor = fetched.amount.minor if fetched.amount else refund.amount.minor
-    return held_minor - (fetched.refunded.minor if fetched.refunded else 0)
+    return held_minor - fetched.refunded_minor
 
 
 def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:

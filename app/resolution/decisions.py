@@ -62,7 +62,7 @@ class Shown:
         if self.fetched is None or self.fetched.status is not GatewayStatus.CAPTURED or self.fetched.amount is None:
             return None
         amount = self.fetched.amount
-        minor = amount.minor - (self.fetched.refunded.minor if self.fetched.refunded else 0)
+        minor = amount.minor - self.fetched.refunded_minor
         return Money(minor, amount.currency) if minor > 0 else None
 
 
@@ -211,6 +211,7 @@ def _given_by_hand(payment: Payment, refund: Refund, word: Word, evidence: dict[
         trigger="operator",
         reason="refund_marked_done",
         evidence=evidence,
+        accepted_at=None,
     )
 
 

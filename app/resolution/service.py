@@ -87,7 +87,7 @@ class ResolutionService:
             raise OrderTaken(order_id=payment.order_id) from None
         except RefAlreadyClaimed:
             raise refused(payment, Obstacle.REFERENCE_TAKEN) from None
-        if found.fetched is not None and (found.fetched.refunded or found.fetched.refunds):
+        if found.fetched is not None and (found.fetched.refunded_minor or found.fetched.refunds):
             await self._processor.process(payment.id, found.attempt.id, "operator")
 
     async def _refund(self, payment: Payment, shown: list[Shown], word: Word) -> None:

@@ -74,7 +74,7 @@ class Outcomes:
             log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
             return await self._not_ours(snapshot, NotOurs("order_id"), context)
         DECISIONS.labels(attempt.gateway, verdict.status).inc()
-        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded or fetched.refunds)
+        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded_minor or fetched.refunds)
         return result_of(made.after, attempt.id, fetched if verdict.must_refund or was_refunded else None)
 
     async def _not_ours(

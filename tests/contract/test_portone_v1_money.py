@@ -296,7 +296,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         ref = await self.captured(gateway, hands, charge)
         assert not (await refunding(gateway).refund(refund_of(charge, ref, 4000))).is_done
         before = await gateway.fetch_payment(question(charge, ref))
-        assert (before.status, before.refunded) == (GatewayStatus.CAPTURED, None)
+        assert (before.status, before.refunded) == (GatewayStatus.CAPTURED, Money(0, "KRW"))
         await hands.advance(self.refund_batch_s)
         after = await gateway.fetch_payment(question(charge, ref))
         assert (after.status, after.refunded) == (GatewayStatus.CAPTURED, Money(4000, "KRW"))

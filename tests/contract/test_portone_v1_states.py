@@ -72,19 +72,19 @@ class TestPortOneV1States(PortOneV1Bench):
     @pytest.mark.parametrize(
         ("shown", "status", "refunded"),
         [
-            ({"status": "paid"}, GatewayStatus.CAPTURED, None),
+            ({"status": "paid"}, GatewayStatus.CAPTURED, 0),
             ({"status": "paid", "cancel_amount": None}, GatewayStatus.CAPTURED, None),
             ({"status": "paid", "cancel_amount": 4000}, GatewayStatus.CAPTURED, 4000),
             ({"status": "paid", "cancel_amount": 24_000}, GatewayStatus.REFUND_PENDING, 24_000),
             ({"status": "cancelled", "cancel_amount": 24_000}, GatewayStatus.CANCELED, 24_000),
-            ({"status": "cancelled"}, GatewayStatus.CANCELED, None),
-            ({"status": "ready", "paid_at": 0}, GatewayStatus.PENDING, None),
-            ({"status": "ready", "paid_at": None, "vbank_num": ""}, GatewayStatus.PENDING, None),
-            ({"status": "failed", "paid_at": 0}, GatewayStatus.FAILED, None),
-            ({"status": "PAID"}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": ""}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": "partially_cancelled"}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": None}, GatewayStatus.STATUS_MISSING, None),
+            ({"status": "cancelled", "paid_at": 0}, GatewayStatus.CANCELED, 0),
+            ({"status": "ready", "paid_at": 0}, GatewayStatus.PENDING, 0),
+            ({"status": "ready", "paid_at": None, "vbank_num": ""}, GatewayStatus.PENDING, 0),
+            ({"status": "failed", "paid_at": 0}, GatewayStatus.FAILED, 0),
+            ({"status": "PAID"}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": ""}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": "partially_cancelled"}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": None}, GatewayStatus.STATUS_MISSING, 0),
         ],
     )
     async def test_the_status_is_read_together_with_what_was_given_back(
@@ -110,6 +110,8 @@ class TestPortOneV1States(PortOneV1Bench):
             {"status": "paid", "cancel_amount": 24_001},
             {"status": "paid", "cancel_amount": -1},
             {"status": "cancelled", "cancel_amount": 23_999},
+            {"status": "cancelled"},
+            {"status": "cancelled", "cancel_amount": None},
         ],
     )
     async def test_what_cannot_be_true_together_is_doubted(

@@ -31,7 +31,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.is_live) == (ref, True, True)
-        assert (held.refunded, held.doubt, held.deposit, held.failure) == (None, None, None, None)
+        assert (held.refunded, held.doubt, held.deposit, held.failure) == (Money(0, "KRW"), None, None, None)
         assert held.evidence.items() >= {
             ("status", "PAID"),
             ("transactionId", ref),

@@ -41,7 +41,7 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         reference=payment.merchant_uid,
         gateway_ref=imp_uid_of(payment.imp_uid),
         amount=amount,
-        refunded=refunded if refunded and refunded.minor > 0 else None,
+        refunded=refunded,
         refunds=refunds,
         is_deposit=_is_deposit(payment),
         is_live=is_live,
@@ -107,8 +107,11 @@ def _doubt(payment: Payment, status: GatewayStatus, amount: Money | None, refund
         return "the look-up says that more was given back than was paid"
     if status in {GatewayStatus.PENDING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED} and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if status is GatewayStatus.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
-        return "the look-up says cancelled and shows a part as given back"
+    if status is GatewayStatus.CANCELED and amount and (payment.paid_at or (refunded and refunded.minor)):
+        if refunded is None:
+            return "the look-up says cancelled, and not how much went back"
+        if refunded.minor < amount.minor:
+            return "the look-up says cancelled, and that less was given back than was paid"
     if status is GatewayStatus.PENDING and "vbank_num" in payment.untold:
         return "the look-up shows an account to transfer to, and not in a form that can be read"
     return None

@@ -22,6 +22,8 @@ MOST_CANCELLATIONS = 20
 _UNPAID = frozenset(
     {GatewayStatus.PENDING, GatewayStatus.APPROVING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED}
 )
+_PAID = frozenset({"PAID", "PARTIAL_CANCELLED"})
+_CANCELED = frozenset({"CANCELLED", "PARTIAL_CANCELLED"})
 _BACK = {"amount", "amount.cancelled", "cancellations", "cancellations.status", "cancellations.totalAmount"}
 """Members that say what went back."""
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -31,7 +33,7 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     """One payment in our words. `store_id` is ours."""
     amount = payment.amount or Amount()
     status = _status(payment, amount)
-    refunded = _money(amount.cancelled, payment.currency) if amount.cancelled else None
+    refunded = _money(amount.cancelled, payment.currency)
     refunds = _refunds(payment.cancellations or [], payment.currency)
     deposit = _deposit(payment.method) if status is GatewayStatus.AWAITING_DEPOSIT else None
     return GatewayPayment(
@@ -119,19 +121,22 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
         return "the look-up says that more was given back than was ordered"
     if status in _UNPAID and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if status is GatewayStatus.CANCELED and paid is not None and 0 < cancelled < paid:
-        return "the look-up says CANCELLED and shows a part as given back"
-    if payment.status == "PAID" and total is not None and paid is not None and not cancelled:
+    if status is GatewayStatus.CANCELED and paid is not None and amount.cancelled is not None and cancelled < paid:
+        return "the look-up says CANCELLED, and that less was given back than came"
+    if payment.status in _PAID and total is not None:
+        if paid is None:
+            return f"the look-up says {payment.status}, and not how much came"
+        # Whether a cancel lowers `paid` and `discount`, no document says.
         arrived = paid + (amount.discount or 0)
-        if arrived != total:
-            return f"the look-up says PAID, and that {arrived} of {total} minor units came"
+        if not total - cancelled <= arrived <= total:
+            return f"the look-up says {payment.status}, and that {arrived} of {total} minor units came"
     return None
 
 
 def _doubt_about_refunds(payment: Payment, refunded: Money | None, refunds: tuple[GatewayRefund, ...]) -> str | None:
     """Something went back, or may have, and the look-up does not say how much: it must not look as if nothing had."""
-    is_shown = payment.cancellations or (payment.amount and payment.amount.cancelled)
-    if _BACK & payment.untold.keys() or (is_shown and refunded is None and not refunds):
+    is_hidden = payment.status in _CANCELED or payment.cancellations or (payment.amount and payment.amount.cancelled)
+    if _BACK & payment.untold.keys() or (is_hidden and refunded is None and not refunds):
         return "the look-up shows cancels, and not in a form that says how much went back"
     return None
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from app.db.database import Database
+from app.domain import ids
 from app.services import Services
 from app.settings import Settings
 from simulator.server import Simulator
@@ -189,3 +190,71 @@ async def test_a_whole_refund_that_turns_out_smaller_is_stored(odd: Till, fronts
     stored = await odd.shop.get(payment)
     assert (stored["status"], stored["refunded_amount"]) == ("partially_refunded", 22_880)
     assert stored["attention_code"] == "adjusted_refund"
+
+
+@every_gateway
+async def test_a_refund_that_is_gone_from_the_gateway_calls_a_person(odd: Till, fronts: Fronts, kind: Kind) -> None:
+    """It said yes, and a later look-up says that nothing went back."""
+    payment = await odd.sold(kind)
+    await odd.refund(payment)
+    for pause_s in (301, 901, 3700):
+        await odd.wait(pause_s)
+    assert (await odd.shop.get(payment))["status"] == "refunded"
+
+    def nothing(shown: Json) -> None:
+        if "merchant_uid" in shown:
+            shown |= {"status": "paid", "cancel_amount": 0, "cancel_history": [], "cancelled_at": 0}
+        elif "orderIdFromClient" in shown:
+            shown["status"] = "CONFIRMED"
+        elif "transactionId" in shown:
+            shown |= {"status": "PAID", "cancellations": []}
+            shown["amount"]["cancelled"] = 0
+
+    fronts.change = nothing
+    await odd.shop.sync(payment)
+    assert (await odd.shop.get(payment))["attention_code"] == "refunds_too_low"
+
+
+async def test_a_refund_that_a_person_made_by_hand_need_not_be_shown(odd: Till, fronts: Fronts) -> None:
+    """The gateway accepted it, and lost it."""
+    payment = await odd.sold(V2)
+    await odd.shop.scenario("async_cancel", "portone_v2", call="cancel")
+    ours = (await odd.refund(payment, 700)).json()
+    assert ours["status"] == "pending"
+    fronts.change = lambda shown: shown.pop("cancellations", None)
+    await odd.parts.refunds.mark(ids.read(ids.Prefix.REFUND, ours["id"]), is_done=True, note="by bank")
+    assert (await odd.shop.sync(payment)).json()["refunded_amount"] == 700
+    assert (await odd.shop.get(payment))["attention_code"] is None
+
+
+WRONG_SUMS: dict[str, Json] = {
+    "canceled, and nothing back": {"status": "CANCELLED"},
+    "a part back, and less came than was ordered": {"status": "PARTIAL_CANCELLED", "paid": 1000, "cancelled": 500},
+    "paid, and not how much": {"paid": None},
+    "a part back, and not how much came": {"status": "PARTIAL_CANCELLED", "paid": None, "cancelled": 500},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SUMS.values(), ids=WRONG_SUMS.keys())
+@pytest.mark.parametrize("is_kept", [False, True], ids=["first", "later"])
+async def test_sums_that_do_not_make_up_the_whole_move_no_money(
+    odd: Till, fronts: Fronts, wrong: Json, is_kept: bool
+) -> None:
+    """At the first look it is not paid, later it is not refunded; a person is called, and the buyer does not pay again."""
+
+    def change(shown: Json) -> None:
+        if "amount" in shown:
+            shown["status"] = wrong.get("status", shown["status"])
+            shown["amount"] |= {name: value for name, value in wrong.items() if name != "status"}
+
+    if is_kept:
+        payment = await odd.sold(V2)
+        fronts.change = change
+        await odd.shop.sync(payment)
+    else:
+        payment = await odd.shop.create(**V2.order)
+        fronts.change = change
+        await odd.shop.complete(payment, **await odd.shop.buyer_pays(payment))
+    stored = await odd.shop.get(payment)
+    assert stored["status"] == ("paid" if is_kept else "processing")
+    assert (stored["attention_code"], stored["refunded_amount"]) == ("contradictory_look_up", 0)
