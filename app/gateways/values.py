@@ -213,6 +213,8 @@ class GatewayPayment:
     is_own_store: bool | None = None
     doubt: str | None = None
     """The answer contradicts itself: nothing is concluded from it, and a person reads this sentence."""
+    sum_doubt: str | None = None
+    """Less came than was ordered, and nothing else is in doubt: `amount` is what came, and a person decides about it."""
     deposit: DepositAccount | None = None
     failure: Failure | None = None
     evidence: Json = field(default_factory=dict)
@@ -323,13 +325,10 @@ class RefundPolicy:
     done_after_s: float | None = 0.0
     """When an accepted refund is done at the latest; 0: at once; None: later, and nobody says when."""
     again_after_s: float | None = 0.0
-    """When a refund whose answer was lost, and that no look-up shows, may be asked again without being done twice;
-    None: never by itself, a person decides."""
+    """When a refund whose answer was lost, and that no look-up shows, may be asked again and not be done twice; None: never."""
     whole_again_after_s: float | None = None
     """The same for a refund of all that the gateway still holds, where `again_after_s` is None: it cannot be paid twice.
-
-    It is asked `MOST_BLIND_REQUESTS` times in all, then a person decides.
-    """
+    It is asked `MOST_BLIND_REQUESTS` times in all, then a person decides."""
     notes: tuple[str, ...] = ()
     """Codes of what a person should know, such as `fee_from_tomorrow`."""
 

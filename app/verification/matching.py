@@ -88,8 +88,8 @@ def match_payment(
         return NotOurs("order_id")
     if fetched.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS, is_under_way=True)
-    if fetched.doubt is not None:
-        return _contradiction(fetched.doubt)
+    if doubt := fetched.doubt or fetched.sum_doubt:
+        return _contradiction(doubt)
     if fetched.status is GatewayStatus.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if fetched.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:

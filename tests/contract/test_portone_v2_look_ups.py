@@ -94,7 +94,8 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await hands.pay(charge.reference)
         assert (await hands.truth(charge.reference))["amount"] == 23_900
         held = await portone.fetch_payment(question(charge))
-        assert held.doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
+        assert (held.doubt, held.amount) == (None, Money(23_900, "KRW"))
+        assert held.sum_doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
 
     async def test_a_refused_card_is_told_in_the_payment_companys_words(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest

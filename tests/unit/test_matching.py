@@ -111,7 +111,7 @@ class TestIsItOurs:
 
     @pytest.mark.parametrize("status", [H.PENDING, H.FAILED, H.CANCELED, H.REFUND_PENDING])
     def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, status: GatewayStatus) -> None:
-        whose = {} if status in ENDS else {"reference": None}
+        whose: dict[str, Any] = {} if status in ENDS else {"reference": None}
         shown = held(status, amount=None, gateway_ref=None, **whose)
         assert verdict(payment(), shown) == verdict(payment(), held(status))
 

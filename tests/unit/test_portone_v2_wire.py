@@ -323,7 +323,7 @@ class TestDoubts:
             ({"status": "CANCELLED", "amount": {"cancelled": None}}, "not in a form that says how much"),
             ({"status": "CANCELLED"}, "less was given back than came"),
             ({"status": "CANCELLED", "amount": {"paid": 0}, "paidAt": None}, None),
-            ({"amount": {"paid": 23_900}}, "PAID, and that 23900 of 24000"),
+            ({"amount": {"paid": 0}}, "PAID, and that 0 of 24000"),
             ({"amount": {"paid": 24_000, "discount": 100}}, "PAID, and that 24100 of 24000"),
             ({"amount": {"total": -1}}, "below 0"),
             ({"amount": {"cancelled": -1}}, "below 0"),
@@ -341,6 +341,13 @@ class TestDoubts:
     def test_what_cannot_be_true_together_is_told(self, changes: dict[str, Any], doubt: str | None) -> None:
         found = read(**changes).doubt
         assert found is None if doubt is None else doubt in str(found)
+        assert read(**changes).sum_doubt is None
+
+    @pytest.mark.parametrize("amount", [{"paid": 23_900}, {"paid": 23_800, "discount": 100}], ids=str)
+    def test_a_deposit_that_is_too_small_is_told_with_what_came(self, amount: dict[str, Any]) -> None:
+        found = read(amount=amount)
+        assert (found.doubt, found.amount) == (None, Money(23_900, "KRW"))
+        assert found.sum_doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
 
 
 class TestAnswers:

@@ -36,17 +36,19 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     refunded = _money(amount.cancelled, payment.currency)
     refunds = _refunds(payment.cancellations or [], payment.currency)
     deposit = _deposit(payment.method) if status is GatewayStatus.AWAITING_DEPOSIT else None
+    short = _short(payment, amount)
     return GatewayPayment(
         status=status,
         reference=payment.id,
         gateway_ref=payment.transaction_id or None,
-        amount=_money(amount.total, payment.currency),
+        amount=_money(amount.total if short is None else short, payment.currency),
         refunded=refunded,
         refunds=refunds,
         is_deposit=_is_deposit(payment.method, status),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
         doubt=_doubt(payment, amount, status) or _doubt_about_refunds(payment, refunded, refunds),
+        sum_doubt=None if short is None else _sums(payment, amount),
         deposit=deposit,
         failure=_failure(payment.failure or Refusal()) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment, amount),
@@ -127,10 +129,21 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
         if paid is None:
             return f"the look-up says {payment.status}, and not how much came"
         # Whether a cancel lowers `paid` and `discount`, no document says.
-        arrived = paid + (amount.discount or 0)
-        if not total - cancelled <= arrived <= total:
-            return f"the look-up says {payment.status}, and that {arrived} of {total} minor units came"
+        is_whole = total - cancelled <= paid + (amount.discount or 0) <= total
+        return None if is_whole or _short(payment, amount) is not None else _sums(payment, amount)
     return None
+
+
+def _short(payment: Payment, amount: Amount) -> int | None:
+    """What came, where that is less than was ordered, as a deposit may be: that much can go back."""
+    came = (amount.paid or 0) + (amount.discount or 0)
+    is_short = payment.status == "PAID" and not amount.cancelled and 0 < came < (amount.total or 0)
+    return came if is_short and amount.paid is not None else None
+
+
+def _sums(payment: Payment, amount: Amount) -> str:
+    came = (amount.paid or 0) + (amount.discount or 0)
+    return f"the look-up says {payment.status}, and that {came} of {amount.total} minor units came"
 
 
 def _doubt_about_refunds(payment: Payment, refunded: Money | None, refunds: tuple[GatewayRefund, ...]) -> str | None:
