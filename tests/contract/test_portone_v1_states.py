@@ -189,6 +189,17 @@ class TestPortOneV1States(PortOneV1Bench):
         wire.behave = answers(200, page(payment(charge, sandbox=sandbox)))
         assert (await make(wire.url, **settings).fetch_payment(question(charge))).is_live is is_live
 
+    @pytest.mark.parametrize(("opened", "is_live"), [("paymentwall", None), ("other", True)])
+    async def test_which_channel_proves_something_follows_the_pg_that_the_payment_was_opened_with(
+        self, make: Make, wire: FaultyServer, charge: ChargeRequest, opened: str, is_live: bool | None
+    ) -> None:
+        wire.behave = answers(200, page(payment(charge, sandbox=False)))
+        test = {"is_live_deployment": False, "test_on_live_project": True}
+        now = {"paymentwall": "other", "other": "paymentwall"}[opened]
+        gateway = make(wire.url, pg=now, **test).as_opened(make(wire.url, pg=opened, **test).account)
+        assert gateway is not None
+        assert (await gateway.fetch_payment(question(charge))).is_live is is_live
+
     @pytest.mark.parametrize("by_ref", [True, False])
     async def test_a_payment_of_a_test_channel_is_seen_by_every_road(
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest, by_ref: bool
