@@ -1,6 +1,7 @@
 """PortOne V1's payments in our words: what a look-up's answer says that the gateway holds (portone-v1.md §1, §6, §12)."""
 
 import math
+from collections import Counter
 from datetime import UTC, datetime
 
 from app.domain.clock import rfc3339
@@ -76,22 +77,27 @@ def _refunds(payment: Payment, refunded: Money | None) -> tuple[GatewayRefund, .
     """The history, oldest first; nothing at all when one entry cannot be read, since half a list would mislead.
 
     An entry that names no time is under way while `cancel_amount` is less than the whole history (inferred: no document
-    says whether a cancel that waits for its PG's word is listed).
+    says whether a cancel that waits for its PG's word is listed). A PG's name that several entries bear, because it is the
+    payment's, names none of them: which of them are known already, the sum says then.
     """
     entries = sorted(payment.cancel_history or [], key=lambda each: each.cancelled_at or math.inf)
     amounts = [money_of(each.amount, payment.currency) for each in entries]
     known = [amount for amount in amounts if amount is not None and amount.minor > 0]
     if len(known) < len(entries) or _ENTRY & payment.untold.keys():
         return ()
+    bearers = Counter(each.pg_tid for each in entries if not each.cancellation_id)
+    names = [each.cancellation_id or (each.pg_tid if bearers[each.pg_tid] == 1 else None) or None for each in entries]
+    if refunded is None and None in names:
+        return ()
     is_back = refunded is not None and refunded.minor >= sum(amount.minor for amount in known)
     return tuple(
         GatewayRefund(
             amount=amount,
             state=RefundState.SUCCEEDED if each.cancelled_at or is_back else RefundState.PENDING,
-            ref=each.cancellation_id or each.pg_tid or None,
+            ref=name,
             reason=short(each.reason),
         )
-        for each, amount in zip(entries, known, strict=True)
+        for each, amount, name in zip(entries, known, names, strict=True)
     )
 
 
