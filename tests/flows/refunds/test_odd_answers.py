@@ -1,5 +1,6 @@
 """Answers that differ from what a refund expects: another order, another amount, a failure later, a no beside silence."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,10 +8,11 @@ import pytest
 
 from app.db.database import Database
 from app.domain import ids
-from app.services import Services
+from app.jobs.worker import Worker
+from app.services import Services, build_services
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.contract.faulty_server import Arrived
+from tests.contract.faulty_server import Arrived, Behaviour, answers
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.conftest import PATIENCE_S
 from tests.flows.refunds.test_resolve import resolve
@@ -25,8 +27,13 @@ REFERENCE = {"point3": "orderIdFromClient", "portone_v1": "merchant_uid", "porto
 
 
 @pytest.fixture
-async def fronts(urls: Urls, simulator: Simulator, port: int, pg: str) -> AsyncIterator[Fronts]:
-    accounts = every_account(simulator, PATIENCE_S)
+def patience_s() -> float:
+    return PATIENCE_S
+
+
+@pytest.fixture
+async def fronts(urls: Urls, simulator: Simulator, port: int, pg: str, patience_s: float) -> AsyncIterator[Fronts]:
+    accounts = every_account(simulator, patience_s)
     accounts["portone_v1"] |= {"pg": pg}
     settings = settings_for(urls, simulator, public_url=f"http://127.0.0.1:{port}", **accounts)
     async with fronts_of(settings, "point3", "portone_v1", "portone_v2") as fronts:
@@ -145,6 +152,60 @@ async def test_v1s_yes_with_another_amount_is_a_yes(odd: Till, fronts: Fronts) -
     stored = await odd.shop.get(payment)
     assert (stored["refunded_amount"], stored["attention_code"]) == (920, "adjusted_refund")
     assert len(await odd.refunds(payment)) == 1
+
+
+async def test_a_yes_by_the_name_of_an_external_refund_calls_a_person(odd: Till, fronts: Fronts) -> None:
+    """A look-up has booked that cancel as somebody else's; whether it was ours all along, a person says."""
+    payment = await odd.sold(V2)
+    await odd.past_us(payment, 700)
+    await odd.shop.sync(payment)
+    (external,) = await odd.refunds(payment)
+
+    def under_that_name(shown: Json) -> None:
+        if "totalAmount" in shown:
+            shown["id"] = external["gateway_ref"]
+
+    fronts.change_answer = under_that_name
+    answer = await odd.refund(payment, 700)
+    assert (answer.status_code, answer.json()["status"]) == (202, "unknown"), answer.text
+    assert answer.json()["gateway_ref"] is None
+    assert (await odd.shop.get(payment))["attention_code"] == "unexplained_refund"
+
+
+@pytest.mark.parametrize("patience_s", [60.0])
+async def test_a_no_to_an_earlier_request_says_nothing_of_a_later_one(
+    odd: Till, fronts: Fronts, settings: Settings
+) -> None:
+    """It is so late that another process has asked again meanwhile, and nobody knows yet what became of that."""
+    payment = await odd.sold(V2)
+    asked, goes_on = [asyncio.Event(), asyncio.Event()], asyncio.Event()
+
+    async def late_no(writer: asyncio.StreamWriter) -> None:
+        await goes_on.wait()
+        await answers(400, {"type": "INVALID_REQUEST", "message": "no"})(writer)
+
+    def instead(request: Arrived) -> tuple[int, Any] | Behaviour | None:
+        if request.method == "GET" or "/cancel" not in request.target or asked[1].is_set():
+            return None
+        is_first = not asked[0].is_set()
+        asked[0 if is_first else 1].set()
+        return late_no if is_first else (500, {})
+
+    fronts.instead = instead
+    first = asyncio.create_task(odd.refund(payment, 500))
+    await asyncio.wait_for(asked[0].wait(), 30)
+    other = build_services(settings, odd.clock)
+    await other.database.open()
+    odd.clock.advance(3700)
+    await Worker(other).sweep()
+    await other.close()
+    assert asked[1].is_set()
+    goes_on.set()
+    refund = (await first).json()
+    assert refund["status"] == "unknown"
+    await odd.wait_until_decided(payment)
+    assert await odd.status(refund) == "succeeded"
+    await odd.has_given(payment, 500, cancels=1)
 
 
 async def test_a_second_no_beside_silence_ends_nothing(odd: Till, fronts: Fronts) -> None:
