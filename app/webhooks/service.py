@@ -38,9 +38,6 @@ from app.webhooks.room import Room
 DUE_KINDS: Mapping[Proof, str] = {"signature": "webhooks", "hint": "hints"}
 """The names of its due work."""
 
-LONGEST = 200
-"""Characters of any name in a webhook; real ones are far below."""
-
 MAX_BODY_BYTES = 256 * 1024
 """Far above what any gateway sends; below what fills a disk quickly."""
 
@@ -53,8 +50,8 @@ KEPT_HINT_BYTES = 2 * 1024
 KEPT_HEADERS = frozenset({"content-type", "content-encoding", "user-agent"})
 """Of every webhook, beside those of its gateway's signature."""
 
-LONGEST_HEADER = 1000
-"""Characters of a header that are kept; of an unsigned one `LONGEST`."""
+LONGEST_HEADER, LONGEST_HINT_HEADER = 1000, 200
+"""Characters of a header that are kept, of a signed webhook and of an unsigned one."""
 
 UNKNOWN = "no payment of ours has this reference"
 
@@ -102,8 +99,6 @@ class WebhookService:
         """
         content = _unpacked(request.body, longest_body(gateway, request.headers))
         note = gateway.parse_webhook(replace(request, body=content))
-        if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
-            raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         payment_id = ids.payment_of_reference(note.reference) if note.reference else None
         if not note.is_signed:
             name = payment_id or note.gateway_ref or note.reference
@@ -129,7 +124,7 @@ class WebhookService:
     ) -> Arrival:
         kept, longest, body = KEPT_HEADERS | gateway.webhook_headers, LONGEST_HEADER, request.body
         if not note.is_signed:  # where the payment is known, nobody needs what a stranger says beyond its name
-            longest, body = LONGEST, b"" if payment_id else body[:KEPT_HINT_BYTES]
+            longest, body = LONGEST_HINT_HEADER, b"" if payment_id else body[:KEPT_HINT_BYTES]
         headers = {name: value[:longest] for name, value in request.headers.items() if name in kept}
         due_at: datetime | None = request.at
         if note.reference is None and note.gateway_ref is None:
@@ -265,8 +260,3 @@ def _unpacked(body: bytes, limit_bytes: int) -> bytes:
         raise BodyTooLarge(limit_bytes=limit_bytes) from None
     except ValueError:
         raise InvalidRequest(("body", "is compressed and cannot be unpacked")) from None
-
-
-def _is_name(text: str | None) -> bool:
-    """Whether a stranger's text may be stored and asked about. Postgres stores no NUL."""
-    return text is None or (len(text) <= LONGEST and text.isprintable())

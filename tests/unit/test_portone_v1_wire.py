@@ -13,8 +13,9 @@ from app.gateways.facts import read_told
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.lookup import gateway_payment_of
-from app.gateways.portone_v1.response import ApiResponse, short
+from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.wire import Payment, Prepared, major, money_of
+from app.gateways.text import short
 from app.gateways.values import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from tests.unit.properties import thorough
 

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from app.domain.clock import rfc3339
 from app.domain.money import Money
 from app.gateways.portone_v1.codes import RANK, status_of
-from app.gateways.portone_v1.response import short
 from app.gateways.portone_v1.wire import Payment, Prepared, digits_of, imp_uid_of, money_of
+from app.gateways.text import short
 from app.gateways.values import (
     DepositAccount,
     Failure,

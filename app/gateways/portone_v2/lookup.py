@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, TRIGGERS, status_of
-from app.gateways.portone_v2.response import short
 from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel, Method, Payment, Refusal
+from app.gateways.text import short
 from app.gateways.values import (
     DepositAccount,
     Failure,
