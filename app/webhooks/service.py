@@ -144,7 +144,7 @@ class WebhookService:
             gateway_ref=note.gateway_ref,
             at=request.at,
             due_at=due_at,
-            repeat_at=request.at + self._after(REPEAT_AFTER_S),
+            repeat_at=due_at and max(due_at, request.at + self._after(REPEAT_AFTER_S)),
         )
 
     async def apply(self, webhook_id: UUID) -> None:
