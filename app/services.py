@@ -126,6 +126,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         is_live=settings.mode == "live",
     )
     gateways = build_gateways(settings)
+    names = [gateway.name for gateway in gateways]
     road_s = settings.road_s(GATEWAY_CALLS)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), settings.lease_s(settings.road_s(KEYED_CALLS)))
     tokens = ClientTokens(settings.secret_key.get_secret_value())
@@ -157,15 +158,9 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         gateway_log=gateway_log,
         wake_up=wake_up,
         due_work=(
-            *due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
-            *due_attempts(
-                database,
-                payments,
-                [gateway.name for gateway in gateways],
-                deadline_s=road_s,
-                lease_s=settings.lease_s(road_s),
-            ),
-            due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_webhooks(database, webhooks, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_attempts(database, payments, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_refunds(database, refunds, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
         ),
         chores=(
             _forget("idempotency_keys", idempotency.old),

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from app.db.due_work import lane_of
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import BodyTooLarge, GatewayUnavailable, InvalidRequest, NotFound
@@ -36,7 +37,7 @@ from app.webhooks.model import Arrival, Proof, Webhook
 from app.webhooks.room import Room
 
 DUE_KINDS: Mapping[Proof, str] = {"signature": "webhooks", "hint": "hints"}
-"""The names of its due work."""
+"""The names of its due work; each gateway's has a lane of its own."""
 
 MAX_BODY_BYTES = 256 * 1024
 """Far above what any gateway sends; below what fills a disk quickly."""
@@ -108,7 +109,7 @@ class WebhookService:
         arrival = self._arrival(gateway, request, note, source, payment_id)
         is_new = await self.inbox.keep(arrival)
         if is_new and arrival.due_at == arrival.at:
-            self._wake(DUE_KINDS[arrival.proof])
+            self._wake(lane_of(DUE_KINDS[arrival.proof], gateway.name))
         WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
         about = {"damage": note.damage} if note.damage else {}
         log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new, **about)
