@@ -8,10 +8,12 @@ the balance that it expects.
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from app.db.insist import insist
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
@@ -295,9 +297,10 @@ class RefundProcessor:
     ) -> Payment:
         """Store the answer to a request, on the payment as it is by now: an answer must not be lost.
 
-        Where a look-up has decided the refund meanwhile, that stands.
+        Where a look-up has decided the refund meanwhile, that stands. While the lease lasts, an absent database is waited for.
         """
         now, attempt = self._now(), payment.attempt(turn.attempt_id)
+        kept = partial(insist, until=attempt.busy_until, now=self._now)
         policy = policy_of(gateway, payment, attempt, now) if to is R.PENDING else None
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = Attention.REFUND_UNDECIDED
@@ -314,8 +317,8 @@ class RefundProcessor:
                     to, answer, attention = R.UNKNOWN, replace(answer, refund_ref=None), fit.attention
                 elif fit.refund.id != known.id:
                     overtaken = step_of(payment, attempt, fit, answer.evidence, turn.trigger, None, self._rules())
-                    is_written = await self._repository.apply(overtaken)
-                    payment = overtaken.after if is_written else await self._repository.load(payment.id)
+                    is_written = await kept(partial(self._repository.apply, overtaken))
+                    payment = overtaken.after if is_written else await kept(partial(self._repository.load, payment.id))
                     continue
                 elif fit.amount is not None:
                     attention = Attention.ADJUSTED_REFUND
@@ -332,10 +335,10 @@ class RefundProcessor:
                 is_answered=is_answered,
                 **fields_of(refund, to, answer, policy, self._rules()),
             )
-            if await self._repository.apply(moved):
+            if await kept(partial(self._repository.apply, moved)):
                 self._count(attempt, moved)
                 return moved.after
-            payment = await self._repository.load(payment.id)
+            payment = await kept(partial(self._repository.load, payment.id))
         raise IllegalTransition(source=str(refund.status), target=str(to))
 
     async def _wait(self, turn: Turn, payment: Payment, refund: Refund, wait: Wait, rules: Rules) -> Payment | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.db.insist import insist
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, IllegalTransition
@@ -44,7 +45,6 @@ from app.verification.outcomes import Outcomes
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
-
 
 BROKEN: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -273,7 +273,7 @@ class Verifier:
                     concluded = await self._after_capture(snapshot, None, context)
             finally:
                 if concluded is None:  # the payment moved, or what followed the yes broke
-                    await self._keep_yes(snapshot, context)
+                    await insist(lambda: self._keep_yes(snapshot, context), context.lease, self._now)
             return concluded
         return await self._after_capture(snapshot, answer.failure, context)
 
