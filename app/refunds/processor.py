@@ -30,7 +30,7 @@ from app.metrics import REFUNDS
 from app.refunds.decisions import Wait, fields_of, look_at, step_of, why_wait
 from app.refunds.eligibility import policy_of
 from app.refunds.matching import Doubt, Move, answered, match_refunds
-from app.refunds.requests import balance_of, request_of
+from app.refunds.requests import balance_of, parts_to_ask, request_of
 from app.refunds.turn import Processed, Turn
 from app.settings import Settings
 from app.verification.decisions import Rules, rules_of
@@ -236,8 +236,9 @@ class RefundProcessor:
             return None
         payment, asked = intent.after, intent.refund
         assert asked is not None
+        parts = parts_to_ask(payment, asked, fetched, balance)
         try:
-            answer = await gateway.refund(request_of(attempt, asked, ref, balance))
+            answer = await gateway.refund(request_of(attempt, replace(asked, parts=parts), ref, balance))
         except GatewayTimeout as error:
             return await self._record(turn, payment, asked, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
