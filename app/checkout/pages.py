@@ -11,7 +11,7 @@ from jinja2 import Environment
 
 from app.api.limits import Limits
 from app.api.parameters import kept
-from app.api.problems import problem
+from app.api.problems import explain, problem
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, format_amount
@@ -20,11 +20,14 @@ from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
-from app.domain.states import PAYMENT_UNPAID
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus
 from app.gateways.values import PageSources
+from app.ledger.model import Payment
+from app.payments.mismatch import mismatch_of
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings
+from app.verification.context import result_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -110,6 +113,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],
+        mismatch=_mismatch(payment, language),
         captured_ref=payment.captured_attempt.gateway_ref or "" if payment.captured_attempt else "",
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
@@ -118,3 +122,12 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     response = security.page(html, 200, checkout.payments.page_sources(payment))
     response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
     return response
+
+
+def _mismatch(payment: Payment, language: Language) -> str | None:
+    """What differed in the newest attempt and what became of its money, as the call that found it was told; None: nothing did."""
+    attempt = payment.last_attempt
+    if attempt.status is not AttemptStatus.REJECTED:
+        return None
+    found = mismatch_of(result_of(payment, attempt.id))
+    return explain(found.code, found.details, language)

@@ -137,10 +137,11 @@ function reload() {
 }
 
 /** Show a payment about which there is nothing to ask now. */
-function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) {
+function rest({ status, last_failure, mismatch, next_action, attempts = [] }, proof = {}) {
   forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
+    if (mismatch) return showMismatch(mismatch); // found before this page was loaded
     return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again, others: others() });
   }
   const deposit = attempts.map((attempt) => attempt.deposit).filter(Boolean).pop() ?? page.deposit;
@@ -188,11 +189,15 @@ function showDeclined({ code, message }) {
 }
 
 function showRefused({ status, code, detail }) {
-  const mismatch = code === "result_mismatch";
   const proofRefused = PROOF_REFUSED.has(status);
   if (proofRefused) forget(page);
-  panel.show(mismatch ? "mismatch" : "problem", { detail, retry: proofRefused ? again : undefined, others: others() });
-  if (mismatch) tell("error", "mismatch", "unknown");
+  if (code === "result_mismatch") return showMismatch(detail);
+  panel.show("problem", { detail, retry: proofRefused ? again : undefined, others: others() });
+}
+
+function showMismatch(detail) {
+  panel.show("mismatch", { detail, retry: again, others: others() });
+  tell("error", "mismatch", "unknown");
 }
 
 function again() {
