@@ -50,6 +50,14 @@ def test_what_is_told_to_be_another_is_not(wrong: dict[str, Any]) -> None:
         accepted(payment(IN_DOUBT, status=PaymentStatus.REVIEW), [shown(**wrong)], WORD)
 
 
+@pytest.mark.parametrize("status", [AttemptStatus.CAPTURED, AttemptStatus.REJECTED, AttemptStatus.CANCELED])
+def test_what_is_kept_sent_back_or_closed_is_not_accepted(status: AttemptStatus) -> None:
+    each = attempt(status, gateway_ref="tx-1")
+    stored = payment(each, status=PaymentStatus.REVIEW)
+    with pytest.raises(ResolutionRefused):
+        accepted(stored, [Shown(each, None, held(GatewayStatus.CAPTURED, **WHOLE))], WORD)
+
+
 @pytest.mark.parametrize("status", AttemptStatus)
 def test_only_money_that_nobody_keeps_or_sends_back_goes_back(status: AttemptStatus) -> None:
     each = Shown(attempt(status, gateway_ref="tx-1"), None, held(GatewayStatus.CAPTURED, **WHOLE))
