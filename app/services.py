@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.api_keys.service import ApiKeyService
+from app.db.clock_skew import clock_ahead_s, watched_clock
 from app.db.database import Database
 from app.db.due_work import Chore, DueWork
 from app.db.old_rows import OldRows
@@ -73,7 +74,14 @@ class Services:
             for each in self.chores
             if each.overdue_s is not None
         }
-        return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges(), **late}
+        ahead = "Seconds that this process's clock is ahead of the database's; more than 5 either way is too many."
+        return {
+            **await self.payments.gauges(),
+            **await self.refunds.gauges(),
+            **await self.webhooks.gauges(),
+            **late,
+            "onetill_clock_ahead_seconds": (ahead, await clock_ahead_s(self.database, self.now)),
+        }
 
     def chore(self, name: str) -> Chore:
         """The chore of this name."""
@@ -167,6 +175,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
             _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),
             Chore("history_anchors", anchors.advance),
             _forget("gateway_log", gateway_log.old),
+            watched_clock(database, now),
         ),
         now=now,
     )

@@ -22,7 +22,7 @@ from app.domain.errors import (
     PaymentProcessing,
     TooManyAttempts,
 )
-from app.domain.schedule import next_look
+from app.domain.schedule import WRITE_S, next_look
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
 from app.gateways.values import Failure
@@ -174,4 +174,6 @@ class AttemptOpener:
         await insist(partial(self._repository.apply, failed, released), attempt.busy_until, self._now)
 
     def _lease(self, gateway: Gateway, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        """Longer than the call and the writes around it: whoever looks after its end takes the attempt for never opened."""
+        writes_s = self._settings.seconds(2 * WRITE_S)
+        return now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s + writes_s))
