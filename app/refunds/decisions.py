@@ -145,6 +145,42 @@ def fields_of(
     return fields
 
 
+def late_answer(
+    payment: Payment,
+    known: Refund,
+    asked: Refund,
+    to: RefundStatus,
+    answer: RefundAnswer,
+    trigger: Trigger,
+    rules: Rules,
+) -> Step:
+    """The step that keeps the answer to a request after a person or a look-up has decided the refund (`known`).
+
+    What was decided stands. Where the answer says otherwise (law 4: a yes is a yes, for the amount that it names) a person is
+    called, and what the gateway shows is asked about at once. A no says nothing of a refund that was asked for again.
+    """
+    if to in {R.PENDING, R.SUCCEEDED}:
+        is_other = known.status is R.FAILED or known.returned != (answer.amount or known.amount)
+    else:
+        is_same = known.refund_attempts == asked.refund_attempts
+        is_other = to is not R.UNKNOWN and known.status is R.SUCCEEDED and is_same
+    cause = Attention.REFUND_CONTRADICTED if is_other else None
+    name = answer.refund_ref if all(each.gateway_ref != answer.refund_ref for each in payment.refunds) else None
+    return refund_step(
+        payment,
+        known,
+        known.status,
+        at=rules.now,
+        trigger=trigger,
+        reason="refund_answered_late",
+        evidence={"gateway": answer.evidence, "answer": to} | ({"attention": cause} if cause else {}),
+        attention=cause or payment.attention,
+        busy_until=payment.attempt(known.attempt_id).busy_until,
+        late_look_at=rules.now if is_other else known.next_check_at,
+        gateway_ref=known.gateway_ref or name,
+    )
+
+
 def look_at(refund: Refund, policy: RefundPolicy | None, rules: Rules, lookup_attempts: int | None = None) -> datetime:
     """Return when a refund is due next; one that was accepted for a certain time, from that time on."""
     looks = refund.lookup_attempts if lookup_attempts is None else lookup_attempts

@@ -27,7 +27,7 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.decisions import Wait, fields_of, look_at, step_of, why_wait
+from app.refunds.decisions import Wait, fields_of, late_answer, look_at, step_of, why_wait
 from app.refunds.eligibility import policy_of
 from app.refunds.matching import Doubt, Move, answered, match_refunds
 from app.refunds.requests import balance_of, parts_to_ask, request_of
@@ -298,7 +298,8 @@ class RefundProcessor:
     ) -> Payment:
         """Store the answer to a request, on the payment as it is by now: an answer must not be lost.
 
-        Where a look-up has decided the refund meanwhile, that stands. While the lease lasts, an absent database is waited for.
+        Where a person or a look-up has decided the refund meanwhile, that stands, and the answer is kept as an event. While
+        the lease lasts, an absent database is waited for.
         """
         now, attempt = self._now(), payment.attempt(turn.attempt_id)
         kept = partial(insist, until=attempt.busy_until, now=self._now)
@@ -308,8 +309,12 @@ class RefundProcessor:
         for _ in range(MOST_WRITES):
             known = payment.refund(refund.id)
             assert known is not None
-            if known.status is not R.UNKNOWN:
-                return payment  # a look-up has decided it
+            if known.status is not R.UNKNOWN and not (known.status is R.CREATED and to in {R.PENDING, R.SUCCEEDED}):
+                late = late_answer(payment, known, refund, to, answer, turn.trigger, self._rules()) if answer else None
+                if late is None or await kept(partial(self._repository.apply, late)):
+                    return late.after if late else payment
+                payment = await kept(partial(self._repository.load, payment.id))
+                continue
             if known.refund_attempts != refund.refund_attempts and to not in {R.PENDING, R.SUCCEEDED}:
                 return payment  # it was requested again meanwhile: a refusal of the earlier request says nothing of that one
             if answer is not None and to in {R.PENDING, R.SUCCEEDED}:

@@ -134,7 +134,7 @@ class ResolutionService:
             pending = [each for each in payment.refunds if each.is_undecided]
             if any(each.id not in decided_on for each in pending):
                 raise refused(payment, Obstacle.REFUND_UNDECIDED)
-            if any(payment.attempt(each.attempt_id).is_busy(self._now()) for each in pending):
+            if any(each.is_busy(self._now()) for each in payment.attempts):
                 raise IllegalTransition(source=str(payment.status), target="closed")
             made = closed(payment, word)
             if made is None:

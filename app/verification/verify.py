@@ -278,15 +278,14 @@ class Verifier:
         return await self._after_capture(snapshot, answer.failure, context)
 
     async def _keep_yes(self, snapshot: Snapshot, context: VerificationContext) -> None:
-        """Store that the gateway said yes, on the payment that moved at that instant; what follows of it is matched again.
-
-        Whatever moved it, a yes stays a yes: without it a later look could conclude that nobody was ever asked.
-        """
+        """Store that the gateway said yes, on the payment that moved at that instant, or that a person closed. Without it a later
+        look could conclude that nobody was ever asked. What follows of it is matched again."""
         said_at = snapshot.attempt.capture_accepted_at
         for _ in range(MAX_ROUNDS):
             payment = await self._repository.load(snapshot.payment.id)
             attempt = payment.attempt(snapshot.attempt.id)
-            if attempt.capture_accepted_at is not None or not attempt.is_undecided:
+            has_moved = attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}
+            if has_moved or attempt.capture_accepted_at is not None:
                 return
             kept = step(
                 payment,
@@ -298,6 +297,7 @@ class Verifier:
                 evidence={},
                 attention=payment.attention,
                 capture_accepted_at=said_at,
+                next_check_at=attempt.next_check_at,
             )
             if await self._repository.apply(kept):
                 return
