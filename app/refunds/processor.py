@@ -298,8 +298,7 @@ class RefundProcessor:
     ) -> Payment:
         """Store the answer to a request, on the payment as it is by now: an answer must not be lost.
 
-        Where a person or a look-up has decided the refund meanwhile, that stands, and the answer is kept as an event. While
-        the lease lasts, an absent database is waited for.
+        What was decided meanwhile stands, and the answer is an event. An absent database is waited for while the lease lasts.
         """
         now, attempt = self._now(), payment.attempt(turn.attempt_id)
         kept = partial(insist, until=attempt.busy_until, now=self._now)
