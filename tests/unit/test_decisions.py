@@ -6,13 +6,15 @@ from typing import cast
 import msgspec
 import pytest
 
+from app.domain.attention import Attention
 from app.domain.schedule import DEPOSIT_GRACE
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
 from app.gateways.values import Capability, DepositAccount, GatewayStatus
 from app.ledger.model import Attempt
+from app.ledger.transitions import Step
 from app.verification.context import Snapshot, VerificationContext
-from app.verification.decisions import Rules, decided, undecided
+from app.verification.decisions import Rules, at_rest, decided, undecided
 from app.verification.matching import Decide, Wait
 from tests.unit.factories import NOW, attempt, held, payment
 
@@ -67,3 +69,18 @@ def test_an_account_for_a_deposit_is_looked_at_when_it_ends_though_a_look_is_due
     )
     assert isinstance(change, Attempt)
     assert change.next_check_at == looked_at
+
+
+class _Capturing(_Bare):
+    capabilities = Capability.CAPTURE
+
+
+def test_a_call_for_a_person_takes_no_look_from_an_attempt_that_has_ended() -> None:
+    """Its gateway was asked for the money, and may show it only later; somebody else's news brought this look."""
+    later = NOW + timedelta(hours=1)
+    ended = attempt(AttemptStatus.FAILED, gateway_ref="sig/1+=", next_check_at=later, ended_at=NOW)
+    snapshot = Snapshot(cast(Gateway, _Capturing()), payment(ended), ended, ref="sig/1+=", looked_at=NOW)
+    wait = Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS)
+    called = at_rest(snapshot, "webhook", Rules(NOW, 1.0, False), wait)
+    assert isinstance(called, Step)
+    assert (called.after.attention, called.attempt.next_check_at) == (Attention.UNKNOWN_STATUS, later)
