@@ -229,7 +229,9 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
     may_come_late, look_at = _late_capture(snapshot.gateway, rules), attempt.next_check_at
     is_due = attempt.is_due(snapshot.looked_at)
     if wait.is_under_way and (is_due or look_at is None):
-        look_at = rules.now + LATE_CAPTURE / rules.time_scale  # ended here, and not there: money may come for days (law 8)
+        look_at = (
+            rules.now + LATE_CAPTURE / rules.time_scale
+        )  # ended here, and not there: money may come for days (law 8)
     elif is_due:
         look_at = own_look(payment, attempt, rules, may_come_late=may_come_late is not None)
     if is_expiring or attention != payment.attention:
