@@ -226,14 +226,12 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
     attention = wait.attention if is_expiring else _after_answer(payment, attempt, wait)
-    may_come_late, look_at = _late_capture(snapshot.gateway, rules), attempt.next_check_at
-    is_due = attempt.is_due(snapshot.looked_at)
+    is_due, look_at = attempt.is_due(snapshot.looked_at), attempt.next_check_at
     if wait.is_under_way and (is_due or look_at is None):
-        look_at = (
-            rules.now + LATE_CAPTURE / rules.time_scale
-        )  # ended here, and not there: money may come for days (law 8)
+        # Ended here, and not there: money may come for days (law 8).
+        look_at = rules.now + LATE_CAPTURE / rules.time_scale
     elif is_due:
-        look_at = own_look(payment, attempt, rules, may_come_late=may_come_late is not None)
+        look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
     if is_expiring or attention != payment.attention:
         return step(
             payment,
@@ -245,9 +243,8 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
             evidence={} if is_expiring else _told(attention, wait),
             payment_to=PaymentStatus.EXPIRED if is_expiring else None,
             attention=attention,
-            late_capture=may_come_late,
             unanswered_since=None,
-            **({} if is_expiring else {"next_check_at": look_at}),
+            next_check_at=look_at,
         )
     rested = replace(attempt, next_check_at=look_at, unanswered_since=None)
     return rested if rested != attempt else None
