@@ -157,12 +157,14 @@ def late_answer(
     """The step that keeps the answer to a request after a person or a look-up has decided the refund (`known`).
 
     What was decided stands. Where the answer says otherwise (law 4: a yes is a yes, for the amount that it names) a person is
-    called, and what the gateway shows is asked about at once. A no says nothing of a refund that was asked for again.
+    called, and what the gateway shows is asked about at once: also at a second yes, to another request or under another name.
+    A no says nothing of a refund that was asked for again.
     """
-    if to in {R.PENDING, R.SUCCEEDED}:
-        is_other = known.status is R.FAILED or known.returned != (answer.amount or known.amount)
+    is_same, is_yes = known.refund_attempts == asked.refund_attempts, to in {R.PENDING, R.SUCCEEDED}
+    if is_yes:
+        is_new = answer.refund_ref != known.gateway_ref if known.gateway_ref and answer.refund_ref else not is_same
+        is_other = is_new or known.status is R.FAILED or known.returned != (answer.amount or known.amount)
     else:
-        is_same = known.refund_attempts == asked.refund_attempts
         is_other = to is not R.UNKNOWN and known.status is R.SUCCEEDED and is_same
     cause = Attention.REFUND_CONTRADICTED if is_other else None
     name = answer.refund_ref if all(each.gateway_ref != answer.refund_ref for each in payment.refunds) else None
@@ -178,6 +180,7 @@ def late_answer(
         busy_until=payment.attempt(known.attempt_id).busy_until,
         late_look_at=rules.now if is_other else known.next_check_at,
         gateway_ref=known.gateway_ref or name,
+        accepted_at=known.accepted_at or (rules.now if is_yes and known.status is R.SUCCEEDED else None),
     )
 
 

@@ -115,7 +115,7 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         if refund is not None and (move := _follows(refund, cancel, fetched)):
             return move
     lost, is_unexplained = _lost(refunds), False
-    done = total(refund for refund in refunds if refund.status is R.SUCCEEDED)
+    done = _told(refunds)
     for cancel in fetched.refunds:
         if cancel.ref in named or cancel.state is RefundState.FAILED:
             continue
@@ -143,38 +143,56 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
     if fetched.status is GatewayStatus.REFUND_PENDING:
         unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
         return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
-    is_canceled = fetched.status is GatewayStatus.CANCELED
-    shown = fetched.refunded or (fetched.amount if is_canceled else None)
+    if (doubt := _doubt_about_cancel(fetched)) is not None:
+        return doubt
+    shown = fetched.refunded or (fetched.amount if fetched.status is GatewayStatus.CANCELED else None)
     if shown is None:
-        unsaid = "says that it was canceled, and not how much went back"
-        return Doubt(Attention.INCOMPLETE_LOOK_UP, unsaid) if is_canceled else None
-    if is_canceled and not shown.minor:
-        return Doubt(Attention.CONTRADICTORY_LOOK_UP, "says that it was canceled, and that nothing went back")
+        return None
     if _is_too_low(refunds, fetched):
         return Doubt(Attention.REFUNDS_TOO_LOW)
-    rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
+    rest = shown.minor - _told(refunds)
     if rest <= 0:
         return None
+    going = [each for each in refunds if _is_going(each, fetched.refunds)]
     asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.returned.minor <= rest]
-    if asked:
-        return Move(asked[0], R.SUCCEEDED, "refund_shown")
+    by_hand = [each for each in refunds if each.status is R.SUCCEEDED and not each.accepted_at]
+    shown_now = [each for each in asked if each not in going]
+    if rest in {total(by_hand), *(each.returned.minor for each in by_hand)}:
+        shown_now += sorted(by_hand, key=lambda each: each.returned.minor != rest)
+    if shown_now:
+        return Move(shown_now[0], R.SUCCEEDED, "refund_shown")
     if (lost := _lost(refunds)) is not None and rest < lost.amount.minor:
         return Doubt(Attention.UNEXPLAINED_REFUND)
     return Found(Money(rest, shown.currency), "refunded at the gateway")
 
 
+def _told(refunds: Sequence[Refund]) -> int:
+    """What the gateway has said before to have gone back. What was made by hand is not in its sum, unless it shows it too."""
+    return total(each for each in refunds if each.status is R.SUCCEEDED and each.accepted_at)
+
+
 def _is_too_low(refunds: Sequence[Refund], fetched: GatewayPayment) -> bool:
-    """Whether less is told to have gone back than the gateway has said before. What was made by hand it may not show."""
+    """Whether less is told to have gone back than the gateway has said before."""
     done = sum(each.amount.minor for each in fetched.refunds if each.state is RefundState.SUCCEEDED)
-    said = total(each for each in refunds if each.status is R.SUCCEEDED and each.accepted_at)
-    return fetched.refunded is not None and max(fetched.refunded.minor, done) < said
+    return fetched.refunded is not None and max(fetched.refunded.minor, done) < _told(refunds)
+
+
+def _doubt_about_cancel(fetched: GatewayPayment) -> Doubt | None:
+    """A word that says that money went back, without a sum, or with none."""
+    if fetched.status is not GatewayStatus.CANCELED:
+        return None
+    shown = fetched.refunded or fetched.amount
+    if shown is None:
+        return Doubt(Attention.INCOMPLETE_LOOK_UP, "says that it was canceled, and not how much went back")
+    told = "says that it was canceled, and that nothing went back"
+    return None if shown.minor else Doubt(Attention.CONTRADICTORY_LOOK_UP, told)
 
 
 def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Difference | None:
     """Of rejected money only one thing matters: whether all of it is refunded, by whomever."""
     live = next((refund for refund in refunds if refund.is_undecided), None)
     if fetched.status is GatewayStatus.CANCELED:
-        return Move(live, R.SUCCEEDED, "given_back") if live else None
+        return _doubt_about_cancel(fetched) or Move(live, R.SUCCEEDED, "given_back") if live else None
     back = fetched.refunded_minor
     left = Money(fetched.amount.minor - back, fetched.amount.currency) if fetched.amount else None
     if live is None and _is_too_low(refunds, fetched):

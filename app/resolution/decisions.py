@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from app.domain.attention import Attention
 from app.domain.errors import NothingToResolve, Obstacle, ResolutionRefused
 from app.domain.money import Money
 from app.domain.schedule import LATE_CAPTURE
@@ -58,16 +59,15 @@ class Shown:
 
     @property
     def says_taken(self) -> bool:
-        """Whether the gateway says that it took money of this attempt, and not that all of it went back.
+        """Whether the gateway says that it took money of this attempt and not that all of it went back, or contradicts itself.
 
         However unclear the rest is: money whose order is not told may be ours, and only what is told to be another's is not.
         """
         found = self.fetched
-        if found is None or found.status is not GatewayStatus.CAPTURED:
+        if found is None or found.reference not in {None, self.attempt.reference}:
             return False
-        if found.reference not in {None, self.attempt.reference}:
-            return False
-        return found.doubt is not None or found.amount is None or self.left is not None
+        is_taken = found.status is GatewayStatus.CAPTURED and (found.amount is None or self.left is not None)
+        return is_taken or found.doubt is not None
 
     @property
     def left(self) -> Money | None:
@@ -186,7 +186,9 @@ def check_can_close(payment: Payment, shown: Sequence[Shown]) -> None:
 def closed(payment: Payment, word: Word) -> Step | None:
     """The next step on the way to a closed payment; None when it is there. Each is written before the next is made."""
     evidence = word.evidence()
-    if refund := next((each for each in payment.refunds if each.is_undecided), None):
+    is_gone = payment.attention is Attention.REFUNDS_TOO_LOW
+    given = (each for each in payment.refunds if each.is_undecided or (is_gone and each.accepted_at))
+    if refund := next(given, None):
         return _given_by_hand(payment, refund, word, evidence)
     undecided = next((attempt for attempt in payment.attempts if attempt.is_undecided), None)
     attempt = undecided or payment.captured_attempt or payment.last_attempt
@@ -229,6 +231,7 @@ def _given_by_hand(payment: Payment, refund: Refund, word: Word, evidence: dict[
         trigger="operator",
         reason="refund_marked_done",
         evidence=evidence,
+        attention=payment.attention,
         accepted_at=None,
     )
 

@@ -227,8 +227,9 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
     attention = wait.attention if is_expiring else _after_answer(payment, attempt, wait)
     is_due, look_at = attempt.is_due(snapshot.looked_at), attempt.next_check_at
-    if wait.is_under_way and (is_due or look_at is None):
-        # Ended here, and not there: money may come for days (law 8).
+    is_owed = wait.is_under_way or (attempt.capture_accepted_at is not None and wait.attention is not None)
+    if is_owed and (is_due or look_at is None):
+        # Ended here, and not there, or said to be taken there: money may show for days (law 8).
         look_at = rules.now + LATE_CAPTURE / rules.time_scale
     elif is_due:
         look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
@@ -260,9 +261,11 @@ def own_look(payment: Payment, attempt: Attempt, rules: Rules, *, may_come_late:
     """When an ended attempt is looked at next by its own schedule; None when that was often enough."""
     if attempt.status is AttemptStatus.CAPTURED:
         return kept_look(payment, rules.now, rules.time_scale)
-    if may_come_late:
-        return late_look(payment, attempt, rules.now, rules.time_scale)
-    return payment.expires_at if payment.status in PAYMENT_UNPAID and rules.now < payment.expires_at else None
+    looks = [payment.expires_at] if payment.status in PAYMENT_UNPAID and rules.now < payment.expires_at else []
+    if may_come_late or attempt.gateway_ref is not None:
+        # Of one with a name there, the gateway may have been asked for the money: what a lost call did may show only later.
+        looks += filter(None, [late_look(payment, attempt, rules.now, rules.time_scale)])
+    return min(looks, default=None)
 
 
 def _told(attention: Attention | None, wait: Wait | None) -> dict[str, Any]:

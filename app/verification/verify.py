@@ -278,8 +278,7 @@ class Verifier:
         return await self._after_capture(snapshot, answer.failure, context)
 
     async def _keep_yes(self, snapshot: Snapshot, context: VerificationContext) -> None:
-        """Store that the gateway said yes, on the payment that moved at that instant, or that a person closed. Without it a later
-        look could conclude that nobody was ever asked. What follows of it is matched again."""
+        """Store that the gateway said yes, on the payment that moved, or that a person closed. What follows is matched again."""
         said_at = snapshot.attempt.capture_accepted_at
         for _ in range(MAX_ROUNDS):
             payment = await self._repository.load(snapshot.payment.id)
@@ -295,9 +294,10 @@ class Verifier:
                 trigger=context.trigger,
                 reason="confirm_accepted",
                 evidence={},
-                attention=payment.attention,
+                attention=payment.attention if attempt.is_undecided else Attention.CAPTURE_NOT_SHOWN,
                 capture_accepted_at=said_at,
-                next_check_at=attempt.next_check_at,
+                next_check_at=attempt.next_check_at if attempt.is_undecided else self._now(),
+                failure=None if attempt.status is AttemptStatus.CANCELED else attempt.failure,
             )
             if await self._repository.apply(kept):
                 return
@@ -312,6 +312,7 @@ class Verifier:
         except GatewayError as error:
             return await self._outcomes.undecided(snapshot, Wait(error.code), context, is_asked=True)
         verdict = self._match(snapshot, fetched)
+        is_of_nobody = isinstance(verdict, Wait) and fetched.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED}
         if isinstance(verdict, NotOurs) and failure is None:
             # Another order's, which no look-up showed before: not ours to keep, and not ours to refund (law 13).
             mismatch = Failure("order_mismatch")
@@ -321,8 +322,8 @@ class Verifier:
             # An explicit no took nothing. What the browser named is not ours, and is not looked at any more.
             snapshot = replace(snapshot, attempt=replace(snapshot.attempt, gateway_ref=None), ref=None)
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
-        elif failure is not None and fetched.status in SAYS_UNTAKEN and fetched.doubt is None:
-            # Of what the look-up says to be under way, or says in no word that we know, a no is no end (law 4).
+        elif failure is not None and fetched.status in SAYS_UNTAKEN and fetched.doubt is None and not is_of_nobody:
+            # Of what the look-up says to be under way, in no word that we know, or of nobody, a no is no end (law 4).
             verdict = Decide(AttemptStatus.FAILED, "declined", failure)
         if isinstance(verdict, Capture):
             return await self._outcomes.undecided(snapshot, Wait("not_confirmed_yet"), context, is_asked=True)

@@ -71,7 +71,7 @@ class World:
         }[self.tells]
         if self.tells != "all" and status is H.REFUND_PENDING:
             status = H.CAPTURED
-        return held(status, amount=won(WHOLE), refunded=won(back) if back else None, refunds=tuple(listed))
+        return held(status, amount=won(WHOLE), refunded=won(back), refunds=tuple(listed))
 
     def compare(self) -> bool:
         """Store every difference, one by one; it must come to an end. False: a person must say which refund is which."""
@@ -157,9 +157,10 @@ class World:
 
     def move(self, known: Refund, to: RefundStatus, **fields: object) -> None:
         stored = self.payment.refund(known.id) or known
+        is_yes = fields.get("is_answered") and to is not R.FAILED
         done = refund_step(
             self.payment,
-            stored,
+            replace(stored, accepted_at=NOW if is_yes else stored.accepted_at),
             to,
             at=NOW,
             trigger="api",

@@ -41,7 +41,7 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
         status=status,
         reference=payment.id,
         gateway_ref=payment.transaction_id or None,
-        amount=_money(amount.total if short is None else short, payment.currency),
+        amount=_money(_ordered(payment, amount) if short is None else short, payment.currency),
         refunded=refunded,
         refunds=refunds,
         is_deposit=_is_deposit(payment.method, status),
@@ -123,8 +123,9 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
         return "the look-up says that more was given back than was ordered"
     if status in _UNPAID and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if status is GatewayStatus.CANCELED and paid is not None and amount.cancelled is not None and cancelled < paid:
-        return "the look-up says CANCELLED, and that less was given back than came"
+    if status is GatewayStatus.CANCELED and total is not None and amount.cancelled is not None:
+        came = paid or (total - (amount.discount or 0) if cancelled or payment.paid_at else 0)
+        return "the look-up says CANCELLED, and that less was given back than came" if cancelled < came else None
     if payment.status in _PAID and total is not None:
         if paid is None:
             return f"the look-up says {payment.status}, and not how much came"
@@ -139,6 +140,13 @@ def _short(payment: Payment, amount: Amount) -> int | None:
     came = (amount.paid or 0) + (amount.discount or 0)
     is_short = payment.status == "PAID" and not amount.cancelled and 0 < came < (amount.total or 0)
     return came if is_short and amount.paid is not None else None
+
+
+def _ordered(payment: Payment, amount: Amount) -> int | None:
+    """What was ordered. Not told where a part was cancelled and less than that came: then nothing says whether the cancel
+    lowered what came, or a deposit was too small before."""
+    came = (amount.paid or 0) + (amount.discount or 0)
+    return None if payment.status == "PARTIAL_CANCELLED" and came < (amount.total or 0) else amount.total
 
 
 def _sums(payment: Payment, amount: Amount) -> str:

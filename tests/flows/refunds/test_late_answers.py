@@ -123,6 +123,50 @@ async def test_a_yes_is_not_asked_for_again_though_a_person_said_so(
     assert (await late.shop.get(payment))["attention_code"] == "adjusted_refund"
 
 
+async def test_a_yes_that_comes_after_done_by_hand_is_what_a_later_look_up_is_held_against(
+    late: Till, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    payment = await late.sold(V2)
+    gateway = Slow(monkeypatch, YES)
+    asking = asyncio.create_task(late.refund(payment, ASKED))
+    await asyncio.wait_for(gateway.reached.wait(), 10)
+    (refund,) = await late.refunds(payment)
+    late.clock.advance(LEASE_S)
+    await late.parts.refunds.mark(uuid_of(refund), is_done=True, note="by bank transfer")
+    gateway.may_answer.set()
+    await asking
+    monkeypatch.undo()
+    await late.shop.sync(payment)
+    assert (await late.shop.get(payment))["attention_code"] == "refunds_too_low", "it said yes, and shows nothing"
+
+
+async def test_a_second_yes_under_another_name_calls_a_person(
+    late: Till, monkeypatch: pytest.MonkeyPatch, settings: Settings, clock: MovableClock
+) -> None:
+    """One refund of ours, two at the gateway."""
+    payment = await late.sold(V2)
+    reached, may_answer, names = asyncio.Event(), asyncio.Event(), iter(["cancel-1", "cancel-2"])
+
+    async def yes(_: PortOneV2, request: Request) -> RefundAnswer:
+        if (name := next(names)) == "cancel-1":
+            reached.set()
+            await may_answer.wait()
+        return RefundAnswer(True, None, {}, refund_ref=name)
+
+    monkeypatch.setattr(PortOneV2, "refund", yes)
+    asking = asyncio.create_task(late.refund(payment, ASKED))
+    await asyncio.wait_for(reached.wait(), 10)
+    (refund,) = await late.refunds(payment)
+    late.clock.advance(LEASE_S)
+    async with another_process(settings, clock) as other:
+        await other.refunds.ask_again(uuid_of(refund), "not in the console")
+    may_answer.set()
+    await asking
+    (stored,) = await late.refunds(payment)
+    assert (stored["status"], stored["gateway_ref"]) == ("succeeded", "cancel-2")
+    assert (await late.shop.get(payment))["attention_code"] == "refund_contradicted"
+
+
 @pytest.mark.parametrize("rejected_money", ["hold"])
 async def test_nothing_is_closed_while_a_capture_is_under_way(late: Till, monkeypatch: pytest.MonkeyPatch) -> None:
     """Closed in the middle of it, the gateway's yes would find an attempt that has ended."""

@@ -274,6 +274,11 @@ async def test_a_refund_that_is_gone_from_the_gateway_calls_a_person(odd: Till, 
     fronts.change = nothing
     await odd.shop.sync(payment)
     assert (await odd.shop.get(payment))["attention_code"] == "refunds_too_low"
+    assert (await resolve(odd, payment, "close")).status_code == 200, "he gave it back, or saw that it went"
+    for _ in range(2):
+        await odd.shop.sync(payment)
+        assert (await odd.shop.get(payment))["attention_code"] is None
+        fronts.change = None
 
 
 async def test_a_refund_that_a_person_made_by_hand_need_not_be_shown(odd: Till, fronts: Fronts) -> None:
