@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
+import asyncpg
+
 from app.db.database import DATABASE_AWAY
 from app.domain.clock import Now
 from app.domain.schedule import DATABASE_AWAY_S
@@ -14,18 +16,30 @@ T = TypeVar("T")
 
 log = get_logger("database")
 
+_ABOUT_CONTENT = ("21", "22", "23", "42", "44", "54", "P0")
+"""Classes of SQLSTATE that say what is wrong with the statement or its values, triggers' words among them (Postgres, appendix A).
+All others are about the server and whoever else uses it: a lock, a timeout, a deadlock, no room, too many clients, a failover."""
+
 
 async def insist(work: Callable[[], Awaitable[T]], until: datetime | None, now: Now) -> T:
-    """Do the work, and while the database is away do it again until then: the end of the lease that its caller holds.
+    """Do the work, and while the database does not do it, do it again until then: the end of the lease that its caller holds.
 
-    `work` is safe to repeat: what its first try wrote whose answer was lost, a second one finds. Raises what the last try raised.
+    `work` is safe to repeat: what its first try wrote whose answer was lost, a second one finds. Raises what the last try
+    raised, and at once what no second try can mend.
     """
     while True:
         try:
             return await work()
-        except DATABASE_AWAY as error:
+        except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
             is_over = until is None or now() >= until
-            if is_over or isinstance(error, ValueError):  # the latter: a value that no column takes
+            if is_over or is_about_content(error):
                 raise
             log.warning("answer_waits", error=type(error).__name__)
             await asyncio.sleep(DATABASE_AWAY_S)
+
+
+def is_about_content(error: Exception) -> bool:
+    """Whether the same statement with the same values fails again, whatever becomes of the database."""
+    if isinstance(error, asyncpg.PostgresError):
+        return (error.sqlstate or "").startswith(_ABOUT_CONTENT)
+    return isinstance(error, ValueError)  # a value that no column takes

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+import asyncpg
 import pytest
 
 from app.db.database import DATABASE_AWAY, Database
@@ -23,6 +24,8 @@ from tests.support.databases import Urls
 A, P, H, R = AttemptStatus, PaymentStatus, GatewayStatus, RefundStatus
 T = TypeVar("T")
 AWAY_S = 1.5
+HELD_S = 3.5
+"""Longer than `lock_timeout`."""
 NO = Failure("declined")
 
 
@@ -162,6 +165,35 @@ async def test_of_a_refused_opening(outage: Outage) -> None:
     row = await outage.database.row("SELECT status FROM attempts")
     assert row is not None
     assert row["status"] == A.FAILED
+
+
+@pytest.mark.parametrize(("answer", "status"), [(NO, R.FAILED), (None, R.SUCCEEDED)], ids=["no", "yes"])
+async def test_of_a_refund_whose_table_somebody_holds(
+    urls: Urls, database: Database, clock: MovableClock, answer: Failure | None, status: RefundStatus
+) -> None:
+    """For longer than a statement waits for a lock: a migration, or an operator's console."""
+    house = House(database, MemoryGateway(shows_unconfirmed=True), clock)
+    await house.create(H.AUTHORIZED)
+    await house.complete()
+    await reserved(house)
+    owner = await asyncpg.connect(urls.owner)
+    lock = owner.transaction()
+
+    async def call() -> RefundAnswer:
+        await lock.start()
+        await owner.execute("LOCK TABLE refunds IN SHARE ROW EXCLUSIVE MODE")
+        asyncio.get_running_loop().call_later(HELD_S, free.set)
+        return RefundAnswer(answer is None, answer, {})
+
+    free = asyncio.Event()
+    house.gateway.on_refund = call
+    payment, attempt = await house.now()
+    doing = asyncio.create_task(house.processor.process(payment.id, attempt.id, "api", refund_id=payment.refunds[0].id))
+    await free.wait()
+    await lock.rollback()
+    await owner.close()
+    assert [refund.status for refund in (await doing).payment.refunds] == [status]
+    assert house.gateway.refunds == 1
 
 
 async def test_no_longer_than_the_lease(outage: Outage, clock: MovableClock) -> None:
