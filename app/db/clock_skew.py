@@ -10,11 +10,14 @@ log = get_logger("clock")
 
 
 async def clock_ahead_s(database: Database, now: Now) -> float:
-    """Seconds that our clock is ahead of the database's, behind it where negative; as exact as one statement is quick."""
-    before = now()
-    row = await database.row("SELECT clock_timestamp() AS at")
-    assert row is not None
-    return float((before + (now() - before) / 2 - row["at"]).total_seconds())
+    """Seconds that our clock is ahead of the database's, behind it where negative; as exact as one statement is quick.
+
+    The wait for a connection, and the making of one, are no part of it.
+    """
+    async with database.connection() as connection:
+        before = now()
+        at = await connection.fetchval("SELECT clock_timestamp()")
+        return float((before + (now() - before) / 2 - at).total_seconds())
 
 
 def watched_clock(database: Database, now: Now) -> Chore:

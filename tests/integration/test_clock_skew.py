@@ -1,5 +1,6 @@
 """Clocks that differ are told of: leases and due times compare those of all machines."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from app.domain.clock import utc_now
 from app.domain.schedule import LEASE_MARGIN_S
 from app.services import Services
 from tests.support import MovableClock
+from tests.support.databases import Urls
 from tests.unit.captured_logs import capture_logs
 
 
@@ -22,6 +24,17 @@ async def test_the_gauge_says_how_far_ahead_this_process_is(
     # A statement that took long is half of it exact, as it is with NTP.
     moments = iter([utc_now() - timedelta(seconds=4), utc_now() + timedelta(seconds=4)])
     assert abs(await clock_ahead_s(database, lambda: next(moments))) < 1
+
+
+async def test_a_wait_for_a_connection_is_no_skew(urls: Urls) -> None:
+    """As under load, and right after a failover, when somebody looks."""
+    database = Database(urls.app, connections=1)
+    await database.open()
+    held = asyncio.create_task(database.row("SELECT pg_sleep(3)"))
+    await asyncio.sleep(0.1)
+    assert abs(await clock_ahead_s(database, utc_now)) < 1
+    await held
+    await database.close()
 
 
 @pytest.mark.parametrize(("ahead_s", "is_told"), [(0, False), (LEASE_MARGIN_S + 2, True), (-LEASE_MARGIN_S - 2, True)])
