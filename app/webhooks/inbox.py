@@ -23,14 +23,16 @@ ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     next_try_at = least(CASE WHEN webhook_inbox.claimed_until IS NULL THEN webhook_inbox.next_try_at END,
         :arrival.repeat_at::timestamptz),
     claimed_until = NULL,
-    apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
+    apply_attempts = CASE WHEN webhook_inbox.next_try_at <= :arrival.repeat_at THEN webhook_inbox.apply_attempts
+        ELSE least(webhook_inbox.apply_attempts, 1) END,
     applied_at = excluded.applied_at,
     parked_at = NULL
 RETURNING id
 """)
 """A new one that names somebody is due at once. A repeat is counted and due a little later, because its gateway may have
 news since, also while a verification is under way. It never waits as long as one of the same text has come to wait that was
-tried in vain: a stranger may have sent that."""
+tried in vain: a stranger may have sent that. What it brings forward starts its tries anew, all but the one that comes after less
+time than a repeat's: so nobody uses up the tries of a true one, or has it tried more often than he may repeat it."""
 
 _COLUMNS = """id, gateway, proof, kind, payment_id, reference, gateway_ref, received_at, last_received_at, times_received,
     apply_attempts, next_try_at IS NOT NULL AS is_waiting, note"""
