@@ -27,10 +27,9 @@ _GIVEN_BACK = {
 
 
 def mismatch_of(result: VerificationResult) -> ResultMismatch:
-    """The 409 that says what differed and what was done about it."""
-    given_back = next(
-        (_GIVEN_BACK[r.status] for r in reversed(result.payment.refunds) if r.initiator == BY_MISMATCH), None
-    )
+    """The 409 that says what differed and what was done about it: about the money of this attempt, and of no other."""
+    own = [r for r in result.payment.refunds if r.attempt_id == result.attempt_id and r.initiator == BY_MISMATCH]
+    given_back = _GIVEN_BACK[own[-1].status] if own else None
     is_under_review = result.payment.status is PaymentStatus.REVIEW
     told = {"owed": "review", None: "foreign"}.get(given_back, given_back) if is_under_review else given_back
     action, action_ko = {

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from app.checkout.response_security import COMING_BACK_S, payment_cookie
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.flows.gateways.orders import BY_NAME
+from tests.flows.gateways.orders import BUYER, BY_NAME
 from tests.support import MovableClock, Shop
 from tests.support.databases import Urls
 from tests.support.settings import settings_for
@@ -117,3 +117,17 @@ async def test_the_page_says_by_itself_what_to_do_where_no_script_runs(
     assert ("Go on to payment" in fallback) is is_redirect
     await shop.client.post(f"/payments/{payment['id']}/cancel")
     assert "<aside" not in (await browser.get(f"/checkout/{payment['id']}")).text
+
+
+async def test_of_money_that_did_not_match_each_attempt_is_told_its_own(shop: Shop, browser: httpx.AsyncClient) -> None:
+    """What came with the first one is given back; of the second one nothing was taken."""
+    payment = await shop.create(gateway="portone_v2", customer=BUYER)
+    answer = await shop.complete(payment, **await shop.buyer_pays(payment, "amount_differs"))
+    assert answer.json()["given_back"] == "done", answer.text
+    assert "The money was given back." in (await browser.get(f"/checkout/{payment['client_token']}")).text
+    token = {"authorization": f"Bearer {payment['client_token']}"}
+    again = await shop.client.post(f"/payments/{payment['id']}/attempts", json={"gateway": "point3"}, headers=token)
+    answer = await shop.complete(again.json(), **await shop.buyer_pays(again.json(), "amount_differs"))
+    assert (answer.status_code, answer.json()["given_back"]) == (409, None)
+    assert "Nothing was charged for it." in answer.json()["detail"]
+    assert "Nothing was charged for it." in (await browser.get(f"/checkout/{payment['client_token']}")).text
