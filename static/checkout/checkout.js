@@ -50,6 +50,7 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
 });
 document.documentElement.dataset.script = "on"; // all of it has loaded and runs: the page needs no fallback
+document.querySelector(".fallback")?.setAttribute("hidden", "");
 run(start);
 
 async function start() {

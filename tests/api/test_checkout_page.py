@@ -131,3 +131,12 @@ async def test_of_money_that_did_not_match_each_attempt_is_told_its_own(shop: Sh
     assert (answer.status_code, answer.json()["given_back"]) == (409, None)
     assert "Nothing was charged for it." in answer.json()["detail"]
     assert "Nothing was charged for it." in (await browser.get(f"/checkout/{payment['client_token']}")).text
+
+
+async def test_no_file_but_sheets_of_the_page_holds_up_its_first_paint(shop: Shop, browser: httpx.AsyncClient) -> None:
+    payment = await shop.create()
+    html = (await browser.get(f"/checkout/{payment['client_token']}")).text
+    head = html[: html.index("<body>")]
+    assert re.findall(r'<script(?! type="module")[^>]* src=', head) == []
+    assert re.findall(r'<link rel="stylesheet" href="/static/checkout/(\w+).css">', head) == ["checkout", "widget"]
+    assert html.index("<aside") < html.index(" src=", html.index("<body>")), "the fallback comes before what may hang"

@@ -154,6 +154,46 @@ async def test_the_fallback_is_not_shown_while_the_script_is_on_its_way(buyer: B
     await buyer.widget_is_open()
 
 
+async def test_a_page_that_works_shows_no_fallback_whose_sheet_is_missing(buyer: Buyer) -> None:
+    buyer.witness.expect("")
+    await buyer.page.route("**/static/checkout/fallback.css", lambda route: route.abort())
+    payment = await buyer.world.shop.create()
+    await buyer.page.goto(payment["checkout_url"])
+    await buyer.widget_is_open()
+    await expect(buyer.page.locator(".fallback")).to_be_hidden()
+
+
+async def test_without_its_sheet_the_fallback_is_shown_where_the_script_does_not_come(buyer: Buyer) -> None:
+    buyer.witness.expect("")
+    await buyer.page.route(re.compile(r"/static/checkout/(fallback.css|panel.js)"), lambda route: route.abort())
+    payment = await buyer.world.shop.create()
+    await buyer.page.goto(payment["checkout_url"])
+    await expect(buyer.page.locator(".fallback")).to_be_visible()
+
+
+@pytest.mark.parametrize("file", ["checkout.js", "early.js", "fallback.css"])
+async def test_a_file_that_hangs_leaves_the_page_and_in_the_end_the_fallback(buyer: Buyer, file: str) -> None:
+    """What is not there after half a minute does not come; and where it comes all the same, the page goes on."""
+    arrives = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await arrives.wait()
+        await route.continue_()
+
+    page = buyer.page
+    await page.clock.install()
+    await page.route(f"**/static/checkout/{file}", slowly)
+    payment = await buyer.world.shop.create()
+    await page.goto(payment["checkout_url"], wait_until="commit")
+    await expect(page.locator(".order-name")).to_be_visible()
+    await expect(page.locator(".fallback")).to_have_css("display", "none")
+    await page.clock.fast_forward(31_000)
+    await expect(page.locator(".fallback")).to_be_visible()
+    arrives.set()
+    await buyer.widget_is_open()
+    await expect(page.locator(".fallback")).to_be_hidden()
+
+
 async def test_the_script_hides_the_fallback(buyer: Buyer) -> None:
     payment = await buyer.world.shop.create()
     await buyer.opens(payment)
