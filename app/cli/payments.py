@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from app.cli.refunds import say_what_waits
 from app.cli.terminal import Json, Note, PaymentId, errors, payment_of, show, with_services
 
 payments = typer.Typer(help="Look at payments, and repair, from a terminal.", no_args_is_help=True)
@@ -46,6 +47,7 @@ def give_back(payment_id: PaymentId) -> None:
     payment = with_services(lambda services: services.refunds.release(wanted))
     states = ", ".join(f"{refund.public_id} {refund.status}" for refund in payment.refunds)
     typer.echo(f"{payment.public_id} is {payment.status}; {states}")
+    say_what_waits(payment.refunds)
 
 
 @payments.command("resolve")

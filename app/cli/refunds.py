@@ -1,6 +1,6 @@
 """`onetill refunds`: look at refunds, and decide those that only a person can."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -8,6 +8,8 @@ import typer
 
 from app.cli.terminal import Json, Note, PaymentId, id_of, payment_of, show, with_services
 from app.domain import ids
+from app.domain.states import RefundStatus
+from app.ledger.model import Refund
 
 refunds = typer.Typer(help="Look at refunds, and decide those that only a person can.", no_args_is_help=True)
 
@@ -79,3 +81,12 @@ def _told(refund_id: str, work: Callable[[Any, UUID], Awaitable[tuple[Any, Any]]
     wanted = id_of(ids.Prefix.REFUND, refund_id, "refund")
     payment, refund = with_services(lambda services: work(services, wanted))
     typer.echo(f"{refund.public_id} of {refund.returned} is {refund.status}; {payment.public_id} is {payment.status}")
+    say_what_waits([refund])
+
+
+def say_what_waits(decided: Iterable[Refund]) -> None:
+    """Warn of a decision that nobody could be asked for yet: it is carried out later, so it must not be made by hand as well."""
+    for refund in decided:
+        if refund.status is RefundStatus.CREATED:
+            later = "its gateway could not be asked now, and the worker will: do not give it back by hand"
+            typer.echo(f"{refund.public_id} is stored; {later}", err=True)

@@ -138,7 +138,7 @@ def run_to_end(work: Awaitable[T]) -> T:
     except OnetillError as error:
         from app.api.problems import explain  # not before: whoever needs no page loads no web framework
 
-        told = f"{error.code}: {explain(error.code, error.details, 'en')}"
+        told = f"{error.code}: {error.details.get('hint') or explain(error.code, error.details, 'en')}"
         errors.print(told, markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except (OSError, RuntimeError, asyncpg.PostgresError) as error:

@@ -10,7 +10,6 @@ import msgspec
 
 from app.domain.clock import Now
 from app.domain.errors import (
-    GatewayUnavailable,
     IdempotencyKeyReused,
     IllegalTransition,
     InvalidRequest,
@@ -141,7 +140,7 @@ class RefundService:
         }
 
     async def release(self, payment_id: UUID) -> Payment:
-        """An operator releases rejected money. Raises NotFound, PaymentNotRefundable; GatewayUnavailable once that is stored."""
+        """An operator releases rejected money; if nobody can be asked now, it is due. Raises NotFound, PaymentNotRefundable."""
         payment = await self.payment(payment_id, None)
         held = [each for each in payment.refunds if each.is_held and each.is_undecided]
         if not held:
@@ -151,7 +150,7 @@ class RefundService:
                 payment_id, refund.id, R.CREATED, "refund_released", {}, is_held=False, next_check_at=self._now()
             )
         for attempt_id in dict.fromkeys(refund.attempt_id for refund in held):
-            await self._process_for_operator(payment, attempt_id)
+            await self._processor.process(payment.id, attempt_id, "operator")
         return await self.payment(payment_id, None)
 
     async def mark(
@@ -164,7 +163,7 @@ class RefundService:
         """
         payment, refund = await self.get(refund_id, None)
         if not refund.is_undecided:
-            raise IllegalTransition(source=str(refund.status), target="marked")
+            raise IllegalTransition(source=str(refund.status), target="marked", hint=_decided(refund))
         to, reason = (R.SUCCEEDED, "refund_marked_done") if is_done else (R.FAILED, "refund_marked_failed")
         room = refund.returned.minor + payment.refundable_minor
         if is_done and amount_minor is not None and amount_minor > room:
@@ -175,22 +174,15 @@ class RefundService:
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
         """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.
 
-        Raises NotFound, IllegalTransition where no answer was lost, or GatewayUnavailable once that is stored.
+        Where nobody can be asked now, it is due. Raises NotFound, or IllegalTransition where no answer was lost.
         """
         payment, refund = await self.get(refund_id, None)
         if refund.status is not R.UNKNOWN:
-            raise IllegalTransition(source=str(refund.status), target="asked again")
+            raise IllegalTransition(source=str(refund.status), target="asked again", hint=_decided(refund))
         evidence = {"note": note}
         await self._move(payment.id, refund_id, R.CREATED, "refund_not_done", evidence, next_check_at=self._now())
-        await self._process_for_operator(payment, refund.attempt_id)
+        await self._processor.process(payment.id, refund.attempt_id, "operator")
         return await self.get(refund_id, None)
-
-    async def _process_for_operator(self, payment: Payment, attempt_id: UUID) -> None:
-        """Process an attempt's refunds, and say so where nobody could be asked: the decision stands, and the refund stays due."""
-        await self._processor.process(payment.id, attempt_id, "operator")
-        attempt = payment.attempt(attempt_id)
-        if self._registry.holding(attempt.gateway, attempt.account) is None:
-            raise GatewayUnavailable(gateway=attempt.gateway, payment_id=payment.public_id)
 
     async def record(self, payment_id: UUID, amount_minor: int | None, note: str) -> tuple[Payment, Refund]:
         """Record a refund that an operator made by hand, where the gateway has no refund API.
@@ -346,3 +338,7 @@ def _refused(payment: Payment, refund: Refund) -> RefundRefused:
         "status": str(payment.status),
     }
     return RefusedByGateway(Refusal(failure.code), **details)
+
+
+def _decided(refund: Refund) -> str:
+    return f"{refund.public_id} is {refund.status}: nothing was changed. Only what is not decided is marked, or asked for again"

@@ -23,8 +23,9 @@ ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     next_try_at = least(CASE WHEN webhook_inbox.claimed_until IS NULL THEN webhook_inbox.next_try_at END,
         :arrival.repeat_at::timestamptz),
     claimed_until = NULL,
-    apply_attempts = CASE WHEN webhook_inbox.next_try_at <= :arrival.repeat_at THEN webhook_inbox.apply_attempts
-        ELSE least(webhook_inbox.apply_attempts, 1) END,
+    apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0
+        WHEN webhook_inbox.next_try_at > :arrival.repeat_at THEN least(webhook_inbox.apply_attempts, 1)
+        ELSE webhook_inbox.apply_attempts END,
     applied_at = excluded.applied_at,
     parked_at = NULL
 RETURNING id

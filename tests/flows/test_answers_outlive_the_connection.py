@@ -196,7 +196,7 @@ async def test_of_a_refund_whose_table_somebody_holds(
     assert house.gateway.refunds == 1
 
 
-async def test_no_longer_than_the_lease(outage: Outage, clock: MovableClock) -> None:
+async def test_for_a_minute_or_the_lease_and_no_longer(outage: Outage, clock: MovableClock) -> None:
     """A database that stays away holds up nobody for ever: whoever looks afterwards finds out."""
     house = outage.house
     await house.create(H.AUTHORIZED)
@@ -207,8 +207,12 @@ async def test_no_longer_than_the_lease(outage: Outage, clock: MovableClock) -> 
         return CaptureAnswer(NO, {})
 
     house.gateway.on_confirm = refuse
+    asking = asyncio.create_task(house.complete())
+    done, _ = await asyncio.wait([asking], timeout=2)
+    assert not done, "the lease is over, and the answer is kept a while"
+    clock.advance(61)
     with pytest.raises(DATABASE_AWAY) as raised:
-        await asyncio.wait_for(house.complete(), 5)
+        await asyncio.wait_for(asking, 10)
     assert not isinstance(raised.value, TimeoutError), "it gave up by itself"
     await outage.wire.__aenter__()
 
