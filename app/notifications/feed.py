@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db.database import Database, Row
+from app.db.old_rows import BY_INDEX
 from app.domain.clock import Now
 from app.domain.errors import InvalidRequest
 from app.domain.schedule import DOWN_AFTER
@@ -87,7 +88,11 @@ class Feed:
     async def events(self, query: FeedQuery) -> list[tuple[int, str]]:
         """Positions and bodies after a position, in the order in which they became visible."""
         sql, values = events_page(query)
-        return [(row["position"], row["body"]) for row in await self._database.rows(sql, *values)]
+        async with self._database.transaction() as connection:
+            await connection.execute(
+                BY_INDEX
+            )  # without statistics, Postgres would sort all that is behind the position
+            return [(row["position"], row["body"]) for row in await connection.fetch(sql, *values)]
 
     async def notifications(self, query: NotificationQuery) -> list[Row]:
         """One page, newest first."""
