@@ -161,7 +161,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
-    endpoints = Endpoints(database, Encryption(_encryption_keys(settings)), now)
+    endpoints = Endpoints(database, encryption_of(settings), now)
     guard = Guard(
         https_only=settings.mode == "live",
         ports=settings.notifications.ports,
@@ -205,11 +205,11 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     )
 
 
-def _encryption_keys(settings: Settings) -> list[HistoryKey]:
+def encryption_of(settings: Settings) -> Encryption:
     """What signing secrets are sealed with. In test mode one that follows from the secret key, where none is set."""
     if settings.encryption_keys or settings.mode == "live":
-        return [HistoryKey.read(each.get_secret_value()) for each in settings.encryption_keys]
-    return [HistoryKey.read(each) for each in versions(settings.secret_key)]
+        return Encryption(HistoryKey.read(each.get_secret_value()) for each in settings.encryption_keys)
+    return Encryption(HistoryKey.read(each) for each in versions(settings.secret_key))
 
 
 def _forget(name: str, rows: OldRows) -> Chore:

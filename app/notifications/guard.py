@@ -20,7 +20,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 Address = IPv4Address | IPv6Address
 
-MOST_CONNECTIONS = 512
+NO_LIMIT = 0
+"""Of the pool: whoever waited for a place would wait for those that hang. What is under way is limited by endpoint."""
+
 RESOLVED_WITHIN_S = 3.0
 RESOLVED_AT_ONCE = 64
 """Names that are asked for at once: one whose server hangs holds a thread."""
@@ -118,7 +120,7 @@ class Guard:
             resolver=self._resolver,
             socket_factory=self._socket,
             use_dns_cache=False,
-            limit=MOST_CONNECTIONS,
+            limit=NO_LIMIT,
             keepalive_timeout=KEPT_OPEN_S,
         )
         return aiohttp.ClientSession(

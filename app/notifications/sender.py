@@ -33,8 +33,9 @@ from app.notifications.model import Delivery, Endpoint, NotificationStatus, Paus
 
 log = get_logger("notifications")
 
-AT_ONCE = 32
-"""Attempts under way to one endpoint, each of another payment."""
+AT_ONCE_FIRST, AT_ONCE = 4, 32
+"""Attempts under way to one endpoint, each of another payment: few at first, twice as many each time that it took all of them. So
+one that hangs holds few connections."""
 
 EVENT_GONE = "the event is not kept any more"
 
@@ -129,12 +130,14 @@ class Sender:
 
     async def _send_ready(self, endpoint: Endpoint, ends_at: float) -> datetime | None:
         """Send, a payment's events one after another, until nothing is due. Returns until when the endpoint is left alone."""
+        width = AT_ONCE_FIRST
         while time.monotonic() < ends_at:
-            limit = 1 if endpoint.is_down else min(AT_ONCE, endpoint.rate_per_s or AT_ONCE)
+            limit = 1 if endpoint.is_down else min(width, endpoint.rate_per_s or width)
             rows = await self._database.rows(_READY, endpoint.id, self._now(), limit)
             if not rows:
                 return None
             sent = await self._send_all(endpoint, [Pending(**row) for row in rows])
+            width = min(2 * width, AT_ONCE) if all(made.is_taken for _, made in sent) else AT_ONCE_FIRST
             endpoint = await self._learn(endpoint, [made for _, made in sent if made.error != EVENT_GONE])
             await self._record(endpoint, sent)
             if endpoint.paused_at is not None:

@@ -80,7 +80,7 @@ async def receiving(**fields: Any) -> AsyncIterator[Receiver]:
     """A receiver on a port of its own."""
     receiver = Receiver(**fields)
     server = web.Server(receiver.handle)
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
