@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from app.db.database import Database
 from app.db.due_work import DueRow
@@ -52,34 +53,34 @@ FROM notifications n LEFT JOIN outbox o ON o.payment_id = n.payment_id AND o.id 
 WHERE n.endpoint_id = $1 AND n.next_try_at <= $2 {_FIRST} ORDER BY n.next_try_at, n.sequence LIMIT $3
 """  # noqa: S608  ours
 _RECORD = """
-WITH made AS (
-    SELECT * FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::timestamptz[], $7::timestamptz[], $8::smallint[],
-        $9::float8[], $10::text[], $11::text[]) AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error,
-        excerpt)
+WITH fares AS (
+    UPDATE notification_endpoints SET failures = $2, failing_since = $3, alarmed_percent = $4,
+        delivered_at = coalesce($5, delivered_at)
+    WHERE id = $1
+), made AS (
+    SELECT * FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[],
+        $12::smallint[], $13::float8[], $14::text[], $15::text[])
+        AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error, excerpt)
 ), noted AS (
     UPDATE notifications AS n SET status = m.status, next_try_at = m.next_try_at, delivery_attempts = n.delivery_attempts + 1,
         last_status = m.answer, last_error = m.error,
         delivered_at = CASE WHEN m.status = 'delivered' THEN m.at ELSE n.delivered_at END
     FROM made AS m
-    WHERE n.payment_id = ANY($2) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = $1
+    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = $1
 )
 INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
 SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM made
 """
-_FARES = """
-UPDATE notification_endpoints SET failures = $2, failing_since = $3, alarmed_percent = $4,
-    delivered_at = coalesce($5, delivered_at)
-WHERE id = $1
-"""
 _NEXT = f"""
-UPDATE notification_endpoints SET claimed_until = NULL, due_at = greatest($3, (
+UPDATE notification_endpoints
+SET claimed_until = NULL, due_at = CASE WHEN paused_at IS NULL AND deleted_at IS NULL THEN greatest($3, (
     SELECT n.next_try_at FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL {_FIRST}
     ORDER BY n.next_try_at LIMIT 1
-)) WHERE id = $1 AND due_at = $2
+)) END
+WHERE id = $1 AND due_at = $2
 """  # noqa: S608  ours
 """Only where nothing came meanwhile: the relay moves the time with every new event."""
 _RELEASE = "UPDATE notification_endpoints SET claimed_until = NULL WHERE id = $1"
-_REST = "UPDATE notification_endpoints SET claimed_until = NULL, due_at = NULL WHERE id = $1 AND paused_at IS NOT NULL"
 _PUT_OFF = "UPDATE notification_endpoints SET claimed_until = NULL, due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
 _DUE_AT = "SELECT due_at FROM notification_endpoints WHERE id = $1"
 
@@ -102,12 +103,8 @@ class Sender:
         ends_at = time.monotonic() + DELIVERY_SPELL_S
         rests_until: datetime | None = None
         while seen is not None and time.monotonic() < ends_at:
-            endpoint = await self._endpoints.find(row.id)
-            if endpoint is None or endpoint.paused_at is not None:
-                await self._database.changed(_REST, row.id)
-                return
             if rests_until is None or rests_until <= self._now():
-                rests_until = await self._send_ready(endpoint, ends_at)
+                rests_until = await self._send_ready(row.id, ends_at)
             if await self._database.changed(_NEXT, row.id, seen, rests_until):
                 return
             due = await self._database.row(_DUE_AT, row.id)
@@ -128,23 +125,26 @@ class Sender:
         secrets = self._endpoints.live_secrets(endpoint, at)
         return await self._deliverer.deliver(endpoint.url, event_id, body, secrets, at)
 
-    async def _send_ready(self, endpoint: Endpoint, ends_at: float) -> datetime | None:
-        """Send, a payment's events one after another, until nothing is due. Returns until when the endpoint is left alone."""
+    async def _send_ready(self, endpoint_id: UUID, ends_at: float) -> datetime | None:
+        """Send, a payment's events one after another, until nothing is due. Returns until when the endpoint is left alone.
+
+        The endpoint is read before each round: what the shop sets holds from then on.
+        """
         width = AT_ONCE_FIRST
         while time.monotonic() < ends_at:
+            endpoint = await self._endpoints.find(endpoint_id)
+            if endpoint is None or endpoint.paused_at is not None:
+                return None
             limit = 1 if endpoint.is_down else min(width, endpoint.rate_per_s or width)
-            rows = await self._database.rows(_READY, endpoint.id, self._now(), limit)
+            rows = await self._database.rows(_READY, endpoint_id, self._now(), limit)
             if not rows:
                 return None
             sent = await self._send_all(endpoint, [Pending(**row) for row in rows])
             width = min(2 * width, AT_ONCE) if all(made.is_taken for _, made in sent) else AT_ONCE_FIRST
-            endpoint = await self._learn(endpoint, [made for _, made in sent if made.error != EVENT_GONE])
-            await self._record(endpoint, sent)
-            if endpoint.paused_at is not None:
-                return None
-            if endpoint.is_down:
+            after = await self._record(endpoint, sent)
+            if after.is_down:
                 asked_s = max(made.retry_after_s for _, made in sent)
-                return self._now() + self._wait(PROBE_AGAIN, endpoint.failures - DOWN_AFTER, asked_s)
+                return self._now() + self._wait(PROBE_AGAIN, after.failures - DOWN_AFTER, asked_s)
         return self._now()
 
     async def _send_all(self, endpoint: Endpoint, pending: Sequence[Pending]) -> list[tuple[Pending, Delivery]]:
@@ -165,54 +165,53 @@ class Sender:
         await asyncio.sleep(pause_s)
         return sent
 
-    async def _learn(self, before: Endpoint, made: Sequence[Delivery]) -> Endpoint:
-        """How the endpoint fares after these attempts: it is up, down, or paused; operators are alarmed on the way."""
-        if any(each.is_gone for each in made):
-            return await self._paused(before, PauseReason.GONE)
-        taken = [each.at for each in made if each.is_taken]
-        if taken and before.is_down:
+    async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint:
+        """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused."""
+        made = [each for _, each in sent if each.error != EVENT_GONE]
+        after = self._after(before, made)
+        if before.is_down and not after.is_down:
             log.info("endpoint_recovered", endpoint=before.public_id)
             await self._endpoints.make_all_ready(before.id)
-        after = _up(before, max(taken)) if taken else self._failing(before, made) if made else before
-        if after != before:
-            fares = (after.failures, after.failing_since, after.alarmed_percent, after.delivered_at)
-            await self._database.changed(_FARES, after.id, *fares)
+        fares = (after.failures, after.failing_since, after.alarmed_percent, after.delivered_at)
+        rows = zip(*(self._row(after, *each) for each in sent), strict=True)
+        await self._database.changed(_RECORD, after.id, *fares, *map(list, rows))
         if after.alarmed_percent > before.alarmed_percent:
             ENDPOINT_ALARMS.labels(str(after.alarmed_percent)).inc()
             about = {"endpoint": after.public_id, "percent": after.alarmed_percent, "since": str(after.failing_since)}
             log.error("endpoint_failing", **about)
-        if after.alarmed_percent == ALARM_PERCENTS[-1]:
-            return await self._paused(after, PauseReason.FAILING)
+        if after.pause_reason is not None and await self._endpoints.pause(after.id, after.pause_reason):
+            log.error("endpoint_paused", endpoint=after.public_id, reason=after.pause_reason)
         return after
+
+    def _after(self, endpoint: Endpoint, made: Sequence[Delivery]) -> Endpoint:
+        """How an endpoint fares after these attempts."""
+        if any(each.is_gone for each in made):
+            return replace(endpoint, paused_at=self._now(), pause_reason=PauseReason.GONE)
+        if taken := [each.at for each in made if each.is_taken]:
+            return replace(endpoint, failures=0, failing_since=None, alarmed_percent=0, delivered_at=max(taken))
+        return self._failing(endpoint, made) if made else endpoint
 
     def _failing(self, endpoint: Endpoint, made: Sequence[Delivery]) -> Endpoint:
         """After attempts of which it took none."""
-        most = max(
-            DOWN_AFTER, endpoint.failures + 1
-        )  # what was under way together makes it down, and no more than that
-        failures = min(endpoint.failures + len(made), most)
+        # What was under way together makes it down, and no more than that.
+        failures = min(endpoint.failures + len(made), max(DOWN_AFTER, endpoint.failures + 1))
         since = endpoint.failing_since or made[0].at
         percent = 100 * ((self._now() - since) / (FAILING_FOR / self._scale))
         reached = max((each for each in ALARM_PERCENTS if each <= percent and failures >= DOWN_AFTER), default=0)
-        alarmed = max(reached, endpoint.alarmed_percent)
-        return replace(endpoint, failures=failures, failing_since=since, alarmed_percent=alarmed)
+        after = replace(
+            endpoint, failures=failures, failing_since=since, alarmed_percent=max(reached, endpoint.alarmed_percent)
+        )
+        is_over = after.alarmed_percent == ALARM_PERCENTS[-1]
+        return replace(after, paused_at=self._now(), pause_reason=PauseReason.FAILING) if is_over else after
 
-    async def _paused(self, endpoint: Endpoint, reason: PauseReason) -> Endpoint:
-        if await self._endpoints.pause(endpoint.id, reason):
-            log.error("endpoint_paused", endpoint=endpoint.public_id, reason=reason)
-        return replace(endpoint, paused_at=self._now(), pause_reason=reason)
-
-    async def _record(self, endpoint: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> None:
-        """Keep how each attempt ended, and when the next one is."""
-        rows = []
-        for pending, made in sent:
-            status, next_at = self._next(endpoint, pending, made)
-            if status is NotificationStatus.FAILED:
-                event_id = ids.show(ids.Prefix.EVENT, pending.event_id)
-                log.error("notification_failed", endpoint=endpoint.public_id, event_id=event_id)
-            about = (pending.payment_id, pending.event_id, ids.uuid7(), status, next_at)
-            rows.append((*about, made.at, made.status, made.took_ms, made.error, made.excerpt))
-        await self._database.changed(_RECORD, endpoint.id, *map(list, zip(*rows, strict=True)))
+    def _row(self, endpoint: Endpoint, pending: Pending, made: Delivery) -> tuple[object, ...]:
+        """What is kept of an attempt, in the order of the statement."""
+        status, next_at = self._next(endpoint, pending, made)
+        if status is NotificationStatus.FAILED:
+            event_id = ids.show(ids.Prefix.EVENT, pending.event_id)
+            log.error("notification_failed", endpoint=endpoint.public_id, event_id=event_id)
+        about = (pending.payment_id, pending.event_id, ids.uuid7(), status, next_at)
+        return (*about, made.at, made.status, made.took_ms, made.error, made.excerpt)
 
     def _next(self, endpoint: Endpoint, pending: Pending, made: Delivery) -> tuple[NotificationStatus, datetime | None]:
         """Where a notification stands after an attempt. Given up is one alone, never what an endpoint that is down took not."""
@@ -231,8 +230,3 @@ class Sender:
         """The wait after so many attempts, up to a fifth longer; longer still where the endpoint asked for it."""
         step_s = steps[min(number, len(steps) - 1)] * random.uniform(1, 1 + JITTER)  # noqa: S311  no secret
         return timedelta(seconds=max(step_s, asked_s) / self._scale)
-
-
-def _up(endpoint: Endpoint, at: datetime) -> Endpoint:
-    """After an attempt that it took."""
-    return replace(endpoint, failures=0, failing_since=None, alarmed_percent=0, delivered_at=at)

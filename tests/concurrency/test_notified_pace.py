@@ -127,7 +127,7 @@ async def test_a_shop_is_told_within_a_second_and_hanging_endpoints_delay_nobody
 ) -> None:
     database = Database(own_urls.app, connections=4)
     await database.open()
-    settings = Settings(_env_file=None, secret_key=SECRET_KEY)  # type: ignore[call-arg]  # pydantic-settings takes it
+    settings = Settings(_env_file=None, secret_key=SECRET_KEY)  # type: ignore[call-arg, arg-type]  # pydantic-settings takes both
     endpoints = Endpoints(database, encryption_of(settings), lambda: datetime.now(UTC))
     shops = Shops(database)
     async with receiving(answer=shops.answer) as receiver, working(own_urls, tmp_path / "worker.log"):

@@ -19,7 +19,7 @@ from tests.api.checks import problem, wrong_fields
 from tests.flows.notifications.house import change, endpoint, paid, state
 from tests.support import MovableClock, Shop
 from tests.support.databases import keys_of
-from tests.support.receiver import Receiver
+from tests.support.receiver import Received, Receiver
 
 
 async def test_the_secret_is_shown_once_and_lies_encrypted(shop: Shop, receiver: Receiver, database: Database) -> None:
@@ -256,3 +256,19 @@ async def test_a_key_that_left_the_settings_stops_its_endpoint_and_says_so(
 async def _id(services: Services, made: dict[str, Any]) -> UUID:
     found = await services.notifications.page("main", OLDEST, 10)
     return next(each.id for each in found if each.public_id == made["id"])
+
+
+async def test_a_pause_holds_from_the_next_request_on_also_amid_a_backlog(
+    shop: Shop, parts: Services, receiver: Receiver
+) -> None:
+    made = await endpoint(shop, receiver.url, rate_per_s=1)
+    for _ in range(3):
+        await paid(shop)
+
+    async def answer(_: Received) -> int:
+        await change(shop, made, paused=True)
+        return 204
+
+    receiver.answer = answer
+    await Worker(parts).sweep()
+    assert len(receiver.taken) == 1
