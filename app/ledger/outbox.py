@@ -15,7 +15,6 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.states import (
-    PAYMENT_COLLECTED,
     PAYMENT_UNPAID,
     REFUND_UNDECIDED,
     AttemptStatus,
@@ -116,7 +115,7 @@ def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data:
 def _of_payment(step: Step) -> str | None:
     before, after = step.before.status, step.after.status
     if after is not before and after in _TOLD:
-        return None if after is PaymentStatus.PAID and before in PAYMENT_COLLECTED else _TOLD[after]
+        return _TOLD[after]
     has_failed = step.attempt.status in _FAILED and step.event.attempt_from != step.attempt.status
     return "payment.failed" if has_failed and after in PAYMENT_UNPAID else None
 

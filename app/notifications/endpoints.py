@@ -129,7 +129,7 @@ class Endpoints:
         return is_resumed
 
     async def make_all_ready(self, endpoint_id: UUID) -> None:
-        """What failed is tried at once, as if for the first time. Few rows: what was never tried waits for nothing."""
+        """What was put off is tried at once, as if for the first time. Few rows: what was never tried waits for nothing."""
         await self._database.changed(_ALL_READY, endpoint_id, self._now())
 
     async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:

@@ -38,6 +38,10 @@ AT_ONCE_FIRST, AT_ONCE = 4, 32
 """Attempts under way to one endpoint, each of another payment: few at first, twice as many each time that it took all of them. So
 one that hangs holds few connections."""
 
+PUT_ASIDE = timedelta(days=1)
+"""Where an event stands that its endpoint did not take while it is down: behind those that were not tried yet. It is sent as a
+probe, or at once when the endpoint is up again."""
+
 EVENT_GONE = "the event is not kept any more"
 
 _FIRST = """
@@ -73,7 +77,7 @@ SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM ma
 """
 _NEXT = f"""
 UPDATE notification_endpoints
-SET claimed_until = NULL, due_at = CASE WHEN paused_at IS NULL AND deleted_at IS NULL THEN greatest($3, (
+SET claimed_until = NULL, due_at = CASE WHEN paused_at IS NULL AND deleted_at IS NULL THEN coalesce($3, (
     SELECT n.next_try_at FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL {_FIRST}
     ORDER BY n.next_try_at LIMIT 1
 )) END
@@ -136,7 +140,8 @@ class Sender:
             if endpoint is None or endpoint.paused_at is not None:
                 return None
             limit = 1 if endpoint.is_down else min(width, endpoint.rate_per_s or width)
-            rows = await self._database.rows(_READY, endpoint_id, self._now(), limit)
+            until = self._now() + 2 * PUT_ASIDE if endpoint.is_down else self._now()
+            rows = await self._database.rows(_READY, endpoint_id, until, limit)
             if not rows:
                 return None
             sent = await self._send_all(endpoint, [Pending(**row) for row in rows])
@@ -220,11 +225,8 @@ class Sender:
         is_up = not endpoint.is_down and endpoint.paused_at is None
         if pending.body is None or (is_up and pending.delivery_attempts >= len(NOTIFY_AGAIN)):
             return NotificationStatus.FAILED, None
-        if endpoint.is_down:
-            wait = self._wait(PROBE_AGAIN, endpoint.failures - DOWN_AFTER, made.retry_after_s)
-        else:
-            wait = self._wait(NOTIFY_AGAIN, pending.delivery_attempts, made.retry_after_s)
-        return NotificationStatus.PENDING, self._now() + wait
+        wait = self._wait(NOTIFY_AGAIN, pending.delivery_attempts, made.retry_after_s)
+        return NotificationStatus.PENDING, self._now() + (PUT_ASIDE if endpoint.is_down else wait)
 
     def _wait(self, steps: Sequence[int], number: int, asked_s: float) -> timedelta:
         """The wait after so many attempts, up to a fifth longer; longer still where the endpoint asked for it."""

@@ -145,7 +145,7 @@ async def test_operators_are_alarmed_on_the_way_and_then_it_is_paused(
 
 
 async def test_410_pauses_at_once_and_what_waits_comes_when_it_is_resumed(
-    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock
+    shop: Shop, parts: Services, receiver: Receiver
 ) -> None:
     made = await endpoint(shop, receiver.url)
     receiver.status = 410
@@ -154,12 +154,29 @@ async def test_410_pauses_at_once_and_what_waits_comes_when_it_is_resumed(
     now = await state(shop, made)
     assert (now["status"], now["pause_reason"]) == ("paused", "gone")
     await paid(shop)
-    await pass_time(parts, clock, seconds=DAY, step_s=DAY / 4)
-    assert len(receiver.got) == 1
     receiver.status = 204
+    await Worker(parts).sweep()
+    assert len(receiver.got) == 1
     await change(shop, made, paused=False)
     await Worker(parts).sweep()
-    assert len(receiver.taken) == 2
+    assert len(receiver.taken) == 2, "at once, not when the first one's wait is over"
+
+
+async def test_what_an_endpoint_that_was_down_did_not_take_counts_for_nothing_once_it_is_up(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock
+) -> None:
+    """Probed with them for days, then well again but for one of them: that one is tried for its eleven days from now on."""
+    await endpoint(shop, receiver.url)
+    receiver.status = 503
+    payments = [await paid(shop) for _ in range(3)]
+    await pass_time(parts, clock, seconds=5 * DAY, step_s=3600)
+    assert min(each["delivery_attempts"] for each in await notifications(shop)) > len(NOTIFY_AGAIN)
+    poison = payments[1]["id"]
+    receiver.answer = lambda got: 500 if got.event["payment_id"] == poison else 204
+    await pass_time(parts, clock, seconds=4 * 3600, step_s=3600)
+    stands = {each["payment_id"]: each["status"] for each in await notifications(shop)}
+    assert stands.pop(poison) == "pending"
+    assert set(stands.values()) == {"delivered"}
 
 
 async def test_retry_after_is_followed(shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock) -> None:
