@@ -224,6 +224,9 @@ class Pumping:
             except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
                 log.warning("not_pumped", pump=self._pump.name, error=type(error).__name__)
                 done = 0
+            except Exception:  # a mistake of ours must not stop the worker, which has other work
+                log.exception("pump_broke", pump=self._pump.name)
+                done = 0
             if done:
                 self._has_worked()
             with suppress(TimeoutError):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -50,6 +50,8 @@ class Receiver:
     url: str = ""
     status: int = 204
     answer: Callable[[Received], Any] | None = None
+    drips: bool = False
+    """Whether it answers 200 at once, with a body that never ends."""
     got: list[Received] = field(default_factory=list)
     taken: list[Received] = field(default_factory=list)
     """Those that were answered 2xx."""
@@ -63,6 +65,8 @@ class Receiver:
         headers = {name.lower(): value for name, value in request.headers.items()}
         received = Received(headers, await request.read(), request.path_qs)
         self.got.append(received)
+        if self.drips:
+            return await self._drip(request)
         status: Any = self.status
         if self.answer is not None:
             status = self.answer(received)
@@ -73,6 +77,16 @@ class Receiver:
         if 200 <= status < 300:
             self.taken.append(received)
         return web.Response(status=status, text="" if status == 204 else f"said {status}")
+
+    @staticmethod
+    async def _drip(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Length": "100000"})
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b".")
+                await asyncio.sleep(0.05)
+        return response
 
 
 @asynccontextmanager

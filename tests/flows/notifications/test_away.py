@@ -17,6 +17,7 @@ from app.services import Services, build_services
 from app.settings import Settings
 from tests.flows.notifications.house import endpoint, feed, notifications, paid, pass_time
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
 from tests.support.receiver import Received, Receiver
 
 DAY = 86_400
@@ -126,3 +127,16 @@ async def test_a_change_that_did_not_commit_is_told_to_nobody(shop: Shop, parts:
     assert not await parts.repository.apply(failed)
     await Worker(parts).sweep()
     assert [each["type"] for each in await feed(shop)] == ["payment.canceled"]
+
+
+async def test_workers_are_woken_once_something_is_to_be_told(shop: Shop, urls: Urls) -> None:
+    """Else it would wait for the worker's next look, 5 s away."""
+    heard = asyncio.Event()
+    listener = await asyncpg.connect(urls.owner)
+    await listener.add_listener("onetill_due", lambda *said: heard.set() if "relay" in said[-1].split() else None)
+    payment = await shop.create()
+    assert not heard.is_set(), "a window that opens is told to nobody"
+    assert (await shop.client.post(f"/payments/{payment['id']}/cancel")).json()["status"] == "canceled"
+    async with asyncio.timeout(60):
+        await heard.wait()
+    await listener.close()

@@ -236,3 +236,23 @@ async def test_what_an_endpoint_answers_cannot_hurt(shop: Shop, receiver: Receiv
     assert (told["delivered"], told["status"]) == (is_taken, response.status)
     assert excerpt is None or told["excerpt"] == excerpt
     assert len(told["excerpt"]) <= 500
+
+
+async def test_an_attempt_ends_at_its_deadline_and_a_status_that_came_stands(
+    shop: Shop, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.notifications.delivery.DELIVERY_DEADLINE_S", 0.5)
+    made = await endpoint(shop, receiver.url)
+    released = asyncio.Event()
+
+    async def never(_: Received) -> int:
+        await released.wait()
+        return 204
+
+    receiver.answer = never
+    told = (await shop.client.post(f"/notification-endpoints/{made['id']}/test")).json()
+    assert (told["delivered"], told["status"], told["error"]) == (False, None, "no answer within 0.5 s")
+    receiver.answer, receiver.drips = None, True
+    told = (await shop.client.post(f"/notification-endpoints/{made['id']}/test")).json()
+    assert (told["delivered"], told["status"], told["error"]) == (True, 200, None)
+    released.set()
