@@ -179,18 +179,27 @@ async def test_what_an_endpoint_that_was_down_did_not_take_counts_for_nothing_on
     assert set(stands.values()) == {"delivered"}
 
 
-async def test_retry_after_is_followed(shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock) -> None:
+@pytest.mark.parametrize("is_down", [False, True])
+async def test_retry_after_is_followed(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock, is_down: bool
+) -> None:
     await endpoint(shop, receiver.url)
+    receiver.status = 500
+    for _ in range(DOWN_AFTER if is_down else 0):
+        await paid(shop)
+    await Worker(parts).sweep()
     receiver.answer = lambda _: web.Response(status=429, headers={"Retry-After": "900"})
     await paid(shop)
+    clock.advance(PROBE_AGAIN[0] * (1 + JITTER))
     await Worker(parts).sweep()
-    receiver.answer = None
+    asked = len(receiver.got)
+    receiver.answer, receiver.status = None, 204
     clock.advance(890)
     await Worker(parts).sweep()
-    assert len(receiver.got) == 1
+    assert len(receiver.got) == asked > 0
     clock.advance(15)
     await Worker(parts).sweep()
-    assert len(receiver.taken) == 1
+    assert len(receiver.taken) == 1 + (DOWN_AFTER if is_down else 0)
 
 
 async def test_an_endpoint_gets_no_more_a_second_than_it_takes(shop: Shop, parts: Services, receiver: Receiver) -> None:
