@@ -40,10 +40,14 @@ WHERE notifications.next_try_at IS NULL
 """
 _DUE = """
 UPDATE notification_endpoints
-SET due_at = CASE WHEN failures < $3 OR due_at IS NULL THEN $2 ELSE due_at + interval '1 microsecond' END
-WHERE id = ANY($1) AND paused_at IS NULL AND deleted_at IS NULL
+SET due_at = CASE
+    WHEN paused_at IS NOT NULL THEN NULL
+    WHEN failures < $3 OR due_at IS NULL THEN $2
+    ELSE due_at + interval '1 microsecond' END
+WHERE id = ANY($1) AND deleted_at IS NULL
 """
-"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace."""
+"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace. A
+paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
 
 
 class Relay:
@@ -98,6 +102,8 @@ def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, 
 
 async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:
     """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting."""
+    # Endpoints first, then their notifications, as the sender locks them.
+    await connection.execute(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
     await connection.execute(
         _PUT,
         [each["payment_id"] for each, _ in wanted],
@@ -110,4 +116,3 @@ async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]]
         [each["created_at"] for each, _ in wanted],
         now,
     )
-    await connection.execute(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)

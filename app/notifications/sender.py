@@ -60,17 +60,16 @@ _RECORD = """
 WITH fares AS (
     UPDATE notification_endpoints SET failures = $2, failing_since = $3, alarmed_percent = $4,
         delivered_at = coalesce($5, delivered_at)
-    WHERE id = $1
+    WHERE id = $1 RETURNING id
 ), made AS (
     SELECT * FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[],
         $12::smallint[], $13::float8[], $14::text[], $15::text[])
         AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error, excerpt)
 ), noted AS (
     UPDATE notifications AS n SET status = m.status, next_try_at = m.next_try_at, delivery_attempts = n.delivery_attempts + 1,
-        last_status = m.answer, last_error = m.error,
         delivered_at = CASE WHEN m.status = 'delivered' THEN m.at ELSE n.delivered_at END
-    FROM made AS m
-    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = $1
+    FROM made AS m, fares
+    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = fares.id
 )
 INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
 SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM made

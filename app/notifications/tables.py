@@ -63,8 +63,6 @@ notifications = Table(
     Column("status", Text, nullable=False),
     Column("delivery_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", MOMENT),
-    Column("last_status", SmallInteger),
-    Column("last_error", Text),
     Column("delivered_at", MOMENT),
     CheckConstraint(one_of("status", NotificationStatus), name="status"),
     CheckConstraint("(status = 'pending') = (next_try_at IS NOT NULL)", name="pending_is_due"),

@@ -78,8 +78,6 @@ CREATE TABLE notifications (
     status text NOT NULL,
     delivery_attempts integer NOT NULL DEFAULT 0,
     next_try_at timestamptz,
-    last_status smallint,
-    last_error text,
     delivered_at timestamptz,
     CONSTRAINT notifications_pkey PRIMARY KEY (payment_id, event_id, endpoint_id),
     CONSTRAINT notifications_status_check CHECK (status IN ('delivered', 'failed', 'pending')),

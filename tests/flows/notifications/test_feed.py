@@ -9,6 +9,7 @@ import pytest
 
 from app.db.pool import Connection
 from app.jobs.worker import Worker
+from app.metrics import REGISTRY
 from app.services import Services
 from tests.api.checks import problem, wrong_fields
 from tests.flows.notifications.house import endpoint, feed, notifications, paid
@@ -237,3 +238,17 @@ async def test_a_replay_says_what_it_is_about(shop: Shop) -> None:
     )
     answer = await shop.client.post("/notifications/replay", json={"ids": ["pay_1"], "since": "yesterday"})
     assert sorted(wrong_fields(answer)) == ["ids[0]", "since"]
+
+
+async def test_a_replay_beside_the_sender_stops_neither(shop: Shop, parts: Services, receiver: Receiver) -> None:
+    """Both lock the endpoint before its notifications: no deadlock, whatever is sent again while it is being sent."""
+    await endpoint(shop, receiver.url)
+    for _ in range(6):
+        await refunded(shop)
+    await Worker(parts).sweep()
+    broke = REGISTRY.get_sample_value("onetill_due_broke_total", {"kind": "notifications"}) or 0
+    for _ in range(8):
+        calls = (replay(shop, since="2026-01-01T00:00:00Z") for _ in range(3))
+        await asyncio.gather(Worker(parts).sweep(), *calls, Worker(parts).sweep())
+    assert (REGISTRY.get_sample_value("onetill_due_broke_total", {"kind": "notifications"}) or 0) == broke
+    assert {each["status"] for each in await notifications(shop)} <= {"delivered", "pending"}
