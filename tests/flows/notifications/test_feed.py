@@ -9,13 +9,12 @@ import pytest
 
 from app.db.pool import Connection
 from app.jobs.worker import Worker
-from app.metrics import REGISTRY
 from app.services import Services
 from tests.api.checks import problem, wrong_fields
 from tests.flows.notifications.house import endpoint, feed, notifications, paid
 from tests.support import MovableClock, Shop, key
 from tests.support.databases import Urls
-from tests.support.receiver import Receiver
+from tests.support.receiver import Received, Receiver
 
 
 @pytest.fixture
@@ -204,7 +203,8 @@ async def test_replays_bring_the_same_ids_and_bodies(
         ({"ids": [one]}, first[2:3]),
         ({"since": middle}, first[2:]),
         ({"until": middle}, first[:2]),
-        ({"since": middle, "until": middle}, []),
+        ({"since": first[2].event["created_at"]}, first[2:]),
+        ({"until": first[2].event["created_at"]}, first[:2]),
         ({"since": "2026-01-01T00:00:00Z", "endpoint_id": made["id"]}, first),
         ({"ids": ["evt_" + "0" * 32]}, []),
     ]
@@ -240,15 +240,34 @@ async def test_a_replay_says_what_it_is_about(shop: Shop) -> None:
     assert sorted(wrong_fields(answer)) == ["ids[0]", "since"]
 
 
-async def test_a_replay_beside_the_sender_stops_neither(shop: Shop, parts: Services, receiver: Receiver) -> None:
-    """Both lock the endpoint before its notifications: no deadlock, whatever is sent again while it is being sent."""
+@pytest.mark.parametrize("who", ["replay", "sender"])
+async def test_who_waits_for_an_endpoint_holds_none_of_its_notifications(
+    shop: Shop, parts: Services, receiver: Receiver, owner: Connection, who: str
+) -> None:
+    """Both lock the endpoint first, so that they never wait for each other."""
     await endpoint(shop, receiver.url)
-    for _ in range(6):
-        await refunded(shop)
-    await Worker(parts).sweep()
-    broke = REGISTRY.get_sample_value("onetill_due_broke_total", {"kind": "notifications"}) or 0
-    for _ in range(8):
-        calls = (replay(shop, since="2026-01-01T00:00:00Z") for _ in range(3))
-        await asyncio.gather(Worker(parts).sweep(), *calls, Worker(parts).sweep())
-    assert (REGISTRY.get_sample_value("onetill_due_broke_total", {"kind": "notifications"}) or 0) == broke
-    assert {each["status"] for each in await notifications(shop)} <= {"delivered", "pending"}
+    await paid(shop)
+    held, locked = owner.transaction(), asyncio.Event()
+
+    async def hold(_: Received) -> int:
+        await held.start()
+        await owner.execute("SELECT FROM notification_endpoints FOR UPDATE")
+        locked.set()
+        return 204
+
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    if who == "sender":
+        receiver.answer = hold
+        waiting = asyncio.create_task(Worker(parts).sweep())
+    else:
+        await Worker(parts).sweep()
+        await hold(receiver.taken[0])
+        waiting = asyncio.create_task(replay(shop, since="2026-01-01T00:00:00Z"))
+    async with asyncio.timeout(60):
+        await locked.wait()
+        while not await owner.fetchval(waits):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert len(await owner.fetch("SELECT FROM notifications FOR UPDATE NOWAIT")) == 1
+    receiver.answer = None
+    await held.commit()
+    assert await waiting
