@@ -23,6 +23,7 @@ from app.api.source import source_behind
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
 from app.domain.clock import Now, utc_now
+from app.notifications import router as notifications
 from app.paths import STATIC, TEMPLATES
 from app.payments import router as payments
 from app.payments.router import Payments
@@ -36,7 +37,19 @@ from app.webhooks.router import Reception
 
 ROUTERS = tuple(
     module.router
-    for module in (payments, webhooks, refunds, resolution, pages, returns, health, metrics, problem_pages, docs)
+    for module in (
+        payments,
+        webhooks,
+        refunds,
+        resolution,
+        notifications,
+        pages,
+        returns,
+        health,
+        metrics,
+        problem_pages,
+        docs,
+    )
 )
 """The hot ones first: routes are tried in order."""
 GC_THRESHOLD = 50_000
@@ -108,6 +121,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state = app.state
     state.authenticator = Authenticator(services.keys, tokens, settings.mode, now)
     state.refunds = services.refunds
+    state.notifications = services.notifications
     state.resolutions = services.resolutions
     state.limits = Limits(settings.limits, source_behind(settings.trusted_proxies), services.published_sources)
     state.payments = Payments(services.payments, views, state.limits)

@@ -37,6 +37,16 @@ FORGOTTEN = _counter("onetill_retention_deleted", "Old rows that were deleted, b
 FORGETTING_BROKE = _counter(
     "onetill_retention_broke", "Bites of old rows that could not be deleted, by kind.", ["kind"]
 )
+EVENTS_RELAYED = _counter("onetill_events_relayed", "Events that were given their position in the feed.")
+DELIVERIES = _counter("onetill_deliveries", "Attempts to deliver events to endpoints, by how they ended.", ["outcome"])
+NOTIFICATION_LAG = _histogram(
+    "onetill_notification_lag_seconds", "From an event to the first attempt to deliver it to an endpoint."
+)
+ENDPOINT_ALARMS = _counter(
+    "onetill_endpoint_alarms",
+    "Alarms about endpoints that take nothing, by percent of the time until they are paused.",
+    ["percent"],
+)
 VERIFICATION_LAG = _histogram(
     "onetill_verification_lag_seconds", "From a webhook's arrival to the look-up's stored answer.", ["gateway"]
 )

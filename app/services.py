@@ -8,12 +8,13 @@ from datetime import timedelta
 from app.api_keys.service import ApiKeyService
 from app.db.clock_skew import clock_ahead_s, watched_clock
 from app.db.database import Database
-from app.db.due_work import Chore, DueWork
+from app.db.due_work import Chore, DueWork, Pump
 from app.db.old_rows import OldRows
 from app.db.wake_up import WakeUp
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now, utc_now
 from app.domain.schedule import GATEWAY_CALLS, IDEMPOTENCY_LEASE_S, KEYED_CALLS
+from app.encryption import Encryption
 from app.gateways import registry
 from app.gateways.breaker import OPEN_S, Breaker
 from app.gateways.manifest import AdapterContext, GatewaySettings
@@ -22,7 +23,17 @@ from app.gateways.registry import Registry
 from app.idempotency.service import Idempotency
 from app.ledger.anchors import Anchors
 from app.ledger.history_keys import HistoryKey, HistoryKeys
-from app.ledger.repository import PaymentRepository
+from app.ledger.repository import RELAY, PaymentRepository
+from app.live_mode import versions
+from app.notifications.delivery import Deliverer
+from app.notifications.endpoints import Endpoints
+from app.notifications.feed import Feed
+from app.notifications.guard import Guard
+from app.notifications.jobs import KIND as NOTIFICATIONS
+from app.notifications.jobs import due_endpoints, old_rows
+from app.notifications.relay import Relay
+from app.notifications.sender import Sender
+from app.notifications.service import NotificationService
 from app.payments.jobs import due_attempts
 from app.payments.service import PaymentService
 from app.refunds.jobs import due_refunds
@@ -54,10 +65,12 @@ class Services:
     refunds: RefundService
     resolutions: ResolutionService
     webhooks: WebhookService
+    notifications: NotificationService
     gateway_log: GatewayLog
     wake_up: WakeUp
     due_work: tuple[DueWork, ...]
     chores: tuple[Chore, ...]
+    pumps: tuple[Pump, ...]
     now: Now
 
     @property
@@ -75,11 +88,10 @@ class Services:
             if each.overdue_s is not None
         }
         ahead = "Seconds that this process's clock is ahead of the database's; more than 5 either way is too many."
+        nouns = (self.payments, self.refunds, self.webhooks, self.notifications)
+        now = [await each.gauges() for each in nouns]
         return {
-            **await self.payments.gauges(),
-            **await self.refunds.gauges(),
-            **await self.webhooks.gauges(),
-            **late,
+            **{name: value for each in (*now, late) for name, value in each.items()},
             "onetill_clock_ahead_seconds": (ahead, await clock_ahead_s(self.database, self.now)),
         }
 
@@ -92,6 +104,7 @@ class Services:
         await self.registry.close()
         await self.gateway_log.close()
         await self.idempotency.close()
+        await self.notifications.close()
         await self.keys.close()
         await self.wake_up.close()
         await self.database.close()
@@ -141,13 +154,20 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     idempotency = Idempotency(database, lease_s=lease_s, now=now, tokens=tokens)
     gateway_log = GatewayLog(database, now, timedelta(days=settings.keep_exchanges_days))
     history = history_keys(settings)
-    repository = PaymentRepository(database, history.first)
+    wake_up = WakeUp(database)
+    repository = PaymentRepository(database, history.first, wake_up)
     anchors = Anchors(database, history, now)
     verifier = Verifier(repository, gateways, gateway_log, settings, now)
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
-    wake_up = WakeUp(database)
+    endpoints = Endpoints(database, encryption_of(settings), now)
+    guard = Guard(
+        https_only=settings.mode == "live",
+        ports=settings.notifications.ports,
+        allow_private=settings.notifications.allow_private,
+    )
+    sender = Sender(database, endpoints, Deliverer(guard), settings.time_scale, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
     return Services(
         settings=settings,
@@ -163,22 +183,33 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         refunds=refunds,
         resolutions=ResolutionService(repository, gateways, gateway_log, refunds, processor, settings, now),
         webhooks=webhooks,
+        notifications=NotificationService(endpoints, sender, Feed(database, now), guard, wake_up, now),
         gateway_log=gateway_log,
         wake_up=wake_up,
         due_work=(
             *due_webhooks(database, webhooks, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             *due_attempts(database, payments, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             *due_refunds(database, refunds, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            due_endpoints(database, sender),
         ),
+        pumps=(Pump(RELAY, Relay(database, now), then=NOTIFICATIONS),),
         chores=(
             _forget("idempotency_keys", idempotency.old),
             _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),
             Chore("history_anchors", anchors.advance),
             _forget("gateway_log", gateway_log.old),
             watched_clock(database, now),
+            *(_forget(name, rows) for name, rows in old_rows(database, timedelta(days=settings.keep_events_days), now)),
         ),
         now=now,
     )
+
+
+def encryption_of(settings: Settings) -> Encryption:
+    """What signing secrets are sealed with. In test mode one that follows from the secret key, where none is set."""
+    if settings.encryption_keys or settings.mode == "live":
+        return Encryption(HistoryKey.read(each.get_secret_value()) for each in settings.encryption_keys)
+    return Encryption(HistoryKey.read(each) for each in versions(settings.secret_key))
 
 
 def _forget(name: str, rows: OldRows) -> Chore:

@@ -85,6 +85,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _FRAMER = re.compile(r"https?://(?:\*\.)?(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 _ADDRESS, _DATABASE = "address", "database"
 Names = Annotated[list[str], BeforeValidator(split)]
+Ports = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], BeforeValidator(split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(split)]
 Addresses = Annotated[list[str], BeforeValidator(split), AfterValidator(_addresses)]

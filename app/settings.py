@@ -25,6 +25,7 @@ from app.setting_types import (
     HttpUrl,
     MaybeDatabaseUrl,
     Names,
+    Ports,
     Secrets,
     hosts_of,
     is_loopback,
@@ -72,6 +73,17 @@ class LimitSettings(BaseModel):
     """Unsigned webhooks that are kept at once and name no payment of ours, of all processes together."""
     in_flight: Annotated[int, Field(ge=0, le=100_000)] = 1000
     """Requests under way at once; a quarter of the places is for callers without an API key."""
+
+
+class NotificationSettings(BaseModel):
+    """Where notifications may go."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    allow_private: bool = False
+    """Whether an endpoint may be in a private network or on this machine: for local development, or a shop beside Onetill."""
+    ports: Ports = [80, 443, 8080, 8443]
+    """Ports that endpoints may have, comma-separated. Private addresses, where they are allowed, may have any."""
 
 
 class ProductSettings(BaseSettings):
@@ -125,6 +137,12 @@ class ProductSettings(BaseSettings):
     trusted_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
     limits: LimitSettings = LimitSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    encryption_keys: Secrets = []
+    """What signing secrets are encrypted with, as `history_keys` are written: the first writes, all read. Empty: one made from
+    `secret_key` in test mode; in live mode no endpoint can be kept."""
+    keep_events_days: Annotated[int, Field(ge=30, le=3650)] = 180
+    """How long events, and what became of telling the shop, are kept."""
     keep_alive_s: Annotated[int, Field(ge=1, le=3600)] = KEEP_ALIVE_S
     """How long an idle connection is kept: longer than the balancer in front keeps its own."""
     metrics_token: SecretStr | None = None
@@ -169,6 +187,8 @@ class ProductSettings(BaseSettings):
             yield "ONETILL_TIME_SCALE is for test mode only: leave it out"
         if not self.history_keys:
             yield "ONETILL_HISTORY_KEYS is missing: make one with `openssl rand -hex 32`"
+        if "encryption_keys" in self.model_fields_set and not self.encryption_keys:
+            yield "ONETILL_ENCRYPTION_KEYS is empty: make one with `openssl rand -hex 32`, or leave it out"
         for setting in self._each_setting():
             yield from faults(setting)
         urls = (self.database_url, self.database_owner_url, self.database_direct_url)

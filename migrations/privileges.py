@@ -126,6 +126,43 @@ RIGHTS: dict[str, Rights] = {
             "apply_attempts next_try_at claimed_until applied_at parked_at note": "what became of it",
         },
     ),
+    "outbox": Rights(
+        "SELECT, INSERT, DELETE",
+        fixed={
+            "payment_id id store type sequence created_at body": "what happened; old ones are deleted",
+            "number": "in which order it was written",
+        },
+        moves={"position": "where it stands in the feed, given once"},
+    ),
+    "outbox_head": Rights(
+        "SELECT, INSERT",
+        fixed={"id": "there is one row"},
+        moves={"position": "the last one that was given"},
+    ),
+    "notification_endpoints": Rights(
+        "SELECT, INSERT, DELETE",
+        fixed={"id store created_at": "which endpoint it is, and whose"},
+        moves={
+            "url description events secrets rate_per_s updated_at": "what the shop sets",
+            "paused_at pause_reason deleted_at": "whether anything is sent there",
+            "failures failing_since alarmed_percent delivered_at": "how it fares",
+            "due_at claimed_until": "when something is to be sent, and who sends",
+        },
+    ),
+    "notifications": Rights(
+        "SELECT, INSERT, DELETE",
+        fixed={"payment_id event_id endpoint_id id store type sequence created_at": "which event, for which endpoint"},
+        moves={
+            "status delivery_attempts next_try_at delivered_at": "what became of it",
+        },
+    ),
+    "deliveries": Rights(
+        "SELECT, INSERT, DELETE",
+        fixed={
+            "payment_id id event_id endpoint_id at status took_ms error excerpt": "what happened; old ones are deleted"
+        },
+        moves={},
+    ),
     "api_keys": Rights(
         "SELECT",
         fixed={

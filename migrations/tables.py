@@ -2,6 +2,7 @@
 
 import app.api_keys.tables
 import app.ledger.tables
+import app.notifications.tables
 import app.webhooks.tables  # noqa: F401  imported for what it registers
 from app.db.metadata import metadata
 

@@ -32,6 +32,7 @@ minor units. Errors are RFC 9457 problems with a stable `code`.
 TAGS = [
     {"name": "payments", "description": "Create a payment, let the buyer pay, and read what became of it."},
     {"name": "refunds", "description": "Give money back, whole or in part, and follow it until it is back."},
+    {"name": "notifications", "description": "Be told what happened, by signed webhooks or by reading the feed."},
     {"name": "webhooks", "description": "For gateways alone: what they send is kept, and looked into afterwards."},
     {"name": "operations", "description": "For load balancers and monitors. No key needed."},
 ]
@@ -154,6 +155,11 @@ def success(
     answer |= {"links": links} if links else {}
     answer |= {"model": model} if model else {}
     return answer | ({"description": description} if description else {})
+
+
+def nothing(description: str) -> Document:
+    """A good answer without a body in `responses=`."""
+    return {"description": description, "headers": _headers(())}
 
 
 def problems(instance: str, *codes: str) -> dict[int | str, Document]:

@@ -29,6 +29,8 @@ EXAMPLE_DETAILS: dict[str, dict[str, object]] = {
     "payment_not_open": {"status": "paid", "payment_id": PAYMENT_ID},
     "payment_processing": {"payment_id": PAYMENT_ID, "retry_after_s": 2},
     "too_many_attempts": {"payment_id": PAYMENT_ID, "limit": 50},
+    "too_many_endpoints": {"limit": 50},
+    "encryption_key_missing": {"setting": "ONETILL_ENCRYPTION_KEYS"},
     "refund_not_supported": {"payment_id": PAYMENT_ID, "gateway": "unifi_pay"},
     "partial_refund_not_supported": _REFUSED,
     "payment_not_refundable": {"payment_id": PAYMENT_ID, "status": "open"},

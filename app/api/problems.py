@@ -97,6 +97,18 @@ PROBLEMS: dict[str, Problem] = {
         "This path does not take that method; `Allow` lists those it takes.",
         "이 경로에서 쓸 수 없는 메서드입니다. `Allow` 헤더를 확인해 주세요.",
     ),
+    "encryption_key_missing": Problem(
+        409, False, "Encryption key missing", "암호화 키 없음",
+        "A signing secret cannot be kept or read: {setting} lacks the key for it. Set it (`openssl rand -hex 32`) and start "
+        "again; keep old keys behind the new one.",
+        "서명 시크릿을 저장하거나 읽을 수 없습니다. {setting}에 키를 설정하고(`openssl rand -hex 32`) 다시 시작해 주세요. "
+        "이전 키는 뒤에 남겨 두세요.",
+    ),
+    "too_many_endpoints": Problem(
+        409, False, "Too many endpoints", "엔드포인트가 너무 많음",
+        "The store has {limit} notification endpoints already; delete one that is not used.",
+        "이 상점에는 알림 엔드포인트가 이미 {limit}개 있습니다. 쓰지 않는 것을 삭제해 주세요.",
+    ),
     "order_taken": Problem(
         409, False, "Order already has a payment", "이미 결제가 있는 주문",
         "order_id has a payment that is open or paid: {payment_id}. Use that one, or wait until it ends unpaid or "

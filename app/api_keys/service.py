@@ -33,7 +33,16 @@ USED_EVERY = timedelta(minutes=5)
 LONGEST_OVERLAP = timedelta(days=7)
 """How long a replaced key may go on working beside its successor."""
 
-SCOPES = ("*", "payments:read", "payments:write", "payments:resolve", "refunds:read", "refunds:write")
+SCOPES = (
+    "*",
+    "payments:read",
+    "payments:write",
+    "payments:resolve",
+    "refunds:read",
+    "refunds:write",
+    "notifications:read",
+    "notifications:write",
+)
 
 READ = """
 SELECT id, store, mode, name, hint, scopes, created_at, revoked_at, expires_at, last_used_at, replaces FROM api_keys

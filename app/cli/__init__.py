@@ -4,6 +4,7 @@ import typer
 
 from app.cli.inbox import inbox
 from app.cli.keys import keys
+from app.cli.notifications import notifications
 from app.cli.payments import payments
 from app.cli.processes import processes
 from app.cli.refunds import refunds
@@ -20,6 +21,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(payments, name="payments")
 app.add_typer(refunds, name="refunds")
 app.add_typer(inbox, name="inbox")
+app.add_typer(notifications, name="notifications")
 
 
 def main() -> None:

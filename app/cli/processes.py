@@ -11,6 +11,8 @@ from app.cli.terminal import Json, errors, extra, read_settings, run_to_end, wit
 from app.setting_types import listens_here
 from app.settings import Settings
 
+MOST_FILES = 16_384
+
 processes = typer.Typer()
 
 
@@ -70,9 +72,20 @@ def worker(
 
     settings = read_settings()
     logs.configure(settings.log_level)
+    _allow_many_connections()
     if metrics_port is not None:
         start_http_server(metrics_port, metrics_host, registry=REGISTRY)
     with_services(lambda services: Worker(services).run(), settings, waits=True)
+
+
+def _allow_many_connections() -> None:
+    """Hundreds of endpoints that hang hold thousands of connections; a shell often allows 1,024 files."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 @processes.command()

@@ -30,16 +30,23 @@ class DueTable:
     """One table of due rows. `due_at` names the column that holds the time, indexed where it is not NULL.
 
     `claimed_until` and that column are compared with the same clock, the caller's `now`. `only` is a condition on a column that
-    stands before that one in the index, where one table holds several kinds.
+    stands before that one in the index, where one table holds several kinds. `payment_id` is what to read for a row's payment.
     """
 
     def __init__(
-        self, database: Database, table: str, *, due_at: str, is_keyed_by_payment: bool = True, only: str = "true"
+        self,
+        database: Database,
+        table: str,
+        *,
+        due_at: str,
+        is_keyed_by_payment: bool = True,
+        only: str = "true",
+        payment_id: str = "payment_id",
     ) -> None:
         self._database = database
         free = "(claimed_until IS NULL OR claimed_until <= $1)"
         self.due_sql = (
-            f"SELECT payment_id, id, {due_at} AS due_at FROM {table} "  # noqa: S608  our names, no value
+            f"SELECT {payment_id} AS payment_id, id, {due_at} AS due_at FROM {table} "  # noqa: S608  our names, no value
             f"WHERE {only} AND {due_at} <= $1 AND {free} ORDER BY {due_at} LIMIT $2"
         )
         # The list of keys beside the join is for a spread-out table: only the shards of these rows are asked.
@@ -124,3 +131,13 @@ class Chore:
     forget: Callable[[int], Awaitable[int]]
     overdue_s: Callable[[], Awaitable[float]] | None = None
     """How long the oldest row that should be gone has been there too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pump:
+    """Work that is not one row's: `run` does a bounded part of what there is and returns how much that was, 0 for nothing."""
+
+    name: str
+    run: Callable[[], Awaitable[int]]
+    then: str = ""
+    """The kind of due work that it makes, which is looked for at once."""

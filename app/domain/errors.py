@@ -198,6 +198,18 @@ class RefusedByGateway(RefundRefused):
         super().__init__(**details)
 
 
+class EncryptionKeyMissing(OnetillError):
+    """What must not lie readable in the database cannot be sealed or opened: a key of `setting` is missing."""
+
+    code = "encryption_key_missing"
+
+
+class TooManyEndpoints(OnetillError):
+    """The store has `limit` notification endpoints."""
+
+    code = "too_many_endpoints"
+
+
 class NothingToResolve(OnetillError):
     """The payment calls no person: there is nothing to decide about it."""
 

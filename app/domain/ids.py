@@ -22,6 +22,10 @@ class Prefix(StrEnum):
     REFUND = "ref"
     API_KEY = "key"
     WEBHOOK = "whi"
+    EVENT = "evt"
+    ENDPOINT = "nep"
+    NOTIFICATION = "ntf"
+    DELIVERY = "whd"
 
 
 REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")

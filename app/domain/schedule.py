@@ -94,6 +94,37 @@ A person is called after `SILENT_FOR`."""
 UNANSWERED_HINT_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
 """The same for an unsigned one, for which nobody is called."""
 
+# ── Notifications ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+RELAYED_AT_ONCE = 500
+"""Events that the relay hands on in one transaction."""
+
+NOTIFY_AGAIN = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, *(10 * (86_400,)))
+"""Seconds between tries of a notification that its endpoint does not take, while it takes others: eleven days; then `failed`."""
+
+DOWN_AFTER = 5
+"""Tries in a row that an endpoint does not take before it is only probed: one notification at a time, at growing intervals."""
+
+PROBE_AGAIN = (5, 15, 60, 300, 900, 1800, 3600)
+"""Seconds between probes of such an endpoint; hourly after that."""
+
+FAILING_FOR = timedelta(days=11)
+"""How long an endpoint that takes nothing is probed; then it is paused. What waits is kept, and sent when it is resumed."""
+
+ALARM_PERCENTS = (50, 70, 90, 100)
+"""Of that time, when operators are alarmed."""
+
+DELIVERY_DEADLINE_S = 10.0
+"""How long one try may take from the first byte out to the last byte in."""
+
+DELIVERY_SPELL_S = 10.0
+"""How long one worker sends to one endpoint before others may have the place."""
+
+MOST_RETRY_AFTER_S = 3600.0
+"""An endpoint's `Retry-After` is followed up to so long."""
+
+# ── Everything that is tried again ────────────────────────────────────────────────────────────────────────────────────
+
 JITTER = 0.2
 """Waits are up to so much longer, so that what failed together is not tried together."""
 

@@ -6,14 +6,15 @@ there are free hands, so what a killed worker leaves claimed is what it had unde
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 
 from app.db.database import DATABASE_AWAY
-from app.db.due_work import Chore, DueRow, DueWork
+from app.db.due_work import Chore, DueRow, DueWork, Pump
 from app.domain.clock import Now
 from app.domain.errors import OnetillError
 from app.domain.schedule import DATABASE_AWAY_S, FORGET_AGAIN_S, FORGET_EVERY_S, FORGET_PAUSE_S, LOOK_EVERY_S, PUT_OFF_S
@@ -32,9 +33,20 @@ log = get_logger("jobs")
 class Engine:
     """Works on all kinds until it is stopped."""
 
-    def __init__(self, kinds: Sequence[DueWork], chores: Sequence[Chore], *, now: Now, time_scale: float) -> None:
+    def __init__(
+        self,
+        kinds: Sequence[DueWork],
+        chores: Sequence[Chore],
+        pumps: Sequence[Pump] = (),
+        *,
+        now: Now,
+        time_scale: float,
+    ) -> None:
         self._stop = asyncio.Event()
         self._lanes = {kind.name: Lane(kind, self._stop, now, time_scale) for kind in kinds}
+        self._pumps = {
+            pump.name: Pumping(pump, self._stop, partial(self.wake, pump.then), time_scale) for pump in pumps
+        }
         self._chores = chores
         self._time_scale = time_scale
 
@@ -43,6 +55,8 @@ class Engine:
         async with asyncio.TaskGroup() as group:
             for lane in self._lanes.values():
                 group.create_task(lane.run())
+            for pump in self._pumps.values():
+                group.create_task(pump.run())
             for chore in self._chores:
                 group.create_task(self._keep_tidy(chore))
 
@@ -53,13 +67,17 @@ class Engine:
 
     def wake(self, kind: str = "") -> None:
         """Look at once for due rows of this kind; of every kind without one."""
-        for name, lane in self._lanes.items():
+        for name, each in (self._lanes | self._pumps).items():
             if kind in {name, ""}:
-                lane.again.set()
+                each.again.set()
 
     async def sweep(self) -> int:
-        """Carry out all that is due now, one kind after another, and return how many rows that were."""
-        return sum([await lane.sweep() for lane in self._lanes.values()])
+        """Carry out all that is due now, one kind after another, and what follows of it; return how many rows that were."""
+        swept = sum([await lane.sweep() for lane in self._lanes.values()])
+        for pump in self._pumps.values():
+            if await pump.sweep() and pump.then:
+                swept += await self._lanes[pump.then].sweep()
+        return swept
 
     async def _keep_tidy(self, chore: Chore) -> None:
         """Delete what is old until nothing is left of it, then again an hour later. Each chore goes its own way.
@@ -183,3 +201,42 @@ class Lane:
                 await kind.rows.put_off(row, self._now() + self._put_off_for)
         except Exception:  # whatever it is, the row comes back when its lease ends
             log.exception("not_put_off", kind=kind.name, row_id=str(row.id))
+
+
+class Pumping:
+    """One pump, run again while there is something for it."""
+
+    def __init__(self, pump: Pump, stop: asyncio.Event, has_worked: Callable[[], None], time_scale: float) -> None:
+        self.again = asyncio.Event()
+        """Set when it is worth running at once."""
+        self.then = pump.then
+        self._pump = pump
+        self._stop = stop
+        self._has_worked = has_worked
+        self._look_every_s = LOOK_EVERY_S / time_scale
+
+    async def run(self) -> None:
+        """Run until told to stop. One that breaks is logged and runs again later: nothing of it is lost."""
+        while not self._stop.is_set():
+            self.again.clear()
+            try:
+                done = await self.sweep()
+            except (asyncpg.PostgresError, *DATABASE_AWAY) as error:
+                log.warning("not_pumped", pump=self._pump.name, error=type(error).__name__)
+                done = 0
+            except Exception:  # a mistake of ours must not stop the worker, which has other work
+                log.exception("pump_broke", pump=self._pump.name)
+                done = 0
+            if done:
+                self._has_worked()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.again.wait(), self._look_every_s)
+
+    async def sweep(self) -> int:
+        """Do all that there is now, and return how much that was."""
+        done = 0
+        while more := await self._pump.run():
+            done += more
+            if self._stop.is_set():
+                break
+        return done

@@ -17,7 +17,9 @@ class Worker:
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._database = services.database
-        self._engine = Engine(services.due_work, services.chores, now=services.now, time_scale=settings.time_scale)
+        self._engine = Engine(
+            services.due_work, services.chores, services.pumps, now=services.now, time_scale=settings.time_scale
+        )
         direct_url = settings.database_direct_url or settings.database_url
         self._listener = Listener(direct_url, self._engine.wake, one_role=settings.mode == "test")
 

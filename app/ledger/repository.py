@@ -4,7 +4,7 @@ Writes are one data-modifying statement per operation. They are called one at a 
 `create` and `apply` without any caller knowing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from app.domain.states import REFUND_UNDECIDED, AttemptStatus, PaymentStatus, Re
 from app.domain.tax import TaxBreakdown
 from app.ledger.history_keys import HistoryKey
 from app.ledger.model import Attempt, Payment, Refund, Search
+from app.ledger.outbox import told
 from app.ledger.search import list_payments
 from app.ledger.sql import (
     APPLY,
@@ -37,6 +38,9 @@ from app.ledger.sql import (
     SEALED_SINCE,
 )
 from app.ledger.transitions import Event, Step
+
+RELAY = "relay"
+"""What hands new events on, as workers are woken for it."""
 
 HISTORY_PAGE = 1000
 """Events that one read of an audit trail takes at most."""
@@ -85,10 +89,19 @@ class KeyState:
 class PaymentRepository:
     """Reads and writes payments. Every write carries the version it was decided on."""
 
-    def __init__(self, database: Database, history_key: HistoryKey | None = None) -> None:
-        """`history_key` seals the events of the payments that are read here; without one they can only be read."""
+    def __init__(
+        self,
+        database: Database,
+        history_key: HistoryKey | None = None,
+        wake: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`history_key` seals the events of the payments that are read here; without one they can only be read.
+
+        `wake` is called after a commit that the shop is told of, with the name of what has work now.
+        """
         self._database = database
         self.history_key = history_key
+        self._wake = wake
 
     async def create(self, step: Step, key: KeyState) -> None:
         """Store a new payment with its first attempt, first event, order claim and idempotency key, all or nothing.
@@ -113,6 +126,7 @@ class PaymentRepository:
         Locks the payment's row, then the attempt's. Raises RefAlreadyClaimed, or OrderAlreadyClaimed for a late capture
         whose order another payment holds by now.
         """
+        news = told(step)
         values = APPLY.values(
             payment=step.after,
             before=step.before,
@@ -120,10 +134,11 @@ class PaymentRepository:
             event=step.event,
             refund=step.refund,
             step=step,
+            told=news,
             key=key,
         )
         try:
-            return await self._database.row(APPLY.sql, *values) is not None
+            is_written = await self._database.row(APPLY.sql, *values) is not None
         except asyncpg.PostgresError as error:
             match broken_unique(error):
                 case "gateway_refs_pkey":
@@ -133,6 +148,9 @@ class PaymentRepository:
                 case name if name in _LOST_RACES:
                     return False
             raise
+        if is_written and news.ids:
+            self._wake(RELAY)
+        return is_written
 
     async def load(self, payment_id: UUID, store: str | None = None) -> Payment:
         """Read a payment with its attempts and refunds, without a lock. With `store`, only that store's. Raises NotFound."""

@@ -73,6 +73,11 @@ WITH payment AS (
         AND attempts.status = 'awaiting_deposit' AND attempts.next_check_at > :event.at
 ), event AS (
     INSERT INTO payment_events ({EVENT}, hash) SELECT {EVENT.places("event")}, :payment.last_hash FROM payment
+), told AS (
+    INSERT INTO outbox (payment_id, id, store, type, sequence, created_at, body)
+    SELECT payment.id, each.id, payment.store, each.type, each.sequence, :event.at, each.body
+    FROM payment, unnest(:told.ids::uuid[], :told.types::text[], :told.sequences::bigint[], :told.bodies::text[])
+        AS each (id, type, sequence, body)
 ), refund AS (
     INSERT INTO refunds (payment_id, {REFUND}) SELECT id, {REFUND.places("refund")} FROM payment
     WHERE :refund.id IS NOT NULL
@@ -96,7 +101,6 @@ SELECT id FROM payment
 """)  # noqa: S608
 """Everything hangs on the first part: when the payment has moved meanwhile, nothing at all is written.
 
-Where a payment stops collecting, an account of it that still waits for a deposit is due at once, to be closed.
 An account that still waits for a deposit when its payment stops collecting is due at once, to be closed.
 
 A claim on due work is for one time: it ends where the time moves, here as in every statement that moves it.

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Computed,
     Double,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -276,6 +277,34 @@ refunds = Table(
         unique=True,
         postgresql_where=text("gateway_ref IS NOT NULL"),
     ),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("payment_id", Uuid, primary_key=True),
+    Column("id", Uuid, primary_key=True),
+    Column("store", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("created_at", MOMENT, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("number", BigInteger, Identity(always=False), nullable=False),
+    Column("position", BigInteger),
+    UniqueConstraint("payment_id", "sequence"),
+    Index("outbox_new_idx", "number", postgresql_where=text("position IS NULL")),
+    Index("outbox_feed_idx", "store", "position", postgresql_where=text("position IS NOT NULL")),
+    Index("outbox_type_idx", "store", "type", "position", postgresql_where=text("position IS NOT NULL")),
+    Index("outbox_id_idx", "id"),
+    Index("outbox_old_idx", "created_at", postgresql_where=text("position IS NOT NULL")),
+)
+
+outbox_head = Table(
+    "outbox_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+    CheckConstraint("id = 1", name="one"),
 )
 
 idempotency_keys = Table(

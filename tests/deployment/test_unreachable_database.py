@@ -17,8 +17,9 @@ from app.cli import app
 from app.paths import ROOT
 from app.ports import free_ports
 
-PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_id": "whi"}
-VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()} | {"note": "seen", "action": "close"}
+PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_id": "whi", "endpoint_id": "nep"}
+VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()}
+VALUES |= {"note": "seen", "action": "close", "since": "1h"}
 PROCESSES = {("serve",), ("worker",)}
 NO_DATABASE = {("simulator",)}
 SECRET = "s3cr3t-word"

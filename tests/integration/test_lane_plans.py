@@ -48,7 +48,14 @@ SELECT gen_random_uuid(), gateway, n, proof, '{}', '', now(), now(),
 FROM (SELECT gateway, row_number() OVER (ORDER BY md5(id::text)) AS n FROM attempts) AS each,
     LATERAL (SELECT CASE n % 2 WHEN 0 THEN 'hint' ELSE 'signature' END AS proof) AS made
 """
+ENDPOINTS = f"""
+INSERT INTO notification_endpoints (id, store, url, description, events, secrets, created_at, updated_at, due_at)
+SELECT gen_random_uuid(), 'main', '', '', '{{}}', '[]', now(), now(),
+    CASE WHEN n <= $1 THEN now() - n * interval '1 s' ELSE now() + interval '1 day' END
+FROM generate_series(1, {PAYMENTS}) AS n
+"""  # noqa: S608  our number
 INDEXES = {
+    "notifications": {"notification_endpoints_due_idx"},
     "attempts": {"attempts_due_idx"},
     "refunds": {"refunds_due_idx", "attempts_pkey", "attempts_payment_id_number_key"},
     "webhooks": {"webhook_inbox_lane_idx"},
@@ -60,10 +67,10 @@ async def test_a_lane_reads_what_is_due_and_no_history(urls: Urls, parts: Servic
     """The gateway of a refund stands in another table, and indexes that begin with the gateway lead to all that ever was."""
     owner = await asyncpg.connect(urls.owner)
     try:
-        for table in ("attempts", "refunds", "webhook_inbox"):
+        for table in ("attempts", "refunds", "webhook_inbox", "notification_endpoints"):
             await owner.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         await fill(urls.owner, PAYMENTS)
-        for sql in (ATTEMPTS, REFUNDS, WEBHOOKS):
+        for sql in (ATTEMPTS, REFUNDS, WEBHOOKS, ENDPOINTS):
             await owner.execute(sql, DUE)
         for statistics in ("without", "with"):
             found = dict.fromkeys(INDEXES, 0)
@@ -77,8 +84,9 @@ async def test_a_lane_reads_what_is_due_and_no_history(urls: Urls, parts: Servic
                 read = sum(_read(node) for node in scans if node["Node Type"] != "Bitmap Index Scan")
                 assert read <= 2 * DUE, (statistics, lane.name, plan)
                 found[kind] += plan["Actual Rows"]
-            assert found == {"attempts": DUE, "refunds": DUE, "webhooks": DUE / 2, "hints": DUE / 2}, "each in one lane"
-            await owner.execute("VACUUM ANALYZE payments, attempts, refunds, webhook_inbox")
+            own = {"attempts": DUE, "refunds": DUE, "webhooks": DUE / 2, "hints": DUE / 2, "notifications": DUE}
+            assert found == own, "each in one lane"
+            await owner.execute("VACUUM ANALYZE payments, attempts, refunds, webhook_inbox, notification_endpoints")
     finally:
         await owner.close()
 

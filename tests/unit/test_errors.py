@@ -27,6 +27,8 @@ FILLED_BY = {
     "payment_not_open": {"status"},
     "payment_processing": {"retry_after_s"},
     "too_many_attempts": {"limit"},
+    "too_many_endpoints": {"limit"},
+    "encryption_key_missing": {"setting"},
     "refund_not_supported": {"gateway"},
     "payment_not_refundable": {"status"},
     "refund_exceeds_balance": {"amount", "refundable"},

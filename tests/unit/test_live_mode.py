@@ -25,6 +25,7 @@ STRONG = "3f9c0b7be1d84a6c92d5770cfa1e6b48"
 FREE_TEXT = {
     "database_plain_hosts": "host names, which name themselves an exception",
     "return_hosts": "host names, which only narrow",
+    "ports": "numbers, which only narrow; private addresses have a switch of their own",
     "routing": "rules, which are checked against the gateways that are on",
     "label": "read by buyers",
     "client_business_num": "a public number",

@@ -1,0 +1,167 @@
+"""The shop's endpoints: kept, changed, found. Their signing secrets lie encrypted in the database.
+
+What the shop sets and how the endpoint fares are columns apart, each written by statements of its own, so that the shop's change
+and the sender's never undo each other.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from app.db.database import Database
+from app.domain import ids
+from app.domain.clock import Now
+from app.domain.errors import NotFound, TooManyEndpoints
+from app.encryption import Encryption
+from app.notifications.model import Endpoint, PauseReason, SealedSecret
+from app.notifications.signing import new_secret
+
+MOST_ENDPOINTS = 50
+"""Of one store."""
+
+OLDEST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
+"""Where the first page of a list begins."""
+
+MOST_SECRETS = 5
+"""That sign at once, however often one is rotated."""
+
+SETTABLE = ("url", "description", "events", "rate_per_s")
+
+_BITE = 1000
+_COLUMNS = (
+    "id, store, url, description, events, secrets, rate_per_s, created_at, updated_at, paused_at, pause_reason, failures, "
+    "failing_since, alarmed_percent, delivered_at"
+)
+_FIND = f"SELECT {_COLUMNS} FROM notification_endpoints WHERE id = $1 AND deleted_at IS NULL"  # noqa: S608  our names
+_PAGE = f"""
+SELECT {_COLUMNS} FROM notification_endpoints
+WHERE store = $1 AND deleted_at IS NULL AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
+"""  # noqa: S608  our names
+_ADD = f"""
+INSERT INTO notification_endpoints (id, store, url, description, events, secrets, rate_per_s, created_at, updated_at)
+SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text[], $6::json, $7::integer, $8::timestamptz, $8::timestamptz
+WHERE (SELECT count(*) FROM notification_endpoints WHERE store = $2 AND deleted_at IS NULL) < {MOST_ENDPOINTS}
+"""  # noqa: S608  our number
+_ROTATE = """
+UPDATE notification_endpoints SET secrets = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
+"""
+_PAUSE = """
+UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL, claimed_until = NULL
+WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL
+"""
+_RESUME = """
+UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated_at = $2, failures = 0, failing_since = NULL,
+    alarmed_percent = 0, due_at = $2, claimed_until = NULL
+WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL
+"""
+_ALL_READY = """
+UPDATE notifications SET next_try_at = $2, delivery_attempts = 0 WHERE endpoint_id = $1 AND next_try_at > $2
+"""
+_DELETE = """
+UPDATE notification_endpoints SET deleted_at = $2, updated_at = $2, due_at = NULL, secrets = '[]'
+WHERE id = $1 AND deleted_at IS NULL
+"""
+_DROP = """
+DELETE FROM notifications WHERE (payment_id, event_id, endpoint_id) IN (
+    SELECT payment_id, event_id, endpoint_id FROM notifications
+    WHERE endpoint_id = $1 AND next_try_at IS NOT NULL LIMIT $2
+)
+"""
+
+
+class Endpoints:
+    """Reads and writes endpoints. Raises NotFound for one that is not there, or another store's."""
+
+    def __init__(self, database: Database, encryption: Encryption, now: Now) -> None:
+        self._database = database
+        self._encryption = encryption
+        self._now = now
+
+    async def add(
+        self, store: str, *, url: str, description: str, events: Sequence[str], rate_per_s: int | None
+    ) -> tuple[Endpoint, str]:
+        """Keep a new endpoint, and return it with its fresh secret. Raises TooManyEndpoints, EncryptionKeyMissing."""
+        endpoint_id, now, secret = ids.uuid7(), self._now(), new_secret()
+        sealed = _stored([self._seal(endpoint_id, secret)])
+        values = (endpoint_id, store, url, description, list(events), sealed, rate_per_s, now)
+        if not await self._database.changed(_ADD, *values):
+            raise TooManyEndpoints(limit=MOST_ENDPOINTS)
+        return await self.get(endpoint_id, store), secret
+
+    async def find(self, endpoint_id: UUID) -> Endpoint | None:
+        """The endpoint, whoever's it is; None when there is none."""
+        row = await self._database.row(_FIND, endpoint_id)
+        return None if row is None else Endpoint.of(row)
+
+    async def get(self, endpoint_id: UUID, store: str) -> Endpoint:
+        """The store's endpoint."""
+        endpoint = await self.find(endpoint_id)
+        if endpoint is None or endpoint.store != store:
+            raise NotFound()
+        return endpoint
+
+    async def page(self, store: str, after: tuple[datetime, UUID], limit: int) -> list[Endpoint]:
+        """So many endpoints of a store, oldest first."""
+        return [Endpoint.of(row) for row in await self._database.rows(_PAGE, store, *after, limit)]
+
+    async def change(self, endpoint_id: UUID, fields: dict[str, Any]) -> None:
+        """Set some of `SETTABLE`. What waits is tried at once: the change may be the mend."""
+        names = [name for name in SETTABLE if name in fields]
+        sets = "".join(f", {name} = ${number}" for number, name in enumerate(names, 3))
+        sql = (
+            f"UPDATE notification_endpoints SET updated_at = $2{sets}, "  # noqa: S608  our names, values apart
+            "due_at = CASE WHEN paused_at IS NULL THEN $2::timestamptz END WHERE id = $1 AND deleted_at IS NULL"
+        )
+        await self._database.changed(sql, endpoint_id, self._now(), *(fields[name] for name in names))
+
+    async def pause(self, endpoint_id: UUID, reason: PauseReason) -> bool:
+        """Send nothing more until somebody resumes it. False: nothing was sent already."""
+        return await self._database.changed(_PAUSE, endpoint_id, self._now(), reason) == 1
+
+    async def resume(self, endpoint_id: UUID) -> bool:
+        """Send all that waits, at once. False: it was not paused."""
+        is_resumed = await self._database.changed(_RESUME, endpoint_id, self._now()) == 1
+        if is_resumed:
+            await self.make_all_ready(endpoint_id)
+        return is_resumed
+
+    async def make_all_ready(self, endpoint_id: UUID) -> None:
+        """What was put off is tried at once, as if for the first time. Few rows: what was never tried waits for nothing."""
+        await self._database.changed(_ALL_READY, endpoint_id, self._now())
+
+    async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
+        """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends."""
+        secret = new_secret()
+        while True:
+            before, now = await self.get(endpoint_id, store), self._now()
+            ends_at = now + overlap
+            old = [SealedSecret(each.text, min(each.ends_at or ends_at, ends_at)) for each in before.secrets]
+            secrets = [self._seal(endpoint_id, secret), *(each for each in old if each.is_live(now))]
+            stored = _stored(secrets[:MOST_SECRETS])
+            if await self._database.changed(_ROTATE, endpoint_id, stored, now, _stored(before.secrets)):
+                return await self.get(endpoint_id, store), secret
+
+    async def delete(self, endpoint_id: UUID, store: str) -> None:
+        """End it. What was waiting for it is dropped; what was delivered stays listed."""
+        await self.get(endpoint_id, store)
+        await self._database.changed(_DELETE, endpoint_id, self._now())
+        await self.drop_pending(endpoint_id)
+
+    async def drop_pending(self, endpoint_id: UUID) -> None:
+        """Forget what waits for an endpoint that ended."""
+        while await self._database.changed(_DROP, endpoint_id, _BITE) == _BITE:
+            pass
+
+    def live_secrets(self, endpoint: Endpoint, now: datetime) -> list[str]:
+        """What signs now, the newest first. Raises EncryptionKeyMissing."""
+        return [self._encryption.open(each.text, endpoint.public_id) for each in endpoint.secrets if each.is_live(now)]
+
+    def _seal(self, endpoint_id: UUID, secret: str) -> SealedSecret:
+        return SealedSecret(self._encryption.seal(secret, ids.show(ids.Prefix.ENDPOINT, endpoint_id)))
+
+
+def _stored(secrets: Sequence[SealedSecret]) -> str:
+    return msgspec.json.encode(list(secrets)).decode()

@@ -1,0 +1,118 @@
+"""The relay: gives each new event its position in the feed, and makes a notification of it for each endpoint that wants it.
+
+One relay works at a time: the row of `outbox_head` is its lock until it commits. So positions are given in the order in which
+they become visible, and whoever has read up to one has seen all before it. A payment's events keep their order, because the next
+one is written after the one before was committed. Docs: docs/decisions/0024-the-outbox.md.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from app.db.database import Database, Row
+from app.db.pool import Connection
+from app.domain import ids
+from app.domain.clock import Now
+from app.domain.schedule import DOWN_AFTER, RELAYED_AT_ONCE
+from app.metrics import EVENTS_RELAYED
+
+_IS_NEW = "SELECT FROM outbox WHERE position IS NULL LIMIT 1"
+_LOCK = "SELECT position FROM outbox_head WHERE id = 1 FOR UPDATE"
+_BEGIN = "INSERT INTO outbox_head (id, position) VALUES (1, 0) ON CONFLICT DO NOTHING"
+_NEW = """
+SELECT payment_id, id, store, type, sequence, created_at FROM outbox WHERE position IS NULL ORDER BY number LIMIT $1
+"""
+_PLACE = """
+UPDATE outbox AS o SET position = placed.position
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[]) AS placed (payment_id, id, position)
+WHERE o.payment_id = ANY($1) AND o.payment_id = placed.payment_id AND o.id = placed.id
+"""
+_ADVANCE = "UPDATE outbox_head SET position = $1 WHERE id = 1"
+_ENDPOINTS = "SELECT id, store, events FROM notification_endpoints WHERE deleted_at IS NULL AND store = ANY($1)"
+_PUT = """
+INSERT INTO notifications (payment_id, event_id, endpoint_id, id, store, type, sequence, created_at, status, next_try_at)
+SELECT n.payment_id, n.event_id, n.endpoint_id, n.id, n.store, n.type, n.sequence, n.created_at, 'pending', $9
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
+    AS n (payment_id, event_id, endpoint_id, id, store, type, sequence, created_at)
+ON CONFLICT (payment_id, event_id, endpoint_id)
+DO UPDATE SET status = 'pending', delivery_attempts = 0, next_try_at = excluded.next_try_at
+WHERE notifications.next_try_at IS NULL
+"""
+_DUE = """
+UPDATE notification_endpoints
+SET due_at = CASE
+    WHEN paused_at IS NOT NULL THEN NULL
+    WHEN failures < $3 OR due_at IS NULL THEN $2
+    ELSE due_at + interval '1 microsecond' END
+WHERE id = ANY($1) AND deleted_at IS NULL
+"""
+"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace. A
+paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
+
+
+class Relay:
+    """Hands new events on. Safe to run in several workers: they take turns."""
+
+    def __init__(self, database: Database, now: Now) -> None:
+        self._database = database
+        self._now = now
+
+    async def __call__(self) -> int:
+        """Hand on the events that are new, a bounded number of them, and return how many. All or nothing."""
+        if await self._database.row(_IS_NEW) is None:
+            return 0
+        async with self._database.transaction() as connection:
+            last = await take_turn(connection)
+            events = await connection.fetch(_NEW, RELAYED_AT_ONCE)
+            if not events:
+                return 0
+            now = self._now()
+            first = max(last + 1, int(now.timestamp() * 1_000_000))
+            positions = list(range(first, first + len(events)))
+            await connection.execute(
+                _PLACE, [each["payment_id"] for each in events], [each["id"] for each in events], positions
+            )
+            await connection.execute(_ADVANCE, positions[-1])
+            endpoints = await connection.fetch(_ENDPOINTS, list({each["store"] for each in events}))
+            if wanted := _wanted(events, endpoints):
+                await put_in_turn(connection, wanted, now)
+        EVENTS_RELAYED.inc(len(events))
+        return len(events)
+
+
+async def take_turn(connection: Connection) -> int:
+    """Wait until nobody else hands events on, until the transaction ends. Returns the last position that was given."""
+    last: int | None = await connection.fetchval(_LOCK)
+    if last is None:
+        await connection.execute(_BEGIN)
+        last = await connection.fetchval(_LOCK)
+        assert last is not None
+    return last
+
+
+def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, UUID]]:
+    """Each event with each endpoint of its store that is told its type."""
+    return [
+        (each, to["id"])
+        for each in events
+        for to in endpoints
+        if to["store"] == each["store"] and (not to["events"] or each["type"] in to["events"])
+    ]
+
+
+async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:
+    """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting."""
+    # Endpoints first, then their notifications, as the sender locks them.
+    await connection.execute(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
+    await connection.execute(
+        _PUT,
+        [each["payment_id"] for each, _ in wanted],
+        [each["id"] for each, _ in wanted],
+        [to for _, to in wanted],
+        [ids.uuid7() for _ in wanted],
+        [each["store"] for each, _ in wanted],
+        [each["type"] for each, _ in wanted],
+        [each["sequence"] for each, _ in wanted],
+        [each["created_at"] for each, _ in wanted],
+        now,
+    )

@@ -1,0 +1,59 @@
+"""What these tests do again and again: endpoints, paid payments, the feed, and time that passes."""
+
+from typing import Any
+
+from app.jobs.worker import Worker
+from app.services import Services
+from tests.flows.gateways.orders import BY_NAME
+from tests.support import MovableClock, Shop
+
+
+async def endpoint(shop: Shop, url: str, **fields: Any) -> dict[str, Any]:
+    """A new endpoint, with its secret."""
+    answer = await shop.client.post("/notification-endpoints", json={"url": url, **fields})
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def change(shop: Shop, made: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    """The endpoint, changed."""
+    answer = await shop.client.patch(f"/notification-endpoints/{made['id']}", json=fields)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def state(shop: Shop, made: dict[str, Any]) -> dict[str, Any]:
+    """The endpoint as it is now."""
+    answer = await shop.client.get(f"/notification-endpoints/{made['id']}")
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json())
+
+
+async def paid(shop: Shop, gateway: str = "portone_v2") -> dict[str, Any]:
+    """A payment that is paid: one event."""
+    payment = await shop.create(**BY_NAME[gateway].order)
+    answer = await shop.complete(payment, **await shop.buyer_pays(payment))
+    assert answer.json()["status"] == "paid", answer.text
+    return payment
+
+
+async def feed(shop: Shop, **query: Any) -> list[dict[str, Any]]:
+    """One page of `GET /events`."""
+    answer = await shop.client.get("/events", params=query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["data"])
+
+
+async def notifications(shop: Shop, **query: Any) -> list[dict[str, Any]]:
+    """One page of `GET /notifications`."""
+    answer = await shop.client.get("/notifications", params=query)
+    assert answer.status_code == 200, answer.text
+    return list(answer.json()["data"])
+
+
+async def pass_time(parts: Services, clock: MovableClock, *, seconds: float, step_s: float) -> None:
+    """Time passes, in steps, and the worker looks after each."""
+    worker = Worker(parts)
+    for _ in range(round(seconds / step_s)):
+        clock.advance(step_s)
+        await worker.sweep()

@@ -1,0 +1,110 @@
+"""Every filter of the feed and of the list of notifications, the sender's reads and a down endpoint's backlog cost no more as the
+history grows, whatever Postgres knows of the tables (law 18)."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+
+from app.db.old_rows import BY_INDEX
+from app.db.pool import Connection
+from app.notifications.feed import FeedQuery, NotificationQuery, events_page, notifications_page
+from app.notifications.model import NotificationStatus
+from app.notifications.sender import _NEXT, _READY
+from tests.support.databases import Urls
+
+ROWS, PAGE = 20_000, 20
+START = datetime(2026, 11, 1, tzinfo=UTC)
+BUSY, DOWN, RARE = (UUID(int=number) for number in (1, 2, 3))
+"""Endpoints: one that takes everything, one for which everything waits, one that had a few long ago."""
+
+ENDPOINTS = """
+INSERT INTO notification_endpoints (id, store, url, description, events, secrets, created_at, updated_at)
+SELECT each, 'main', '', '', '{}', '[]', $2, $2 FROM unnest($1::uuid[]) AS each
+"""
+OUTBOX = """
+INSERT INTO outbox (payment_id, id, store, type, sequence, created_at, body, position)
+SELECT lpad(to_hex(n / 2), 32, '0')::uuid, lpad(to_hex(n), 32, '0')::uuid, CASE WHEN n % 100 = 1 THEN 'other' ELSE 'main' END,
+    CASE WHEN n <= 20 THEN 'refund.failed' WHEN n % 2 = 0 THEN 'payment.paid' ELSE 'refund.succeeded' END, n % 2,
+    $2::timestamptz + n * interval '1 s', '{}', n
+FROM generate_series(1, $1::integer) AS n
+"""
+NOTIFICATIONS = """
+INSERT INTO notifications (payment_id, event_id, endpoint_id, id, store, type, sequence, created_at, status, next_try_at)
+SELECT o.payment_id, o.id, e.id, gen_random_uuid(), 'main', o.type, o.sequence, o.created_at,
+    CASE WHEN e.id = $2 THEN 'pending' ELSE 'delivered' END, CASE WHEN e.id = $2 THEN o.created_at END
+FROM outbox o, unnest($1::uuid[]) AS e (id) WHERE e.id <> $3 OR o.position <= 5
+"""
+
+
+@pytest.fixture
+async def filled(own_urls: Urls) -> Urls:
+    """Tables without statistics and without a visibility map, as after a burst."""
+    owner = await asyncpg.connect(own_urls.owner)
+    for table in ("outbox", "notifications", "notification_endpoints"):
+        await owner.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
+    await owner.execute(ENDPOINTS, [BUSY, DOWN, RARE], START)
+    await owner.execute(OUTBOX, ROWS, START)
+    await owner.execute(NOTIFICATIONS, [BUSY, DOWN, RARE], DOWN, RARE)
+    await owner.close()
+    return own_urls
+
+
+def reads() -> Iterator[tuple[str, str, list[Any]]]:
+    """Each page by each filter, at its begin and deep inside; and what the sender asks."""
+    late = START + timedelta(seconds=ROWS - 50)
+    for payment, kind, after in product((None, UUID(int=77)), (None, "payment.paid", "refund.failed"), (0, ROWS // 2)):
+        query = FeedQuery("main", after, PAGE, payment, kind)
+        yield f"feed {query}", *events_page(query)
+    filters = product(
+        (None, *NotificationStatus), (None, BUSY, DOWN, RARE), (None, "payment.paid", "refund.failed"), (None, late),
+        (None, (START + timedelta(seconds=ROWS // 2), UUID(int=0))),
+    )  # fmt: skip
+    for status, endpoint, kind, since, below in filters:
+        found = NotificationQuery("main", PAGE, below, status, endpoint, kind, since)
+        yield f"list {found}", *notifications_page(found)
+    for endpoint in (BUSY, DOWN, RARE):
+        yield f"ready {endpoint}", _READY, [endpoint, late, PAGE]
+        yield f"next {endpoint}", _NEXT, [endpoint, late, None]
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for each in plan.get("Plans", ()):
+        yield from nodes(each)
+
+
+async def faults(connection: Connection) -> dict[str, Any]:
+    """What was read in vain: whole tables, and rows beyond a page of each run."""
+    found = {}
+    for name, sql, values in reads():
+        transaction = connection.transaction()
+        await transaction.start()
+        if name.startswith("feed"):
+            await connection.execute(BY_INDEX)
+        (told,) = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values))
+        await transaction.rollback()
+        steps = list(nodes(told["Plan"]))
+        tables = [each for each in steps if each.get("Relation Name") in {"outbox", "notifications"}]
+        whole = [each["Relation Name"] for each in tables if each["Node Type"] == "Seq Scan"]
+        rows = sum(each["Actual Rows"] * each["Actual Loops"] for each in tables)
+        vain = sum(each.get("Rows Removed by Filter", 0) * each["Actual Loops"] for each in tables)
+        if whole or rows > 6 * PAGE * 2 or vain > PAGE:
+            found[name] = (whole, rows, vain)
+    return found
+
+
+async def test_no_read_grows_with_the_history(filled: Urls) -> None:
+    connection = await asyncpg.connect(filled.app)
+    assert await faults(connection) == {}, "without statistics"
+    owner = await asyncpg.connect(filled.owner)
+    await owner.execute("VACUUM ANALYZE outbox, notifications, notification_endpoints")
+    await owner.close()
+    await connection.execute("DISCARD PLANS")
+    assert await faults(connection) == {}, "with statistics"
+    await connection.close()
