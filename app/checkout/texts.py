@@ -32,6 +32,10 @@ _EN: Final[dict[str, str]] = {
     "widget_close": "Close the payment window",
     "paying_heading": "Opening the payment window",
     "paying_text": "This takes a moment.",
+    "close_frame": "Close and go back to the shop",
+    "elsewhere_heading": "Please pay in the window beside this one",
+    "elsewhere_text": "The payment company's page has opened there. When you are done, this page goes on by itself. "
+    "If you do not see it, try again.",
     "confirming_heading": "Confirming your payment",
     "confirming_text": "Please keep this page open. We are asking the payment company for the result.",
     "confirming_slow": "This is taking a little longer than usual. You will not be charged twice.",
@@ -101,6 +105,10 @@ _KO: Final[dict[str, str]] = {
     "widget_close": "결제창 닫기",
     "paying_heading": "결제창을 열고 있습니다",
     "paying_text": "잠시만 기다려 주세요.",
+    "close_frame": "닫고 상점으로 돌아가기",
+    "elsewhere_heading": "새로 열린 창에서 결제해 주세요",
+    "elsewhere_text": "결제사 페이지를 새 창으로 열었습니다. 결제를 마치면 이 페이지가 자동으로 넘어갑니다. "
+    "창이 보이지 않으면 다시 시도해 주세요.",
     "confirming_heading": "결제를 확인하고 있습니다",
     "confirming_text": "결제사에 결과를 확인하는 중입니다. 이 페이지를 닫지 말고 기다려 주세요.",
     "confirming_slow": "평소보다 조금 더 걸리고 있습니다. 두 번 결제되지 않으니 안심하세요.",

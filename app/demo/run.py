@@ -29,7 +29,11 @@ async def run_demo(*, port: int, as_json: bool) -> None:
     async with until_told(), AsyncExitStack() as stack:
         ports = ports_from(port, 3 + len(MANIFESTS))
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"
-        own: dict[str, str] = {"ONETILL_PUBLIC_URL": api, "ONETILL_LOG_LEVEL": "warning"}
+        own: dict[str, str] = {
+            "ONETILL_PUBLIC_URL": api,
+            "ONETILL_LOG_LEVEL": "warning",
+            "ONETILL_FRAME_ANCESTORS": shop,
+        }
         if "ONETILL_DATABASE_URL" not in os.environ:
             say.print("Starting Postgres …")
             postgres = EmbeddedPostgres()

@@ -11,8 +11,9 @@
  */
 import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
-import { tellApp } from "./bridges.js";
-import { askUntilDecided } from "./confirm.js";
+import { askShopPage, tellApp } from "./bridges.js";
+import { askUntilDecided, pause } from "./confirm.js";
+import { isPhone } from "./device.js";
 import { forget, hasLeft, isNews, recall, remember, rememberLeaving } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
@@ -20,6 +21,8 @@ import { openPortOneV1 } from "./portone_v1_sdk.js";
 import { openPortOneV2 } from "./portone_v2_sdk.js";
 import { leaveForGateway } from "./redirect.js";
 import { NotOpened } from "./script.js";
+import { frameMode } from "./shop_page.js";
+import { createWayBack } from "./way_back.js";
 
 const ACTIONS = {
   point3_widget: openPoint3Widget,
@@ -40,9 +43,14 @@ const PROOF_REFUSED = new Set([400, 409, 422]);
 /** Statuses that are news to an app around a web view. While nothing is known, it hears nothing. */
 const NEWS = { paid: "success", canceled: "error", expired: "error", refunded: "error" };
 
+/** How often a frame looks whether the buyer is done in the window beside it. */
+const LOOK_EVERY_MS = 1_500;
+
 const page = JSON.parse(document.getElementById("checkout-data").textContent);
 const api = createApi(page);
-const panel = createPanel(page);
+const panel = createPanel(page, createWayBack(page, () => ask("close", "")));
+let presentStatus = page.status;
+let watched = 0; // counts what is waited for in another window, so that only the last of it is
 let attemptKey = null; // kept until its attempt is answered, so that asking twice cannot open two
 let attemptAt; // the gateway that it is for
 
@@ -53,6 +61,7 @@ document.documentElement.dataset.script = "on"; // all of it has loaded and runs
 run(start);
 
 async function start() {
+  ask("ready", "");
   await leaveToken(page);
   const proof = recall(page);
   const undecided = page.status === "open" || page.status === "processing";
@@ -61,6 +70,7 @@ async function start() {
 
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
 async function follow(payment) {
+  presentStatus = payment.status;
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
   const isBack = window.location.hash === RETURNED || hasLeft(page);
@@ -71,6 +81,7 @@ async function follow(payment) {
 async function pay(action) {
   const open = ACTIONS[action.type];
   if (!open) return panel.show("unopened", { retry: () => window.location.reload() }); // an old script of ours in a cache
+  if (frameMode && leavesPage(action)) return payElsewhere();
   panel.show("paying");
   const leaving = () => rememberLeaving(page);
   if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
@@ -87,6 +98,26 @@ async function pay(action) {
   }
 }
 
+/** Whether the gateway's page takes the place of ours: no page of a shop lets it into its frame. */
+function leavesPage({ type }) {
+  return type === "redirect" || (LEAVING.has(type) && isPhone);
+}
+
+/** Have the shop's page open this payment beside itself, or in its place, and go on here when it is decided. */
+async function payElsewhere() {
+  const open = () => ask("leave", isPhone ? "page" : "window");
+  const mine = (watched += 1);
+  rememberLeaving(page);
+  panel.show("elsewhere", { retry: open, others: others() });
+  open();
+  for (;;) {
+    await pause(LOOK_EVERY_MS);
+    const answer = await api.read();
+    if (mine !== watched) return undefined;
+    if (answer.kind === "payment" && answer.payment.status !== "open") return follow(answer.payment);
+  }
+}
+
 /** Ask until the server has decided. A lost answer is asked about again, and never called a failure. */
 async function confirm(proof) {
   panel.show("confirming");
@@ -100,6 +131,7 @@ async function confirm(proof) {
 
 /** Open another attempt. When that does not work, the payment may have moved on elsewhere: look before saying so. */
 async function openAttempt(gateway = page.gateway) {
+  watched += 1;
   panel.show("paying");
   if (gateway !== attemptAt) attemptKey = null;
   attemptAt = gateway;
@@ -138,6 +170,7 @@ function reload() {
 
 /** Show a payment about which there is nothing to ask now. */
 function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) {
+  presentStatus = status;
   forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
@@ -199,6 +232,10 @@ function again() {
 
 function tell(status, msg, payment_status) {
   tellApp(status, msg, { payment_id: page.payment_id, payment_status });
+}
+
+function ask(status, msg) {
+  askShopPage(status, msg, { payment_id: page.payment_id, payment_status: presentStatus });
 }
 
 /** Run one step of the page. An error of ours must not leave a buyer with a spinner: a reload asks the server. */

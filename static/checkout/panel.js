@@ -9,8 +9,11 @@ const LEAVE_AFTER_MS = 2_500; // long enough to read "Payment complete"
 
 const byId = (id) => document.getElementById(id);
 
-/** @param {{texts: Record<string, string>, lang: string, return_url: ?string, expires_at: ?string}} page */
-export function createPanel(page) {
+/**
+ * @param {{texts: Record<string, string>, lang: string, expires_at: ?string}} page
+ * @param {(() => void) | null} goBack leads back to the shop
+ */
+export function createPanel(page, goBack) {
   const main = byId("checkout");
   const heading = byId("state-heading");
   const handlers = { retry: null, "check-again": null };
@@ -48,8 +51,8 @@ export function createPanel(page) {
 
   /** Go back to the shop after a moment, unless the buyer says no. Does nothing without a way back. */
   function leaveSoon() {
-    if (!page.return_url) return;
-    const timer = setTimeout(() => window.location.replace(page.return_url), LEAVE_AFTER_MS);
+    if (!goBack) return;
+    const timer = setTimeout(goBack, LEAVE_AFTER_MS);
     const stay = byId("stay");
     fill("returning", page.texts.returning);
     stay.hidden = false;
