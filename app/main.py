@@ -23,6 +23,7 @@ from app.api.source import source_behind
 from app.checkout import pages, returns
 from app.checkout.pages import Checkout
 from app.domain.clock import Now, utc_now
+from app.links import router as links
 from app.paths import STATIC, TEMPLATES
 from app.payments import router as payments
 from app.payments.router import Payments
@@ -36,7 +37,7 @@ from app.webhooks.router import Reception
 
 ROUTERS = tuple(
     module.router
-    for module in (payments, webhooks, refunds, resolution, pages, returns, health, metrics, problem_pages, docs)
+    for module in (payments, webhooks, refunds, resolution, links, pages, returns, health, metrics, problem_pages, docs)
 )
 """The hot ones first: routes are tried in order."""
 _DROP_IN = {"onetill.js": "text/javascript", "onetill.mjs": "text/javascript", "onetill.d.ts": "text/plain"}
@@ -112,7 +113,7 @@ def _fill_state(app: FastAPI, services: Services, now: Now) -> None:
     state = app.state
     state.authenticator = Authenticator(services.keys, tokens, settings.mode, now)
     state.refunds = services.refunds
-    state.resolutions = services.resolutions
+    state.resolutions, state.links = services.resolutions, services.links
     state.limits = Limits(settings.limits, source_behind(settings.trusted_proxies), services.published_sources)
     state.payments = Payments(services.payments, views, state.limits)
     state.webhooks = Reception(services.webhooks, state.limits, now)

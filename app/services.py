@@ -22,6 +22,7 @@ from app.idempotency.service import Idempotency
 from app.ledger.anchors import Anchors
 from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.repository import PaymentRepository
+from app.links.service import LinkService
 from app.payments.jobs import due_attempts
 from app.payments.service import PaymentService
 from app.refunds.jobs import due_refunds
@@ -52,6 +53,7 @@ class Services:
     payments: PaymentService
     refunds: RefundService
     resolutions: ResolutionService
+    links: LinkService
     webhooks: WebhookService
     gateway_log: GatewayLog
     wake_up: WakeUp
@@ -153,6 +155,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         payments=payments,
         refunds=refunds,
         resolutions=ResolutionService(repository, gateways, gateway_log, refunds, processor, settings, now),
+        links=LinkService(repository, now),
         webhooks=webhooks,
         gateway_log=gateway_log,
         wake_up=wake_up,

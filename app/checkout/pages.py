@@ -1,5 +1,6 @@
 """`GET /checkout/{client_token}`: the buyer's page. A token may be in the path, so this path is never logged."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Annotated
@@ -20,8 +21,9 @@ from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
-from app.domain.states import PAYMENT_UNPAID
+from app.domain.states import PAYMENT_UNPAID, PaymentStatus
 from app.gateways.values import PageSources
+from app.links.qr import MEDIA_TYPE, qr_svg
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings
@@ -54,6 +56,10 @@ class Checkout:
     def stranger(self, language: Language) -> Response:
         """The page for a browser that came back from a gateway and that we do not know: one for all payments and none."""
         return self._note(language, "stranger", "waiting", 200)
+
+    def link_has_ended(self, language: Language) -> Response:
+        """The page where a link led to a payment and does not any more."""
+        return self._note(language, "ended_link", "expired", 410)
 
     def _note(self, language: Language, note: str, state: str, status: int) -> Response:
         template = self.templates.get_template("checkout_note.html")
@@ -90,6 +96,10 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         payment = None
     if payment is None:
         return checkout.unknown(request, language)
+    now = checkout.now()
+    is_closed = payment.status is PaymentStatus.OPEN and payment.link_has_ended(now)
+    if is_closed and token_of(request, payment.id, checkout.tokens, now) is None:
+        return checkout.link_has_ended(language)
     token = checkout.tokens.token(payment.id, payment.expires_at)
     shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
@@ -116,5 +126,16 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     )
     html = checkout.templates.get_template("checkout.html").render(view=view)
     response = security.page(html, 200, checkout.payments.page_sources(payment))
-    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
+    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, now))
     return response
+
+
+@router.api_route("/checkout/{client_token}/qr.svg", methods=["GET", "HEAD"])
+async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
+    """The link as a picture, for whoever has it: in the shop's mail, at its till, on a screen beside the phone."""
+    payment_id = checkout.tokens.payment_of(client_token, checkout.now())
+    if payment_id is None:
+        return checkout.unknown(request, pick_language(request.headers.get("accept-language")))
+    url = f"{checkout.settings.public_url}/checkout/{client_token}"
+    headers = {"Content-Security-Policy": "default-src 'none'", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(await asyncio.to_thread(qr_svg, url), media_type=MEDIA_TYPE, headers=headers)
