@@ -17,8 +17,8 @@ RULES = {
     "POST /webhooks/{gateway}": r"body|imp_uid|merchant_uid",
 }
 """Fields that are right by the schema and wrong by a rule over several fields or the settings: which gateways are
-configured, what they take, whether the tax fits into the amount, which schemes a return_url may have, what is past. JSON Schema cannot
-say these, so `positive_data_acceptance` lets 422 pass for these calls, and this check looks at what was refused."""
+configured, what they take, whether the tax fits into the amount, which schemes a return_url may have, what is past. JSON
+Schema cannot say these, so `positive_data_acceptance` lets 422 pass for these calls, and this check looks at what was refused."""
 
 NO_FRACTION = "should be a valid integer"
 """To JSON Schema 24000.0 is an integer. To us it is not (law 10), and the body's description says so."""
