@@ -15,14 +15,16 @@ from app.api.parameters import kept
 from app.api.problems import problem
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
-from app.checkout.view import CheckoutView, format_amount
+from app.checkout.view import CheckoutView, OrderLine, format_amount
 from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
+from app.domain.order import Item
 from app.domain.states import PAYMENT_UNPAID, PaymentStatus
 from app.gateways.values import PageSources
+from app.ledger.order_details import details_of
 from app.links.qr import MEDIA_TYPE, qr_svg
 from app.payments.service import PaymentService
 from app.payments.views import Views
@@ -112,6 +114,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         payment_id=shown["id"],
         order_name=payment.order_name,
         amount_text=format_amount(payment.amount.minor, payment.amount.currency),
+        items=[_line(item, payment.amount.currency) for item in details_of(payment).items],
         status=payment.status,
         client_token=token,
         attempt_id=shown["attempts"][-1]["id"],
@@ -139,3 +142,7 @@ async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) 
     url = f"{checkout.settings.public_url}/checkout/{client_token}"
     headers = {"Content-Security-Policy": "default-src 'none'", "Cross-Origin-Resource-Policy": "cross-origin"}
     return Response(await asyncio.to_thread(qr_svg, url), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _line(item: Item, currency: str) -> OrderLine:
+    return OrderLine(item.name, item.quantity, format_amount(item.quantity * item.unit_amount, currency))

@@ -16,6 +16,15 @@ _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "f
 _NOT_OPENED: Final = frozenset({"never_opened", "gateway_unavailable", "gateway_timeout", "gateway_refused"})
 
 
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of the order, as the buyer reads it; `amount_text` is for all of its quantity."""
+
+    name: str
+    quantity: int
+    amount_text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckoutView:
     """All that `templates/checkout.html` reads. Built per request: it carries the client token and a fresh nonce."""
@@ -26,6 +35,7 @@ class CheckoutView:
     payment_id: str
     order_name: str
     amount_text: str
+    items: Sequence["OrderLine"] = ()
     status: str
     client_token: str
     gateway: str

@@ -13,7 +13,7 @@ import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
 import { askShopPage, tellApp } from "./bridges.js";
 import { askUntilDecided, pause } from "./confirm.js";
-import { isPhone } from "./device.js";
+import { leavesForGateway } from "./device.js";
 import { forget, hasLeft, isNews, recall, remember, rememberLeaving } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
@@ -100,12 +100,12 @@ async function pay(action) {
 
 /** Whether the gateway's page takes the place of ours: no page of a shop lets it into its frame. */
 function leavesPage({ type }) {
-  return type === "redirect" || (LEAVING.has(type) && isPhone);
+  return type === "redirect" || (LEAVING.has(type) && leavesForGateway);
 }
 
 /** Have the shop's page open this payment beside itself, or in its place, and go on here when it is decided. */
 async function payElsewhere() {
-  const open = () => ask("leave", isPhone ? "page" : "window");
+  const open = () => ask("leave", leavesForGateway ? "page" : "window");
   const mine = (watched += 1);
   rememberLeaving(page);
   panel.show("elsewhere", { retry: open, others: others() });

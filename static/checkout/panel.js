@@ -5,12 +5,17 @@
  * a button is visible exactly when the caller says what it does.
  */
 
+import { isInApp, outside } from "./device.js";
+
 const LEAVE_AFTER_MS = 2_500; // long enough to read "Payment complete"
 
 const byId = (id) => document.getElementById(id);
 
+/** States in which money is still to be paid: in an app's browser, the phone's own may be needed for that. */
+const TO_PAY = new Set(["paying", "closed", "declined", "unopened", "elsewhere"]);
+
 /**
- * @param {{texts: Record<string, string>, lang: string, expires_at: ?string}} page
+ * @param {{texts: Record<string, string>, lang: string, expires_at: ?string, client_token: string}} page
  * @param {(() => void) | null} goBack leads back to the shop
  */
 export function createPanel(page, goBack) {
@@ -18,6 +23,7 @@ export function createPanel(page, goBack) {
   const heading = byId("state-heading");
   const handlers = { retry: null, "check-again": null };
   for (const id of Object.keys(handlers)) byId(id).addEventListener("click", () => handlers[id]());
+  byId("copy-number").addEventListener("click", copyNumber);
 
   return { show, say, leaveSoon };
 
@@ -38,6 +44,7 @@ export function createPanel(page, goBack) {
     offer("check-again", checkAgain);
     offer("retry", retry);
     showDeposit(deposit);
+    showWayOut(state);
     byId("others").replaceChildren(...others.map(otherGateway));
     if (changed) heading.focus();
     say(page.texts[`${state}_text`], [heading.textContent, detail]);
@@ -80,11 +87,33 @@ export function createPanel(page, goBack) {
 
   function showDeposit(deposit) {
     byId("deposit").hidden = !deposit;
+    byId("copy-number").hidden = !deposit?.number;
+    byId("copy-number").textContent = page.texts.copy;
     const { bank, number, holder, expires_at } = Object(deposit);
     for (const [name, text] of Object.entries({ bank, number, holder, until: localTime(expires_at) })) {
       fill(`deposit-${name}`, text ?? "");
       byId(`deposit-${name}`).parentElement.hidden = !text;
     }
+  }
+
+  /** Where the browser lets no script write to the clipboard, the number is marked, to be copied by hand. */
+  async function copyNumber() {
+    const number = byId("deposit-number");
+    try {
+      await navigator.clipboard.writeText(number.textContent);
+      byId("copy-number").textContent = page.texts.copied;
+      byId("announcer").textContent = page.texts.copied;
+    } catch {
+      window.getSelection().selectAllChildren(number);
+    }
+  }
+
+  function showWayOut(state) {
+    const isShown = isInApp && TO_PAY.has(state);
+    const address = isShown && outside(`${window.location.origin}/checkout/${page.client_token}`);
+    fill("in-app", isShown ? page.texts[address ? "in_app" : "in_app_menu"] : "");
+    byId("open-outside").hidden = !address;
+    if (address) byId("open-outside").href = address;
   }
 
   function expiry() {

@@ -119,7 +119,7 @@ async def test_in_place_of_the_page(customer: NewCustomer) -> None:
 @pytest.mark.parametrize("mode", ["overlay", "inline"])
 async def test_where_no_window_may_be_opened_the_page_leads_to_the_gateway(customer: NewCustomer, mode: str) -> None:
     buyer = await customer("unifi_pay")
-    await buyer.page.evaluate("window.open = () => null")
+    await buyer.page.evaluate("() => { window.open = () => null; }")
     await buyer.presses_buy(mode)
     await buyer.presses("unifi_pay", "#pay")
     await buyer.page.wait_for_url(f"{buyer.embedding.shop}/paid")
