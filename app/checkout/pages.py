@@ -13,9 +13,10 @@ from jinja2 import Environment
 from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.problems import problem
+from app.checkout.amounts import format_amount
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
-from app.checkout.view import CheckoutView, OrderLine, format_amount
+from app.checkout.view import CheckoutView, OrderLine
 from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
@@ -113,8 +114,8 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         nonce=security.nonce,
         payment_id=shown["id"],
         order_name=payment.order_name,
-        amount_text=format_amount(payment.amount.minor, payment.amount.currency),
-        items=[_line(item, payment.amount.currency) for item in details_of(payment).items],
+        amount_text=format_amount(payment.amount.minor, payment.amount.currency, language),
+        items=[_line(item, payment.amount.currency, language) for item in details_of(payment).items],
         status=payment.status,
         client_token=token,
         attempt_id=shown["attempts"][-1]["id"],
@@ -144,5 +145,5 @@ async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) 
     return Response(await asyncio.to_thread(qr_svg, url), media_type=MEDIA_TYPE, headers=headers)
 
 
-def _line(item: Item, currency: str) -> OrderLine:
-    return OrderLine(item.name, item.quantity, format_amount(item.quantity * item.unit_amount, currency))
+def _line(item: Item, currency: str, language: Language) -> OrderLine:
+    return OrderLine(item.name, item.quantity, format_amount(item.quantity * item.unit_amount, currency, language))

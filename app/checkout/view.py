@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.domain.currencies import EXPONENT
 from app.domain.language import Language
 from app.gateways.values import PageSources
 
-_SYMBOLS: Final = {"KRW": "₩"}
 # A return_url may be an app's own scheme (`myshop://done`), but never one that would run in this page.
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "filesystem", "about"})
 # Failure codes of an attempt whose window never opened: nothing was declined.
@@ -108,16 +106,6 @@ class CheckoutView:
             "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,
         }
-
-
-def format_amount(minor: int, currency: str) -> str:
-    """Return an amount as a buyer reads it: `₩12,000`, `12.34 USD`, `1,234.500 KWD`. Integer arithmetic only."""
-    exponent = EXPONENT[currency]
-    major, fraction = divmod(abs(minor), 10**exponent)
-    number = f"{major:,}" + (f".{fraction:0{exponent}d}" if exponent else "")
-    sign = "-" if minor < 0 else ""
-    symbol = _SYMBOLS.get(currency)
-    return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {currency}"
 
 
 def safe_link(url: str | None) -> str | None:
