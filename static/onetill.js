@@ -21,7 +21,7 @@
   const ENDED = new Set(["paid", "canceled", "expired", "refunded"]);
 
   const COVER = { position: "fixed", inset: "0", width: "100%", height: "100%", margin: "0", padding: "0", border: "0" };
-  const DIM = { maxWidth: "none", maxHeight: "none", overflow: "hidden", background: "rgb(13 13 13 / 60%)" };
+  const DIM = { maxWidth: "none", maxHeight: "none", overflow: "hidden", background: "rgb(13 13 13 / 40%)" };
   const FRAME = { border: "0", width: "100%", height: "100%", colorScheme: "light dark", display: "block" };
   const CROSS = { position: "absolute", right: "8px", top: "8px", width: "48px", height: "48px", border: "0" };
   const SIGN = { background: "none", color: "#fff", font: "28px/1 sans-serif", cursor: "pointer" };

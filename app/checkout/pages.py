@@ -14,6 +14,7 @@ from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.problems import problem
 from app.checkout.amounts import format_amount
+from app.checkout.brand import Brand
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, OrderLine
@@ -66,7 +67,9 @@ class Checkout:
 
     def _note(self, language: Language, note: str, state: str, status: int) -> Response:
         template = self.templates.get_template("checkout_note.html")
-        html = template.render(lang=language, texts=TEXTS[language], note=note, state=state)
+        html = template.render(
+            lang=language, texts=TEXTS[language], brand=Brand.of(self.settings), note=note, state=state
+        )
         return self.security(language).page(html, status, PageSources())
 
     def opened(self, address: str, request: Request) -> UUID | None:
@@ -82,6 +85,12 @@ class Checkout:
 
 
 CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
+
+
+@router.get("/checkout/brand.css")
+async def show_brand(checkout: CheckoutPages) -> Response:
+    """The shop's colour, for the page's other style sheets: its policy allows no style inside it."""
+    return Response(Brand.of(checkout.settings).css, media_type="text/css")
 
 
 @router.api_route("/checkout/{client_token}", methods=["GET", "HEAD"])
@@ -128,7 +137,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
     )
-    html = checkout.templates.get_template("checkout.html").render(view=view)
+    html = checkout.templates.get_template("checkout.html").render(view=view, brand=Brand.of(checkout.settings))
     response = security.page(html, 200, checkout.payments.page_sources(payment))
     response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, now))
     return response

@@ -7,6 +7,7 @@ from app.domain.language import Language
 # `<state>_heading` and `<state>_text` belong to `<main data-state="<state>">`; `failure_<code>` to `last_failure.code`.
 # Rules of the house: a closed window is never called a failure, and no sentence promises more than we have proven.
 _EN: Final[dict[str, str]] = {
+    "shop_logo": "The shop's logo",
     "amount_label": "Amount to pay",
     "order_label": "Order",
     "payment_label": "Payment no.",
@@ -89,6 +90,7 @@ _EN: Final[dict[str, str]] = {
 }
 
 _KO: Final[dict[str, str]] = {
+    "shop_logo": "상점 로고",
     "amount_label": "결제 금액",
     "order_label": "주문 상품",
     "payment_label": "결제번호",

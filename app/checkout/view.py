@@ -113,7 +113,9 @@ def safe_link(url: str | None) -> str | None:
     return None if not url or urlsplit(url).scheme.lower() in _SCRIPT_SCHEMES | {""} else url
 
 
-def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequence[str]) -> str:
+def content_security_policy(
+    nonce: str, page: PageSources, frame_ancestors: Sequence[str], images: Sequence[str] = ()
+) -> str:
     """Return the Content-Security-Policy of the checkout page; an empty list of sources means `'none'`.
 
     The nonce starts our one module script. `'self'` is there for the modules that it imports: by the HTML standard they
@@ -130,7 +132,7 @@ def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequ
         "default-src 'none'",
         f"script-src 'self' 'nonce-{_source(nonce)}'{_more(page.scripts)}",
         f"style-src 'self'{_more(styles)}",
-        f"img-src 'self' data:{_more(own)}",
+        f"img-src 'self' data:{_more((*images, *own))}",
         f"connect-src 'self'{_more(own)}",
         f"frame-src {_sources((*page.frames, *own))}",
         f"frame-ancestors {_sources(frame_ancestors)}",

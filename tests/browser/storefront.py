@@ -18,7 +18,7 @@ from tests.browser.driver import PATIENCE_MS, Witness, World, expect_soon, origi
 PAGE = """<!doctype html>
 <html lang="{lang}"><head><meta charset="utf-8"><title>Shop</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">{script}</head>
-<body><h1>Shop</h1><button id="buy">Buy</button><a href="#more">More</a><div id="here"></div></body></html>"""
+<body><main><h1>Shop</h1><button id="buy">Buy</button><a href="#more">More</a><div id="here"></div></main></body></html>"""
 
 WAYS_IN = {
     "classic": '<script src="{api}/static/onetill.js"></script>',
