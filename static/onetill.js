@@ -31,7 +31,7 @@
 
   globalThis.Onetill ??= { version: VERSION, origin: originOfThisFile(), open };
 
-  /** OpenOptions to Result, see onetill.d.ts. */
+  /** As onetill.d.ts says. */
   function open({ clientToken, mode = "overlay", container, onResult } = {}) {
     const { origin } = globalThis.Onetill;
     if (!/^ct_[\w-]+$/.test(clientToken)) return wrong("clientToken must be the payment's client_token (ct_…)");
@@ -105,7 +105,7 @@
 
   /** In place of the page, which ends here. One that "back" brings to life again is told that nothing is known. */
   function leave(url) {
-    window.location.assign(url);
+    window.location.assign(`${url}#go`);
     return new Promise((resolve) => {
       window.addEventListener("pageshow", ({ persisted }) => persisted && resolve(left()));
     });

@@ -109,8 +109,8 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     if payment is None:
         return checkout.unknown(request, language)
     now = checkout.now()
-    is_closed = payment.status is PaymentStatus.OPEN and payment.link_has_ended(now)
-    if is_closed and token_of(request, payment.id, checkout.tokens, now) is None:
+    is_known = token_of(request, payment.id, checkout.tokens, now) is not None
+    if not is_known and payment.status is PaymentStatus.OPEN and payment.link_has_ended(now):
         return checkout.link_has_ended(language)
     token = checkout.tokens.token(payment.id, payment.expires_at)
     shown = checkout.views.payment(payment, for_client=True)
@@ -128,6 +128,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         status=payment.status,
         client_token=token,
         attempt_id=shown["attempts"][-1]["id"],
+        seen=is_known,
         gateway=payment.last_attempt.gateway,
         gateways=[(each.name, each.title) for each in gateways],
         next_action=msgspec.json.decode(shown["next_action"]),

@@ -40,6 +40,8 @@ class CheckoutView:
     """Where the newest attempt is; `gateways` are all that the buyer may choose, as (name, title)."""
     gateways: Sequence[tuple[str, str]] = ()
     attempt_id: str
+    seen: bool = False
+    """Whether this browser has opened the payment before."""
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
@@ -97,6 +99,7 @@ class CheckoutView:
             "status": self.status,
             "client_token": self.client_token,
             "attempt_id": self.attempt_id,
+            "seen": self.seen,
             "gateway": self.gateway,
             "gateways": [{"name": name, "title": title} for name, title in self.gateways],
             "next_action": None if self.next_action is None else dict(self.next_action),

@@ -23,6 +23,7 @@ import { leaveForGateway } from "./redirect.js";
 import { NotOpened } from "./script.js";
 import { frameMode } from "./shop_page.js";
 import { createWayBack } from "./way_back.js";
+import { whenBack } from "./when_back.js";
 
 const ACTIONS = {
   point3_widget: openPoint3Widget,
@@ -36,6 +37,10 @@ const LEAVING = new Set(["portone_v1_sdk", "portone_v2_sdk", "redirect"]);
 
 /** Where the server's return page sends a buyer who came back without a decided payment. */
 const RETURNED = "#returned";
+
+/** Who came by these has just been sent to pay: by the shop's page (static/onetill.js), or by this one, at another gateway. */
+const GO = "#go";
+const SENT = new Set([GO, "#popup"]);
 
 /** Problems of `complete` that speak about the proof: it is of no more use, but a new attempt may be. */
 const PROOF_REFUSED = new Set([400, 409, 422]);
@@ -57,6 +62,7 @@ let attemptAt; // the gateway that it is for
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
 });
+whenBack(lookAgain);
 document.documentElement.dataset.script = "on"; // all of it has loaded and runs: the page needs no fallback
 run(start);
 
@@ -68,13 +74,28 @@ async function start() {
   return proof && undecided ? confirm(proof) : follow(page);
 }
 
+/** The buyer is back at this page, from another tab or his bank's app: it shows where the payment stands by now. */
+async function lookAgain() {
+  const answer = panel.isAtRest() ? await api.read() : null;
+  if (answer?.kind !== "payment" || !panel.isAtRest()) return;
+  if (answer.payment.status !== presentStatus) await run(() => follow(answer.payment));
+}
+
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
 async function follow(payment) {
   presentStatus = payment.status;
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
-  const isBack = window.location.hash === RETURNED || hasLeft(page);
-  return isBack ? showClosed(payment.next_action) : pay(payment.next_action);
+  return mayHaveBeenThere(payment.next_action) ? showClosed(payment.next_action) : pay(payment.next_action);
+}
+
+/**
+ * Whether the buyer may have been at the gateway with this attempt already: then what became of it is found out first.
+ * This tab knows; and where an app or a bank led him back elsewhere, the cookie of this browser says that he was here before.
+ */
+function mayHaveBeenThere(action) {
+  if (window.location.hash === RETURNED || hasLeft(page)) return true;
+  return page.seen && leavesPage(action) && !SENT.has(window.location.hash) && !frameMode;
 }
 
 /** Let the buyer pay at the gateway, then ask our server about it. */
@@ -142,6 +163,7 @@ async function openAttempt(gateway = page.gateway) {
   if (answer.kind === "payment") {
     forgetReturn();
     page.attempt_id = answer.payment.attempts[answer.payment.attempts.length - 1].id;
+    page.seen = false;
     return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
   }
   const now = await api.read();
@@ -164,7 +186,7 @@ function forgetReturn() {
 
 /** Load the page anew for a fresh attempt. */
 function reload() {
-  forgetReturn();
+  if (!frameMode) history.replaceState(null, "", window.location.pathname + GO); // a frame's fragment names the shop
   window.location.reload();
 }
 

@@ -11,6 +11,9 @@ const LEAVE_AFTER_MS = 2_500; // long enough to read "Payment complete"
 
 const byId = (id) => document.getElementById(id);
 
+/** States in which something is under way that shows its own end. */
+const BUSY = new Set(["paying", "confirming", "elsewhere"]);
+
 /** States in which money is still to be paid: in an app's browser, the phone's own may be needed for that. */
 const TO_PAY = new Set(["paying", "closed", "declined", "unopened", "elsewhere"]);
 
@@ -25,7 +28,7 @@ export function createPanel(page, goBack) {
   for (const id of Object.keys(handlers)) byId(id).addEventListener("click", () => handlers[id]());
   byId("copy-number").addEventListener("click", copyNumber);
 
-  return { show, say, leaveSoon };
+  return { show, say, leaveSoon, isAtRest: () => !BUSY.has(main.dataset.state) };
 
   /**
    * @param {string} state

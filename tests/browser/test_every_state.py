@@ -67,7 +67,7 @@ async def keep(page: Page, *names: str) -> None:
 @pytest.fixture(scope="module")
 async def branded(databases: Databases) -> AsyncIterator[World]:
     """A shop with a name, a logo and a colour that white cannot be read on."""
-    brand = {"brand_name": "하루상점 Haru Goods", "brand_color": "#f5a623"}
+    brand: dict[str, Any] = {"brand_name": "하루상점 Haru Goods", "brand_color": "#f5a623"}
     async with open_site(databases, **brand) as site:
         yield site
 
