@@ -134,3 +134,23 @@ async def test_a_strangers_script_reads_no_answer_of_ours(
     url = embedding.world.api + path.format(token=buyer.payment["client_token"], id=buyer.payment["id"])
     read = "(url) => fetch(url, { credentials: 'include' }).then((answer) => answer.text(), () => null)"
     assert await buyer.page.evaluate(read, url) is None
+
+
+async def test_two_checkouts_of_one_page_do_not_hear_each_other(customer: NewCustomer, embedding: Embedding) -> None:
+    """The right origin in another frame: of the same shop here, and it might be of another payment's owner."""
+    buyer = await customer()
+    other = await embedding.world.shop.create()
+    await buyer.page.evaluate(
+        "(clientToken) => { Onetill.open({ clientToken, mode: 'inline', container: '#here' }); }", other["client_token"]
+    )
+    inline = buyer.page.frame_locator("#here iframe")
+    await inline.frame_locator("#point3-widget-iframe").locator("#decline").click()
+    await expect(inline.locator("#checkout")).to_have_attribute("data-state", "declined")
+    await buyer.presses_buy("overlay")
+    over = buyer.page.frame_locator("dialog iframe")
+    await expect(over.frame_locator("#point3-widget-iframe").locator("#pay")).to_be_visible()
+    await buyer.page.frames[1].evaluate("(told) => parent.postMessage(told, '*')", FORGED | {"payment_id": other["id"]})
+    await expect_soon(buyer.page, "posted.some(([, told]) => told.includes('forged'))")
+    assert await buyer.results() == []
+    await over.frame_locator("#point3-widget-iframe").locator("#pay").click()
+    assert (await buyer.ended())["payment_id"] == buyer.payment["id"]

@@ -67,9 +67,19 @@ async def test_a_browser_of_its_own_needs_none(buyer: Buyer) -> None:
     await expect(buyer.page.locator("#open-outside")).to_be_hidden()
 
 
-@pytest.mark.parametrize("gateway", ["portone_v2", pytest.param("unifi_pay", marks=pytest.mark.long)])
-async def test_the_drop_in_opens_no_window_in_an_apps_browser(customer: NewCustomer, gateway: str) -> None:
-    device: dict[str, Any] = {**PHONE, "user_agent": APPS["kakao-android"][0]}
+TABLET = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) NAVER(inapp; search; 2000)"
+
+
+@pytest.mark.parametrize(
+    ("gateway", "agent"),
+    [
+        ("unifi_pay", TABLET),  # which says that it is a desktop
+        ("portone_v2", APPS["kakao-android"][0]),
+        pytest.param("unifi_pay", APPS["kakao-android"][0], marks=pytest.mark.long),
+    ],
+)
+async def test_the_drop_in_opens_no_window_in_an_apps_browser(customer: NewCustomer, gateway: str, agent: str) -> None:
+    device: dict[str, Any] = {**PHONE, "user_agent": agent}
     buyer = await customer(gateway, device, customer=BUYER)
     await buyer.page.evaluate("() => { window.open = () => { throw new Error('no window here'); }; }")
     await buyer.presses_buy("overlay")
