@@ -32,6 +32,7 @@ async def test_a_page_that_has_opened_the_shops_page_is_not_heard(customer: NewC
     await stranger.goto(f"{embedding.stranger}/?policy=none")
     async with stranger.expect_popup() as popup:
         await stranger.evaluate("(url) => { window.shop = open(url); }", f"{embedding.shop}/")
+    await (await popup.value).wait_for_load_state()
     opened = Customer(await popup.value, buyer.context, buyer.witness, embedding, buyer.payment)
     await opened.presses_buy("overlay")
     await opened.window("point3")
