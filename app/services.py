@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.api_keys.service import ApiKeyService
+from app.db.clock_skew import clock_ahead_s, watched_clock
 from app.db.database import Database
 from app.db.due_work import Chore, DueWork
 from app.db.old_rows import OldRows
@@ -75,7 +76,14 @@ class Services:
             for each in self.chores
             if each.overdue_s is not None
         }
-        return {**await self.payments.gauges(), **await self.refunds.gauges(), **await self.webhooks.gauges(), **late}
+        ahead = "Seconds that this process's clock is ahead of the database's; more than 5 either way is too many."
+        return {
+            **await self.payments.gauges(),
+            **await self.refunds.gauges(),
+            **await self.webhooks.gauges(),
+            **late,
+            "onetill_clock_ahead_seconds": (ahead, await clock_ahead_s(self.database, self.now)),
+        }
 
     def chore(self, name: str) -> Chore:
         """The chore of this name."""
@@ -128,6 +136,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         is_live=settings.mode == "live",
     )
     gateways = build_gateways(settings)
+    names = [gateway.name for gateway in gateways]
     road_s = settings.road_s(GATEWAY_CALLS)
     lease_s = max(settings.seconds(IDEMPOTENCY_LEASE_S), settings.lease_s(settings.road_s(KEYED_CALLS)))
     tokens = ClientTokens(settings.secret_key.get_secret_value())
@@ -160,21 +169,16 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         gateway_log=gateway_log,
         wake_up=wake_up,
         due_work=(
-            *due_webhooks(database, webhooks, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
-            *due_attempts(
-                database,
-                payments,
-                [gateway.name for gateway in gateways],
-                deadline_s=road_s,
-                lease_s=settings.lease_s(road_s),
-            ),
-            due_refunds(database, refunds, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_webhooks(database, webhooks, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_attempts(database, payments, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
+            *due_refunds(database, refunds, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
         ),
         chores=(
             _forget("idempotency_keys", idempotency.old),
             _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),
             Chore("history_anchors", anchors.advance),
             _forget("gateway_log", gateway_log.old),
+            watched_clock(database, now),
         ),
         now=now,
     )

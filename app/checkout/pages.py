@@ -12,7 +12,7 @@ from jinja2 import Environment
 
 from app.api.limits import Limits
 from app.api.parameters import kept
-from app.api.problems import problem
+from app.api.problems import explain, problem
 from app.checkout.amounts import format_amount
 from app.checkout.brand import Brand
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
@@ -24,13 +24,16 @@ from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
 from app.domain.order import Item
-from app.domain.states import PAYMENT_UNPAID, PaymentStatus
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.values import PageSources
+from app.ledger.model import Payment
 from app.ledger.order_details import details_of
 from app.links.qr import MEDIA_TYPE, qr_svg
+from app.payments.mismatch import mismatch_of
 from app.payments.service import PaymentService
 from app.payments.views import Views
 from app.settings import Settings
+from app.verification.context import result_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -134,6 +137,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],
+        mismatch=_mismatch(payment, language),
         captured_ref=payment.captured_attempt.gateway_ref or "" if payment.captured_attempt else "",
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
@@ -157,3 +161,12 @@ async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) 
 
 def _line(item: Item, currency: str, language: Language) -> OrderLine:
     return OrderLine(item.name, item.quantity, format_amount(item.quantity * item.unit_amount, currency, language))
+
+
+def _mismatch(payment: Payment, language: Language) -> str | None:
+    """What differed in the newest attempt and what became of its money, as the call that found it was told; None: nothing did."""
+    attempt = payment.last_attempt
+    if attempt.status is not AttemptStatus.REJECTED:
+        return None
+    found = mismatch_of(result_of(payment, attempt.id))
+    return explain(found.code, found.details, language)

@@ -45,6 +45,8 @@ class CheckoutView:
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
+    mismatch: str | None = None
+    """Set where the newest attempt's money was not this order's."""
     captured_ref: str = ""
     """The gateway's own name of what was paid: an app around the page is told it."""
     deposit: Mapping[str, object] | None = None
@@ -60,6 +62,8 @@ class CheckoutView:
             return self.status if f"{self.status}_heading" in self.texts else "review"
         if self.next_action is not None:
             return "paying"
+        if self.mismatch is not None:
+            return "mismatch"
         return "unopened" if self.decline is None else "declined"
 
     @property
@@ -105,6 +109,7 @@ class CheckoutView:
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),
+            "mismatch": self.mismatch,
             "captured_ref": self.captured_ref,
             "deposit": None if self.deposit is None else dict(self.deposit),
             "expires_at": self.expires_at,

@@ -136,7 +136,10 @@ def run_to_end(work: Awaitable[T]) -> T:
             errors.print(f"{field}: {message}", markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except OnetillError as error:
-        errors.print(f"{error.details.get('hint', error)}", markup=False, style="red", soft_wrap=True)
+        from app.api.problems import explain  # not before: whoever needs no page loads no web framework
+
+        told = f"{error.code}: {explain(error.code, error.details, 'en')}"
+        errors.print(told, markup=False, style="red", soft_wrap=True)
         raise typer.Exit(2) from None
     except (OSError, RuntimeError, asyncpg.PostgresError) as error:
         errors.print(f"{type(error).__name__}: {error}", markup=False, style="red", soft_wrap=True)

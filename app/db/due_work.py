@@ -5,7 +5,7 @@ row is still as it was seen: of two workers that saw the same row, one gets it. 
 moves its time, and by itself where its worker died. Docs: docs/decisions/0015-the-row-is-the-job.md.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -71,6 +71,29 @@ class DueTable:
     async def put_off(self, row: DueRow, until: datetime) -> None:
         """Move a row's time away, unless it lies later by now, and give the claim back. For tables keyed by payment."""
         await self._database.changed(self._put_off, row.payment_id, row.id, until)
+
+
+def lanes(kind: str, values: Iterable[str], *, by: str) -> tuple[tuple[str, str], ...]:
+    """The lanes of one kind, each as its name and the condition on its rows: one for each value of `by`, one for all others.
+
+    `by` is a gateway's name: one that answers slowly holds up its own rows and no other's (law 8). Those of gateways that are
+    not configured here are in the last lane: they are put off, and call a person.
+    """
+    known = sorted(values)
+    told = (
+        f"({by} || '')"  # no index of gateways: it would lead to all that ever was, where the time leads to what is due
+    )
+    others = f"{told} NOT IN ({', '.join(map(_quoted, known))})" if known else "true"
+    return (*((lane_of(kind, value), f"{told} = {_quoted(value)}") for value in known), (kind, others))
+
+
+def lane_of(kind: str, value: str) -> str:
+    """The name of the lane of this value."""
+    return f"{kind}_{value}"
+
+
+def _quoted(name: str) -> str:
+    return f"'{name}'"
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ class Attention(StrEnum):
     REFUND_BLOCKED = "refund_blocked"
     ADJUSTED_REFUND = "adjusted_refund"
     UNEXPLAINED_REFUND = "unexplained_refund"
+    REFUND_CONTRADICTED = "refund_contradicted"
     REFUNDS_TOO_HIGH = "refunds_too_high"
     REFUNDS_TOO_LOW = "refunds_too_low"
     MONEY_NOT_SHOWN = "money_not_shown"
@@ -65,7 +66,7 @@ class Attention(StrEnum):
     @property
     def is_said_once(self) -> bool:
         """Whether nothing says it again: only a person ends the call. Other causes are found again as long as they hold."""
-        return self in {Attention.ADJUSTED_REFUND, Attention.DEPOSIT_NOT_CLOSED}
+        return self in {Attention.ADJUSTED_REFUND, Attention.REFUND_CONTRADICTED, Attention.DEPOSIT_NOT_CLOSED}
 
     @property
     def sentence(self) -> str:
@@ -109,6 +110,7 @@ _SENTENCES = {
     Attention.REFUND_BLOCKED: "money must go back, and the look-up does not show it",
     Attention.ADJUSTED_REFUND: "the gateway gave back another amount than was asked for",
     Attention.UNEXPLAINED_REFUND: "the gateway shows a refund that may be the one whose answer was lost, of another amount",
+    Attention.REFUND_CONTRADICTED: "the gateway's answer to a refund came late, and says otherwise than was decided meanwhile",
     Attention.REFUNDS_TOO_HIGH: "the gateway shows more money given back than was captured",
     Attention.REFUNDS_TOO_LOW: "the gateway shows less money given back than it said before",
     Attention.MONEY_NOT_SHOWN: "the gateway no longer shows money that it took",

@@ -210,6 +210,7 @@ class Obstacle(StrEnum):
     NOT_SHOWN_WHOLE = "not_shown_whole"
     NO_MONEY_SHOWN = "no_money_shown"
     MONEY_SHOWN = "money_shown"
+    MONEY_UNCLEAR = "money_unclear"
     BY_HAND = "refund_by_hand"
     REFUND_UNDECIDED = "refund_undecided"
     REFUND_UNEXPLAINED = "refund_unexplained"
@@ -227,6 +228,8 @@ _WAYS_OUT = {
     "gateway answers, or close the payment",
     Obstacle.NO_MONEY_SHOWN: "no look-up shows money that could go back. Kept money goes back by POST /payments/…/refunds",
     Obstacle.MONEY_SHOWN: "the gateway shows money of this order. Accept it or refund it",
+    Obstacle.MONEY_UNCLEAR: "the gateway says that it took money, and not clearly whose or how much. Give it back in its "
+    "console: the next look-up ends the payment. Or try again when it answers clearly",
     Obstacle.BY_HAND: "this gateway has no refund API. Give the money back in its console, then close the payment",
     Obstacle.REFUND_UNDECIDED: "a refund that the shop asked for is not decided. Decide it first: `onetill refunds done`, "
     "`failed` or `ask-again`",

@@ -105,6 +105,9 @@ REPEAT_AFTER_S = 15.0
 LEASE_MARGIN_S = 5.0
 """A lease is so much longer than what it is taken for, so that clocks may differ a little; see `Settings.lease_s`."""
 
+WRITE_S = 20.0
+"""How long a write to the database may take at most: half of it until there is a connection, half to run."""
+
 IDEMPOTENCY_LEASE_S = 60.0
 """How long the caller of an idempotency key may work on it before another call with it goes on: at least so long, and longer
 than the slowest road to the configured gateways (`Settings.road_s`)."""

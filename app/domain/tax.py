@@ -58,14 +58,17 @@ class TaxBreakdown:
         return TaxBreakdown(left[0], left[1], None if self.vat is None else left[2])
 
     def share(self, amount: int) -> "TaxBreakdown":
-        """`amount` of it, each part in proportion; the odd units go to the largest remainders.
+        """`amount` of it, each part in proportion, so that no part gets more than there is.
 
-        No part gets more than there is, so the parts of all refunds together are the parts of the whole, to the unit.
-        Raises ValueError for more than there is.
+        The parts of all refunds together are the parts of the whole, to the unit. Raises ValueError for more than there is.
         """
+        if not 0 <= amount <= self.amount:
+            raise ValueError(f"{amount} is not between 0 and the {self.amount} that there are")
+        return self.scaled(amount)
+
+    def scaled(self, amount: int) -> "TaxBreakdown":
+        """`amount`, less or more than this one, made up in the same proportions; the odd units go to the largest remainders."""
         whole = self.amount
-        if not 0 <= amount <= whole:
-            raise ValueError(f"{amount} is not between 0 and the {whole} that there are")
         parts = [self.taxed, self.tax_free, self.vat or 0]
         shares = [divmod(part * amount, whole) if whole else (0, 0) for part in parts]
         given = [floor for floor, _ in shares]

@@ -55,6 +55,10 @@ class Gateway(ABC):
         """Whether an attempt of this `account` is this account's; one that names none is trusted to be."""
         return account is None or self.account is None or account == self.account
 
+    def as_opened(self, account: str | None) -> "Gateway | None":
+        """This account as it was for an attempt of this `account`; None where that attempt is another account's."""
+        return self if self.has_opened(account) else None
+
     @abstractmethod
     def check(self, request: ChargeRequest) -> None:
         """Refuse before any call what this gateway cannot take. Raises InvalidRequest that names the field."""

@@ -45,7 +45,7 @@ class Registry:
     def holding(self, name: str, account: str | None) -> Gateway | None:
         """The gateway at the account that opened an attempt; None when that account is not configured (any more)."""
         gateway = self._gateways.get(name)
-        return gateway if gateway is not None and gateway.has_opened(account) else None
+        return gateway.as_opened(account) if gateway is not None else None
 
     def named(self, name: str) -> Gateway:
         """The gateway that a caller asks for. Raises InvalidRequest that lists what is configured."""

@@ -9,11 +9,13 @@ import zlib
 from collections.abc import Mapping
 from decimal import Decimal
 
+from app.domain.text import LONGEST_NAME
+
 REPLACED = "\ufffd"
 """Stands for what could not be read; also where somebody before us put it in."""
 
-LONGEST_NAME = 200
-"""Characters of an id or a status; real ones are far below."""
+LONGEST_TEXT = 300
+"""Characters of a gateway's text for people that are kept."""
 
 _BOM = b"\xef\xbb\xbf"
 _GZIP = b"\x1f\x8b"
@@ -60,6 +62,11 @@ def number(text: str) -> Decimal | str:
         return Decimal(text)
     except ArithmeticError:
         return text
+
+
+def short(text: object) -> str | None:
+    """A text for people, cut to what a line holds; None where it is none."""
+    return text[:LONGEST_TEXT] if isinstance(text, str) and text else None
 
 
 def is_unreadable(*texts: str | None) -> bool:

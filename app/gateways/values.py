@@ -19,8 +19,7 @@ Json = dict[str, object]
 
 
 def _drop(made: object, **longest: int) -> None:
-    """Drop names that no gateway could have given (`is_name`), whoever brought them: they lead nowhere, and must reach no
-    path and no statement. So such a name was not told."""
+    """Drop names that no gateway could have given (`is_name`): they must reach no path and no statement, and were not told."""
     for name, most in longest.items():
         value = getattr(made, name)
         if value is not None and not is_name(value, most):
@@ -71,7 +70,6 @@ class Fact(Flag):
 
 
 LONGEST_TOKEN = 4000
-
 _REFERENCE = re.compile(r"[0-9A-Za-z]{1,40}")
 
 
@@ -151,8 +149,7 @@ class GatewayStatus(StrEnum):
     """It says a status that we do not know: never success, a person must look."""
 
 
-NEVER_YEAR = 9000
-"""From this year on a time stands for "never"; no clock can add to it either."""
+NEVER_YEAR = 9000  # from this year on a time stands for "never", and no clock can add to it
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +204,7 @@ class GatewayPayment:
     amount: Money | None = None
     """What was ordered there, before discounts that the gateway pays for and before refunds."""
     refunded: Money | None = None
-    """All that was refunded so far; None where it is not told, and where nothing was."""
+    """All that was refunded so far, 0 included; None where it is not told."""
     refunds: tuple[GatewayRefund, ...] = ()
     """The single refunds, oldest first, where the gateway lists them."""
     is_deposit: bool | None = None
@@ -216,12 +213,19 @@ class GatewayPayment:
     is_own_store: bool | None = None
     doubt: str | None = None
     """The answer contradicts itself: nothing is concluded from it, and a person reads this sentence."""
+    sum_doubt: str | None = None
+    """Less came than was ordered, and nothing else is in doubt: `amount` is what came, and a person decides about it."""
     deposit: DepositAccount | None = None
     failure: Failure | None = None
     evidence: Json = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _drop(self, gateway_ref=LONGEST_NAME)
+
+    @property
+    def refunded_minor(self) -> int:
+        """What is told to have been refunded, in minor units; 0 where nothing is told."""
+        return self.refunded.minor if self.refunded else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,15 +325,10 @@ class RefundPolicy:
     done_after_s: float | None = 0.0
     """When an accepted refund is done at the latest; 0: at once; None: later, and nobody says when."""
     again_after_s: float | None = 0.0
-    """When a refund whose answer was lost, and that no look-up shows, may be asked again without being done twice.
-
-    None: never by itself, a person decides.
-    """
+    """When a refund whose answer was lost, and that no look-up shows, may be asked again and not be done twice; None: never."""
     whole_again_after_s: float | None = None
     """The same for a refund of all that the gateway still holds, where `again_after_s` is None: it cannot be paid twice.
-
-    It is asked `MOST_BLIND_REQUESTS` times in all, then a person decides.
-    """
+    It is asked `MOST_BLIND_REQUESTS` times in all, then a person decides."""
     notes: tuple[str, ...] = ()
     """Codes of what a person should know, such as `fee_from_tomorrow`."""
 

@@ -1,7 +1,7 @@
 """What the database holds of a payment, as values. JSON columns stay the text that was stored."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -110,7 +110,7 @@ class Refund:
     is_lost: bool = False
     """A request for it was never answered, so the gateway may still carry it out, whatever it said since."""
     accepted_at: datetime | None = None
-    """When the gateway accepted it; after that it is never requested again."""
+    """When the gateway said yes to it, or showed it; after that it is never requested again. None for one made by hand."""
     lookup_attempts: int = 0
     next_check_at: datetime | None = None
 
@@ -126,11 +126,8 @@ class Refund:
 
     @property
     def returned_parts(self) -> TaxBreakdown:
-        """How `returned` is made up: a share of the parts that were asked for; what is more than those is taxed."""
-        more = self.returned.minor - self.amount.minor
-        return (
-            self.parts.share(self.returned.minor) if more <= 0 else replace(self.parts, taxed=self.parts.taxed + more)
-        )
+        """How `returned` is made up, as far as the refund alone tells: as what was asked for."""
+        return self.parts.scaled(self.returned.minor)
 
     @property
     def is_undecided(self) -> bool:

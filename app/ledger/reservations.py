@@ -46,11 +46,22 @@ def reserve_mismatch_refund(
     return reserve_refund(payment, attempt, amount, parts, initiator=BY_MISMATCH, reason=reason, at=at, is_held=is_held)
 
 
-def parts_left(payment: Payment) -> TaxBreakdown:
-    """The tax parts that are left beside all refunds of the payment's money that are done or reserved."""
+def parts_left(payment: Payment, before: Refund | None = None) -> TaxBreakdown:
+    """The tax parts that are left beside all refunds of the payment's money that are done or reserved, or those `before` one."""
     left = parts_of(payment)
     kept = payment.captured_attempt
     for refund in payment.refunds_of(kept.id) if kept else ():
+        if before is not None and refund.id == before.id:
+            break
         if refund.status is not RefundStatus.FAILED:
             left = left.less(refund.returned_parts)
     return left
+
+
+def parts_returned(payment: Payment, refund: Refund) -> TaxBreakdown:
+    """The tax parts that a refund is counted for: never more of one than earlier ones have left."""
+    kept = payment.captured_attempt
+    if kept is None or refund.attempt_id != kept.id or refund.status is RefundStatus.FAILED:
+        return refund.returned_parts
+    left = parts_left(payment, refund)
+    return left - left.less(refund.returned_parts)

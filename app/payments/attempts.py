@@ -7,9 +7,11 @@ the payment stays, and the same Idempotency-Key goes on where this stopped.
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 
+from app.db.insist import insist
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import (
@@ -20,7 +22,7 @@ from app.domain.errors import (
     PaymentProcessing,
     TooManyAttempts,
 )
-from app.domain.schedule import next_look
+from app.domain.schedule import WRITE_S, next_look
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
 from app.gateways.values import Failure
@@ -146,7 +148,7 @@ class AttemptOpener:
         )
         answer = render(done.after)
         answered = replace(key, status=201, answer=self._sealed(answer, key.scope, key.key)) if key else None
-        if not await self._repository.apply(done, answered):
+        if not await insist(partial(self._repository.apply, done, answered), attempt.busy_until, self._now):
             raise IllegalTransition(source=str(attempt.status), target="pending")
         return answer
 
@@ -169,7 +171,9 @@ class AttemptOpener:
             busy_until=None,
             next_check_at=next_look(now, 0, returned=True, time_scale=self._settings.time_scale),
         )
-        await self._repository.apply(failed, released)
+        await insist(partial(self._repository.apply, failed, released), attempt.busy_until, self._now)
 
     def _lease(self, gateway: Gateway, now: datetime) -> datetime:
-        return now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s))
+        """Longer than the call and the writes around it: whoever looks after its end takes the attempt for never opened."""
+        writes_s = self._settings.seconds(2 * WRITE_S)
+        return now + timedelta(seconds=self._settings.lease_s(gateway.deadline_s + writes_s))

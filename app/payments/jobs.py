@@ -3,20 +3,14 @@
 from collections.abc import Iterable
 
 from app.db.database import Database
-from app.db.due_work import DueRow, DueTable, DueWork
+from app.db.due_work import DueRow, DueTable, DueWork, lanes
 from app.payments.service import PaymentService
-
-KIND = "attempts"
 
 
 def due_attempts(
     database: Database, payments: PaymentService, gateways: Iterable[str], *, deadline_s: float, lease_s: float
 ) -> tuple[DueWork, ...]:
-    """Each attempt whose money may still move is verified when its schedule says so.
-
-    A gateway that answers slowly holds up its own attempts and no other's (law 8). Those of gateways that are not configured
-    here have a lane too: they are put off, and call a person.
-    """
+    """Each attempt whose money may still move is verified when its schedule says so."""
 
     async def verify(row: DueRow) -> None:
         assert row.payment_id is not None
@@ -26,7 +20,4 @@ def due_attempts(
         rows = DueTable(database, "attempts", due_at="next_check_at", only=only)
         return DueWork(name, rows, verify, deadline_s, lease_s)
 
-    names = sorted(gateways)
-    known = ", ".join(f"'{name}'" for name in names)
-    others = f"gateway NOT IN ({known})" if names else "true"
-    return (*(lane(f"{KIND}_{name}", f"gateway = '{name}'") for name in names), lane(KIND, others))
+    return tuple(lane(name, only) for name, only in lanes("attempts", gateways, by="gateway"))

@@ -354,7 +354,7 @@ class PaymentService:
         payment = await self.get(payment_id, None)
         attempt = payment.last_attempt
         gateway = self._registry.named(attempt.gateway)
-        if attempt.next_action is not None or payment.status not in {PaymentStatus.OPEN, PaymentStatus.PROCESSING}:
+        if attempt.next_action is not None or payment.status not in PAYMENT_UNPAID:
             return await self._idempotency.finish(intent, Answered(201, render(payment)))
         can_reopen = Capability.REOPEN in gateway.capabilities and gateway.has_opened(attempt.account)
         if attempt.status is not AttemptStatus.FAILED and not can_reopen:
@@ -377,14 +377,11 @@ class PaymentService:
         try:
             with self._gateway_log.keeping(payment.id):
                 key = _key_state(intent) if intent else None
-                answer = Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
+                return Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
         except OnetillError:
             if intent is not None and (stored := await self._idempotency.stored(intent)) is not None:
-                return stored  # by somebody who took the key over
+                return stored  # by somebody who took the key over, and so has moved the payment
             raise
-        if intent is not None and intent.until is not None and self._now() >= intent.until:
-            return await self._idempotency.stored(intent) or answer
-        return answer
 
 
 def _key_state(intent: Intent) -> KeyState:

@@ -55,8 +55,7 @@ def step_of(
             if difference.failure is not None:
                 fields["failure"] = msgspec.json.encode(difference.failure).decode()
             if to is R.PENDING:
-                at = look_at(refund, policy, rules, 0)
-                fields |= {"accepted_at": now, "lookup_attempts": 0, "next_check_at": at}
+                fields |= {"lookup_attempts": 0, "next_check_at": look_at(refund, policy, rules, 0)}
         case Found(amount, told, gateway_ref, tax):
             parts = parts_as_told(payment, amount.minor, tax)
             found = reserve_refund(payment, attempt, amount, parts, initiator=BY_GATEWAY, reason=told[:200], at=now)
@@ -68,6 +67,8 @@ def step_of(
                 attention = Attention.REFUND_REFUSED
             is_held = has_failed or rules.holds_mismatches
             refund = reserve_mismatch_refund(payment, attempt, amount, reason="rejected", at=now, is_held=is_held)
+    if to is R.PENDING or (to is R.SUCCEEDED and refund.accepted_at is None):
+        fields["accepted_at"] = now
     told_by = {"gateway": evidence}
     return refund_step(
         payment, refund, to, at=now, trigger=trigger, reason=reason, evidence=told_by, attention=attention, **fields
@@ -142,6 +143,42 @@ def fields_of(
     if answer is not None and answer.amount is not None and to in {R.PENDING, R.SUCCEEDED}:
         fields["returned_minor"] = answer.amount.minor
     return fields
+
+
+def late_answer(
+    payment: Payment,
+    known: Refund,
+    asked: Refund,
+    to: RefundStatus,
+    answer: RefundAnswer,
+    trigger: Trigger,
+    rules: Rules,
+) -> Step:
+    """The step that keeps the answer to a request after a person or a look-up has decided the refund (`known`).
+
+    What was decided stands. Where the answer says otherwise (law 4: a yes is a yes, for the amount that it names) a person is
+    called, and what the gateway shows is asked about at once. A no says nothing of a refund that was asked for again.
+    """
+    if to in {R.PENDING, R.SUCCEEDED}:
+        is_other = known.status is R.FAILED or known.returned != (answer.amount or known.amount)
+    else:
+        is_same = known.refund_attempts == asked.refund_attempts
+        is_other = to is not R.UNKNOWN and known.status is R.SUCCEEDED and is_same
+    cause = Attention.REFUND_CONTRADICTED if is_other else None
+    name = answer.refund_ref if all(each.gateway_ref != answer.refund_ref for each in payment.refunds) else None
+    return refund_step(
+        payment,
+        known,
+        known.status,
+        at=rules.now,
+        trigger=trigger,
+        reason="refund_answered_late",
+        evidence={"gateway": answer.evidence, "answer": to} | ({"attention": cause} if cause else {}),
+        attention=cause or payment.attention,
+        busy_until=payment.attempt(known.attempt_id).busy_until,
+        late_look_at=rules.now if is_other else known.next_check_at,
+        gateway_ref=known.gateway_ref or name,
+    )
 
 
 def look_at(refund: Refund, policy: RefundPolicy | None, rules: Rules, lookup_attempts: int | None = None) -> datetime:

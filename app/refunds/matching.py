@@ -66,16 +66,16 @@ def match_refunds(payment: Payment, attempt: Attempt, fetched: GatewayPayment) -
         return doubt
     refunds = payment.refunds_of(attempt.id)
     listed = sum(each.amount.minor for each in fetched.refunds if each.state is not RefundState.FAILED)
-    shown = max(listed, fetched.refunded.minor if fetched.refunded else 0)
+    shown = max(listed, fetched.refunded_minor)
     if fetched.amount is not None and shown > fetched.amount.minor:
         return Doubt(Attention.REFUNDS_TOO_HIGH)
     if attempt.status is AttemptStatus.REJECTED:
         return _of_rejected(refunds, fetched)
     difference = _listed(refunds, fetched) or _summed(refunds, fetched)
     if isinstance(difference, Found):
-        return with_room(payment, refunds, difference)
+        return with_room(payment, refunds, difference, fetched.refunds)
     if isinstance(difference, Move) and (difference.refund.status is R.FAILED or difference.amount is not None):
-        return with_room(payment, refunds, difference)
+        return with_room(payment, refunds, difference, fetched.refunds)
     return difference
 
 
@@ -120,7 +120,7 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         if cancel.ref in named or cancel.state is RefundState.FAILED:
             continue
         # Where the sum that went back has no room for it, it is one that was counted before the gateway named it.
-        has_room = fetched.refunded is None or done + cancel.amount.minor <= fetched.refunded.minor
+        has_room = not fetched.refunded_minor or done + cancel.amount.minor <= fetched.refunded_minor
         is_counted = cancel.state is RefundState.SUCCEEDED and not has_room
         refund = _meant(refunds, cancel.amount, is_counted=is_counted)
         if refund is not None:
@@ -143,15 +143,17 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
     if fetched.status is GatewayStatus.REFUND_PENDING:
         unknown = next((refund for refund in refunds if refund.status is R.UNKNOWN), None)
         return Move(unknown, R.PENDING, "refund_under_way") if unknown else None
-    shown = fetched.refunded or (fetched.amount if fetched.status is GatewayStatus.CANCELED else None)
-    if shown is None and fetched.status is GatewayStatus.CANCELED:
-        return Doubt(Attention.INCOMPLETE_LOOK_UP, "says that it was canceled, and not how much went back")
+    is_canceled = fetched.status is GatewayStatus.CANCELED
+    shown = fetched.refunded or (fetched.amount if is_canceled else None)
     if shown is None:
-        return None
-    rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
-    if rest < 0:
+        unsaid = "says that it was canceled, and not how much went back"
+        return Doubt(Attention.INCOMPLETE_LOOK_UP, unsaid) if is_canceled else None
+    if is_canceled and not shown.minor:
+        return Doubt(Attention.CONTRADICTORY_LOOK_UP, "says that it was canceled, and that nothing went back")
+    if _is_too_low(refunds, fetched):
         return Doubt(Attention.REFUNDS_TOO_LOW)
-    if rest == 0:
+    rest = shown.minor - total(refund for refund in refunds if refund.status is R.SUCCEEDED)
+    if rest <= 0:
         return None
     asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.returned.minor <= rest]
     if asked:
@@ -161,13 +163,22 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
     return Found(Money(rest, shown.currency), "refunded at the gateway")
 
 
+def _is_too_low(refunds: Sequence[Refund], fetched: GatewayPayment) -> bool:
+    """Whether less is told to have gone back than the gateway has said before. What was made by hand it may not show."""
+    done = sum(each.amount.minor for each in fetched.refunds if each.state is RefundState.SUCCEEDED)
+    said = total(each for each in refunds if each.status is R.SUCCEEDED and each.accepted_at)
+    return fetched.refunded is not None and max(fetched.refunded.minor, done) < said
+
+
 def _of_rejected(refunds: Sequence[Refund], fetched: GatewayPayment) -> Difference | None:
     """Of rejected money only one thing matters: whether all of it is refunded, by whomever."""
     live = next((refund for refund in refunds if refund.is_undecided), None)
     if fetched.status is GatewayStatus.CANCELED:
         return Move(live, R.SUCCEEDED, "given_back") if live else None
-    back = fetched.refunded.minor if fetched.refunded else 0
+    back = fetched.refunded_minor
     left = Money(fetched.amount.minor - back, fetched.amount.currency) if fetched.amount else None
+    if live is None and _is_too_low(refunds, fetched):
+        return Doubt(Attention.REFUNDS_TOO_LOW)
     if live is None:
         return Mismatch(left) if left and left.minor > 0 and _is_short(refunds, fetched, back) else None
     if fetched.status is GatewayStatus.REFUND_PENDING:
@@ -230,6 +241,12 @@ def _meant(refunds: Sequence[Refund], amount: Money, *, is_counted: bool) -> Ref
     return next((each for each in same if each.status is R.SUCCEEDED), None)
 
 
+def _is_going(refund: Refund, listed: Sequence[GatewayRefund]) -> bool:
+    """Whether the list shows it as under way, by its name, or by its amount where it has none."""
+    going = [each for each in listed if each.state is RefundState.PENDING]
+    return any(each.ref == refund.gateway_ref if each.ref else each.amount == refund.returned for each in going)
+
+
 def _lost(refunds: Sequence[Refund]) -> Refund | None:
     """The refund that was asked for without an answer, and that no look-up has named; one at most."""
     return next((each for each in refunds if each.status is R.UNKNOWN and each.gateway_ref is None), None)
@@ -254,10 +271,13 @@ def answered(payment: Payment, refund: Refund, to: RefundStatus, answer: RefundA
     return fit
 
 
-def with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -> Found | Move | Doubt:
+def with_room(
+    payment: Payment, refunds: Sequence[Refund], news: Found | Move, listed: Sequence[GatewayRefund] = ()
+) -> Found | Move | Doubt:
     """An external refund or one of another amount than was reserved, or first the stored refund that fails because of it.
 
     One that the shop bound to a balance fails, and each that no longer fits beside it: those first that were never requested.
+    One that is `listed` as under way does not: where both do not fit, that is a doubt.
     """
     if isinstance(news, Found):
         others, more = list(refunds), news.amount.minor
@@ -267,7 +287,7 @@ def with_room(payment: Payment, refunds: Sequence[Refund], news: Found | Move) -
         more = (news.amount or news.refund.returned).minor - counted
     bound = [each for each in others if each.status is R.CREATED and each.expected_minor is not None]
     for status in (R.CREATED, R.UNKNOWN, R.PENDING) if more > payment.refundable_minor else ():
-        bound += [each for each in reversed(others) if each.status is status]
+        bound += [each for each in reversed(others) if each.status is status and not _is_going(each, listed)]
     if bound:
         return Move(bound[0], R.FAILED, "refund_overtaken", failure=BALANCE_CHANGED)
     return Doubt(Attention.REFUNDS_TOO_HIGH) if more > payment.refundable_minor else news

@@ -8,10 +8,12 @@ the balance that it expects.
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from uuid import UUID
 from weakref import WeakValueDictionary
 
+from app.db.insist import insist
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayTimeout, IllegalTransition, InvalidRequest
@@ -25,10 +27,10 @@ from app.ledger.repository import PaymentRepository
 from app.ledger.transitions import Step, Trigger, refund_step, step
 from app.logs import get_logger
 from app.metrics import REFUNDS
-from app.refunds.decisions import Wait, fields_of, look_at, step_of, why_wait
+from app.refunds.decisions import Wait, fields_of, late_answer, look_at, step_of, why_wait
 from app.refunds.eligibility import policy_of
 from app.refunds.matching import Doubt, Move, answered, match_refunds
-from app.refunds.requests import balance_of, request_of
+from app.refunds.requests import balance_of, parts_to_ask, request_of
 from app.refunds.turn import Processed, Turn
 from app.settings import Settings
 from app.verification.decisions import Rules, rules_of
@@ -234,8 +236,9 @@ class RefundProcessor:
             return None
         payment, asked = intent.after, intent.refund
         assert asked is not None
+        parts = parts_to_ask(payment, asked, fetched, balance)
         try:
-            answer = await gateway.refund(request_of(attempt, asked, ref, balance))
+            answer = await gateway.refund(request_of(attempt, replace(asked, parts=parts), ref, balance))
         except GatewayTimeout as error:
             return await self._record(turn, payment, asked, error.code, R.UNKNOWN, is_answered=False)
         except GatewayError as error:
@@ -295,17 +298,22 @@ class RefundProcessor:
     ) -> Payment:
         """Store the answer to a request, on the payment as it is by now: an answer must not be lost.
 
-        Where a look-up has decided the refund meanwhile, that stands.
+        What was decided meanwhile stands, and the answer is an event. An absent database is waited for while the lease lasts.
         """
         now, attempt = self._now(), payment.attempt(turn.attempt_id)
+        kept = partial(insist, until=attempt.busy_until, now=self._now)
         policy = policy_of(gateway, payment, attempt, now) if to is R.PENDING else None
         if attention is None and refund.lookup_attempts >= ASKED_IN_VAIN and to in {R.CREATED, R.UNKNOWN}:
             attention = Attention.REFUND_UNDECIDED
         for _ in range(MOST_WRITES):
             known = payment.refund(refund.id)
             assert known is not None
-            if known.status is not R.UNKNOWN:
-                return payment  # a look-up has decided it
+            if known.status is not R.UNKNOWN and not (known.status is R.CREATED and to in {R.PENDING, R.SUCCEEDED}):
+                late = late_answer(payment, known, refund, to, answer, turn.trigger, self._rules()) if answer else None
+                if late is None or await kept(partial(self._repository.apply, late)):
+                    return late.after if late else payment
+                payment = await kept(partial(self._repository.load, payment.id))
+                continue
             if known.refund_attempts != refund.refund_attempts and to not in {R.PENDING, R.SUCCEEDED}:
                 return payment  # it was requested again meanwhile: a refusal of the earlier request says nothing of that one
             if answer is not None and to in {R.PENDING, R.SUCCEEDED}:
@@ -314,8 +322,8 @@ class RefundProcessor:
                     to, answer, attention = R.UNKNOWN, replace(answer, refund_ref=None), fit.attention
                 elif fit.refund.id != known.id:
                     overtaken = step_of(payment, attempt, fit, answer.evidence, turn.trigger, None, self._rules())
-                    is_written = await self._repository.apply(overtaken)
-                    payment = overtaken.after if is_written else await self._repository.load(payment.id)
+                    is_written = await kept(partial(self._repository.apply, overtaken))
+                    payment = overtaken.after if is_written else await kept(partial(self._repository.load, payment.id))
                     continue
                 elif fit.amount is not None:
                     attention = Attention.ADJUSTED_REFUND
@@ -332,10 +340,10 @@ class RefundProcessor:
                 is_answered=is_answered,
                 **fields_of(refund, to, answer, policy, self._rules()),
             )
-            if await self._repository.apply(moved):
+            if await kept(partial(self._repository.apply, moved)):
                 self._count(attempt, moved)
                 return moved.after
-            payment = await self._repository.load(payment.id)
+            payment = await kept(partial(self._repository.load, payment.id))
         raise IllegalTransition(source=str(refund.status), target=str(to))
 
     async def _wait(self, turn: Turn, payment: Payment, refund: Refund, wait: Wait, rules: Rules) -> Payment | None:

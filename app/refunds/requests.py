@@ -6,8 +6,9 @@ from app.domain.money import Money
 from app.domain.order import Tax
 from app.domain.states import AttemptStatus, RefundStatus
 from app.domain.tax import TaxBreakdown
-from app.gateways.values import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest
+from app.gateways.values import GatewayPayment, GatewayStatus, RefundAccount, RefundRequest, RefundState
 from app.ledger.model import Attempt, Payment, Refund, total
+from app.ledger.order_details import parts_of
 from app.ledger.reservations import parts_left
 
 R = RefundStatus
@@ -29,7 +30,7 @@ def balance_of(payment: Payment, attempt: Attempt, refund: Refund, fetched: Gate
     if attempt.status is AttemptStatus.CAPTURED:
         return payment.captured_minor - back
     held_minor = fetched.amount.minor if fetched.amount else refund.amount.minor
-    return held_minor - (fetched.refunded.minor if fetched.refunded else 0)
+    return held_minor - fetched.refunded_minor
 
 
 def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> RefundRequest:
@@ -47,10 +48,35 @@ def request_of(attempt: Attempt, refund: Refund, ref: str, balance: int) -> Refu
     )
 
 
+def parts_to_ask(payment: Payment, refund: Refund, fetched: GatewayPayment, balance: int) -> TaxBreakdown:
+    """The tax parts that a refund is asked for with: those that were reserved for it.
+
+    Of all that is left they are those that the gateway lists in no other refund, since it takes no others. They differ
+    from ours where it adjusted a refund: how that one is made up, we infer.
+    """
+    left, listed = parts_of(payment), [each for each in fetched.refunds if each.state is not RefundState.FAILED]
+    if refund.amount.minor != balance:
+        return refund.parts
+    try:
+        for each in listed:
+            left -= _told_parts(each.amount.minor, each.tax, left)
+    except ValueError:
+        return refund.parts
+    return left if left.amount == balance else refund.parts
+
+
 def parts_as_told(payment: Payment, minor: int, told: Tax | None) -> TaxBreakdown:
     """The parts as the gateway tells them, where they fit what is left; else our own share."""
     left = parts_left(payment)
-    if told is None or (told.vat or 0) + told.tax_free > minor:
+    try:
+        parts = _told_parts(minor, told, left)
+    except ValueError:
         return left.share(minor)
-    parts = TaxBreakdown.of(minor, tax_free=told.tax_free, vat=told.vat if left.vat is not None else None)
     return parts if left.covers(parts) else left.share(minor)
+
+
+def _told_parts(minor: int, told: Tax | None, of: TaxBreakdown) -> TaxBreakdown:
+    """The told parts of an amount, its VAT apart where that of the whole is. Raises ValueError for none, and for too much."""
+    if told is None or (told.vat or 0) + told.tax_free > minor:
+        raise ValueError(f"these are no parts of {minor}: {told}")
+    return TaxBreakdown.of(minor, tax_free=told.tax_free, vat=told.vat if of.vat is not None else None)

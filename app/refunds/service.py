@@ -170,7 +170,7 @@ class RefundService:
         if is_done and amount_minor is not None and amount_minor > room:
             raise RefundExceedsBalance(payment_id=payment.public_id, amount=amount_minor, refundable=room)
         named = {"returned_minor": amount_minor} if is_done and amount_minor not in {None, refund.amount.minor} else {}
-        return await self._move(payment.id, refund_id, to, reason, {"note": note}, **named)
+        return await self._move(payment.id, refund_id, to, reason, {"note": note}, accepted_at=None, **named)
 
     async def ask_again(self, refund_id: UUID, note: str) -> tuple[Payment, Refund]:
         """Request a refund once more whose answer was lost, after an operator saw that the gateway did not carry it out.

@@ -11,6 +11,7 @@ from app.domain.errors import RefundRefused
 from app.domain.language import Language
 from app.domain.states import RefundStatus
 from app.ledger.model import Payment, Refund
+from app.ledger.reservations import parts_returned
 from app.refunds.eligibility import Options
 from app.refunds.schemas import OptionsView, OptionView, RefundView
 
@@ -38,6 +39,7 @@ NOTES: Mapping[str, tuple[str, str]] = {
 def refund_view(payment: Payment, refund: Refund) -> RefundView:
     """A refund's JSON."""
     is_done = refund.status is RefundStatus.SUCCEEDED
+    parts = parts_returned(payment, refund)
     return {
         "id": refund.public_id,
         "payment_id": payment.public_id,
@@ -47,7 +49,7 @@ def refund_view(payment: Payment, refund: Refund) -> RefundView:
         "currency": refund.amount.currency,
         "reason": refund.reason,
         "cause": refund.initiator,
-        "tax": {"vat": refund.returned_parts.vat, "tax_free": refund.returned_parts.tax_free},
+        "tax": {"vat": parts.vat, "tax_free": parts.tax_free},
         "gateway": payment.attempt(refund.attempt_id).gateway,
         "gateway_ref": refund.gateway_ref,
         "failure": failure_of(refund.failure) if refund.failure and not is_done else None,

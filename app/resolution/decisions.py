@@ -57,12 +57,25 @@ class Shown:
         return found is not None and found.doubt is None and found.reference == self.attempt.reference
 
     @property
+    def says_taken(self) -> bool:
+        """Whether the gateway says that it took money of this attempt, and not that all of it went back.
+
+        However unclear the rest is: money whose order is not told may be ours, and only what is told to be another's is not.
+        """
+        found = self.fetched
+        if found is None or found.status is not GatewayStatus.CAPTURED:
+            return False
+        if found.reference not in {None, self.attempt.reference}:
+            return False
+        return found.doubt is not None or found.amount is None or self.left is not None
+
+    @property
     def left(self) -> Money | None:
         """The money that the gateway holds of this attempt; None when it shows none."""
         if self.fetched is None or self.fetched.status is not GatewayStatus.CAPTURED or self.fetched.amount is None:
             return None
         amount = self.fetched.amount
-        minor = amount.minor - (self.fetched.refunded.minor if self.fetched.refunded else 0)
+        minor = amount.minor - self.fetched.refunded_minor
         return Money(minor, amount.currency) if minor > 0 else None
 
 
@@ -118,6 +131,7 @@ def _is_whole(payment: Payment, shown: Shown) -> bool:
         shown.is_ours
         and fetched is not None
         and shown.attempt.status not in {A.CAPTURED, A.REJECTED, A.CANCELED}
+        and fetched.sum_doubt is None
         and shown.left == payment.amount
         and fetched.is_own_store is not False
         and fetched.is_live in {None, payment.mode == "live"}
@@ -142,6 +156,7 @@ def given_back(payment: Payment, shown: Shown, word: Word) -> Step:
         payment_to=PaymentStatus.CANCELED if ends else payment.status,
         refund=refund,
         gateway_ref=(shown.fetched.gateway_ref if shown.fetched else None) or shown.attempt.gateway_ref,
+        is_deposit=shown.attempt.is_deposit or (shown.fetched is not None and shown.fetched.is_deposit is True),
     )
 
 
@@ -151,10 +166,13 @@ def is_money_to_give_back(shown: Shown) -> bool:
 
 
 def check_can_close(payment: Payment, shown: Sequence[Shown]) -> None:
-    """Raise ResolutionRefused while a gateway shows money that is nobody's yet, or a shop's refund is not decided."""
+    """Raise ResolutionRefused while a gateway says that it took money that is nobody's yet, or a shop's refund is not decided."""
     if any(is_money_to_give_back(each) for each in shown):
         raise refused(payment, Obstacle.MONEY_SHOWN)
-    rejected = {each.attempt.id for each in shown if each.attempt.status is A.REJECTED and each.left is not None}
+    taken = [each.attempt for each in shown if each.says_taken]
+    if any(attempt.status not in {A.CAPTURED, A.REJECTED} for attempt in taken):
+        raise refused(payment, Obstacle.MONEY_UNCLEAR)
+    rejected = {attempt.id for attempt in taken}
     for refund in payment.refunds:
         if not refund.is_undecided:
             continue
@@ -211,6 +229,7 @@ def _given_by_hand(payment: Payment, refund: Refund, word: Word, evidence: dict[
         trigger="operator",
         reason="refund_marked_done",
         evidence=evidence,
+        accepted_at=None,
     )
 
 

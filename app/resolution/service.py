@@ -87,7 +87,7 @@ class ResolutionService:
             raise OrderTaken(order_id=payment.order_id) from None
         except RefAlreadyClaimed:
             raise refused(payment, Obstacle.REFERENCE_TAKEN) from None
-        if found.fetched is not None and (found.fetched.refunded or found.fetched.refunds):
+        if found.fetched is not None and (found.fetched.refunded_minor or found.fetched.refunds):
             await self._processor.process(payment.id, found.attempt.id, "operator")
 
     async def _refund(self, payment: Payment, shown: list[Shown], word: Word) -> None:
@@ -134,7 +134,7 @@ class ResolutionService:
             pending = [each for each in payment.refunds if each.is_undecided]
             if any(each.id not in decided_on for each in pending):
                 raise refused(payment, Obstacle.REFUND_UNDECIDED)
-            if any(payment.attempt(each.attempt_id).is_busy(self._now()) for each in pending):
+            if any(each.is_busy(self._now()) for each in payment.attempts):
                 raise IllegalTransition(source=str(payment.status), target="closed")
             made = closed(payment, word)
             if made is None:

@@ -226,6 +226,12 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
     is_over = payment.status in PAYMENT_UNPAID and rules.now >= payment.expires_at
     is_expiring = is_over and _closing(payment, attempt) is PaymentStatus.EXPIRED
     attention = wait.attention if is_expiring else _after_answer(payment, attempt, wait)
+    is_due, look_at = attempt.is_due(snapshot.looked_at), attempt.next_check_at
+    if wait.is_under_way and (is_due or look_at is None):
+        # Ended here, and not there: money may come for days (law 8).
+        look_at = rules.now + LATE_CAPTURE / rules.time_scale
+    elif is_due:
+        look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
     if is_expiring or attention != payment.attention:
         return step(
             payment,
@@ -237,17 +243,11 @@ def at_rest(snapshot: Snapshot, trigger: Trigger, rules: Rules, wait: Wait | Non
             evidence={} if is_expiring else _told(attention, wait),
             payment_to=PaymentStatus.EXPIRED if is_expiring else None,
             attention=attention,
-            late_capture=_late_capture(snapshot.gateway, rules),
             unanswered_since=None,
+            next_check_at=look_at,
         )
-    is_due = attempt.is_due(snapshot.looked_at)
-    if wait.is_under_way and (is_due or attempt.next_check_at is None):
-        # Ended here, and not there: money may come for days (law 8).
-        return replace(attempt, next_check_at=rules.now + LATE_CAPTURE / rules.time_scale)
-    if not is_due:
-        return None if attempt.unanswered_since is None else replace(attempt, unanswered_since=None)
-    look_at = own_look(payment, attempt, rules, may_come_late=_late_capture(snapshot.gateway, rules) is not None)
-    return replace(attempt, next_check_at=look_at, unanswered_since=None)
+    rested = replace(attempt, next_check_at=look_at, unanswered_since=None)
+    return rested if rested != attempt else None
 
 
 def _is_closed_on(attempt: Attempt, cause: Attention) -> bool:

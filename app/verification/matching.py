@@ -88,24 +88,31 @@ def match_payment(
         return NotOurs("order_id")
     if fetched.status is GatewayStatus.UNRECOGNIZED:
         return Wait("unrecognized_status", attention=Attention.UNKNOWN_STATUS, is_under_way=True)
-    if fetched.doubt is not None:
-        return _contradiction(fetched.doubt)
+    if doubt := fetched.doubt or fetched.sum_doubt:
+        return _contradiction(doubt)
     if fetched.status is GatewayStatus.ABSENT:
         return _absent(payment, attempt, now=now, shows_unconfirmed=shows_unconfirmed)
     if fetched.status in {GatewayStatus.FAILED, GatewayStatus.CANCELED, GatewayStatus.REFUND_PENDING}:
-        return _ended(fetched)
+        # Whose it is, is all that an end must prove; one that names nobody, or another store, is no end of ours.
+        return _incomplete(fetched, Fact.REFERENCE | (proves & Fact.STORE)) or _ended(fetched)
     if fetched.status is GatewayStatus.APPROVING:
         return Wait("approval_under_way", is_under_way=True, is_approving=True)
     if fetched.status is GatewayStatus.PENDING:
         return _unfinished(payment, attempt, now=now)
-    if untold := [str(fact.name).lower() for fact in proves | _ALWAYS if not _is_told(fetched, fact)]:
-        said = f"does not tell, or not in a word that we know: {', '.join(untold)}"
-        return Wait("incomplete_look_up", attention=Attention.INCOMPLETE_LOOK_UP, doubt=said, is_under_way=True)
-    return _money(payment, attempt, fetched, now=now)
+    return _incomplete(fetched, proves | _ALWAYS) or _money(payment, attempt, fetched, now=now)
 
 
 def _contradiction(doubt: str) -> Wait:
     return Wait("contradictory_look_up", Attention.CONTRADICTORY_LOOK_UP, doubt=doubt, is_under_way=True)
+
+
+def _incomplete(fetched: GatewayPayment, facts: Fact) -> Wait | None:
+    """Wait for a person where one of these facts is not told; None when all are."""
+    untold = [str(fact.name).lower() for fact in facts if not _is_told(fetched, fact)]
+    if not untold:
+        return None
+    said = f"does not tell, or not in a word that we know: {', '.join(untold)}"
+    return Wait("incomplete_look_up", attention=Attention.INCOMPLETE_LOOK_UP, doubt=said, is_under_way=True)
 
 
 def _is_told(fetched: GatewayPayment, fact: Fact) -> bool:
@@ -212,6 +219,8 @@ def _unfinished(payment: Payment, attempt: Attempt, *, now: datetime) -> Verdict
 
 
 def _ended(fetched: GatewayPayment) -> Verdict:
+    if fetched.is_own_store is False:
+        return _contradiction("the look-up says that it ended, and at another store")
     if fetched.status is GatewayStatus.REFUND_PENDING:
         return Wait(
             "cancel_under_way", is_under_way=True

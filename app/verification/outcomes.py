@@ -5,8 +5,10 @@ Docs: docs/decisions/0002-one-writer-by-version.md.
 """
 
 from dataclasses import replace
+from functools import partial
 from uuid import UUID
 
+from app.db.insist import insist
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, GatewayUnavailable
@@ -64,7 +66,8 @@ class Outcomes:
             return await self.rest(snapshot, context)
         made = decided(snapshot, verdict, fetched, context.trigger, self._rules())
         try:
-            if not await self._repository.apply(made):
+            # Where the gateway was asked for the money, this is its word, which must not be lost.
+            if not await insist(partial(self._repository.apply, made), context.lease, self._now):
                 return None
         except OrderAlreadyClaimed:
             elsewhere = Failure("order_paid_elsewhere")
@@ -74,7 +77,7 @@ class Outcomes:
             log.warning("foreign_reference", payment_id=snapshot.payment.public_id)
             return await self._not_ours(snapshot, NotOurs("order_id"), context)
         DECISIONS.labels(attempt.gateway, verdict.status).inc()
-        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded or fetched.refunds)
+        was_refunded = verdict.status is AttemptStatus.CAPTURED and (fetched.refunded_minor or fetched.refunds)
         return result_of(made.after, attempt.id, fetched if verdict.must_refund or was_refunded else None)
 
     async def _not_ours(

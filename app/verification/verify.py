@@ -13,6 +13,7 @@ from uuid import UUID
 
 import asyncpg
 
+from app.db.insist import insist
 from app.domain.attention import Attention
 from app.domain.clock import Now
 from app.domain.errors import GatewayError, IllegalTransition
@@ -44,7 +45,6 @@ from app.verification.outcomes import Outcomes
 
 MAX_ROUNDS = 20
 """How often one verification reads the payment again because somebody else moved it first."""
-
 
 BROKEN: tuple[type[Exception], ...] = (
     ArithmeticError,
@@ -273,20 +273,19 @@ class Verifier:
                     concluded = await self._after_capture(snapshot, None, context)
             finally:
                 if concluded is None:  # the payment moved, or what followed the yes broke
-                    await self._keep_yes(snapshot, context)
+                    await insist(lambda: self._keep_yes(snapshot, context), context.lease, self._now)
             return concluded
         return await self._after_capture(snapshot, answer.failure, context)
 
     async def _keep_yes(self, snapshot: Snapshot, context: VerificationContext) -> None:
-        """Store that the gateway said yes, on the payment that moved at that instant; what follows of it is matched again.
-
-        Whatever moved it, a yes stays a yes: without it a later look could conclude that nobody was ever asked.
-        """
+        """Store that the gateway said yes, on the payment that moved at that instant, or that a person closed. Without it a later
+        look could conclude that nobody was ever asked. What follows of it is matched again."""
         said_at = snapshot.attempt.capture_accepted_at
         for _ in range(MAX_ROUNDS):
             payment = await self._repository.load(snapshot.payment.id)
             attempt = payment.attempt(snapshot.attempt.id)
-            if attempt.capture_accepted_at is not None or not attempt.is_undecided:
+            has_moved = attempt.status in {AttemptStatus.CAPTURED, AttemptStatus.REJECTED}
+            if has_moved or attempt.capture_accepted_at is not None:
                 return
             kept = step(
                 payment,
@@ -298,6 +297,7 @@ class Verifier:
                 evidence={},
                 attention=payment.attention,
                 capture_accepted_at=said_at,
+                next_check_at=attempt.next_check_at,
             )
             if await self._repository.apply(kept):
                 return

@@ -20,8 +20,8 @@ VALUES (:arrival.id, :arrival.gateway, :arrival.dedupe_key, :arrival.proof, :arr
 ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
     times_received = webhook_inbox.times_received + 1,
     last_received_at = excluded.last_received_at,
-    next_try_at = CASE WHEN webhook_inbox.next_try_at IS NOT NULL AND webhook_inbox.claimed_until IS NULL
-        THEN webhook_inbox.next_try_at WHEN :arrival.due_at IS NOT NULL THEN :arrival.repeat_at::timestamptz END,
+    next_try_at = least(CASE WHEN webhook_inbox.claimed_until IS NULL THEN webhook_inbox.next_try_at END,
+        :arrival.repeat_at::timestamptz),
     claimed_until = NULL,
     apply_attempts = CASE WHEN webhook_inbox.next_try_at IS NULL THEN 0 ELSE webhook_inbox.apply_attempts END,
     applied_at = excluded.applied_at,
@@ -29,7 +29,8 @@ ON CONFLICT (gateway, dedupe_key) DO UPDATE SET
 RETURNING id
 """)
 """A new one that names somebody is due at once. A repeat is counted and due a little later, because its gateway may have
-news since, also while a verification is under way."""
+news since, also while a verification is under way. It never waits as long as one of the same text has come to wait that was
+tried in vain: a stranger may have sent that."""
 
 _COLUMNS = """id, gateway, proof, kind, payment_id, reference, gateway_ref, received_at, last_received_at, times_received,
     apply_attempts, next_try_at IS NOT NULL AS is_waiting, note"""

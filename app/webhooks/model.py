@@ -71,5 +71,5 @@ class Arrival:
     at: datetime
     due_at: datetime | None
     """When it is looked into, or deleted as a hint that names nobody; None: there is nothing to verify."""
-    repeat_at: datetime
-    """When a repeat of it is due."""
+    repeat_at: datetime | None
+    """When it is due where it is a repeat, unless it is due before."""

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
+from app.db.due_work import lane_of
 from app.domain import ids
 from app.domain.clock import Now, utc_now
 from app.domain.errors import BodyTooLarge, GatewayUnavailable, InvalidRequest, NotFound
@@ -36,10 +37,7 @@ from app.webhooks.model import Arrival, Proof, Webhook
 from app.webhooks.room import Room
 
 DUE_KINDS: Mapping[Proof, str] = {"signature": "webhooks", "hint": "hints"}
-"""The names of its due work."""
-
-LONGEST = 200
-"""Characters of any name in a webhook; real ones are far below."""
+"""The names of its due work; each gateway's has a lane of its own."""
 
 MAX_BODY_BYTES = 256 * 1024
 """Far above what any gateway sends; below what fills a disk quickly."""
@@ -53,8 +51,8 @@ KEPT_HINT_BYTES = 2 * 1024
 KEPT_HEADERS = frozenset({"content-type", "content-encoding", "user-agent"})
 """Of every webhook, beside those of its gateway's signature."""
 
-LONGEST_HEADER = 1000
-"""Characters of a header that are kept; of an unsigned one `LONGEST`."""
+LONGEST_HEADER, LONGEST_HINT_HEADER = 1000, 200
+"""Characters of a header that are kept, of a signed webhook and of an unsigned one."""
 
 UNKNOWN = "no payment of ours has this reference"
 
@@ -102,8 +100,6 @@ class WebhookService:
         """
         content = _unpacked(request.body, longest_body(gateway, request.headers))
         note = gateway.parse_webhook(replace(request, body=content))
-        if not all(_is_name(each) for each in (note.kind, note.reference, note.gateway_ref)):
-            raise InvalidRequest(("body", "names what no gateway would: too long, or with control characters"))
         payment_id = ids.payment_of_reference(note.reference) if note.reference else None
         if not note.is_signed:
             name = payment_id or note.gateway_ref or note.reference
@@ -113,7 +109,7 @@ class WebhookService:
         arrival = self._arrival(gateway, request, note, source, payment_id)
         is_new = await self.inbox.keep(arrival)
         if is_new and arrival.due_at == arrival.at:
-            self._wake(DUE_KINDS[arrival.proof])
+            self._wake(lane_of(DUE_KINDS[arrival.proof], gateway.name))
         WEBHOOKS_KEPT.labels(gateway.name, arrival.proof).inc()
         about = {"damage": note.damage} if note.damage else {}
         log.info("webhook_kept", gateway=gateway.name, kind=note.kind, proof=arrival.proof, is_new=is_new, **about)
@@ -129,7 +125,7 @@ class WebhookService:
     ) -> Arrival:
         kept, longest, body = KEPT_HEADERS | gateway.webhook_headers, LONGEST_HEADER, request.body
         if not note.is_signed:  # where the payment is known, nobody needs what a stranger says beyond its name
-            longest, body = LONGEST, b"" if payment_id else body[:KEPT_HINT_BYTES]
+            longest, body = LONGEST_HINT_HEADER, b"" if payment_id else body[:KEPT_HINT_BYTES]
         headers = {name: value[:longest] for name, value in request.headers.items() if name in kept}
         due_at: datetime | None = request.at
         if note.reference is None and note.gateway_ref is None:
@@ -149,7 +145,7 @@ class WebhookService:
             gateway_ref=note.gateway_ref,
             at=request.at,
             due_at=due_at,
-            repeat_at=request.at + self._after(REPEAT_AFTER_S),
+            repeat_at=due_at and max(due_at, request.at + self._after(REPEAT_AFTER_S)),
         )
 
     async def apply(self, webhook_id: UUID) -> None:
@@ -265,8 +261,3 @@ def _unpacked(body: bytes, limit_bytes: int) -> bytes:
         raise BodyTooLarge(limit_bytes=limit_bytes) from None
     except ValueError:
         raise InvalidRequest(("body", "is compressed and cannot be unpacked")) from None
-
-
-def _is_name(text: str | None) -> bool:
-    """Whether a stranger's text may be stored and asked about. Postgres stores no NUL."""
-    return text is None or (len(text) <= LONGEST and text.isprintable())

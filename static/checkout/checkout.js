@@ -6,8 +6,8 @@
  * takes the action and the page's data, and resolves to a Result, or to null when the buyer left. It throws NotOpened when
  * there never was a window.
  *
- * @typedef {{proof: Record<string, string>, saysPaid: boolean}} Result what `complete` is told, and what the browser's side
- *   claims: that only decides how long a buyer is asked to wait for the answer
+ * @typedef {{proof: Record<string, string>, saysPaid: boolean, saysDeclined?: boolean}} Result what `complete` is told, and what
+ *   the browser's side claims: that only decides how long a buyer is asked to wait for the answer, and in which words
  */
 import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
@@ -108,7 +108,7 @@ async function pay(action) {
   if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
   try {
     const result = await open(action, page);
-    if (!result?.saysPaid) return showClosed(action, result?.proof); // left, or declined in there: nothing to remember
+    if (!result?.saysPaid) return showClosed(action, result ?? {}); // left, or declined in there: nothing to remember
     remember(page, result.proof);
     return confirm(result.proof);
   } catch (error) {
@@ -191,11 +191,12 @@ function reload() {
 }
 
 /** Show a payment about which there is nothing to ask now. */
-function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) {
+function rest({ status, last_failure, mismatch, next_action, attempts = [] }, proof = {}) {
   presentStatus = status;
   forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
+    if (mismatch) return showMismatch(mismatch); // found before this page was loaded
     return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again, others: others() });
   }
   const deposit = attempts.map((attempt) => attempt.deposit).filter(Boolean).pop() ?? page.deposit;
@@ -206,11 +207,11 @@ function rest({ status, last_failure, next_action, attempts = [] }, proof = {}) 
 }
 
 /** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */
-async function showClosed(action, proof = {}) {
+async function showClosed(action, { proof = {}, saysDeclined = false } = {}) {
   const looking = api.complete(proof);
-  const wanted = new Promise((resolve) =>
-    panel.show("closed", { retry: () => resolve("again"), others: others() }),
-  );
+  let retry;
+  const wanted = new Promise((resolve) => (retry = () => resolve("again")));
+  panel.show("closed", { retry, others: others() });
   const isImpatient = (await Promise.race([wanted, looking])) === "again";
   if (isImpatient) panel.show("paying");
   const answer = await looking;
@@ -221,7 +222,9 @@ async function showClosed(action, proof = {}) {
   if (status !== "open") return rest(answer.payment);
   if (!next_action) return isImpatient ? openAttempt() : rest(answer.payment);
   if (!isImpatient) {
-    tell("error", "closed", "open");
+    const state = saysDeclined ? "declined" : "closed"; // an earlier visit of this window may still be open there
+    if (saysDeclined) panel.show(state, { retry, others: others() });
+    tell("error", state, "open");
     await wanted;
   }
   return next_action.type === "redirect" ? openAttempt() : pay(next_action); // a gateway's page opens once
@@ -241,11 +244,15 @@ function showDeclined({ code, message }) {
 }
 
 function showRefused({ status, code, detail }) {
-  const mismatch = code === "result_mismatch";
   const proofRefused = PROOF_REFUSED.has(status);
   if (proofRefused) forget(page);
-  panel.show(mismatch ? "mismatch" : "problem", { detail, retry: proofRefused ? again : undefined, others: others() });
-  if (mismatch) tell("error", "mismatch", "unknown");
+  if (code === "result_mismatch") return showMismatch(detail);
+  panel.show("problem", { detail, retry: proofRefused ? again : undefined, others: others() });
+}
+
+function showMismatch(detail) {
+  panel.show("mismatch", { detail, retry: again, others: others() });
+  tell("error", "mismatch", "unknown");
 }
 
 function again() {

@@ -19,7 +19,8 @@ export async function openPortOneV1(action) {
   const { imp_uid, merchant_uid, success, imp_success, error_code, error_msg } = Object(answer);
   if (typeof imp_uid === "string" && imp_uid !== "") {
     const proof = { imp_uid, merchant_uid: String(merchant_uid ?? action.params.merchant_uid) };
-    return { proof, saysPaid: !error_code && (success ?? imp_success) !== false };
+    const saysPaid = !error_code && (success ?? imp_success) !== false;
+    return { proof, saysPaid, saysDeclined: Boolean(error_code) && !isLeaving(error_code, error_msg) };
   }
   if (error_code && !isLeaving(error_code, error_msg)) throw new NotOpened(String(error_msg ?? ""));
   return null;

@@ -10,10 +10,11 @@ import pytest
 from app.db.database import Database
 from app.domain import ids
 from app.domain.errors import RateLimited
+from app.domain.text import LONGEST_NAME
 from app.settings import LimitSettings, Settings
 from app.webhooks.inbox import Inbox
 from app.webhooks.room import COUNT_AGAIN_S, FULL_S, MOST_OF_A_PAYMENT, Room
-from app.webhooks.service import KEPT_HINT_BYTES, LONGEST, MAX_HINT_BYTES
+from app.webhooks.service import KEPT_HINT_BYTES, LONGEST_HINT_HEADER, MAX_HINT_BYTES
 from simulator.server import Simulator
 from tests.api.house import house, limited
 from tests.api.test_hint_budgets import about, bought, kept
@@ -137,7 +138,7 @@ async def test_of_an_unsigned_body_no_more_is_kept_than_a_person_needs(
             row = await database.row("SELECT body, headers FROM webhook_inbox WHERE gateway_ref = $1", name.decode())
             assert row is not None
             assert row["body"] == (body[:KEPT_HINT_BYTES] if name == b"t-1" else b"")
-            assert max(map(len, json.loads(row["headers"]).values())) == LONGEST
+            assert max(map(len, json.loads(row["headers"]).values())) == LONGEST_HINT_HEADER
 
 
 @pytest.mark.parametrize("path", [V1_PATH, UNIFI_PATH])
@@ -148,7 +149,7 @@ async def test_the_largest_row_of_a_stranger_is_as_large_as_the_threat_model_say
     rows = 200
     async with house(settings, clock, api_key, hints_per_s=0) as at:
         for n in range(rows):
-            wide = "".join(chr(0x20000 + byte) for byte in os.urandom(LONGEST))
+            wide = "".join(chr(0x20000 + byte) for byte in os.urandom(LONGEST_NAME))
             noise = base64.b64encode(os.urandom(7000)).decode()
             told = {"x": noise, "status": wide, "merchant_uid": wide, "orderId": wide, "transactionId": noise[:100]}
             headers = {"User-Agent": noise[:5000], "Content-Type": noise[:5000]}

@@ -1,11 +1,12 @@
 """The token leaves the address; apps hear of redirects; where the script does not run, the page says what to do."""
 
+import asyncio
 import json
 import re
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.driver import DESK, PHONE, Buyer, World
 from tests.browser.test_web_views import BRIDGES, everybody
@@ -135,6 +136,22 @@ async def test_a_script_that_cannot_run_leaves_a_way_to_pay_or_to_leave(
     else:
         await fallback.get_by_role("link", name="Back to the shop").click()
         await page.wait_for_url(f"{four.storefront}/?left")
+
+
+async def test_the_fallback_is_not_shown_while_the_script_is_on_its_way(buyer: Buyer) -> None:
+    """On a slow line that takes longer than the fallback waits where nothing tells it."""
+    arrives = asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        await arrives.wait()
+        await route.continue_()
+
+    await buyer.page.route("**/static/checkout/panel.js", slowly)
+    payment = await buyer.world.shop.create()
+    await buyer.page.goto(payment["checkout_url"], wait_until="commit")
+    await expect(buyer.page.locator(".fallback")).to_have_css("display", "none")
+    arrives.set()
+    await buyer.widget_is_open()
 
 
 async def test_the_script_hides_the_fallback(buyer: Buyer) -> None:

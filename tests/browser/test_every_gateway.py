@@ -77,6 +77,20 @@ async def test_a_window_that_was_closed_can_be_opened_again(visit: Any, gateway:
     )
 
 
+async def test_a_decline_in_a_window_that_was_left_before_is_called_one(visit: Any) -> None:
+    """PortOne V1 keeps the first visit open, so our server cannot call the payment declined, and it can still be paid."""
+    buyer = await visit("portone_v1", DESK)
+    await buyer.chooses("portone_v1", "#leave")
+    await buyer.sees("closed")
+    await buyer.page.locator("#retry").click()
+    await buyer.chooses("portone_v1", "#decline")
+    await buyer.sees("declined")
+    assert (await buyer.stored())["status"] == "open"
+    await buyer.page.locator("#retry").click()
+    await buyer.chooses("portone_v1", "#pay")
+    await buyer.sees("paid")
+
+
 async def test_a_link_that_is_opened_again_does_not_lead_away_again(visit: Any) -> None:
     buyer = await visit("unifi_pay", PHONE)
     await buyer.window("unifi_pay")

@@ -1,8 +1,10 @@
 """What the browser brought is not what was ordered: nothing is paid, the page says so, and a fresh try works."""
 
+from typing import Any
+
 from playwright.async_api import expect
 
-from tests.browser.driver import Buyer
+from tests.browser.driver import PHONE, Buyer
 
 
 async def test_the_signature_of_another_order_pays_nothing(buyer: Buyer) -> None:
@@ -59,3 +61,20 @@ async def test_a_wrong_amount_is_never_paid(buyer: Buyer) -> None:
     await buyer.sees("paid")
     assert await world.attempts(payment) == ["rejected", "captured"]
     assert await world.captures() == [0, 1]
+
+
+async def test_who_comes_back_by_a_redirect_is_told_what_became_of_the_money(visit: Any) -> None:
+    """The page did not make the call that found it. So it is after a reload."""
+    buyer = await visit("portone_v1", PHONE)
+    window = await buyer.window("portone_v1")
+    await window.locator("summary").click()
+    await buyer.chooses("portone_v1", "#pay", "amount_differs")
+    for _ in range(2):
+        await buyer.sees("mismatch")
+        detail = buyer.page.locator("#state-detail")
+        await expect(detail).to_contain_text("the amount is another")
+        await expect(detail).to_contain_text("The money was given back.")
+        await buyer.page.reload()
+    await buyer.page.locator("#retry").click()
+    await buyer.chooses("portone_v1", "#pay")
+    await buyer.sees("paid")

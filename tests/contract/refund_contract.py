@@ -116,7 +116,7 @@ class RefundContract(MoneyFaultContract):
         self, gateway: Gateway, hands: Hands, charge: ChargeRequest
     ) -> None:
         ref = await self.captured(gateway, hands, charge)
-        assert (await gateway.fetch_payment(question(charge, ref))).refunded is None
+        assert (await gateway.fetch_payment(question(charge, ref))).refunded == Money(0, charge.amount.currency)
         await refunding(gateway).refund(refund_of(charge, ref))
         await hands.advance(self.refund_batch_s)
         held = await gateway.fetch_payment(question(charge, ref))

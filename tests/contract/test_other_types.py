@@ -80,8 +80,8 @@ class OtherTypes(Bench):
         else:
             told = ("reference", "amount", "is_live", "is_own_store")
             assert [getattr(held, name) for name in told] == [getattr(whole, name) for name in told]
-        if whole.refunded or whole.refunds:
-            assert held.refunded or held.refunds or held.doubt
+        if whole.refunded_minor or whole.refunds:
+            assert held.refunded_minor or held.refunds or held.doubt
 
 
 class TestPoint3(point3_bench.Point3Bench, OtherTypes):

@@ -187,6 +187,25 @@ class TestPortOneV1(
         assert make().capabilities == common | Capability.ASYNC_REFUND
         assert make(pg="other").capabilities == common
 
+    @pytest.mark.parametrize(("opened", "now"), [("paymentwall", "other"), ("other", "paymentwall")])
+    def test_an_attempt_keeps_the_rules_of_the_pg_that_it_was_opened_with(
+        self, make: Make, opened: str, now: str
+    ) -> None:
+        settings = {"is_live_deployment": False, "test_on_live_project": True}
+        before, today = make(pg=opened, **settings), make(pg=now, **settings)
+        found = today.as_opened(before.account)
+        assert found is not None
+        assert (found.account, found.capabilities, found.proves) == (before.account, before.capabilities, before.proves)
+        assert today.capabilities != before.capabilities, "today's settings are what they are"
+        assert not today.has_opened(before.account), "and open no window of that attempt again"
+
+    def test_an_attempt_that_names_no_pg_follows_todays_and_another_accounts_is_unknown(self, make: Make) -> None:
+        today = make(pg="other")
+        account, _, pg = str(today.account).partition(".")
+        assert [today.as_opened(each) for each in (None, account, today.account)] == [today] * 3
+        strange = f"{account}.another", f"{account}.", f".{pg}", pg, account[1:], make(user_code="imp999").account
+        assert [today.as_opened(each) for each in strange] == [None, today, None, None, None, None]
+
     def test_the_page_may_load_its_script_and_whatever_that_opens(self, gateway: Gateway) -> None:
         assert gateway.page == PageSources(scripts=("https://cdn.example",), opens_any_page=True)
 

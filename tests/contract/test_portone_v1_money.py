@@ -85,6 +85,20 @@ class TestPortOneV1Money(PortOneV1Bench):
         known = {"refund_bank": "04", "refund_account": "110-2", "refund_holder": "김민지"}
         assert {name: value for name, value in sent.items() if name.startswith("refund")} == known | told
 
+    async def test_a_deposit_goes_back_as_it_came_after_paymentwall_was_set(
+        self, make: Make, wire: FaultyServer
+    ) -> None:
+        """By the PG that took it: to the account that is named, with the tax parts that it was told."""
+        wire.behave = answers(200, cancelled())
+        opened = make(wire.url, pg="other").account
+        today = make(wire.url, pg="paymentwall").as_opened(opened)
+        assert today is not None
+        asked = replace(WHOLE, account=RefundAccount("04", "110-2", "김민지"), tax=Tax(vat=100))
+        refunding(today).check_refund(asked)
+        await refunding(today).refund(asked)
+        sent = wire.arrived[0].json
+        assert (sent["refund_account"], sent["vat_amount"]) == ("110-2", 100)
+
     async def test_paymentwall_has_no_deposits_so_an_account_is_refused_before_any_call(
         self, wired: PortOneV1, wire: FaultyServer
     ) -> None:
@@ -296,7 +310,7 @@ class TestPortOneV1Money(PortOneV1Bench):
         ref = await self.captured(gateway, hands, charge)
         assert not (await refunding(gateway).refund(refund_of(charge, ref, 4000))).is_done
         before = await gateway.fetch_payment(question(charge, ref))
-        assert (before.status, before.refunded) == (GatewayStatus.CAPTURED, None)
+        assert (before.status, before.refunded) == (GatewayStatus.CAPTURED, Money(0, "KRW"))
         await hands.advance(self.refund_batch_s)
         after = await gateway.fetch_payment(question(charge, ref))
         assert (after.status, after.refunded) == (GatewayStatus.CAPTURED, Money(4000, "KRW"))

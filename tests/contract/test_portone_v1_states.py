@@ -72,19 +72,19 @@ class TestPortOneV1States(PortOneV1Bench):
     @pytest.mark.parametrize(
         ("shown", "status", "refunded"),
         [
-            ({"status": "paid"}, GatewayStatus.CAPTURED, None),
+            ({"status": "paid"}, GatewayStatus.CAPTURED, 0),
             ({"status": "paid", "cancel_amount": None}, GatewayStatus.CAPTURED, None),
             ({"status": "paid", "cancel_amount": 4000}, GatewayStatus.CAPTURED, 4000),
             ({"status": "paid", "cancel_amount": 24_000}, GatewayStatus.REFUND_PENDING, 24_000),
             ({"status": "cancelled", "cancel_amount": 24_000}, GatewayStatus.CANCELED, 24_000),
-            ({"status": "cancelled"}, GatewayStatus.CANCELED, None),
-            ({"status": "ready", "paid_at": 0}, GatewayStatus.PENDING, None),
-            ({"status": "ready", "paid_at": None, "vbank_num": ""}, GatewayStatus.PENDING, None),
-            ({"status": "failed", "paid_at": 0}, GatewayStatus.FAILED, None),
-            ({"status": "PAID"}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": ""}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": "partially_cancelled"}, GatewayStatus.UNRECOGNIZED, None),
-            ({"status": None}, GatewayStatus.STATUS_MISSING, None),
+            ({"status": "cancelled", "paid_at": 0}, GatewayStatus.CANCELED, 0),
+            ({"status": "ready", "paid_at": 0}, GatewayStatus.PENDING, 0),
+            ({"status": "ready", "paid_at": None, "vbank_num": ""}, GatewayStatus.PENDING, 0),
+            ({"status": "failed", "paid_at": 0}, GatewayStatus.FAILED, 0),
+            ({"status": "PAID"}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": ""}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": "partially_cancelled"}, GatewayStatus.UNRECOGNIZED, 0),
+            ({"status": None}, GatewayStatus.STATUS_MISSING, 0),
         ],
     )
     async def test_the_status_is_read_together_with_what_was_given_back(
@@ -110,6 +110,8 @@ class TestPortOneV1States(PortOneV1Bench):
             {"status": "paid", "cancel_amount": 24_001},
             {"status": "paid", "cancel_amount": -1},
             {"status": "cancelled", "cancel_amount": 23_999},
+            {"status": "cancelled"},
+            {"status": "cancelled", "cancel_amount": None},
         ],
     )
     async def test_what_cannot_be_true_together_is_doubted(
@@ -186,6 +188,17 @@ class TestPortOneV1States(PortOneV1Bench):
     ) -> None:
         wire.behave = answers(200, page(payment(charge, sandbox=sandbox)))
         assert (await make(wire.url, **settings).fetch_payment(question(charge))).is_live is is_live
+
+    @pytest.mark.parametrize(("opened", "is_live"), [("paymentwall", None), ("other", True)])
+    async def test_which_channel_proves_something_follows_the_pg_that_the_payment_was_opened_with(
+        self, make: Make, wire: FaultyServer, charge: ChargeRequest, opened: str, is_live: bool | None
+    ) -> None:
+        wire.behave = answers(200, page(payment(charge, sandbox=False)))
+        test = {"is_live_deployment": False, "test_on_live_project": True}
+        now = {"paymentwall": "other", "other": "paymentwall"}[opened]
+        gateway = make(wire.url, pg=now, **test).as_opened(make(wire.url, pg=opened, **test).account)
+        assert gateway is not None
+        assert (await gateway.fetch_payment(question(charge))).is_live is is_live
 
     @pytest.mark.parametrize("by_ref", [True, False])
     async def test_a_payment_of_a_test_channel_is_seen_by_every_road(

@@ -31,7 +31,7 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.CAPTURED)
         assert (held.gateway_ref, held.is_own_store, held.is_live) == (ref, True, True)
-        assert (held.refunded, held.doubt, held.deposit, held.failure) == (None, None, None, None)
+        assert (held.refunded, held.doubt, held.deposit, held.failure) == (Money(0, "KRW"), None, None, None)
         assert held.evidence.items() >= {
             ("status", "PAID"),
             ("transactionId", ref),
@@ -94,7 +94,8 @@ class TestPortOneV2LookUps(PortOneV2Bench):
         await hands.pay(charge.reference)
         assert (await hands.truth(charge.reference))["amount"] == 23_900
         held = await portone.fetch_payment(question(charge))
-        assert held.doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
+        assert (held.doubt, held.amount) == (None, Money(23_900, "KRW"))
+        assert held.sum_doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
 
     async def test_a_refused_card_is_told_in_the_payment_companys_words(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest

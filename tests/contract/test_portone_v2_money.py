@@ -180,7 +180,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (await hands.truth(charge.reference))["refunded"] == 0
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.CAPTURED)
-        assert (held.refunded, [each.state for each in held.refunds]) == (None, [RefundState.FAILED])
+        assert (held.refunded, [each.state for each in held.refunds]) == (Money(0, "KRW"), [RefundState.FAILED])
 
     async def test_an_accepted_cancel_is_done_when_the_look_up_says_so(
         self, portone: PortOneV2, hands: Hands, charge: ChargeRequest
@@ -205,7 +205,7 @@ class TestPortOneV2Money(PortOneV2Bench):
         assert (await portone.refund(refund_of(charge, ref, 6000, 24_000))).is_done is False
         held = await portone.fetch_payment(question(charge))
         assert_shows(held, charge, GatewayStatus.CAPTURED)
-        assert (held.refunded, held.doubt) == (None, None)
+        assert (held.refunded, held.doubt) == (Money(0, "KRW"), None)
         await hands.advance(300)
         assert (await portone.fetch_payment(question(charge))).refunded == Money(6000, "KRW")
 

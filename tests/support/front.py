@@ -25,8 +25,8 @@ class Fronts:
         """What look-ups go through; None: they stay as they are."""
         self.change_answer: Change | None = None
         """The same for the payments in answers to other calls."""
-        self.instead: Callable[[Arrived], tuple[int, Any] | None] = lambda _: None
-        """An answer in place of the gateway's own, which then hears nothing; None: none."""
+        self.instead: Callable[[Arrived], tuple[int, Any] | Behaviour | None] = lambda _: None
+        """An answer in place of the gateway's own, which then hears nothing, or how it comes; None: none."""
         self.changes = "status"
         """The outermost objects that have a member of this name are what is changed: payments."""
         self.method = "GET"
@@ -39,7 +39,7 @@ class Fronts:
         def passes(request: Arrived) -> Behaviour:
             async def behave(writer: Any) -> None:
                 if (instead := self.instead(request)) is not None:
-                    await answers(*instead)(writer)
+                    await (answers(*instead) if isinstance(instead, tuple) else instead)(writer)
                     return
                 headers = {name: text for name, text in request.headers.items() if name not in _HOP}
                 async with httpx.AsyncClient(base_url=target, verify=TLS) as client:

@@ -26,6 +26,7 @@ GRACE_ENDS = EXPIRES_AT + CAPTURE_GRACE
 JUST_BEFORE = timedelta(microseconds=1)
 WITH_MONEY = (H.AUTHORIZED, H.AWAITING_DEPOSIT, H.CAPTURED, H.STATUS_MISSING)
 PAYABLE = (H.AUTHORIZED, H.CAPTURED, H.STATUS_MISSING)
+ENDS = (H.FAILED, H.CANCELED, H.REFUND_PENDING)
 CLOSED = (P.CANCELED, P.REVIEW)
 
 
@@ -110,8 +111,28 @@ class TestIsItOurs:
 
     @pytest.mark.parametrize("status", [H.PENDING, H.FAILED, H.CANCELED, H.REFUND_PENDING])
     def test_where_no_money_is_at_stake_a_sparse_look_up_is_enough(self, status: GatewayStatus) -> None:
-        shown = held(status, reference=None, amount=None, gateway_ref=None)
+        whose: dict[str, Any] = {} if status in ENDS else {"reference": None}
+        shown = held(status, amount=None, gateway_ref=None, **whose)
         assert verdict(payment(), shown) == verdict(payment(), held(status))
+
+    @pytest.mark.parametrize("status", ENDS)
+    @pytest.mark.parametrize(
+        ("told", "cause"),
+        [
+            ({"reference": None}, Attention.INCOMPLETE_LOOK_UP),
+            ({"is_own_store": None}, Attention.INCOMPLETE_LOOK_UP),
+            ({"is_own_store": False}, Attention.CONTRADICTORY_LOOK_UP),
+        ],
+        ids=str,
+    )
+    def test_an_end_that_is_not_told_to_be_ours_waits_for_a_person(
+        self, status: GatewayStatus, told: dict[str, Any], cause: Attention
+    ) -> None:
+        stored, facts = payment(), Fact.REFERENCE | Fact.AMOUNT | Fact.STORE
+        shown = held(status, **{"is_own_store": True} | told)
+        judged = match_payment(stored, stored.attempts[0], shown, now=NOW, shows_unconfirmed=True, proves=facts)
+        assert isinstance(judged, Wait)
+        assert (judged.attention, judged.is_under_way) == (cause, True)
 
 
 class TestIsItTheRightMoney:

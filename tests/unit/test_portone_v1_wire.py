@@ -13,8 +13,9 @@ from app.gateways.facts import read_told
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v1.codes import CONCLUSIVE, DECLINES, RANK, REFUSALS, STATUSES, refusal_of, status_of
 from app.gateways.portone_v1.lookup import gateway_payment_of
-from app.gateways.portone_v1.response import ApiResponse, short
+from app.gateways.portone_v1.response import ApiResponse
 from app.gateways.portone_v1.wire import Payment, Prepared, major, money_of
+from app.gateways.text import short
 from app.gateways.values import Failure, GatewayPayment, GatewayRefund, GatewayStatus, RefundState
 from tests.unit.properties import thorough
 
@@ -195,6 +196,20 @@ class TestCancels:
             GatewayRefund(Money(2050, "USD"), RefundState.SUCCEEDED, ref="pg1"),
             GatewayRefund(Money(1000, "USD"), RefundState.SUCCEEDED, ref="can2", reason="sold out"),
         )
+
+    def test_a_pgs_name_that_several_bear_names_none_of_them(self) -> None:
+        shared = [entry(10, ref=None), entry(20, 1_795_000_600, None), entry(30, 1_795_000_900, "can3")]
+        assert [each.ref for each in read(cancel_history=shared, cancel_amount=60).refunds] == [None, None, "can3"]
+        assert [each.ref for each in read(cancel_history=shared[1:], cancel_amount=50).refunds] == ["pg1", "can3"]
+
+    @pytest.mark.parametrize("name", ["pg1", None, ""])
+    def test_without_names_and_without_a_sum_nobody_says_what_went_back(self, name: str | None) -> None:
+        history = [entry(10, ref=None, pg_tid=name), entry(20, 1_795_000_600, None, pg_tid=name)]
+        held = read(cancel_history=history, cancel_amount=None)
+        assert (held.refunds, held.refunded) == ((), None)
+        assert held.doubt
+        told = read(cancel_history=history, cancel_amount=30)
+        assert (len(told.refunds), told.doubt) == (2, None)
 
     @pytest.mark.parametrize(
         ("at", "cancel_amount", "states"),

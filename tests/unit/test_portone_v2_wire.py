@@ -86,7 +86,7 @@ class TestPayments:
     def test_a_whole_payment_is_read(self) -> None:
         held = read()
         assert (held.status, held.reference, held.gateway_ref) == (GatewayStatus.CAPTURED, "ref1a1", "tx-1")
-        assert (held.amount, held.refunded) == (Money(24_000, "KRW"), None)
+        assert (held.amount, held.refunded) == (Money(24_000, "KRW"), Money(0, "KRW"))
         assert (held.is_live, held.is_own_store, held.doubt) == (True, True, None)
         assert held.evidence == {
             "status": "PAID",
@@ -175,7 +175,6 @@ class TestCancels:
             ("PARTIAL_CANCELLED", [("SUCCEEDED", 6000), ("REQUESTED", 18_000)], GatewayStatus.REFUND_PENDING),
             ("CANCELLED", [("SUCCEEDED", 24_000)], GatewayStatus.CANCELED),
             ("CANCELLED", [("REQUESTED", 24_000)], GatewayStatus.REFUND_PENDING),
-            ("CANCELLED", [], GatewayStatus.CANCELED),
             ("PAID", [("NEW_WORD", 24_000)], GatewayStatus.CAPTURED),
         ],
     )
@@ -185,7 +184,7 @@ class TestCancels:
         done = sum(total for word, total in rows if word == "SUCCEEDED")
         held = read(status=status, cancellations=refunds(*rows), amount={"cancelled": done})
         assert (held.status, held.doubt) == (expected, None)
-        assert held.refunded == (Money(done, "KRW") if done else None)
+        assert held.refunded == Money(done, "KRW")
 
     def test_evidence_lists_the_newest_of_many_cancels(self) -> None:
         rows = refunds(*[("SUCCEEDED", 1)] * 30)
@@ -317,8 +316,14 @@ class TestDoubts:
         [
             ({"amount": {"paid": 23_900, "discount": 100}}, None),
             ({"amount": {"paid": 0, "discount": 24_000}}, None),
-            ({"amount": {"paid": None}}, None),
-            ({"amount": {"paid": 23_900}}, "PAID, and that 23900 of 24000"),
+            ({"amount": {"paid": None}}, "PAID, and not how much came"),
+            ({"status": "PARTIAL_CANCELLED", "amount": {"cancelled": 500, "paid": None}}, "not how much came"),
+            ({"status": "PARTIAL_CANCELLED", "amount": {"cancelled": 500, "paid": 1000}}, "that 1000 of 24000"),
+            ({"status": "PARTIAL_CANCELLED", "amount": {"cancelled": None}}, "not in a form that says how much"),
+            ({"status": "CANCELLED", "amount": {"cancelled": None}}, "not in a form that says how much"),
+            ({"status": "CANCELLED"}, "less was given back than came"),
+            ({"status": "CANCELLED", "amount": {"paid": 0}, "paidAt": None}, None),
+            ({"amount": {"paid": 0}}, "PAID, and that 0 of 24000"),
             ({"amount": {"paid": 24_000, "discount": 100}}, "PAID, and that 24100 of 24000"),
             ({"amount": {"total": -1}}, "below 0"),
             ({"amount": {"cancelled": -1}}, "below 0"),
@@ -326,7 +331,7 @@ class TestDoubts:
             ({"status": "CANCELLED", "amount": {"cancelled": 24_000}}, None),
             ({"status": "CANCELLED", "amount": {"cancelled": 24_000, "paid": 0}}, None),
             ({"status": "CANCELLED", "amount": {"cancelled": 23_900, "paid": 23_900, "discount": 100}}, None),
-            ({"status": "CANCELLED", "amount": {"cancelled": 6000}}, "CANCELLED and shows a part"),
+            ({"status": "CANCELLED", "amount": {"cancelled": 6000}}, "less was given back than came"),
             ({"status": "PARTIAL_CANCELLED", "amount": {"cancelled": 6000, "paid": 18_000}}, None),
             ({"status": "FAILED"}, "FAILED and names a time"),
             ({"status": "READY"}, "READY and names a time"),
@@ -336,6 +341,13 @@ class TestDoubts:
     def test_what_cannot_be_true_together_is_told(self, changes: dict[str, Any], doubt: str | None) -> None:
         found = read(**changes).doubt
         assert found is None if doubt is None else doubt in str(found)
+        assert read(**changes).sum_doubt is None
+
+    @pytest.mark.parametrize("amount", [{"paid": 23_900}, {"paid": 23_800, "discount": 100}], ids=str)
+    def test_a_deposit_that_is_too_small_is_told_with_what_came(self, amount: dict[str, Any]) -> None:
+        found = read(amount=amount)
+        assert (found.doubt, found.amount) == (None, Money(23_900, "KRW"))
+        assert found.sum_doubt == "the look-up says PAID, and that 23900 of 24000 minor units came"
 
 
 class TestAnswers:

@@ -121,6 +121,29 @@ class TestShare:
         assert left.amount == whole.amount - amount
 
 
+class TestScaled:
+    @pytest.mark.parametrize(
+        ("parts", "amount", "scaled"),
+        [
+            (TaxBreakdown(600, 300, 100), 1100, TaxBreakdown(660, 330, 110)),
+            (TaxBreakdown(600, 300, 100), 1001, TaxBreakdown(601, 300, 100)),
+            (TaxBreakdown(0, 300), 5000, TaxBreakdown(0, 5000)),
+            (TaxBreakdown(600, 300, 100), 920, TaxBreakdown(552, 276, 92)),
+        ],
+    )
+    def test_more_is_made_up_as_less_is(self, parts: TaxBreakdown, amount: int, scaled: TaxBreakdown) -> None:
+        assert parts.scaled(amount) == scaled
+
+    @thorough
+    @given(some_parts, st.integers(0, 10**10))
+    def test_it_is_the_amount_in_the_same_proportions(self, parts: TaxBreakdown, amount: int) -> None:
+        assume(parts.amount)
+        scaled = parts.scaled(amount)
+        assert scaled.amount == amount
+        for part, there in zip(each(scaled), each(parts), strict=True):
+            assert abs(part * parts.amount - there * amount) < parts.amount, "less than a unit off"
+
+
 class TestLess:
     """What is left, also where refunds have taken more of one part than there was."""
 

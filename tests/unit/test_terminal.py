@@ -1,10 +1,14 @@
 """What the terminal prints can be typed into the next command, and is what stands in the row."""
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
+from app.api.problems import PROBLEMS
 from app.cli import app
-from app.cli.terminal import show
+from app.cli.terminal import run_to_end, show
+from app.domain.errors import InvalidRequest, OnetillError
+from tests.unit.test_errors import FILLED_BY, WITH_CODE
 
 KEY = "key_01a21f55065f7c0b8e2b31c7f0a9d2e4"
 
@@ -38,3 +42,17 @@ def test_a_note_says_something(command: list[str], note: str) -> None:
     done = CliRunner().invoke(app, [*command, "--note", note])
     assert done.exit_code == 2
     assert "say in words why" in " ".join(done.output.split())
+
+
+@pytest.mark.parametrize("kind", [each for each in WITH_CODE if each is not InvalidRequest], ids=lambda each: each.code)
+def test_an_error_is_told_in_the_apis_sentence(kind: type[OnetillError], capsys: pytest.CaptureFixture[str]) -> None:
+    details = dict.fromkeys(FILLED_BY.get(kind.code, ()), "[told]")
+
+    async def fails() -> None:
+        raise kind(**details)
+
+    with pytest.raises(typer.Exit) as end:
+        run_to_end(fails())
+    assert end.value.exit_code == 2
+    said = capsys.readouterr().err.strip()
+    assert said == f"{kind.code}: {PROBLEMS[kind.code].detail.format(**details)}"

@@ -44,16 +44,18 @@ def rows_of(result: object) -> list[Mapping[str, Any]]:
 def gateway_payment_of(row: Row, status: GatewayStatus) -> GatewayPayment:
     """One look-up row in our words. Fields that are missing or malformed become None.
 
-    What is canceled went back whole (inferred: there is no other cancel, point3.md §4.4). The word is the same for a payment
-    that was closed before we captured it, of which there was nothing to refund: whoever reads it knows which it was.
+    What is canceled went back whole, and of what is paid nothing did (inferred: there is no other cancel, point3.md §4.4). The
+    word is the same for a payment that was closed before we captured it, of which there was nothing to refund: whoever reads
+    it knows which it was.
     """
     reference, amount = row.order_id_from_client, _won(row.total_charge)
+    back = {GatewayStatus.CANCELED: amount, GatewayStatus.CAPTURED: Money(0, CURRENCY)}
     return GatewayPayment(
         status=status,
         reference=None if reference is None else str(reference),
         gateway_ref=signature_of(row.signature),
         amount=amount,
-        refunded=amount if status is GatewayStatus.CANCELED else None,
+        refunded=back.get(status),
         evidence={"status": row.status, "orderIdFromClient": reference, "totalCharge": row.total_charge},
     )
 

@@ -1,6 +1,7 @@
 """The PortOne V1 adapter: registers the amount, has the window opened, fetches payments, and refunds."""
 
 from collections.abc import Mapping
+from copy import copy
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from app.gateways.port import Refunding, SendsWebhooks
 from app.gateways.portone_v1.client import ApiClient, Operation
 from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
 from app.gateways.portone_v1.lookup import deciding_texts, gateway_payment_of, payment_before_window, rank
-from app.gateways.portone_v1.manifest import MANIFEST, PortOneV1Settings
+from app.gateways.portone_v1.manifest import MANIFEST, PGS, PortOneV1Settings
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
@@ -55,18 +56,38 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
 
     Paymentwall's test payments may come through a live channel (docs/gateways/portone-v1.md §7, `use_test_method`). Only
     where the setting `test_on_live_project` says so, and in test mode, a channel proves nothing.
+
+    `account` names the PG as well: which rules a payment follows was decided when it was opened, not by today's setting.
     """
 
     published_sources = frozenset({"52.78.100.19", "52.78.48.223", "52.78.5.241"})  # docs/gateways/portone-v1.md §10
 
     def __init__(self, settings: PortOneV1Settings, context: AdapterContext) -> None:
         super().__init__(MANIFEST, settings, context, settings.base_url)
-        self._settings = settings
         self.allowed_sources = frozenset(settings.webhook_sources)
         self._api = ApiClient(settings, self.http)
-        self._tells_channel = context.is_live or settings.pg != "paymentwall" or not settings.test_on_live_project
-        self.proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STATUS | (Fact.CHANNEL if self._tells_channel else Fact(0))
+        self._is_live = context.is_live
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
+        self._follow(settings)
+
+    def _follow(self, settings: PortOneV1Settings) -> None:
+        """Take the rules of the PG that these settings name."""
+        self._settings = settings
+        self.account = f"{MANIFEST.account_of(settings)}.{settings.pg}"
+        self.capabilities = MANIFEST.capabilities(settings)
+        self._tells_channel = self._is_live or settings.pg != "paymentwall" or not settings.test_on_live_project
+        self.proves = Fact.REFERENCE | Fact.AMOUNT | Fact.STATUS | (Fact.CHANNEL if self._tells_channel else Fact(0))
+
+    def as_opened(self, account: str | None) -> "PortOneV1 | None":
+        """This account with the rules of the PG behind which an attempt was opened; today's where its `account` names none."""
+        opened_by, _, pg = (account or self.account or "").partition(".")
+        if opened_by != MANIFEST.account_of(self._settings) or pg not in {"", *PGS}:
+            return None
+        if pg in {"", self._settings.pg}:
+            return self
+        before = copy(self)
+        before._follow(self._settings.model_copy(update={"pg": pg}))
+        return before
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what PortOne V1 rules out; the message names the field of our API."""

@@ -1,13 +1,14 @@
 """PortOne V1's payments in our words: what a look-up's answer says that the gateway holds (portone-v1.md §1, §6, §12)."""
 
 import math
+from collections import Counter
 from datetime import UTC, datetime
 
 from app.domain.clock import rfc3339
 from app.domain.money import Money
 from app.gateways.portone_v1.codes import RANK, status_of
-from app.gateways.portone_v1.response import short
 from app.gateways.portone_v1.wire import Payment, Prepared, digits_of, imp_uid_of, money_of
+from app.gateways.text import short
 from app.gateways.values import (
     DepositAccount,
     Failure,
@@ -41,7 +42,7 @@ def gateway_payment_of(payment: Payment, *, is_live: bool | None) -> GatewayPaym
         reference=payment.merchant_uid,
         gateway_ref=imp_uid_of(payment.imp_uid),
         amount=amount,
-        refunded=refunded if refunded and refunded.minor > 0 else None,
+        refunded=refunded,
         refunds=refunds,
         is_deposit=_is_deposit(payment),
         is_live=is_live,
@@ -76,22 +77,27 @@ def _refunds(payment: Payment, refunded: Money | None) -> tuple[GatewayRefund, .
     """The history, oldest first; nothing at all when one entry cannot be read, since half a list would mislead.
 
     An entry that names no time is under way while `cancel_amount` is less than the whole history (inferred: no document
-    says whether a cancel that waits for its PG's word is listed).
+    says whether a cancel that waits for its PG's word is listed). A PG's name that several entries bear, because it is the
+    payment's, names none of them: which of them are known already, the sum says then.
     """
     entries = sorted(payment.cancel_history or [], key=lambda each: each.cancelled_at or math.inf)
     amounts = [money_of(each.amount, payment.currency) for each in entries]
     known = [amount for amount in amounts if amount is not None and amount.minor > 0]
     if len(known) < len(entries) or _ENTRY & payment.untold.keys():
         return ()
+    bearers = Counter(each.pg_tid for each in entries if not each.cancellation_id)
+    names = [each.cancellation_id or (each.pg_tid if bearers[each.pg_tid] == 1 else None) or None for each in entries]
+    if refunded is None and None in names:
+        return ()
     is_back = refunded is not None and refunded.minor >= sum(amount.minor for amount in known)
     return tuple(
         GatewayRefund(
             amount=amount,
             state=RefundState.SUCCEEDED if each.cancelled_at or is_back else RefundState.PENDING,
-            ref=each.cancellation_id or each.pg_tid or None,
+            ref=name,
             reason=short(each.reason),
         )
-        for each, amount in zip(entries, known, strict=True)
+        for each, amount, name in zip(entries, known, names, strict=True)
     )
 
 
@@ -107,8 +113,11 @@ def _doubt(payment: Payment, status: GatewayStatus, amount: Money | None, refund
         return "the look-up says that more was given back than was paid"
     if status in {GatewayStatus.PENDING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED} and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if status is GatewayStatus.CANCELED and refunded and amount and 0 < refunded.minor < amount.minor:
-        return "the look-up says cancelled and shows a part as given back"
+    if status is GatewayStatus.CANCELED and amount and (payment.paid_at or (refunded and refunded.minor)):
+        if refunded is None:
+            return "the look-up says cancelled, and not how much went back"
+        if refunded.minor < amount.minor:
+            return "the look-up says cancelled, and that less was given back than was paid"
     if status is GatewayStatus.PENDING and "vbank_num" in payment.untold:
         return "the look-up shows an account to transfer to, and not in a form that can be read"
     return None

@@ -1,12 +1,15 @@
 """PortOne V1 with Paymentwall, or with another PG: its settings and what it can do."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, SecretStr
 
 from app.gateways.manifest import GatewaySettings, Manifest
 from app.gateways.values import Capability
 from app.setting_types import Addresses, Currency, HttpUrl
+
+Pg = Literal["paymentwall", "other"]
+PGS: tuple[str, ...] = get_args(Pg)
 
 
 class PortOneV1Settings(GatewaySettings):
@@ -24,8 +27,8 @@ class PortOneV1Settings(GatewaySettings):
     """The channel that takes the payments."""
     script_url: HttpUrl = "https://cdn.iamport.kr/v1/iamport.js"
     """The script that the checkout page loads."""
-    pg: Literal["paymentwall", "other"] = "paymentwall"
-    """paymentwall or other: whose rules an order must keep."""
+    pg: Pg = "paymentwall"
+    """paymentwall or other: whose rules a new order must keep. One that is open or paid keeps those it was opened with."""
     test_on_live_project: bool = False
     """In test mode with Paymentwall: whether `use_test_method` runs on a LIVE project, so that live channels bring test money."""
     most_usd: int = Field(500, gt=0, le=1_000_000)

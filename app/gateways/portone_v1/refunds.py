@@ -63,6 +63,6 @@ def _given(after: GatewayPayment, request: RefundRequest) -> Money | None:
     if after.gateway_ref != request.gateway_ref or after.amount is None or after.doubt or after.status not in shown:
         return None
     is_whole = after.status is GatewayStatus.CANCELED
-    back = after.amount.minor if is_whole else after.refunded.minor if after.refunded else 0
+    back = after.amount.minor if is_whole else after.refunded_minor
     new = back - (after.amount.minor - request.refundable.minor)
     return Money(new, request.amount.currency) if 0 < new <= request.refundable.minor else None

@@ -9,9 +9,8 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.facts import NULL
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v1.codes import DECLINES, NAME, refusal_of
+from app.gateways.text import short
 from app.gateways.values import Failure
-
-LONGEST_TEXT = 300
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -90,8 +89,3 @@ class ApiResponse:
 
     def _message(self) -> str | None:
         return short(self.envelope.message) if self.envelope else None
-
-
-def short(text: object) -> str | None:
-    """A text for people, cut to what a line holds."""
-    return text[:LONGEST_TEXT] if isinstance(text, str) and text else None

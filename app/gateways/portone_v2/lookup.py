@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from app.domain.money import Money
 from app.domain.order import Tax
 from app.gateways.portone_v2.codes import CANCEL_STATES, CHARGEBACK, TRIGGERS, status_of
-from app.gateways.portone_v2.response import short
 from app.gateways.portone_v2.wire import ACCOUNT, Amount, Cancellation, Channel, Method, Payment, Refusal
+from app.gateways.text import short
 from app.gateways.values import (
     DepositAccount,
     Failure,
@@ -22,6 +22,8 @@ MOST_CANCELLATIONS = 20
 _UNPAID = frozenset(
     {GatewayStatus.PENDING, GatewayStatus.APPROVING, GatewayStatus.AWAITING_DEPOSIT, GatewayStatus.FAILED}
 )
+_PAID = frozenset({"PAID", "PARTIAL_CANCELLED"})
+_CANCELED = frozenset({"CANCELLED", "PARTIAL_CANCELLED"})
 _BACK = {"amount", "amount.cancelled", "cancellations", "cancellations.status", "cancellations.totalAmount"}
 """Members that say what went back."""
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -31,20 +33,22 @@ def gateway_payment_of(payment: Payment, store_id: str) -> GatewayPayment:
     """One payment in our words. `store_id` is ours."""
     amount = payment.amount or Amount()
     status = _status(payment, amount)
-    refunded = _money(amount.cancelled, payment.currency) if amount.cancelled else None
+    refunded = _money(amount.cancelled, payment.currency)
     refunds = _refunds(payment.cancellations or [], payment.currency)
     deposit = _deposit(payment.method) if status is GatewayStatus.AWAITING_DEPOSIT else None
+    short = _short(payment, amount)
     return GatewayPayment(
         status=status,
         reference=payment.id,
         gateway_ref=payment.transaction_id or None,
-        amount=_money(amount.total, payment.currency),
+        amount=_money(amount.total if short is None else short, payment.currency),
         refunded=refunded,
         refunds=refunds,
         is_deposit=_is_deposit(payment.method, status),
         is_live=_is_live(payment.channel),
         is_own_store=None if payment.store_id is None else payment.store_id == store_id,
         doubt=_doubt(payment, amount, status) or _doubt_about_refunds(payment, refunded, refunds),
+        sum_doubt=None if short is None else _sums(payment, amount),
         deposit=deposit,
         failure=_failure(payment.failure or Refusal()) if status is GatewayStatus.FAILED else None,
         evidence=_evidence(payment, amount),
@@ -119,19 +123,33 @@ def _doubt(payment: Payment, amount: Amount, status: GatewayStatus) -> str | Non
         return "the look-up says that more was given back than was ordered"
     if status in _UNPAID and payment.paid_at:
         return f"the look-up says {payment.status} and names a time of payment"
-    if status is GatewayStatus.CANCELED and paid is not None and 0 < cancelled < paid:
-        return "the look-up says CANCELLED and shows a part as given back"
-    if payment.status == "PAID" and total is not None and paid is not None and not cancelled:
-        arrived = paid + (amount.discount or 0)
-        if arrived != total:
-            return f"the look-up says PAID, and that {arrived} of {total} minor units came"
+    if status is GatewayStatus.CANCELED and paid is not None and amount.cancelled is not None and cancelled < paid:
+        return "the look-up says CANCELLED, and that less was given back than came"
+    if payment.status in _PAID and total is not None:
+        if paid is None:
+            return f"the look-up says {payment.status}, and not how much came"
+        # Whether a cancel lowers `paid` and `discount`, no document says.
+        is_whole = total - cancelled <= paid + (amount.discount or 0) <= total
+        return None if is_whole or _short(payment, amount) is not None else _sums(payment, amount)
     return None
+
+
+def _short(payment: Payment, amount: Amount) -> int | None:
+    """What came, where that is less than was ordered, as a deposit may be: that much can go back."""
+    came = (amount.paid or 0) + (amount.discount or 0)
+    is_short = payment.status == "PAID" and not amount.cancelled and 0 < came < (amount.total or 0)
+    return came if is_short and amount.paid is not None else None
+
+
+def _sums(payment: Payment, amount: Amount) -> str:
+    came = (amount.paid or 0) + (amount.discount or 0)
+    return f"the look-up says {payment.status}, and that {came} of {amount.total} minor units came"
 
 
 def _doubt_about_refunds(payment: Payment, refunded: Money | None, refunds: tuple[GatewayRefund, ...]) -> str | None:
     """Something went back, or may have, and the look-up does not say how much: it must not look as if nothing had."""
-    is_shown = payment.cancellations or (payment.amount and payment.amount.cancelled)
-    if _BACK & payment.untold.keys() or (is_shown and refunded is None and not refunds):
+    is_hidden = payment.status in _CANCELED or payment.cancellations or (payment.amount and payment.amount.cancelled)
+    if _BACK & payment.untold.keys() or (is_hidden and refunded is None and not refunds):
         return "the look-up shows cancels, and not in a form that says how much went back"
     return None
 

@@ -9,9 +9,9 @@ from app.domain.errors import GatewayRefused, GatewayTimeout, GatewayUnavailable
 from app.gateways.facts import Told, read_told
 from app.gateways.http import HttpAnswer
 from app.gateways.portone_v2.codes import DECLINES, NAME, NOT_FOUND, PG_PROVIDER
+from app.gateways.text import short
 from app.gateways.values import Failure, Json
 
-LONGEST_TEXT = 300
 LONGEST_CODE = 100
 
 T = TypeVar("T", bound=Told)
@@ -119,11 +119,6 @@ class ApiResponse:
 def is_ill(answer: HttpAnswer) -> bool:
     """Whether an answer counts against PortOne's health: a payment company's no, passed on as 502, does not."""
     return answer.status == 429 or (answer.status >= 500 and not ApiResponse.of(answer).is_pg_word)
-
-
-def short(text: object) -> str | None:
-    """A text for people, cut to what a line holds."""
-    return text[:LONGEST_TEXT] if isinstance(text, str) and text else None
 
 
 def _problem(body: bytes) -> Problem | None:

@@ -15,7 +15,7 @@ def gateway_payment_of(shown: Shown, asked: str, own_store_id: str, status: Gate
     """A look-up's answer in our words.
 
     Inferred: what is canceled after it was paid went back whole, and still shows what was paid. Canceled before, it shows
-    that nothing was.
+    that nothing was. Of what is paid nothing went back: there is no cancel of a part.
     """
     order, pay, discount = (_plain(each) for each in (shown.order_amount, shown.pay_amount, shown.discount_amount))
     amount, doubt = _amount(order, shown.order_currency_code)
@@ -28,9 +28,7 @@ def gateway_payment_of(shown: Shown, asked: str, own_store_id: str, status: Gate
         reference=shown.order_id,
         gateway_ref=transaction_of(shown.transaction_id),
         amount=amount,
-        refunded=amount
-        if status is GatewayStatus.CANCELED and _was_paid(amount, pay, shown.pay_currency_code)
-        else None,
+        refunded=_refunded(status, amount, pay, shown.pay_currency_code),
         is_own_store=None if shown.store_id is None else shown.store_id == own_store_id,
         doubt=doubt,
         failure=Failure("declined", raw_code=shown.status) if status is GatewayStatus.FAILED else None,
@@ -77,6 +75,12 @@ def _amount(order: str | None, currency: str | None) -> tuple[Money | None, str 
         return Money.from_major(order, currency), None
     except ValueError:
         return None, "the look-up states an amount that is no exact amount of its currency"
+
+
+def _refunded(status: GatewayStatus, amount: Money | None, pay: str | None, currency: str | None) -> Money | None:
+    if amount is not None and status is GatewayStatus.CAPTURED:
+        return Money(0, amount.currency)
+    return amount if status is GatewayStatus.CANCELED and _was_paid(amount, pay, currency) else None
 
 
 def _was_paid(amount: Money | None, pay: str | None, currency: str | None) -> bool:

@@ -113,6 +113,25 @@ class TestKept:
             "docs/threat-model.md §3 says when"
         )
 
+    async def test_a_true_notice_does_not_wait_as_long_as_a_strangers_of_the_same_text(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        """That one was tried in vain, again and again, before there was news."""
+        await sent(gateways, v1(REFERENCE, "imp_1"))
+        await database.row("UPDATE webhook_inbox SET apply_attempts = 7, next_try_at = now() + interval '7 hours'")
+        await sent(gateways, v1(REFERENCE, "imp_1"))
+        row = await only_row(database)
+        assert 15 <= (row["next_try_at"] - row["received_at"]).total_seconds() <= 20
+        assert row["apply_attempts"] == 7, "a repeat is no way to be tried without end"
+
+    async def test_a_repeat_of_a_hint_that_names_nobody_shortens_its_day_by_nothing(
+        self, gateways: httpx.AsyncClient, database: Database
+    ) -> None:
+        for _ in range(2):
+            await sent(gateways, Post("/webhooks/unifi-pay", {}, b'{"status": "CONFIRMED"}'))
+        row = await only_row(database)
+        assert row["next_try_at"] - row["received_at"] == timedelta(days=1)
+
     @pytest.mark.parametrize(
         ("gateway", "is_signed", "limit"),
         [

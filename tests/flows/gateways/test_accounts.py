@@ -81,6 +81,16 @@ async def test_a_refund_is_never_asked_of_another_account(shop: Shop, settings: 
     assert (await shop.get(payment))["status"] == "refunded"
 
 
+async def test_another_account_calls_a_person_at_the_first_look(
+    shop: Shop, settings: Settings, clock: MovableClock
+) -> None:
+    """It is no silence that may pass: nobody will ever be asked, until the settings name the account again."""
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    async with with_settings(settings, clock, **another_account(settings, "portone_v2", "store_id")) as services:
+        await sweep(services, clock, 61)
+    assert (await shop.get(payment))["attention_code"] == Attention.ACCOUNT_CHANGED
+
+
 async def test_an_attempt_that_an_older_release_opened_is_looked_up_as_before(
     shop: Shop, settings: Settings, urls: Urls, clock: MovableClock
 ) -> None:

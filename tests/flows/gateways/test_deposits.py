@@ -1,5 +1,6 @@
 """Accounts that wait for a deposit: the buyer is told which, and each comes to an end."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -143,6 +144,24 @@ async def test_an_account_is_closed_at_once_when_another_attempt_is_paid(
     assert [each["status"] for each in stored["attempts"]] == ["canceled", "captured"]
     rows = await shop.sim("GET", "/_sim/journal?gateway=portone_v2")
     assert "CANCELLED" in {row["status"] for row in rows if row["reference"] == payment["attempts"][0]["reference"]}
+
+
+async def test_a_further_attempt_beside_an_account_is_gone_on_with_by_its_key(shop: Shop, clock: MovableClock) -> None:
+    """Its first call is slower than its lease: who takes the key over opens it, and both hear of that."""
+    payment = await waits(shop, "portone_v2", expires_in_s=86_400)
+    path, mine = f"/payments/{payment['id']}/attempts", key()
+    await shop.scenario("slow", "point3", call="token")
+    first = asyncio.create_task(shop.client.post(path, json={"gateway": "point3"}, headers=mine))
+    while len((await shop.get(payment))["attempts"]) == 1:  # noqa: ASYNC110  nothing of ours signals a commit
+        await asyncio.sleep(0.01)
+    clock.advance(3700)
+    second = await shop.client.post(path, json={"gateway": "point3"}, headers=mine)
+    assert not first.done()
+    assert second.status_code == 201, second.text
+    assert second.json()["next_action"]["type"] == "point3_widget"
+    assert [each["status"] for each in second.json()["attempts"]] == ["awaiting_deposit", "pending"]
+    late = await first
+    assert (late.status_code, late.content) == (201, second.content)
 
 
 async def test_an_account_of_an_older_attempt_is_due_at_once_when_the_shop_cancels(

@@ -205,3 +205,35 @@ async def test_what_is_not_told_waits_and_what_is_another_is_not_kept(
             for _ in range(3):  # a confirm may come first
                 answer = await shop.sync(payment)
             assert (answer.json()["status"], answer.json()["attention_code"]) == ("paid", None)
+
+
+ENDED: dict[str, dict[str, Any]] = {
+    "portone_v1": {"status": "failed", "paid_at": 0},
+    "portone_v2": {"status": "FAILED", "paidAt": None},
+    "unifi_pay": {"status": "FAILED"},
+}
+"""A paid order's look-up as one that failed."""
+
+
+@pytest.mark.parametrize("name", ENDED)
+async def test_an_end_that_does_not_say_whose_it_is_ends_nothing(
+    shop: Shop, product: FastAPI, fronts: Fronts, name: str, mode: str, subtests: pytest.Subtests
+) -> None:
+    """The buyer would pay again, beside money that came."""
+    for told in (each for fact in (Fact.REFERENCE, Fact.STORE) for each in TOLD[name].get(fact, [])):
+        with subtests.test(told.path):
+            fronts.change = None
+            payment = await shop.create(**BY_NAME[name].order)
+            await shop.buyer_pays(payment, "lost_webhook")
+
+            def change(shown: dict[str, Any], path: str = told.path) -> None:
+                if path in shown:
+                    shown |= {path: None} | ENDED[name]
+
+            fronts.change = change
+            answer = await shop.sync(payment)
+            assert (answer.json()["status"], answer.json()["attention_code"]) == ("processing", "incomplete_look_up")
+            again = await shop.client.post(f"/payments/{payment['id']}/attempts", json={}, headers=key())
+            assert (again.status_code, again.json()["code"]) == (409, "payment_processing")
+            fronts.change = None
+            assert (await shop.sync(payment)).json()["status"] == "paid"

@@ -6,11 +6,13 @@ import pytest
 
 from app.db.database import Database
 from app.domain import ids
+from app.domain.attention import Attention
 from app.domain.schedule import ASK_AGAIN
 from app.domain.states import AttemptStatus, PaymentStatus
 from app.gateways.values import CaptureAnswer, GatewayPayment, GatewayStatus
 from app.jobs.worker import Worker
 from app.ledger.model import Attempt
+from app.resolution.decisions import Action, Word, closed
 from app.services import Services
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.memory_gateway import House, MemoryGateway, money_back
@@ -130,3 +132,28 @@ async def test_a_yes_is_kept_when_the_look_after_it_breaks(database: Database, c
     payment, attempt = await house.now()
     assert (payment.status, attempt.status) == (PaymentStatus.PAID, AttemptStatus.CAPTURED)
     assert house.gateway.confirms == 1
+
+
+async def test_a_yes_is_kept_when_a_person_has_closed_the_payment(database: Database, clock: MovableClock) -> None:
+    """The lease was over, so he could: he is called again, and the money goes back once the look-up shows it."""
+    house = House(database, MemoryGateway(shows_unconfirmed=True), clock)
+    await house.create(GatewayStatus.AUTHORIZED)
+    word = Word(Action.CLOSE, "nothing came", clock(), 1.0)
+
+    async def says_yes_after_a_person() -> CaptureAnswer:
+        while made := closed((await house.now())[0], word):
+            assert await house.repository.apply(made)
+        return CaptureAnswer(None, {})
+
+    house.gateway.on_confirm = says_yes_after_a_person
+    await house.complete()
+    payment, attempt = await house.now()
+    assert (payment.status, attempt.status) == (PaymentStatus.CANCELED, AttemptStatus.CANCELED)
+    assert attempt.capture_accepted_at is not None
+    assert payment.attention is Attention.CAPTURE_NOT_SHOWN
+    house.gateway.held = replace(house.gateway.held, status=GatewayStatus.CAPTURED)
+    await house.service.verify(house.payment_id, trigger="operator", attempt_id=attempt.id)
+    payment, attempt = await house.now()
+    assert attempt.status is AttemptStatus.REJECTED
+    assert money_back(payment) is not None
+    assert (house.gateway.confirms, house.gateway.refunds) == (1, 1)

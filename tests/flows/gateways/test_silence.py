@@ -134,6 +134,25 @@ async def test_an_answer_ends_the_call(shop: Shop, parts: Services, clock: Movab
     assert (await shop.get(payment))["status"] == "paid"
 
 
+async def test_an_answer_about_one_attempt_ends_no_call_about_anothers_silence(
+    shop: Shop, parts: Services, clock: MovableClock
+) -> None:
+    payment = await pending(shop)
+    further = {"gateway": "portone_v1"}
+    answer = await shop.client.post(f"/payments/{payment['id']}/attempts", json=further, headers=key())
+    assert answer.status_code == 201, answer.text
+    await shop.scenario("error_500", "portone_v2", call="lookup", times=-1)
+    await sweep(parts, clock, *HOURS)
+    stored = await parts.payments.get(ids.read(ids.Prefix.PAYMENT, payment["id"]), None)
+    for silent in (True, False):
+        if not silent:
+            await shop.scenario("error_500", "portone_v2", call="lookup", times=0)
+            await parts.payments.verify(stored.id, trigger="sweep", attempt_id=stored.attempts[0].id)
+        answered = await parts.payments.verify(stored.id, trigger="sweep", attempt_id=stored.attempts[1].id)
+        assert answered.is_answered
+        assert answered.payment.attention is (Attention.GATEWAY_SILENT if silent else None)
+
+
 async def test_silence_is_counted_in_time_and_not_in_looks(shop: Shop, parts: Services, clock: MovableClock) -> None:
     """A shop that asks all the time calls nobody in a minute; one look an hour later does."""
     payment = await pending(shop)

@@ -41,12 +41,3 @@ async def test_looks_at_other_gateways_go_on(
     finally:
         engine.stop()
         await running
-
-
-async def test_every_attempt_has_one_lane(parts: Services) -> None:
-    """Also those of a gateway that left the settings."""
-    lanes = [kind.rows.due_sql for kind in parts.due_work if kind.name.startswith("attempts")]
-    names = [gateway.name for gateway in parts.registry]
-    assert [sum(f"gateway = '{name}'" in sql for sql in lanes) for name in names] == [1] * len(names)
-    (others,) = [sql for sql in lanes if "NOT IN" in sql]
-    assert all(f"'{name}'" in others for name in names)

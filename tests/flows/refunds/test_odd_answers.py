@@ -1,15 +1,18 @@
 """Answers that differ from what a refund expects: another order, another amount, a failure later, a no beside silence."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from app.db.database import Database
-from app.services import Services
+from app.domain import ids
+from app.jobs.worker import Worker
+from app.services import Services, build_services
 from app.settings import Settings
 from simulator.server import Simulator
-from tests.contract.faulty_server import Arrived
+from tests.contract.faulty_server import Arrived, Behaviour, answers
 from tests.flows.gateways.orders import Kind
 from tests.flows.refunds.conftest import PATIENCE_S
 from tests.flows.refunds.test_resolve import resolve
@@ -24,8 +27,13 @@ REFERENCE = {"point3": "orderIdFromClient", "portone_v1": "merchant_uid", "porto
 
 
 @pytest.fixture
-async def fronts(urls: Urls, simulator: Simulator, port: int, pg: str) -> AsyncIterator[Fronts]:
-    accounts = every_account(simulator, PATIENCE_S)
+def patience_s() -> float:
+    return PATIENCE_S
+
+
+@pytest.fixture
+async def fronts(urls: Urls, simulator: Simulator, port: int, pg: str, patience_s: float) -> AsyncIterator[Fronts]:
+    accounts = every_account(simulator, patience_s)
     accounts["portone_v1"] |= {"pg": pg}
     settings = settings_for(urls, simulator, public_url=f"http://127.0.0.1:{port}", **accounts)
     async with fronts_of(settings, "point3", "portone_v1", "portone_v2") as fronts:
@@ -146,6 +154,60 @@ async def test_v1s_yes_with_another_amount_is_a_yes(odd: Till, fronts: Fronts) -
     assert len(await odd.refunds(payment)) == 1
 
 
+async def test_a_yes_by_the_name_of_an_external_refund_calls_a_person(odd: Till, fronts: Fronts) -> None:
+    """A look-up has booked that cancel as somebody else's; whether it was ours all along, a person says."""
+    payment = await odd.sold(V2)
+    await odd.past_us(payment, 700)
+    await odd.shop.sync(payment)
+    (external,) = await odd.refunds(payment)
+
+    def under_that_name(shown: Json) -> None:
+        if "totalAmount" in shown:
+            shown["id"] = external["gateway_ref"]
+
+    fronts.change_answer = under_that_name
+    answer = await odd.refund(payment, 700)
+    assert (answer.status_code, answer.json()["status"]) == (202, "unknown"), answer.text
+    assert answer.json()["gateway_ref"] is None
+    assert (await odd.shop.get(payment))["attention_code"] == "unexplained_refund"
+
+
+@pytest.mark.parametrize("patience_s", [60.0])
+async def test_a_no_to_an_earlier_request_says_nothing_of_a_later_one(
+    odd: Till, fronts: Fronts, settings: Settings
+) -> None:
+    """It is so late that another process has asked again meanwhile, and nobody knows yet what became of that."""
+    payment = await odd.sold(V2)
+    asked, goes_on = [asyncio.Event(), asyncio.Event()], asyncio.Event()
+
+    async def late_no(writer: asyncio.StreamWriter) -> None:
+        await goes_on.wait()
+        await answers(400, {"type": "INVALID_REQUEST", "message": "no"})(writer)
+
+    def instead(request: Arrived) -> tuple[int, Any] | Behaviour | None:
+        if request.method == "GET" or "/cancel" not in request.target or asked[1].is_set():
+            return None
+        is_first = not asked[0].is_set()
+        asked[0 if is_first else 1].set()
+        return late_no if is_first else (500, {})
+
+    fronts.instead = instead
+    first = asyncio.create_task(odd.refund(payment, 500))
+    await asyncio.wait_for(asked[0].wait(), 30)
+    other = build_services(settings, odd.clock)
+    await other.database.open()
+    odd.clock.advance(3700)
+    await Worker(other).sweep()
+    await other.close()
+    assert asked[1].is_set()
+    goes_on.set()
+    refund = (await first).json()
+    assert refund["status"] == "unknown"
+    await odd.wait_until_decided(payment)
+    assert await odd.status(refund) == "succeeded"
+    await odd.has_given(payment, 500, cancels=1)
+
+
 async def test_a_second_no_beside_silence_ends_nothing(odd: Till, fronts: Fronts) -> None:
     """Paymentwall refuses because the first is under way, and the look-up that would say so fails."""
     payment = await odd.sold(V1)
@@ -189,3 +251,71 @@ async def test_a_whole_refund_that_turns_out_smaller_is_stored(odd: Till, fronts
     stored = await odd.shop.get(payment)
     assert (stored["status"], stored["refunded_amount"]) == ("partially_refunded", 22_880)
     assert stored["attention_code"] == "adjusted_refund"
+
+
+@every_gateway
+async def test_a_refund_that_is_gone_from_the_gateway_calls_a_person(odd: Till, fronts: Fronts, kind: Kind) -> None:
+    """It said yes, and a later look-up says that nothing went back."""
+    payment = await odd.sold(kind)
+    await odd.refund(payment)
+    for pause_s in (301, 901, 3700):
+        await odd.wait(pause_s)
+    assert (await odd.shop.get(payment))["status"] == "refunded"
+
+    def nothing(shown: Json) -> None:
+        if "merchant_uid" in shown:
+            shown |= {"status": "paid", "cancel_amount": 0, "cancel_history": [], "cancelled_at": 0}
+        elif "orderIdFromClient" in shown:
+            shown["status"] = "CONFIRMED"
+        elif "transactionId" in shown:
+            shown |= {"status": "PAID", "cancellations": []}
+            shown["amount"]["cancelled"] = 0
+
+    fronts.change = nothing
+    await odd.shop.sync(payment)
+    assert (await odd.shop.get(payment))["attention_code"] == "refunds_too_low"
+
+
+async def test_a_refund_that_a_person_made_by_hand_need_not_be_shown(odd: Till, fronts: Fronts) -> None:
+    """The gateway accepted it, and lost it."""
+    payment = await odd.sold(V2)
+    await odd.shop.scenario("async_cancel", "portone_v2", call="cancel")
+    ours = (await odd.refund(payment, 700)).json()
+    assert ours["status"] == "pending"
+    fronts.change = lambda shown: shown.pop("cancellations", None)
+    await odd.parts.refunds.mark(ids.read(ids.Prefix.REFUND, ours["id"]), is_done=True, note="by bank")
+    assert (await odd.shop.sync(payment)).json()["refunded_amount"] == 700
+    assert (await odd.shop.get(payment))["attention_code"] is None
+
+
+WRONG_SUMS: dict[str, Json] = {
+    "canceled, and nothing back": {"status": "CANCELLED"},
+    "a part back, and less came than was ordered": {"status": "PARTIAL_CANCELLED", "paid": 1000, "cancelled": 500},
+    "paid, and not how much": {"paid": None},
+    "a part back, and not how much came": {"status": "PARTIAL_CANCELLED", "paid": None, "cancelled": 500},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG_SUMS.values(), ids=WRONG_SUMS.keys())
+@pytest.mark.parametrize("is_kept", [False, True], ids=["first", "later"])
+async def test_sums_that_do_not_make_up_the_whole_move_no_money(
+    odd: Till, fronts: Fronts, wrong: Json, is_kept: bool
+) -> None:
+    """At the first look it is not paid, later it is not refunded; a person is called, and the buyer does not pay again."""
+
+    def change(shown: Json) -> None:
+        if "amount" in shown:
+            shown["status"] = wrong.get("status", shown["status"])
+            shown["amount"] |= {name: value for name, value in wrong.items() if name != "status"}
+
+    if is_kept:
+        payment = await odd.sold(V2)
+        fronts.change = change
+        await odd.shop.sync(payment)
+    else:
+        payment = await odd.shop.create(**V2.order)
+        fronts.change = change
+        await odd.shop.complete(payment, **await odd.shop.buyer_pays(payment))
+    stored = await odd.shop.get(payment)
+    assert stored["status"] == ("paid" if is_kept else "processing")
+    assert (stored["attention_code"], stored["refunded_amount"]) == ("contradictory_look_up", 0)

@@ -6,6 +6,8 @@ All that is left cannot be paid twice, a part can (docs/gateways/portone-v1.md Â
 import pytest
 
 from app.domain.schedule import MOST_BLIND_REQUESTS
+from app.settings import Settings
+from tests.flows.gateways.test_silence import sweep, with_settings
 from tests.flows.refunds.lost import lost
 from tests.flows.refunds.till import BATCH_S, V1, Json, Till
 
@@ -91,6 +93,24 @@ class TestAPart:
         await till.wait(86_400)
         assert await till.asked(payment) == 1
         assert (await till.shop.get(payment))["needs_attention"]
+
+
+class TestAnotherPgIsSetMeanwhile:
+    """What took the money takes it back, by its own rules, whatever the settings name by then."""
+
+    @pytest.mark.parametrize(("pg", "then"), [("paymentwall", "other"), ("other", "paymentwall")])
+    async def test_a_lost_part_is_asked_again_as_the_pg_that_took_it_allows(
+        self, till: Till, settings: Settings, pg: str, then: str
+    ) -> None:
+        payment, refund = await lost(till, V1, "lost_request", 500)
+        account = settings.portone_v1.model_copy(update={"pg": then})  # type: ignore[attr-defined]
+        async with with_settings(settings, till.clock, portone_v1=account) as services:
+            await sweep(services, till.clock, *QUIET, 3601)
+            stored = await till.load(payment)
+            _, options = await services.refunds.options(stored.id, stored.store)
+        assert await till.asked(payment) == (1 if pg == "paymentwall" else 2)
+        assert await till.status(refund) == ("unknown" if pg == "paymentwall" else "succeeded")
+        assert ("fee_from_tomorrow" in options.notes) == (pg == "paymentwall")
 
 
 class TestTheAutomaticOne:

@@ -104,6 +104,40 @@ class TestRefund:
         assert problem(await resolve(till, payment, "refund"), "resolution_refused")["obstacle"] == "no_money_shown"
 
 
+class TestADepositThatIsTooSmall:
+    """The gateway says PAID, and that another sum came than was ordered."""
+
+    async def underpaid(self, till: Till, *, is_seen: bool) -> Json:
+        payment = await till.shop.create(method="VIRTUAL_ACCOUNT", **V2.order)
+        account = await till.shop.buyer_pays(payment, "virtual_account")
+        if is_seen:
+            await till.shop.complete(payment, **account)
+        await till.shop.buyer_pays(payment, "underpaid_deposit")
+        stored = dict((await till.shop.sync(payment)).json())
+        assert (stored["status"], stored["attention_code"]) == ("processing", "contradictory_look_up")
+        return stored
+
+    @pytest.mark.parametrize("action", ["accept", "close"])
+    async def test_is_neither_kept_nor_closed_away(self, till: Till, action: str) -> None:
+        payment = await self.underpaid(till, is_seen=True)
+        assert (await resolve(till, payment, action)).status_code == 409
+        assert (await till.shop.get(payment))["status"] == "processing"
+
+    @pytest.mark.parametrize("is_seen", [True, False])
+    async def test_goes_back_to_the_account_that_a_person_names_in_the_console(self, till: Till, is_seen: bool) -> None:
+        payment = await self.underpaid(till, is_seen=is_seen)
+        await done(till, payment, "refund")
+        (back,) = await till.refunds(payment)
+        assert (back["amount"], back["status"]) == (payment["amount"] - 100, "created")
+        assert (await till.shop.get(payment))["attention_code"] == "refund_needs_account"
+        assert await till.asked(payment) == 0
+        await till.past_us(payment)
+        await till.shop.sync(payment)
+        stored = await till.shop.get(payment)
+        assert (stored["status"], stored["needs_attention"], stored["captured_amount"]) == ("canceled", False, 0)
+        assert await till.status(back) == "succeeded"
+
+
 class TestClose:
     async def test_what_nobody_answers_for_ends_on_a_persons_word(self, till: Till) -> None:
         payment = await under_review(till, "error_500", order_id="never came")

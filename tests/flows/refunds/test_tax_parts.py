@@ -5,7 +5,13 @@ from typing import Any
 import httpx
 import pytest
 
+from app.domain.money import Money
+from app.domain.order import Tax
+from app.domain.tax import TaxBreakdown
 from app.gateways.portone_v2.manifest import PortOneV2Settings
+from app.gateways.values import GatewayPayment, GatewayRefund, GatewayStatus, RefundState
+from app.refunds.requests import parts_to_ask
+from simulator.portone_v2 import cancels
 from tests.api.checks import problem, wrong_fields
 from tests.flows.refunds.till import V1, V2, Json, Till
 
@@ -99,3 +105,79 @@ async def test_what_the_console_gave_back_has_the_parts_that_the_gateway_tells(t
     assert console["tax"]["vat"] + rest["tax"]["vat"] == 607
     assert console["tax"]["tax_free"] + rest["tax"]["tax_free"] == 3331
     await till.has_given(payment, 10_007, cancels=2)
+
+
+def parts_of(refunds: list[Json]) -> tuple[int, int, int]:
+    """What refunds, as the API shows them, come to: together, their VAT, and what is exempt."""
+    taxes = [each["tax"] for each in refunds]
+    return (
+        sum(each["amount"] for each in refunds),
+        sum(each["vat"] for each in taxes),
+        sum(each["tax_free"] for each in taxes),
+    )
+
+
+async def adjusted(till: Till, monkeypatch: pytest.MonkeyPatch, payment: Json, percent: int, **wanted: Any) -> Json:
+    """A part of which the gateway keeps so many percent, or gives more where they are below 0."""
+    with monkeypatch.context() as patched:
+        patched.setattr(cancels, "ADJUSTED_PERCENT", percent)
+        await till.shop.scenario("adjusted_cancel", "portone_v2", call="cancel")
+        return await till.gave(payment, **wanted)
+
+
+@pytest.mark.parametrize("percent", [8, -10])
+@pytest.mark.parametrize("amount", [777, 3333, 5000])
+async def test_the_rest_goes_back_after_the_gateway_adjusted_a_part(
+    till: Till, monkeypatch: pytest.MonkeyPatch, amount: int, percent: int
+) -> None:
+    """The parts of the adjusted one are the gateway's to say, and by a unit others than ours."""
+    payment = await till.sold(V2, **ODD)
+    first = await adjusted(till, monkeypatch, payment, percent, amount=amount)
+    await till.gave(payment)
+    there = (await shown(till, payment))["cancellations"]
+    assert sum(each["vatAmount"] for each in there) == 607
+    assert sum(each["taxFreeAmount"] for each in there) == 3331
+    assert abs(first["tax"]["vat"] - there[0]["vatAmount"]) <= 1
+    assert abs(first["tax"]["tax_free"] - there[0]["taxFreeAmount"]) <= 1
+    assert parts_of(await till.refunds(payment)) == (10_007, 607, 3331)
+    await till.has_given(payment, 10_007, cancels=2)
+
+
+@pytest.mark.parametrize("tax", [{"vat": 0, "tax_free": 3331}, {"vat": 607, "tax_free": 0}])
+async def test_what_is_more_than_was_asked_takes_no_part_that_is_not_there(
+    till: Till, monkeypatch: pytest.MonkeyPatch, tax: dict[str, int]
+) -> None:
+    payment = await till.sold(V2, **ODD)
+    before = await till.gave(payment, 100, tax={"vat": 0, "tax_free": 0})
+    more = await adjusted(till, monkeypatch, payment, -50, amount=sum(tax.values()), tax=tax)
+    assert more["amount"] > more["requested_amount"]
+    assert parts_of([before, more])[1:] == (tax["vat"], tax["tax_free"])
+    assert before["tax"] == {"vat": 0, "tax_free": 0}
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ([Tax(61, 1)], TaxBreakdown(5669, 3330, 546)),
+        ([Tax(61, 1), Tax(0, 0)], None),
+        ([None], None),
+        ([Tax(400, 63)], None),
+        ([Tax(-1, 0)], None),
+        ([Tax(0, -1)], None),
+        ([], None),
+    ],
+)
+async def test_all_that_is_left_is_asked_with_what_the_gateway_says_is_left(
+    till: Till, told: list[Tax | None], asked: TaxBreakdown | None
+) -> None:
+    """As long as it says so for all that is back; else with our own."""
+    payment = await till.sold(V2, **ODD)
+    await till.gave(payment, 462)
+    rest = await till.gave(payment)
+    stored = await till.load(payment)
+    listed = tuple(GatewayRefund(Money(462, "KRW"), RefundState.SUCCEEDED, tax=each) for each in told)
+    fetched = GatewayPayment(GatewayStatus.CAPTURED, refunds=listed)
+    ours = stored.refunds[1]
+    assert (ours.parts.vat, ours.parts.tax_free) == (rest["tax"]["vat"], rest["tax"]["tax_free"])
+    assert parts_to_ask(stored, ours, fetched, 9545) == (asked or ours.parts)
+    assert parts_to_ask(stored, ours, fetched, 10_007) == ours.parts, "a part is asked for as it was reserved"

@@ -1,11 +1,14 @@
 """An acknowledgement is no wider than its check: a look-up answers the webhooks of its attempt, and no stronger ones (law 16)."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from app.db.database import Database
+from app.domain import ids
 from app.domain.schedule import REPEAT_AFTER_S, UNANSWERED_AGAIN
 from app.jobs.worker import Worker
 from app.services import Services
@@ -41,6 +44,13 @@ async def further(shop: Shop, payment: dict[str, Any], gateway: str) -> dict[str
 def of_attempt(shop: Shop, clock: MovableClock, payment: dict[str, Any], number: int, status: str) -> Post:
     """What the gateway of this attempt posts about it."""
     return told(shop, clock, payment | {"attempts": payment["attempts"][: number + 1]}, status, number=number)
+
+
+async def attempt_of(database: Database) -> UUID:
+    """The only attempt that there is."""
+    row = await database.row("SELECT id FROM attempts")
+    assert row is not None
+    return UUID(str(row["id"]))
 
 
 async def apply_first(parts: Services, database: Database, gateway: str) -> None:
@@ -145,6 +155,31 @@ async def test_a_reference_of_no_attempt_sets_off_no_look_and_answers_nothing(
         await apply_first(parts, database, gateway)
         assert [reference for _, reference, _ in await waiting(database)] == [named]
         assert await look_ups(shop, gateway) == 0
+
+
+async def test_a_look_that_was_under_way_when_it_came_answers_no_webhook(
+    shop: Shop, parts: Services, database: Database, clock: MovableClock
+) -> None:
+    """That one may have been answered before there was the news; it says that all is as it was."""
+    payment = await shop.create(**BY_NAME["portone_v2"].order)
+    payment = (await shop.complete(payment, **await shop.buyer_pays(payment, "lost_webhook"))).json()
+    payment_id = ids.payment_of_reference(payment["attempts"][0]["reference"])
+    assert payment_id is not None
+    before = await look_ups(shop, "portone_v2")
+    await shop.scenario("slow", "portone_v2", call="lookup")
+    look = asyncio.create_task(
+        parts.payments.verify(payment_id, trigger="sweep", attempt_id=await attempt_of(database))
+    )
+    while await look_ups(shop, "portone_v2") == before:  # noqa: ASYNC110  a gateway tells nobody who calls it
+        await asyncio.sleep(0.01)
+    await shop.sim("POST", "/_sim/refund", {"gateway": "portone_v2", "reference": payment["attempts"][0]["reference"]})
+    await post(shop, told(shop, clock, payment, "cancelled"))
+    assert not look.done()
+    await apply_first(parts, database, "portone_v2")
+    await look
+    assert await waiting(database) == []
+    assert (await shop.get(payment))["status"] == "refunded"
+    assert await look_ups(shop, "portone_v2") == before + 2
 
 
 async def test_what_comes_again_while_a_look_goes_unanswered_keeps_its_own_time(

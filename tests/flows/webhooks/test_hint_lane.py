@@ -15,9 +15,11 @@ from app.domain import ids
 from app.domain.errors import NotFound
 from app.domain.schedule import UNKNOWN_AGAIN
 from app.jobs.engine import Engine
+from app.jobs.listener import Listener
 from app.jobs.worker import Worker
 from app.services import Services
 from app.webhooks.jobs import HINTS_AT_WORK
+from tests.concurrency.victims import until
 from tests.flows.gateways.orders import BY_NAME
 from tests.flows.webhooks.test_arrival import rows
 from tests.flows.webhooks.test_inbox import post, signed_for_nobody, told
@@ -68,14 +70,38 @@ async def test_whoever_looks_for_signed_ones_reads_past_no_hint(
     await database.row(FLOOD, ids.uuid7(), "0" * 32 + "a1")
     owner = await asyncpg.connect(urls.owner)
     try:
-        for name, sql in {lane.name: lane.rows.due_sql for lane in parts.due_work[:2]}.items():
+        of_webhooks = [lane for lane in parts.due_work if lane.name.startswith(("webhooks", "hints"))]
+        assert of_webhooks
+        for name, sql in {lane.name: lane.rows.due_sql for lane in of_webhooks}.items():
             told = await owner.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", parts.now(), 200)
             scans = [node for node in _nodes(json.loads(told)[0]["Plan"]) if "Scan" in node["Node Type"]]
             assert {node.get("Index Name", "webhook_inbox_lane_idx") for node in scans} == {"webhook_inbox_lane_idx"}
             read = sum(node["Actual Rows"] + node.get("Rows Removed by Filter", 0) for node in scans)
-            assert (read == 0) is (name == "webhooks")
+            assert (read == 0) is name.startswith("webhooks")
     finally:
         await owner.close()
+
+
+async def test_what_is_kept_wakes_its_gateways_lane(
+    shop: Shop, parts: Services, urls: Urls, clock: MovableClock
+) -> None:
+    heard: list[str] = []
+    listening = asyncio.create_task(Listener(urls.app, heard.append).run())
+    try:
+        async with asyncio.timeout(20):
+            await until(lambda: _is("" in heard), 0.02)
+            for name in ("portone_v1", "portone_v2"):
+                await post(shop, told(shop, clock, await shop.create(**BY_NAME[name].order)))
+            await until(lambda: _is(len(heard) == 3), 0.02)
+    finally:
+        listening.cancel()
+        await asyncio.wait([listening])
+    assert heard == ["", "hints_portone_v1", "webhooks_portone_v2"]
+    assert set(heard[1:]) <= {lane.name for lane in parts.due_work}
+
+
+async def _is(claim: bool) -> bool:
+    return claim
 
 
 def _nodes(node: dict[str, Any]) -> list[dict[str, Any]]:

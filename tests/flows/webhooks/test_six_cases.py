@@ -203,7 +203,7 @@ class TestHandlerFailsOnce:
         payment = await shop.create(**V2.order)
         await shop.buyer_pays(payment, "lost_webhook")
         await post(shop, told(shop, clock, payment))
-        (webhooks,) = [kind for kind in parts.due_work if kind.name == "webhooks"]
+        (webhooks,) = [kind for kind in parts.due_work if kind.name == "webhooks_portone_v2"]
         due, ends = await webhooks.rows.due(clock(), 10), clock() + timedelta(seconds=webhooks.lease_s)
         assert await webhooks.rows.claim(due, clock(), ends) == due
         assert await Worker(parts).sweep() == 0, "somebody has it"
