@@ -24,6 +24,7 @@ from app.idempotency.service import Idempotency
 from app.ledger.anchors import Anchors
 from app.ledger.history_keys import HistoryKey, HistoryKeys
 from app.ledger.repository import RELAY, PaymentRepository
+from app.links.service import LinkService
 from app.live_mode import versions
 from app.notifications.delivery import Deliverer
 from app.notifications.endpoints import Endpoints
@@ -64,6 +65,7 @@ class Services:
     payments: PaymentService
     refunds: RefundService
     resolutions: ResolutionService
+    links: LinkService
     webhooks: WebhookService
     notifications: NotificationService
     gateway_log: GatewayLog
@@ -182,6 +184,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         payments=payments,
         refunds=refunds,
         resolutions=ResolutionService(repository, gateways, gateway_log, refunds, processor, settings, now),
+        links=LinkService(repository, now),
         webhooks=webhooks,
         notifications=NotificationService(endpoints, sender, Feed(database, now), guard, wake_up, now),
         gateway_log=gateway_log,

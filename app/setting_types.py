@@ -36,6 +36,16 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _maybe_http_url(value: str | None) -> str | None:
+    return _http_url(value) if value else None
+
+
+def _color(value: str | None) -> str | None:
+    if value and not _COLOR.fullmatch(value):
+        raise ValueError("expected a colour such as #1d4fd7")
+    return value.lower() if value else None
+
+
 def _origin(value: str) -> str:
     url = _http_url(value)
     if urlsplit(url).path:
@@ -83,6 +93,7 @@ NO_APP_SCHEMES = frozenset(_NO_APP_SCHEMES.split())
 """Schemes that run a script, read what is on the buyer's device, lead anywhere or leave TLS: no app answers to them."""
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _FRAMER = re.compile(r"https?://(?:\*\.)?(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
+_COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
 _ADDRESS, _DATABASE = "address", "database"
 Names = Annotated[list[str], BeforeValidator(split)]
 Ports = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], BeforeValidator(split)]
@@ -90,6 +101,8 @@ Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(split)]
 Addresses = Annotated[list[str], BeforeValidator(split), AfterValidator(_addresses)]
 HttpUrl = Annotated[str, AfterValidator(_http_url), _ADDRESS]
+MaybeHttpUrl = Annotated[str | None, AfterValidator(_maybe_http_url), _ADDRESS]
+Color = Annotated[str | None, AfterValidator(_color)]
 Origin = Annotated[str, AfterValidator(_origin), _ADDRESS]
 Currency = Annotated[str, AfterValidator(_currency)]
 Framers = Annotated[list[str], BeforeValidator(split), AfterValidator(_framers), _ADDRESS]

@@ -20,10 +20,12 @@ from app.gateways.registry import MANIFESTS, NAMES
 from app.live_mode import Setting, faults, is_published, versions
 from app.setting_types import (
     AppSchemes,
+    Color,
     DatabaseUrl,
     Framers,
     HttpUrl,
     MaybeDatabaseUrl,
+    MaybeHttpUrl,
     Names,
     Ports,
     Secrets,
@@ -117,6 +119,12 @@ class ProductSettings(BaseSettings):
     time_scale: Annotated[float, Field(ge=1, le=100_000)] = 1.0
     frame_ancestors: Framers = []
     """Origins that may frame the checkout page. Empty: nobody."""
+    brand_name: Annotated[str | None, Field(max_length=60)] = None
+    """The shop's name as its buyers read it above the checkout."""
+    brand_logo_url: MaybeHttpUrl = None
+    """A picture beside it; browsers fetch it from there. Shown 40 px high."""
+    brand_color: Color = None
+    """The colour of the checkout's buttons, `#rrggbb`; what stands on them is white or black, whichever is readable."""
     return_url_schemes: AppSchemes = []
     """App schemes that `return_url` may use besides https, for example `myshop` for `myshop://paid`."""
     return_hosts: Names = []

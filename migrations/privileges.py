@@ -46,6 +46,7 @@ RIGHTS: dict[str, Rights] = {
             "gateway": "the one of the newest attempt, or of the captured one",
             "attention": "whether a person is called",
             "last_seq last_hash updated_at": "the version, and where the audit trail ends",
+            "link_expires_at": "the shop may end the link sooner",
         },
     ),
     "attempts": Rights(

@@ -143,7 +143,7 @@ QueryMoment = Annotated[
     PlainValidator(_moment),
     WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 40, "format": "date-time"}),
 ]
-"""An RFC 3339 time in a query, in UTC."""
+"""An RFC 3339 time in a query or a body, in UTC."""
 
 MAX_AMOUNT = 10**15
 Amount = Annotated[int, Field(ge=0, le=MAX_AMOUNT)]

@@ -1,5 +1,6 @@
 """`GET /checkout/{client_token}`: the buyer's page. A token may be in the path, so this path is never logged."""
 
+import asyncio
 import secrets
 from dataclasses import dataclass
 from typing import Annotated
@@ -12,17 +13,22 @@ from jinja2 import Environment
 from app.api.limits import Limits
 from app.api.parameters import kept
 from app.api.problems import explain, problem
+from app.checkout.amounts import format_amount
+from app.checkout.brand import Brand
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
-from app.checkout.view import CheckoutView, format_amount
+from app.checkout.view import CheckoutView, OrderLine
 from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
-from app.domain.states import PAYMENT_UNPAID, AttemptStatus
+from app.domain.order import Item
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.values import PageSources
 from app.ledger.model import Payment
+from app.ledger.order_details import details_of
+from app.links.qr import MEDIA_TYPE, qr_svg
 from app.payments.mismatch import mismatch_of
 from app.payments.service import PaymentService
 from app.payments.views import Views
@@ -58,9 +64,15 @@ class Checkout:
         """The page for a browser that came back from a gateway and that we do not know: one for all payments and none."""
         return self._note(language, "stranger", "waiting", 200)
 
+    def link_has_ended(self, language: Language) -> Response:
+        """The page where a link led to a payment and does not any more."""
+        return self._note(language, "ended_link", "expired", 410)
+
     def _note(self, language: Language, note: str, state: str, status: int) -> Response:
         template = self.templates.get_template("checkout_note.html")
-        html = template.render(lang=language, texts=TEXTS[language], note=note, state=state)
+        html = template.render(
+            lang=language, texts=TEXTS[language], brand=Brand.of(self.settings), note=note, state=state
+        )
         return self.security(language).page(html, status, PageSources())
 
     def opened(self, address: str, request: Request) -> UUID | None:
@@ -78,6 +90,12 @@ class Checkout:
 CheckoutPages = Annotated[Checkout, Depends(kept("checkout"))]
 
 
+@router.get("/checkout/brand.css")
+async def show_brand(checkout: CheckoutPages) -> Response:
+    """The shop's colour, for the page's other style sheets: its policy allows no style inside it."""
+    return Response(Brand.of(checkout.settings).css, media_type="text/css")
+
+
 @router.api_route("/checkout/{client_token}", methods=["GET", "HEAD"])
 async def show_checkout(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
     """The payment's page in the buyer's language, with the window of its gateway.
@@ -93,6 +111,10 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         payment = None
     if payment is None:
         return checkout.unknown(request, language)
+    now = checkout.now()
+    is_known = token_of(request, payment.id, checkout.tokens, now) is not None
+    if not is_known and payment.status is PaymentStatus.OPEN and payment.link_has_ended(now):
+        return checkout.link_has_ended(language)
     token = checkout.tokens.token(payment.id, payment.expires_at)
     shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
@@ -104,10 +126,12 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         nonce=security.nonce,
         payment_id=shown["id"],
         order_name=payment.order_name,
-        amount_text=format_amount(payment.amount.minor, payment.amount.currency),
+        amount_text=format_amount(payment.amount.minor, payment.amount.currency, language),
+        items=[_line(item, payment.amount.currency, language) for item in details_of(payment).items],
         status=payment.status,
         client_token=token,
         attempt_id=shown["attempts"][-1]["id"],
+        seen=is_known,
         gateway=payment.last_attempt.gateway,
         gateways=[(each.name, each.title) for each in gateways],
         next_action=msgspec.json.decode(shown["next_action"]),
@@ -118,10 +142,25 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         deposit=next((each["deposit"] for each in reversed(shown["attempts"]) if each["deposit"]), None),
         expires_at=shown["expires_at"],
     )
-    html = checkout.templates.get_template("checkout.html").render(view=view)
+    html = checkout.templates.get_template("checkout.html").render(view=view, brand=Brand.of(checkout.settings))
     response = security.page(html, 200, checkout.payments.page_sources(payment))
-    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, checkout.now()))
+    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, now))
     return response
+
+
+@router.api_route("/checkout/{client_token}/qr.svg", methods=["GET", "HEAD"])
+async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
+    """The link as a picture, for whoever has it: in the shop's mail, at its till, on a screen beside the phone."""
+    payment_id = checkout.tokens.payment_of(client_token, checkout.now())
+    if payment_id is None:
+        return checkout.unknown(request, pick_language(request.headers.get("accept-language")))
+    url = f"{checkout.settings.public_url}/checkout/{client_token}"
+    headers = {"Content-Security-Policy": "default-src 'none'", "Cross-Origin-Resource-Policy": "cross-origin"}
+    return Response(await asyncio.to_thread(qr_svg, url), media_type=MEDIA_TYPE, headers=headers)
+
+
+def _line(item: Item, currency: str, language: Language) -> OrderLine:
+    return OrderLine(item.name, item.quantity, format_amount(item.quantity * item.unit_amount, currency, language))
 
 
 def _mismatch(payment: Payment, language: Language) -> str | None:

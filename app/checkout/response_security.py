@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
 
+from app.checkout.brand import Brand
 from app.checkout.view import content_security_policy
 from app.domain.client_tokens import ClientTokens
 from app.domain.language import Language
@@ -29,7 +30,9 @@ class ResponseSecurity:
     def page(self, html: str, status: int, sources: PageSources) -> Response:
         """An HTML page that may load nothing but our own files and these sources."""
         headers = {
-            "Content-Security-Policy": content_security_policy(self.nonce, sources, self.settings.frame_ancestors),
+            "Content-Security-Policy": content_security_policy(
+                self.nonce, sources, self.settings.frame_ancestors, Brand.of(self.settings).images
+            ),
             "Content-Language": self.language,
         }
         return HTMLResponse(html, status, headers)

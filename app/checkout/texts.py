@@ -7,6 +7,7 @@ from app.domain.language import Language
 # `<state>_heading` and `<state>_text` belong to `<main data-state="<state>">`; `failure_<code>` to `last_failure.code`.
 # Rules of the house: a closed window is never called a failure, and no sentence promises more than we have proven.
 _EN: Final[dict[str, str]] = {
+    "shop_logo": "The shop's logo",
     "amount_label": "Amount to pay",
     "order_label": "Order",
     "payment_label": "Payment no.",
@@ -20,6 +21,13 @@ _EN: Final[dict[str, str]] = {
     "deposit_number": "Account",
     "deposit_holder": "Account holder",
     "deposit_until": "Transfer by",
+    "copy": "Copy",
+    "copied": "Copied",
+    "lines_label": "What you are buying",
+    "in_app": "You are inside another app. If your bank's or card's app does not open, go on in your phone's own browser.",
+    "in_app_menu": "You are inside another app. If your bank's or card's app does not open, choose “Open in browser” "
+    "in its menu.",
+    "open_outside": "Open in the browser",
     "retry": "Try again",
     "check_again": "Check again",
     "pay_at": "Pay with {gateway}",
@@ -32,6 +40,10 @@ _EN: Final[dict[str, str]] = {
     "widget_close": "Close the payment window",
     "paying_heading": "Opening the payment window",
     "paying_text": "This takes a moment.",
+    "close_frame": "Close and go back to the shop",
+    "elsewhere_heading": "Please pay in the window beside this one",
+    "elsewhere_text": "The payment company's page has opened there. When you are done, this page goes on by itself. "
+    "If you do not see it, try again.",
     "confirming_heading": "Confirming your payment",
     "confirming_text": "Please keep this page open. We are asking the payment company for the result.",
     "confirming_slow": "This is taking a little longer than usual. You will not be charged twice.",
@@ -50,6 +62,8 @@ _EN: Final[dict[str, str]] = {
     "unopened_text": "Please try again in a moment.",
     "unknown_heading": "This payment link does not work",
     "unknown_text": "It may have been cut off or copied wrong. Please go back to the shop and open the payment from there.",
+    "ended_link_heading": "This payment link has ended",
+    "ended_link_text": "Please ask the shop for a new one if you still want to buy.",
     "stranger_heading": "You can go back to the shop",
     "stranger_text": "If you have just paid, we are asking for the result and tell the shop. You can close this page.",
     "problem_heading": "We could not go on with this payment",
@@ -76,6 +90,7 @@ _EN: Final[dict[str, str]] = {
 }
 
 _KO: Final[dict[str, str]] = {
+    "shop_logo": "상점 로고",
     "amount_label": "결제 금액",
     "order_label": "주문 상품",
     "payment_label": "결제번호",
@@ -89,6 +104,13 @@ _KO: Final[dict[str, str]] = {
     "deposit_number": "계좌번호",
     "deposit_holder": "예금주",
     "deposit_until": "입금 기한",
+    "copy": "복사",
+    "copied": "복사했습니다",
+    "lines_label": "주문 내역",
+    "in_app": "다른 앱 안에서 열린 페이지입니다. 은행 앱이나 카드 앱이 열리지 않으면 휴대폰의 브라우저에서 계속해 주세요.",
+    "in_app_menu": "다른 앱 안에서 열린 페이지입니다. 은행 앱이나 카드 앱이 열리지 않으면 "
+    "메뉴에서 ‘브라우저로 열기’를 선택해 주세요.",
+    "open_outside": "브라우저로 열기",
     "retry": "다시 시도하기",
     "check_again": "다시 확인하기",
     "pay_at": "{gateway}로 결제하기",
@@ -101,6 +123,10 @@ _KO: Final[dict[str, str]] = {
     "widget_close": "결제창 닫기",
     "paying_heading": "결제창을 열고 있습니다",
     "paying_text": "잠시만 기다려 주세요.",
+    "close_frame": "닫고 상점으로 돌아가기",
+    "elsewhere_heading": "새로 열린 창에서 결제해 주세요",
+    "elsewhere_text": "결제사 페이지를 새 창으로 열었습니다. 결제를 마치면 이 페이지가 자동으로 넘어갑니다. "
+    "창이 보이지 않으면 다시 시도해 주세요.",
     "confirming_heading": "결제를 확인하고 있습니다",
     "confirming_text": "결제사에 결과를 확인하는 중입니다. 이 페이지를 닫지 말고 기다려 주세요.",
     "confirming_slow": "평소보다 조금 더 걸리고 있습니다. 두 번 결제되지 않으니 안심하세요.",
@@ -119,6 +145,8 @@ _KO: Final[dict[str, str]] = {
     "unopened_text": "잠시 후 다시 시도해 주세요.",
     "unknown_heading": "사용할 수 없는 결제 링크입니다",
     "unknown_text": "주소가 잘렸거나 잘못 복사되었을 수 있습니다. 상점으로 돌아가 결제를 다시 열어 주세요.",
+    "ended_link_heading": "종료된 결제 링크입니다",
+    "ended_link_text": "구매를 원하시면 상점에 새 링크를 요청해 주세요.",
     "stranger_heading": "상점으로 돌아가셔도 됩니다",
     "stranger_text": "방금 결제하셨다면 결과를 확인하고 있으며, 나오는 대로 상점에 알려 드립니다. 이 페이지는 닫으셔도 됩니다.",
     "problem_heading": "결제를 계속할 수 없습니다",

@@ -5,15 +5,22 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from app.domain.currencies import EXPONENT
 from app.domain.language import Language
 from app.gateways.values import PageSources
 
-_SYMBOLS: Final = {"KRW": "₩"}
 # A return_url may be an app's own scheme (`myshop://done`), but never one that would run in this page.
 _SCRIPT_SCHEMES: Final = frozenset({"javascript", "data", "vbscript", "blob", "filesystem", "about"})
 # Failure codes of an attempt whose window never opened: nothing was declined.
 _NOT_OPENED: Final = frozenset({"never_opened", "gateway_unavailable", "gateway_timeout", "gateway_refused"})
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line of the order, as the buyer reads it; `amount_text` is for all of its quantity."""
+
+    name: str
+    quantity: int
+    amount_text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +33,15 @@ class CheckoutView:
     payment_id: str
     order_name: str
     amount_text: str
+    items: Sequence["OrderLine"] = ()
     status: str
     client_token: str
     gateway: str
     """Where the newest attempt is; `gateways` are all that the buyer may choose, as (name, title)."""
     gateways: Sequence[tuple[str, str]] = ()
     attempt_id: str
+    seen: bool = False
+    """Whether this browser has opened the payment before."""
     next_action: Mapping[str, object] | None = None
     return_url: str | None = None
     last_failure: Mapping[str, object] | None = None
@@ -93,6 +103,7 @@ class CheckoutView:
             "status": self.status,
             "client_token": self.client_token,
             "attempt_id": self.attempt_id,
+            "seen": self.seen,
             "gateway": self.gateway,
             "gateways": [{"name": name, "title": title} for name, title in self.gateways],
             "next_action": None if self.next_action is None else dict(self.next_action),
@@ -105,22 +116,14 @@ class CheckoutView:
         }
 
 
-def format_amount(minor: int, currency: str) -> str:
-    """Return an amount as a buyer reads it: `₩12,000`, `12.34 USD`, `1,234.500 KWD`. Integer arithmetic only."""
-    exponent = EXPONENT[currency]
-    major, fraction = divmod(abs(minor), 10**exponent)
-    number = f"{major:,}" + (f".{fraction:0{exponent}d}" if exponent else "")
-    sign = "-" if minor < 0 else ""
-    symbol = _SYMBOLS.get(currency)
-    return f"{sign}{symbol}{number}" if symbol else f"{sign}{number} {currency}"
-
-
 def safe_link(url: str | None) -> str | None:
     """The shop's URL, unless it is missing or its scheme could run as a script."""
     return None if not url or urlsplit(url).scheme.lower() in _SCRIPT_SCHEMES | {""} else url
 
 
-def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequence[str]) -> str:
+def content_security_policy(
+    nonce: str, page: PageSources, frame_ancestors: Sequence[str], images: Sequence[str] = ()
+) -> str:
     """Return the Content-Security-Policy of the checkout page; an empty list of sources means `'none'`.
 
     The nonce starts our one module script. `'self'` is there for the modules that it imports: by the HTML standard they
@@ -137,7 +140,7 @@ def content_security_policy(nonce: str, page: PageSources, frame_ancestors: Sequ
         "default-src 'none'",
         f"script-src 'self' 'nonce-{_source(nonce)}'{_more(page.scripts)}",
         f"style-src 'self'{_more(styles)}",
-        f"img-src 'self' data:{_more(own)}",
+        f"img-src 'self' data:{_more((*images, *own))}",
         f"connect-src 'self'{_more(own)}",
         f"frame-src {_sources((*page.frames, *own))}",
         f"frame-ancestors {_sources(frame_ancestors)}",

@@ -33,6 +33,7 @@ async def run_demo(*, port: int, as_json: bool) -> None:
             "ONETILL_PUBLIC_URL": api,
             "ONETILL_LOG_LEVEL": "warning",
             "ONETILL_NOTIFICATIONS__ALLOW_PRIVATE": "true",  # whoever listens is on this machine, too
+            "ONETILL_FRAME_ANCESTORS": shop,
         }
         if "ONETILL_DATABASE_URL" not in os.environ:
             say.print("Starting Postgres …")

@@ -15,8 +15,8 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from app.checkout.view import format_amount
-from app.domain.language import pick_language
+from app.checkout.amounts import format_amount
+from app.domain.language import Language, pick_language
 from app.gateways.registry import MANIFESTS
 from app.http_client import open_client
 from app.paths import STATIC, TEMPLATES
@@ -87,9 +87,11 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
     """The shop's ASGI app. It keeps no database: the order page asks Onetill for the payment of the order."""
     templates = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined)
 
-    def language(request: Request) -> str:
-        chosen = request.query_params.get("lang")
-        return chosen if chosen in {"en", "ko"} else pick_language(request.headers.get("accept-language"))
+    def language(request: Request) -> Language:
+        match request.query_params.get("lang"):
+            case "en" | "ko" as chosen:
+                return chosen
+        return pick_language(request.headers.get("accept-language"))
 
     def page(request: Request, template: str, status: int = 200, **context: object) -> Response:
         return HTMLResponse(templates.get_template(template).render(lang=language(request), **context), status)
@@ -112,7 +114,9 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
                 "id": product.id,
                 "name": product.name_ko if lang == "ko" else product.name,
                 "note": product.note_ko if lang == "ko" else product.note,
-                "amount_text": f"{format_amount(product.won, 'KRW')} · {format_amount(product.cents, 'USD')}",
+                "amount_text": " · ".join(
+                    format_amount(product.price(currency), currency, lang) for currency in ("KRW", "USD")
+                ),
                 "image": f"{product.id}.svg",
             }
             for product in PRODUCTS
@@ -146,11 +150,11 @@ def create_shop(api: str, api_key: str, url: str) -> Starlette:
             payment = await _payment(client, order_id)
             if payment is None:
                 return RedirectResponse("/", 303)
-            staff = await _staff(client, payment) if payment["captured_amount"] else None
+            staff = await _staff(client, payment, language(request)) if payment["captured_amount"] else None
         shown = {
             "order_id": order_id,
             "order_name": payment["order_name"],
-            "amount_text": format_amount(payment["amount"], payment["currency"]),
+            "amount_text": format_amount(payment["amount"], payment["currency"], language(request)),
             "status": payment["status"],
             "payment_id": payment["id"],
             "checkout_url": payment["checkout_url"],
@@ -204,12 +208,12 @@ async def _payment(client: httpx2.AsyncClient, order_id: str) -> dict[str, Any] 
     return found[0] if found else None
 
 
-async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any]) -> dict[str, Any]:
+async def _staff(client: httpx2.AsyncClient, payment: dict[str, Any], lang: Language) -> dict[str, Any]:
     """What the shop's staff sees of a paid order: what went back, and what can go back now, or why not."""
     path = f"/payments/{payment['id']}"
     options = _good(await client.get(f"{path}/refund-options"))
     refunds = _good(await client.get(f"{path}/refunds"))["data"]
-    text = partial(format_amount, currency=payment["currency"])
+    text = partial(format_amount, currency=payment["currency"], language=lang)
     return {
         "left": options["refundable_amount"],
         "left_text": text(options["refundable_amount"]),

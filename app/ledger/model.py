@@ -162,6 +162,8 @@ class Payment:
     customer_id: str | None = None
     details: str = "{}"
     return_url: str | None = None
+    link_expires_at: datetime | None = None
+    """When `checkout_url` stops opening it in a further browser; None: it opens as long as there is anything to see."""
     metadata: str = "{}"
     attention: Attention | None = None
     """Why a person should look, or None."""
@@ -188,6 +190,10 @@ class Payment:
     def captured_attempt(self) -> Attempt | None:
         """The attempt whose money we keep; its refunds are the ones that count."""
         return next((a for a in self.attempts if a.status is AttemptStatus.CAPTURED), None)
+
+    def link_has_ended(self, now: datetime) -> bool:
+        """Whether its link opens it in no further browser."""
+        return self.link_expires_at is not None and self.link_expires_at <= now
 
     def attempt(self, attempt_id: UUID) -> Attempt:
         """One of its attempts, which must be there."""

@@ -68,6 +68,7 @@ payments = Table(
     Column("updated_at", MOMENT, nullable=False),
     Column("expires_at", MOMENT, nullable=False),
     Column("paid_at", MOMENT),
+    Column("link_expires_at", MOMENT),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("captured_minor IN (0, amount_minor)", name="captured"),
     CheckConstraint(

@@ -58,6 +58,7 @@ PAYMENT: dict[str, Any] = {
     "created_at": "2026-11-21T08:30:00.123456Z",
     "paid_at": None,
     "expires_at": "2026-11-21T09:00:00.123456Z",
+    "link_expires_at": None,
     "metadata": {"cart": "c-981"},
 }
 
@@ -77,6 +78,8 @@ PAID: dict[str, Any] = PAYMENT | {
 }
 
 CANCELED: dict[str, Any] = PAYMENT | {"status": "canceled", "next_action": None}
+
+LINK_CLOSED: dict[str, Any] = PAYMENT | {"link_expires_at": "2026-11-21T08:45:00.123456Z"}
 
 PAGE: dict[str, Any] = {"data": [PAID], "next_cursor": None}
 

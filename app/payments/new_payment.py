@@ -54,6 +54,7 @@ class NewPayments:
             customer_id=request.customer.id,
             details=details_text(request),
             return_url=request.return_url,
+            link_expires_at=request.link_expires_at,
             metadata=msgspec.json.encode(request.metadata).decode(),
             history_key=self._history_key,
         )
@@ -74,6 +75,8 @@ class NewPayments:
             errors.append(("tax", f"vat and tax_free together exceed the amount of {request.amount}"))
         if request.return_url is not None and (wrong := self._wrong_return_url(request.return_url)):
             errors.append(("return_url", wrong))
+        if request.link_expires_at is not None and request.link_expires_at <= self._now():
+            errors.append(("link_expires_at", "is past"))
         known = {each.name for each in self._registry}
         unknown = f"is no configured gateway; configured: {', '.join(sorted(known))}"
         errors.extend((f"gateway_options.{name}", unknown) for name in sorted(request.gateway_options.keys() - known))

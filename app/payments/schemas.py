@@ -109,6 +109,12 @@ class CreatePayment(Input):
         LongHint | None,
         Field(description="Where the buyer goes after the result: https, or an app scheme that the settings allow."),
     ] = None
+    link_expires_at: Annotated[
+        QueryMoment | None,
+        Field(
+            description="When `checkout_url` stops opening it. Absent: it opens as long as there is anything to see."
+        ),
+    ] = None
     expires_in_s: Annotated[int, Field(ge=60, le=2_592_000, description="How long the buyer may pay. Seconds.")] = 1800
     save_billing_key: Annotated[bool, Field(description="Keep the means of payment for later charges.")] = False
     metadata: Annotated[
@@ -277,6 +283,7 @@ class PaymentView(TypedDict):
     created_at: Timestamp
     paid_at: Timestamp | None
     expires_at: Timestamp
+    link_expires_at: Timestamp | None
     metadata: Metadata
 
 

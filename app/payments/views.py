@@ -57,6 +57,7 @@ class Views:
             "created_at": rfc3339(payment.created_at),
             "paid_at": rfc3339(payment.paid_at) if payment.paid_at else None,
             "expires_at": rfc3339(payment.expires_at),
+            "link_expires_at": rfc3339(payment.link_expires_at) if payment.link_expires_at else None,
             "metadata": msgspec.Raw(b"{}" if for_client else payment.metadata.encode()),
         }
 

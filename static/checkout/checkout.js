@@ -11,8 +11,9 @@
  */
 import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
-import { tellApp } from "./bridges.js";
-import { askUntilDecided } from "./confirm.js";
+import { askShopPage, tellApp } from "./bridges.js";
+import { askUntilDecided, pause } from "./confirm.js";
+import { leavesForGateway } from "./device.js";
 import { forget, hasLeft, isNews, recall, remember, rememberLeaving } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
@@ -20,6 +21,9 @@ import { openPortOneV1 } from "./portone_v1_sdk.js";
 import { openPortOneV2 } from "./portone_v2_sdk.js";
 import { leaveForGateway } from "./redirect.js";
 import { NotOpened } from "./script.js";
+import { frameMode } from "./shop_page.js";
+import { createWayBack } from "./way_back.js";
+import { whenBack } from "./when_back.js";
 
 const ACTIONS = {
   point3_widget: openPoint3Widget,
@@ -34,44 +38,72 @@ const LEAVING = new Set(["portone_v1_sdk", "portone_v2_sdk", "redirect"]);
 /** Where the server's return page sends a buyer who came back without a decided payment. */
 const RETURNED = "#returned";
 
+/** Who came by these has just been sent to pay: by the shop's page (static/onetill.js), or by this one, at another gateway. */
+const GO = "#go";
+const SENT = new Set([GO, "#popup"]);
+
 /** Problems of `complete` that speak about the proof: it is of no more use, but a new attempt may be. */
 const PROOF_REFUSED = new Set([400, 409, 422]);
 
 /** Statuses that are news to an app around a web view. While nothing is known, it hears nothing. */
 const NEWS = { paid: "success", canceled: "error", expired: "error", refunded: "error" };
 
+/** How often a frame looks whether the buyer is done in the window beside it. */
+const LOOK_EVERY_MS = 1_500;
+
 const page = JSON.parse(document.getElementById("checkout-data").textContent);
 const api = createApi(page);
-const panel = createPanel(page);
+const panel = createPanel(page, createWayBack(page, () => ask("close", "")));
+let presentStatus = page.status;
+let watched = 0; // counts what is waited for in another window, so that only the last of it is
 let attemptKey = null; // kept until its attempt is answered, so that asking twice cannot open two
 let attemptAt; // the gateway that it is for
 
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
 });
+whenBack(lookAgain);
 document.documentElement.dataset.script = "on"; // all of it has loaded and runs: the page needs no fallback
 document.querySelector(".fallback")?.setAttribute("hidden", "");
 run(start);
 
 async function start() {
+  ask("ready", "");
   await leaveToken(page);
   const proof = recall(page);
   const undecided = page.status === "open" || page.status === "processing";
   return proof && undecided ? confirm(proof) : follow(page);
 }
 
+/** The buyer is back at this page, from another tab or his bank's app: it shows where the payment stands by now. */
+async function lookAgain() {
+  const answer = panel.isAtRest() ? await api.read() : null;
+  if (answer?.kind !== "payment" || !panel.isAtRest()) return;
+  if (answer.payment.status !== presentStatus) await run(() => follow(answer.payment));
+}
+
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
 async function follow(payment) {
+  presentStatus = payment.status;
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
-  const isBack = window.location.hash === RETURNED || hasLeft(page);
-  return isBack ? showClosed(payment.next_action) : pay(payment.next_action);
+  return mayHaveBeenThere(payment.next_action) ? showClosed(payment.next_action) : pay(payment.next_action);
+}
+
+/**
+ * Whether the buyer may have been at the gateway with this attempt already: then what became of it is found out first.
+ * This tab knows; and where an app or a bank led him back elsewhere, the cookie of this browser says that he was here before.
+ */
+function mayHaveBeenThere(action) {
+  if (window.location.hash === RETURNED || hasLeft(page)) return true;
+  return page.seen && leavesPage(action) && !SENT.has(window.location.hash) && !frameMode;
 }
 
 /** Let the buyer pay at the gateway, then ask our server about it. */
 async function pay(action) {
   const open = ACTIONS[action.type];
   if (!open) return panel.show("unopened", { retry: () => window.location.reload() }); // an old script of ours in a cache
+  if (frameMode && leavesPage(action)) return payElsewhere();
   panel.show("paying");
   const leaving = () => rememberLeaving(page);
   if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
@@ -88,6 +120,26 @@ async function pay(action) {
   }
 }
 
+/** Whether the gateway's page takes the place of ours: no page of a shop lets it into its frame. */
+function leavesPage({ type }) {
+  return type === "redirect" || (LEAVING.has(type) && leavesForGateway);
+}
+
+/** Have the shop's page open this payment beside itself, or in its place, and go on here when it is decided. */
+async function payElsewhere() {
+  const open = () => ask("leave", leavesForGateway ? "page" : "window");
+  const mine = (watched += 1);
+  rememberLeaving(page);
+  panel.show("elsewhere", { retry: open, others: others() });
+  open();
+  for (;;) {
+    await pause(LOOK_EVERY_MS);
+    const answer = await api.read();
+    if (mine !== watched) return undefined;
+    if (answer.kind === "payment" && answer.payment.status !== "open") return follow(answer.payment);
+  }
+}
+
 /** Ask until the server has decided. A lost answer is asked about again, and never called a failure. */
 async function confirm(proof) {
   panel.show("confirming");
@@ -101,6 +153,7 @@ async function confirm(proof) {
 
 /** Open another attempt. When that does not work, the payment may have moved on elsewhere: look before saying so. */
 async function openAttempt(gateway = page.gateway) {
+  watched += 1;
   panel.show("paying");
   if (gateway !== attemptAt) attemptKey = null;
   attemptAt = gateway;
@@ -111,6 +164,7 @@ async function openAttempt(gateway = page.gateway) {
   if (answer.kind === "payment") {
     forgetReturn();
     page.attempt_id = answer.payment.attempts[answer.payment.attempts.length - 1].id;
+    page.seen = false;
     return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
   }
   const now = await api.read();
@@ -133,12 +187,13 @@ function forgetReturn() {
 
 /** Load the page anew for a fresh attempt. */
 function reload() {
-  forgetReturn();
+  if (!frameMode) history.replaceState(null, "", window.location.pathname + GO); // a frame's fragment names the shop
   window.location.reload();
 }
 
 /** Show a payment about which there is nothing to ask now. */
 function rest({ status, last_failure, mismatch, next_action, attempts = [] }, proof = {}) {
+  presentStatus = status;
   forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
@@ -207,6 +262,10 @@ function again() {
 
 function tell(status, msg, payment_status) {
   tellApp(status, msg, { payment_id: page.payment_id, payment_status });
+}
+
+function ask(status, msg) {
+  askShopPage(status, msg, { payment_id: page.payment_id, payment_status: presentStatus });
 }
 
 /** Run one step of the page. An error of ours must not leave a buyer with a spinner: a reload asks the server. */

@@ -40,7 +40,8 @@ function pauseSeconds(first, round) {
   return Math.min(LONGEST_PAUSE_S, Math.max(SHORTEST_PAUSE_S, first) * GROWTH ** round);
 }
 
-function pause(ms) {
+/** Wait so long; not longer than until the network or the buyer comes back. */
+export function pause(ms) {
   return new Promise((resolve) => {
     const timer = setTimeout(done, ms);
     window.addEventListener("online", done);

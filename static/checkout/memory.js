@@ -7,6 +7,12 @@
  * @typedef {{payment_id: string, attempt_id: string}} Page
  */
 
+import { frameMode } from "./shop_page.js";
+
+/** A frame has asked for another window; the tab's own page may still be to leave. They share one storage within one site. */
+const LEFT = frameMode ? "hasLeftFrame" : "hasLeft";
+const POPUP = "#popup";
+
 const keyOf = (page) => `onetill:attempt:${page.payment_id}`;
 const toldKeyOf = (page) => `onetill:told:${page.payment_id}`;
 
@@ -26,12 +32,12 @@ export function forget(page) {
 }
 
 export function rememberLeaving(page) {
-  write(page, { ...read(page), hasLeft: true });
+  write(page, { ...read(page), [LEFT]: true });
 }
 
 /** Whether the buyer left this page for the gateway's with this attempt. */
 export function hasLeft(page) {
-  return read(page).hasLeft === true;
+  return read(page)[LEFT] === true;
 }
 
 /** Whether this is the first time that this tab comes to this end of the payment: an app is told of it once. */
@@ -43,6 +49,13 @@ export function isNews(page, status) {
       return true;
     }) ?? true
   );
+}
+
+/** Whether the drop-in has opened this window beside the shop's page, which goes on by itself: said once, in the fragment. */
+export function isPopup(page) {
+  const key = `onetill:popup:${page.payment_id}`;
+  if (window.location.hash === POPUP) withStorage((storage) => storage.setItem(key, "1"));
+  return window.location.hash === POPUP || withStorage((storage) => storage.getItem(key)) === "1";
 }
 
 /** What is remembered of this attempt; nothing where it is another one's. */

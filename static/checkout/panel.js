@@ -5,18 +5,30 @@
  * a button is visible exactly when the caller says what it does.
  */
 
+import { isInApp, outside } from "./device.js";
+
 const LEAVE_AFTER_MS = 2_500; // long enough to read "Payment complete"
 
 const byId = (id) => document.getElementById(id);
 
-/** @param {{texts: Record<string, string>, lang: string, return_url: ?string, expires_at: ?string}} page */
-export function createPanel(page) {
+/** States in which something is under way that shows its own end. */
+const BUSY = new Set(["paying", "confirming", "elsewhere"]);
+
+/** States in which money is still to be paid: in an app's browser, the phone's own may be needed for that. */
+const TO_PAY = new Set(["paying", "closed", "declined", "unopened", "elsewhere"]);
+
+/**
+ * @param {{texts: Record<string, string>, lang: string, expires_at: ?string, client_token: string}} page
+ * @param {(() => void) | null} goBack leads back to the shop
+ */
+export function createPanel(page, goBack) {
   const main = byId("checkout");
   const heading = byId("state-heading");
   const handlers = { retry: null, "check-again": null };
   for (const id of Object.keys(handlers)) byId(id).addEventListener("click", () => handlers[id]());
+  byId("copy-number").addEventListener("click", copyNumber);
 
-  return { show, say, leaveSoon };
+  return { show, say, leaveSoon, isAtRest: () => !BUSY.has(main.dataset.state) };
 
   /**
    * @param {string} state
@@ -35,6 +47,7 @@ export function createPanel(page) {
     offer("check-again", checkAgain);
     offer("retry", retry);
     showDeposit(deposit);
+    showWayOut(state);
     byId("others").replaceChildren(...others.map(otherGateway));
     if (changed) heading.focus();
     say(page.texts[`${state}_text`], [heading.textContent, detail]);
@@ -48,8 +61,8 @@ export function createPanel(page) {
 
   /** Go back to the shop after a moment, unless the buyer says no. Does nothing without a way back. */
   function leaveSoon() {
-    if (!page.return_url) return;
-    const timer = setTimeout(() => window.location.replace(page.return_url), LEAVE_AFTER_MS);
+    if (!goBack) return;
+    const timer = setTimeout(goBack, LEAVE_AFTER_MS);
     const stay = byId("stay");
     fill("returning", page.texts.returning);
     stay.hidden = false;
@@ -77,11 +90,33 @@ export function createPanel(page) {
 
   function showDeposit(deposit) {
     byId("deposit").hidden = !deposit;
+    byId("copy-number").hidden = !deposit?.number;
+    byId("copy-number").textContent = page.texts.copy;
     const { bank, number, holder, expires_at } = Object(deposit);
     for (const [name, text] of Object.entries({ bank, number, holder, until: localTime(expires_at) })) {
       fill(`deposit-${name}`, text ?? "");
       byId(`deposit-${name}`).parentElement.hidden = !text;
     }
+  }
+
+  /** Where the browser lets no script write to the clipboard, the number is marked, to be copied by hand. */
+  async function copyNumber() {
+    const number = byId("deposit-number");
+    try {
+      await navigator.clipboard.writeText(number.textContent);
+      byId("copy-number").textContent = page.texts.copied;
+      byId("announcer").textContent = page.texts.copied;
+    } catch {
+      window.getSelection().selectAllChildren(number);
+    }
+  }
+
+  function showWayOut(state) {
+    const isShown = isInApp && TO_PAY.has(state);
+    const address = isShown && outside(`${window.location.origin}/checkout/${page.client_token}`);
+    fill("in-app", isShown ? page.texts[address ? "in_app" : "in_app_menu"] : "");
+    byId("open-outside").hidden = !address;
+    if (address) byId("open-outside").href = address;
   }
 
   function expiry() {

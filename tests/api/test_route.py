@@ -265,7 +265,7 @@ def test_every_route_of_payments_and_refunds_asks_who_calls() -> None:
         for route in routes
         if isinstance(route, APIRoute) and set(route.tags) & {"payments", "refunds"}
     }
-    assert len(asked) == 13
+    assert len(asked) == 15
     assert all(asked.values())
     for_buyers = {path for path, requirement in asked.items() if requirement and requirement.takes_client_tokens}
     assert for_buyers == {

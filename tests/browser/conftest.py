@@ -15,7 +15,8 @@ from app.demo.shop import create_shop
 from app.main import create_app
 from app.ports import free_ports
 from simulator.server import Simulator, SimulatorSettings
-from tests.browser.driver import COUNT_SENTINELS, PATIENCE_MS, Buyer, Visit, Witness, World
+from tests.browser.driver import COUNT_SENTINELS, DESK, PATIENCE_MS, Buyer, Visit, Witness, World
+from tests.browser.storefront import LISTEN, Customer, Embedding, storefront
 from tests.flows.gateways.orders import BY_NAME
 from tests.support import TLS, Shop
 from tests.support.databases import Databases, keys_of
@@ -23,6 +24,9 @@ from tests.support.settings import settings_for
 
 NewBuyer = Callable[..., Awaitable[Buyer]]
 """Opens a fresh browser context; keyword arguments are Playwright's, such as `locale` and `viewport`."""
+
+NewCustomer = Callable[..., Awaitable[Customer]]
+"""Comes to the shop's own page; keyword arguments but `at` and `query` are members of the payment."""
 
 
 @asynccontextmanager
@@ -126,6 +130,50 @@ async def visit(four: World, chromium: Browser, request: pytest.FixtureRequest) 
         return Visit(page, four, witness, payment)
 
     yield visit
+    for context in contexts:
+        await context.close()
+    for witness in witnesses:
+        assert witness.surprises == []
+
+
+@pytest.fixture(scope="module")
+async def embedding(databases: Databases) -> AsyncIterator[Embedding]:
+    port, other_port = free_ports(), free_ports()
+    shop, far_shop, stranger = (
+        f"http://127.0.0.1:{port}",
+        f"http://localhost:{port}",
+        f"http://127.0.0.1:{other_port}",
+    )
+    async with (
+        open_site(databases, every_gateway=True, frame_ancestors=[shop, far_shop]) as world,
+        storefront(port, world.api),
+        storefront(other_port, world.api),
+    ):
+        yield Embedding(world, shop, far_shop, stranger)
+
+
+@pytest.fixture
+async def customer(embedding: Embedding, chromium: Browser) -> AsyncIterator[NewCustomer]:
+    contexts: list[BrowserContext] = []
+    witnesses: list[Witness] = []
+
+    async def customer(
+        gateway: str = "point3", device: dict[str, Any] = DESK, *, at: str = "", query: str = "", **order: Any
+    ) -> Customer:
+        context = await chromium.new_context(**{"locale": "en-US", **device})
+        context.set_default_timeout(PATIENCE_MS)
+        await context.add_init_script(LISTEN)
+        contexts.append(context)
+        witness = Witness(context)
+        witnesses.append(witness)
+        place = at or embedding.shop
+        body = {"return_url": f"{place}/paid", **BY_NAME[gateway].order, **order}
+        payment = await embedding.world.shop.create(**body)
+        page = await context.new_page()
+        await page.goto(f"{place}/?{query}")
+        return Customer(page, context, witness, embedding, payment)
+
+    yield customer
     for context in contexts:
         await context.close()
     for witness in witnesses:

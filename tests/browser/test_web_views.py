@@ -36,7 +36,13 @@ async def heard(buyer: Buyer) -> list[tuple[str, dict[str, str]]]:
 
 
 def everybody(status: str, msg: str, payment: dict[str, Any], payment_status: str) -> list[tuple[str, dict[str, str]]]:
-    message = {"status": status, "msg": msg, "payment_id": payment["id"], "payment_status": payment_status}
+    message = {
+        "version": "1",
+        "status": status,
+        "msg": msg,
+        "payment_id": payment["id"],
+        "payment_status": payment_status,
+    }
     return [(name, message) for name in ("android", "ios", "react_native")]
 
 

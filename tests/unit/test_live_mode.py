@@ -28,6 +28,8 @@ FREE_TEXT = {
     "ports": "numbers, which only narrow; private addresses have a switch of their own",
     "routing": "rules, which are checked against the gateways that are on",
     "label": "read by buyers",
+    "brand_name": "read by buyers",
+    "brand_color": "a colour",
     "client_business_num": "a public number",
     "client_nickname": "read by buyers",
     "cash_receipt_type": "a letter",

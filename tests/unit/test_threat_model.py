@@ -17,7 +17,7 @@ from app.settings import ProductSettings
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/threat-model.md").read_text(encoding="utf-8")
 TEST = re.compile(r"`(tests/[\w/]+\.py)::([\w:]+)`")
-CALL = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE) /[\w/{}-]*)`")
+CALL = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE) /[\w/{}.-]*)`")
 
 
 def tables() -> list[list[dict[str, str]]]:
