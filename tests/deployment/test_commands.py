@@ -25,6 +25,7 @@ TARGETS = (
     "migrate",
     "openapi",
     "docs",
+    "clients",
 )
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CI"))}
 

@@ -1,0 +1,142 @@
+"""The calls of a shop's server, one method for each, named and typed after `docs/openapi.json`."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self, Unpack, cast
+from urllib.parse import quote
+
+import httpx2
+
+from onetill_client.models import (
+    CompletePayment,
+    CreateAttempt,
+    CreatePayment,
+    CreateRefund,
+    EventPage,
+    OptionsView,
+    PaymentPage,
+    PaymentView,
+    RefundPage,
+    RefundView,
+    ResolvePayment,
+)
+from onetill_client.sending import send
+
+TIMEOUT_S = 100.0
+"""Longer than the slowest refund, in which Onetill asks a gateway several times."""
+PATIENCE_S = 60.0
+
+
+class Onetill:
+    """One store's calls, with its secret key or a payment's client token. Safe to share between threads.
+
+    A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key, after pauses of
+    `patience_s` in all; `resolve_payment`, and `create_attempt` without a key, are sent once. Every method raises
+    OnetillProblem or OnetillUnreachable.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        patience_s: float = PATIENCE_S,
+        timeout_s: float = TIMEOUT_S,
+        language: str = "en",
+        transport: httpx2.BaseTransport | None = None,
+    ) -> None:
+        self._patience_s = patience_s
+        self._client = httpx2.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}", "Accept-Language": language},
+            timeout=timeout_s,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def create_payment(self, *, idempotency_key: str, **body: Unpack[CreatePayment]) -> PaymentView:
+        """Ask for money. Choose the key from your order, before the first try."""
+        return cast(PaymentView, self.call("POST", "/payments", body, idempotency_key=idempotency_key))
+
+    def get_payment(self, payment_id: str) -> PaymentView:
+        """Read a payment. Deliver when its `status` is `paid`, and only then."""
+        return cast(PaymentView, self.call("GET", f"/payments/{_part(payment_id)}"))
+
+    def list_payments(self, **filters: Any) -> PaymentPage:
+        """Search, newest first: `order_id`, `status`, `gateway`, `customer`, `created_from`, `cursor`, `limit` …"""
+        return cast(PaymentPage, self.call("GET", "/payments", query=filters))
+
+    def list_payment_events(self, payment_id: str, **page: int) -> EventPage:
+        """A payment's audit trail, in order: `cursor`, `limit`."""
+        return cast(EventPage, self.call("GET", f"/payments/{_part(payment_id)}/events", query=page))
+
+    def complete_payment(self, **brought: Unpack[CompletePayment]) -> PaymentView:
+        """Say that the buyer is done, with what the browser brought. Still undecided where `status` is `processing`."""
+        return cast(PaymentView, self.call("POST", "/payments/complete", brought, may_repeat=True))
+
+    def sync_payment(self, payment_id: str) -> PaymentView:
+        """Ask the gateway now, about every attempt that may hold money."""
+        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/sync", may_repeat=True))
+
+    def create_attempt(
+        self, payment_id: str, *, idempotency_key: str | None = None, **body: Unpack[CreateAttempt]
+    ) -> PaymentView:
+        """Let the buyer try again, at the same or another gateway."""
+        path = f"/payments/{_part(payment_id)}/attempts"
+        return cast(PaymentView, self.call("POST", path, body, idempotency_key=idempotency_key))
+
+    def cancel_payment(self, payment_id: str) -> PaymentView:
+        """Close a payment without money."""
+        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/cancel", may_repeat=True))
+
+    def resolve_payment(self, payment_id: str, **body: Unpack[ResolvePayment]) -> PaymentView:
+        """Say what becomes of a payment that needs a person."""
+        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/resolve", body))
+
+    def create_refund(self, payment_id: str, *, idempotency_key: str, **body: Unpack[CreateRefund]) -> RefundView:
+        """Give money back, all that is left or `amount`. One key is one refund, however often it is sent."""
+        path = f"/payments/{_part(payment_id)}/refunds"
+        return cast(RefundView, self.call("POST", path, body, idempotency_key=idempotency_key))
+
+    def get_refund(self, refund_id: str) -> RefundView:
+        """Read a refund."""
+        return cast(RefundView, self.call("GET", f"/refunds/{_part(refund_id)}"))
+
+    def list_refunds(self, payment_id: str, **page: int) -> RefundPage:
+        """The refunds of a payment, oldest first: `cursor`, `limit`."""
+        return cast(RefundPage, self.call("GET", f"/payments/{_part(payment_id)}/refunds", query=page))
+
+    def get_refund_options(self, payment_id: str) -> OptionsView:
+        """What can be refunded now, and if not, why."""
+        return cast(OptionsView, self.call("GET", f"/payments/{_part(payment_id)}/refund-options"))
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
+        may_repeat: bool = False,
+    ) -> Any:
+        """The JSON of a call that has no method here. A GET, and a call with a key, may always be repeated."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        request = self._client.build_request(method, path, json=body, params=query, headers=headers)
+        may_repeat = may_repeat or method == "GET" or idempotency_key is not None
+        return send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s).json()
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
