@@ -14,7 +14,7 @@ from app.paths import ROOT
 
 TEXT = (ROOT / "docs/openapi.json").read_bytes()
 DOCUMENT: dict[str, Any] = json.loads(TEXT)
-MADE = ["clients/python/onetill_client/models.py"]
+MADE = ["clients/python/onetill_client/models.py", "clients/typescript/src/schema.ts"]
 CALLS = {
     operation["operationId"]: operation
     for methods in DOCUMENT["paths"].values()

@@ -1,0 +1,111 @@
+/** The calls of a shop's server, one method for each, named and typed after `docs/openapi.json`. */
+
+import createClient, { type Client } from "openapi-fetch";
+
+import type { components, operations, paths } from "./schema.js";
+import { type Patience, send } from "./sending.js";
+
+export type { components, operations, paths } from "./schema.js";
+export { OnetillError, OnetillProblem, OnetillUnreachable, type Patience, type Problem } from "./sending.js";
+
+type Schemas = components["schemas"];
+export type Payment = Schemas["PaymentView"];
+export type Refund = Schemas["RefundView"];
+
+type Query<Operation extends keyof operations> = NonNullable<operations[Operation]["parameters"]["query"]>;
+
+/** The name of one intent: choose it before the first try, for example from your order. */
+export interface Keyed {
+  idempotencyKey: string;
+}
+
+/**
+ * One store's calls, with its secret key or a payment's client token.
+ *
+ * A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key;
+ * `resolvePayment`, and `createAttempt` without a key, are sent once. Every method throws OnetillProblem or OnetillUnreachable.
+ */
+export class Onetill {
+  /** Every call of the API by its path, for what has no method here. */
+  readonly api: Client<paths>;
+
+  constructor(url: string, key: string, { language = "en", ...patience }: Patience & { language?: string } = {}) {
+    this.api = createClient<paths>({
+      baseUrl: url,
+      headers: { Authorization: `Bearer ${key}`, "Accept-Language": language },
+      fetch: (request) => send(request, patience),
+    });
+  }
+
+  /** Ask for money. */
+  async createPayment(body: Schemas["CreatePayment"], { idempotencyKey }: Keyed): Promise<Payment> {
+    return told(await this.api.POST("/payments", { body, params: { header: { "Idempotency-Key": idempotencyKey } } }));
+  }
+
+  /** Read a payment. Deliver when its `status` is `paid`, and only then. */
+  async getPayment(id: string): Promise<Payment> {
+    return told(await this.api.GET("/payments/{id}", { params: { path: { id } } }));
+  }
+
+  /** Search, newest first. */
+  async listPayments(query: Query<"listPayments"> = {}): Promise<Schemas["PaymentPage"]> {
+    return told(await this.api.GET("/payments", { params: { query } }));
+  }
+
+  /** A payment's audit trail, in order. */
+  async listPaymentEvents(id: string, query: Query<"listPaymentEvents"> = {}): Promise<Schemas["EventPage"]> {
+    return told(await this.api.GET("/payments/{id}/events", { params: { path: { id }, query } }));
+  }
+
+  /** Say that the buyer is done, with what the browser brought. Still undecided where `status` is `processing`. */
+  async completePayment(body: Schemas["CompletePayment"]): Promise<Payment> {
+    return told(await this.api.POST("/payments/complete", { body }));
+  }
+
+  /** Ask the gateway now, about every attempt that may hold money. */
+  async syncPayment(id: string): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/sync", { params: { path: { id } } }));
+  }
+
+  /** Let the buyer try again, at the same or another gateway. */
+  async createAttempt(id: string, body: Schemas["CreateAttempt"] = {}, keyed: Partial<Keyed> = {}): Promise<Payment> {
+    const header = keyed.idempotencyKey === undefined ? {} : { "Idempotency-Key": keyed.idempotencyKey };
+    return told(await this.api.POST("/payments/{id}/attempts", { body, params: { path: { id }, header } }));
+  }
+
+  /** Close a payment without money. */
+  async cancelPayment(id: string): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/cancel", { params: { path: { id } } }));
+  }
+
+  /** Say what becomes of a payment that needs a person. */
+  async resolvePayment(id: string, body: Schemas["ResolvePayment"]): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/resolve", { body, params: { path: { id } } }));
+  }
+
+  /** Give money back, all that is left or `amount`. One key is one refund, however often it is sent. */
+  async createRefund(id: string, body: Schemas["CreateRefund"], { idempotencyKey }: Keyed): Promise<Refund> {
+    const params = { path: { id }, header: { "Idempotency-Key": idempotencyKey } };
+    return told(await this.api.POST("/payments/{id}/refunds", { body, params }));
+  }
+
+  /** Read a refund. */
+  async getRefund(id: string): Promise<Refund> {
+    return told(await this.api.GET("/refunds/{id}", { params: { path: { id } } }));
+  }
+
+  /** The refunds of a payment, oldest first. */
+  async listRefunds(id: string, query: Query<"listRefunds"> = {}): Promise<Schemas["RefundPage"]> {
+    return told(await this.api.GET("/payments/{id}/refunds", { params: { path: { id }, query } }));
+  }
+
+  /** What can be refunded now, and if not, why. */
+  async getRefundOptions(id: string): Promise<Schemas["OptionsView"]> {
+    return told(await this.api.GET("/payments/{id}/refund-options", { params: { path: { id } } }));
+  }
+}
+
+/** The body of an answer; `send` has thrown for every other one. */
+function told<Data>({ data }: { data?: Data }): Data {
+  return data as Data;
+}
