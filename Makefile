@@ -35,6 +35,7 @@ check: $(READY) ## Lint, format, types, the direction of imports, and that the A
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd examples/bookshop && MYPYPATH=../../clients/python ../../$(BIN)/mypy --strict .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m scripts.openapi check origin/main HEAD~1
 
@@ -44,6 +45,7 @@ openapi: $(READY) ## Write docs/openapi.json anew from the code
 docs: openapi ## Write everything in the documents anew that follows from the code
 	@$(BIN)/python -m scripts.states
 	@$(BIN)/python -m scripts.from_manifests
+	@$(BIN)/python -m scripts.scenarios
 
 clients: $(READY) ## Write the types of clients/ anew from docs/openapi.json; needs a network
 	@scripts/make-clients
