@@ -142,3 +142,26 @@ async def test_a_refusal_has_a_code_and_is_final(url: str, key: str) -> None:
     assert (problem.code, problem.status, problem.retryable) == ("not_found", 404, False)
     assert problem.request_id
     assert not problem.detail.isascii()
+
+
+async def test_it_receives_what_happened_by_the_feed_and_by_an_endpoint(shop: Onetill, simulator: Simulator) -> None:
+    def receives() -> None:
+        endpoint = shop.create_notification_endpoint(url="http://127.0.0.1:9/nobody-listens", events=["payment.paid"])
+        payment_id = create(shop)
+        shop.complete_payment(**{"payment_id": payment_id, **buyer_pays(shop, simulator, payment_id)})
+        page = shop.list_events(payment_id=payment_id)
+        while not page["data"]:
+            page = shop.list_events(after=page["next_cursor"], payment_id=payment_id)
+        assert [each["type"] for each in page["data"]] == ["payment.paid"]
+        since = page["data"][0]["created_at"]
+        assert shop.replay_notifications(endpoint_id=endpoint["id"], since=since, preview=True)["count"] == 1
+        assert shop.rotate_notification_secret(endpoint["id"], overlap_days=0)["secret"] != endpoint["secret"]
+        assert shop.test_notification_endpoint(endpoint["id"])["status"] is None
+        assert shop.change_notification_endpoint(endpoint["id"], paused=True)["status"] == "paused"
+        assert shop.get_notification_endpoint(endpoint["id"])["pause_reason"] == "asked"
+        assert shop.list_notifications(endpoint=endpoint["id"])["data"][0]["payment_id"] == payment_id
+        assert len(shop.list_notification_endpoints(limit=5)["data"]) == 1
+        shop.delete_notification_endpoint(endpoint["id"])
+        assert shop.list_notification_endpoints()["data"] == []
+
+    await asyncio.to_thread(receives)

@@ -8,17 +8,28 @@ from urllib.parse import quote
 import httpx2
 
 from onetill_client.models import (
+    ChangeEndpoint,
     CompletePayment,
     CreateAttempt,
+    CreateEndpoint,
     CreatePayment,
     CreateRefund,
+    EndpointPage,
+    EndpointView,
     EventPage,
+    NewEndpointView,
+    NotificationPage,
     OptionsView,
     PaymentPage,
     PaymentView,
     RefundPage,
     RefundView,
+    Replay,
+    ReplayView,
     ResolvePayment,
+    RotateSecret,
+    ShopEventPage,
+    TestView,
 )
 from onetill_client.sending import send
 
@@ -31,7 +42,7 @@ class Onetill:
     """One store's calls, with its secret key or a payment's client token. Safe to share between threads.
 
     A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key, after pauses of
-    `patience_s` in all; `resolve_payment`, and `create_attempt` without a key, are sent once. Every method raises
+    `patience_s` in all. What has no key and may not happen twice, as `resolve_payment`, is sent once. Every method raises
     OnetillProblem or OnetillUnreachable.
     """
 
@@ -121,6 +132,48 @@ class Onetill:
         """What can be refunded now, and if not, why."""
         return cast(OptionsView, self.call("GET", f"/payments/{_part(payment_id)}/refund-options"))
 
+    def list_events(self, **query: Any) -> ShopEventPage:
+        """What happened, in one order: keep `next_cursor`, go on with it as `after`. Also `payment_id`, `type`, `limit`."""
+        return cast(ShopEventPage, self.call("GET", "/events", query=query))
+
+    def create_notification_endpoint(self, **body: Unpack[CreateEndpoint]) -> NewEndpointView:
+        """Have events sent to an address. The answer has the signing `secret`, this once."""
+        return cast(NewEndpointView, self.call("POST", "/notification-endpoints", body))
+
+    def list_notification_endpoints(self, **page: Any) -> EndpointPage:
+        """The store's endpoints, oldest first: `cursor`, `limit`."""
+        return cast(EndpointPage, self.call("GET", "/notification-endpoints", query=page))
+
+    def get_notification_endpoint(self, endpoint_id: str) -> EndpointView:
+        """Read an endpoint, and how it fares."""
+        return cast(EndpointView, self.call("GET", f"/notification-endpoints/{_part(endpoint_id)}"))
+
+    def change_notification_endpoint(self, endpoint_id: str, **body: Unpack[ChangeEndpoint]) -> EndpointView:
+        """Set what is named; `paused` stops it and goes on."""
+        path = f"/notification-endpoints/{_part(endpoint_id)}"
+        return cast(EndpointView, self.call("PATCH", path, body, may_repeat=True))
+
+    def delete_notification_endpoint(self, endpoint_id: str) -> None:
+        """End it, and drop what waits for it."""
+        self.call("DELETE", f"/notification-endpoints/{_part(endpoint_id)}")
+
+    def rotate_notification_secret(self, endpoint_id: str, **body: Unpack[RotateSecret]) -> NewEndpointView:
+        """A new signing secret; the old one signs beside it for `overlap_days`."""
+        path = f"/notification-endpoints/{_part(endpoint_id)}/rotate-secret"
+        return cast(NewEndpointView, self.call("POST", path, body))
+
+    def test_notification_endpoint(self, endpoint_id: str) -> TestView:
+        """Send a signed `endpoint.test` now; what came of it."""
+        return cast(TestView, self.call("POST", f"/notification-endpoints/{_part(endpoint_id)}/test"))
+
+    def list_notifications(self, **filters: Any) -> NotificationPage:
+        """What was sent to whom, newest first: `status`, `endpoint`, `event`, `since`, `cursor`, `limit`."""
+        return cast(NotificationPage, self.call("GET", "/notifications", query=filters))
+
+    def replay_notifications(self, **body: Unpack[Replay]) -> ReplayView:
+        """Send events again, with the ids and bodies of then; with `preview` only count them."""
+        return cast(ReplayView, self.call("POST", "/notifications/replay", body))
+
     def call(
         self,
         method: str,
@@ -131,11 +184,12 @@ class Onetill:
         idempotency_key: str | None = None,
         may_repeat: bool = False,
     ) -> Any:
-        """The JSON of a call that has no method here. A GET, and a call with a key, may always be repeated."""
+        """The JSON of any call, for one that has no method here. A GET, and a call with a key, may always be repeated."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         request = self._client.build_request(method, path, json=body, params=query, headers=headers)
         may_repeat = may_repeat or method == "GET" or idempotency_key is not None
-        return send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s).json()
+        answer = send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s)
+        return answer.json() if answer.content else None
 
 
 def _part(text: str) -> str:

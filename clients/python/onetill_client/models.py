@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 0749371f3f0513dc178f5adc97e02020b306fa6ca1a70912816583a1d0d6ce40. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 adac2cd0233372d98a23e710f567d218a3f46e19ddeecf308ea2d3173e137174. Change nothing here.
 
 from __future__ import annotations
 
@@ -49,6 +49,33 @@ AttemptStatus: TypeAlias = Literal['created', 'pending', 'awaiting_deposit', 'ca
 """
 One try at one gateway. `unknown` means asked, no answer kept: only a look-up ends it.
 """
+
+
+class ChangeEndpoint(TypedDict):
+    """
+    Body of `PATCH /notification-endpoints/{id}`: what is left out stays.
+    """
+
+    url: NotRequired[str | None]
+    """
+    Where events are sent from now on, also those that wait.
+    """
+    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']] | None]
+    """
+    The types it is told from now on.
+    """
+    description: NotRequired[str | None]
+    """
+    For you.
+    """
+    rate_per_s: NotRequired[int | None]
+    """
+    Requests a second at most. Null: as fast as it answers.
+    """
+    paused: NotRequired[bool | None]
+    """
+    `true`: keep what happens, send nothing. `false`: send all that waits.
+    """
 
 
 class CompletePayment(TypedDict):
@@ -103,6 +130,29 @@ class CreateAttempt(TypedDict):
     """
 
 
+class CreateEndpoint(TypedDict):
+    """
+    Body of `POST /notification-endpoints`.
+    """
+
+    url: str
+    """
+    Where events are sent by POST: https in live mode, a public address, no redirect is followed.
+    """
+    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']]]
+    """
+    The types it is told. Empty: all, also those that later releases add.
+    """
+    description: NotRequired[str]
+    """
+    For you.
+    """
+    rate_per_s: NotRequired[int | None]
+    """
+    Requests a second at most. Null: as fast as it answers.
+    """
+
+
 class CustomerIn(TypedDict):
     """
     The buyer. Some gateways need parts of it; a missing one is refused by name before anything is stored.
@@ -134,6 +184,19 @@ class CustomerIn(TypedDict):
     """
 
 
+class DeliveryView(TypedDict):
+    """
+    One attempt. `status` null: there was no answer, and `error` says why. `excerpt`: how the answer began.
+    """
+
+    id: str
+    at: str
+    status: int | None
+    duration_ms: float
+    error: str | None
+    excerpt: str | None
+
+
 class DepositView(TypedDict):
     """
     Where the buyer transfers the money to, and until when. `bank` is the gateway's word; null is what it did not tell.
@@ -143,6 +206,12 @@ class DepositView(TypedDict):
     number: str
     holder: str | None
     expires_at: str | None
+
+
+EndpointStatus: TypeAlias = Literal['active', 'failing', 'paused']
+"""
+How an endpoint fares.
+"""
 
 
 EventAttempt = TypedDict(
@@ -217,6 +286,33 @@ class NoteView(TypedDict):
     detail: str
 
 
+NotificationStatus: TypeAlias = Literal['pending', 'delivered', 'failed']
+"""
+Where one event stands with one endpoint.
+"""
+
+
+class NotificationView(TypedDict):
+    """
+    One event for one endpoint, with its newest attempts, oldest first. `event_id` is the `webhook-id` of each attempt.
+
+    `failed`: the endpoint took others and this one never; `POST /notifications/replay` sends it again.
+    """
+
+    id: str
+    event_id: str
+    endpoint_id: str
+    type: str
+    payment_id: str
+    sequence: int
+    created_at: str
+    status: NotificationStatus
+    delivery_attempts: int
+    next_try_at: str | None
+    delivered_at: str | None
+    deliveries: list[DeliveryView]
+
+
 class OptionView(TypedDict):
     """
     Whether it can be done now, and if not, why: a problem code and its sentence.
@@ -246,6 +342,12 @@ class OptionsView(TypedDict):
     needs_account: bool
     done_after_s: float | None
     notes: list[NoteView]
+
+
+PauseReason: TypeAlias = Literal['asked', 'gone', 'failing']
+"""
+Why nothing is sent to an endpoint. What happens meanwhile waits, and is sent when it is resumed.
+"""
 
 
 PaymentStatus: TypeAlias = Literal['open', 'processing', 'awaiting_deposit', 'paid', 'partially_refunded', 'refunded', 'canceled', 'expired', 'review']
@@ -304,6 +406,44 @@ One refund. Its amount is reserved from the first row on, until it has failed.
 """
 
 
+Id: TypeAlias = str
+
+
+class Replay(TypedDict):
+    """
+    Body of `POST /notifications/replay`: events by id, or those of a time.
+    """
+
+    ids: NotRequired[list[Id]]
+    """
+    Events by their `id`.
+    """
+    endpoint_id: NotRequired[str | None]
+    """
+    To this endpoint only.
+    """
+    since: NotRequired[str | None]
+    """
+    Events from this time on.
+    """
+    until: NotRequired[str | None]
+    """
+    Events before this time.
+    """
+    preview: NotRequired[bool]
+    """
+    Count only, send nothing.
+    """
+
+
+class ReplayView(TypedDict):
+    """
+    How many notifications are sent again, or would be.
+    """
+
+    count: int
+
+
 class ResolvePayment(TypedDict):
     """
     What a person decided, and why.
@@ -317,6 +457,30 @@ class ResolvePayment(TypedDict):
     """
     Why, and how you know. It stays in the audit trail for good, so no buyer's data.
     """
+
+
+class RotateSecret(TypedDict):
+    """
+    Body of `POST /notification-endpoints/{id}/rotate-secret`.
+    """
+
+    overlap_days: NotRequired[int]
+    """
+    How long the old secret signs beside the new one. 0: it ends now.
+    """
+
+
+class ShopEventView(TypedDict):
+    """
+    What happened, as endpoints are told it. `sequence` grows with each event of a payment; there may be gaps.
+    """
+
+    id: str
+    type: str
+    created_at: str
+    payment_id: str | None
+    sequence: int
+    data: dict[str, Any]
 
 
 class TaxIn(TypedDict):
@@ -341,6 +505,18 @@ class TaxView(TypedDict):
 
     vat: int | None
     tax_free: int
+
+
+class TestView(TypedDict):
+    """
+    What came of a test event.
+    """
+
+    delivered: bool
+    status: int | None
+    duration_ms: float
+    error: str | None
+    excerpt: str | None
 
 
 class Unready(TypedDict):
@@ -388,7 +564,7 @@ class Problem(TypedDict):
     """
     The path that was asked for.
     """
-    code: Literal['already_refunded', 'body_too_large', 'first_payment_of_saved_card', 'forbidden', 'gateway_refused', 'gateway_timeout', 'gateway_unavailable', 'idempotency_key_in_use', 'idempotency_key_malformed', 'idempotency_key_missing', 'idempotency_key_reused', 'illegal_transition', 'internal_error', 'invalid_request', 'malformed_body', 'malformed_id', 'method_not_allowed', 'not_found', 'nothing_to_resolve', 'order_taken', 'overloaded', 'partial_refund_not_supported', 'payment_not_open', 'payment_not_refundable', 'payment_processing', 'payment_unknown_at_gateway', 'rate_limited', 'refund_currency_mismatch', 'refund_declined', 'refund_exceeds_balance', 'refund_invalid', 'refund_not_supported', 'refund_tax_mismatch', 'refundable_mismatch', 'resolution_refused', 'result_mismatch', 'storage_unavailable', 'too_many_attempts', 'unauthorized', 'unsupported_media_type', 'webhook_refused']
+    code: Literal['already_refunded', 'body_too_large', 'encryption_key_missing', 'first_payment_of_saved_card', 'forbidden', 'gateway_refused', 'gateway_timeout', 'gateway_unavailable', 'idempotency_key_in_use', 'idempotency_key_malformed', 'idempotency_key_missing', 'idempotency_key_reused', 'illegal_transition', 'internal_error', 'invalid_request', 'malformed_body', 'malformed_id', 'method_not_allowed', 'not_found', 'nothing_to_resolve', 'order_taken', 'overloaded', 'partial_refund_not_supported', 'payment_not_open', 'payment_not_refundable', 'payment_processing', 'payment_unknown_at_gateway', 'rate_limited', 'refund_currency_mismatch', 'refund_declined', 'refund_exceeds_balance', 'refund_invalid', 'refund_not_supported', 'refund_tax_mismatch', 'refundable_mismatch', 'resolution_refused', 'result_mismatch', 'storage_unavailable', 'too_many_attempts', 'too_many_endpoints', 'unauthorized', 'unsupported_media_type', 'webhook_refused']
     """
     For programs; stable.
     """
@@ -523,6 +699,27 @@ class CreateRefund(TypedDict):
     """
 
 
+class EndpointView(TypedDict):
+    """
+    A notification endpoint.
+
+    `failing`: it took nothing since `failing_since`, and is probed at growing intervals. `paused`: nothing is sent, what happens
+    waits; `pause_reason` says why: `asked`, `gone` (it answered 410) or `failing` (it took nothing for eleven days).
+    """
+
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    status: EndpointStatus
+    pause_reason: PauseReason | None
+    rate_per_s: int | None
+    failing_since: str | None
+    last_delivered_at: str | None
+    created_at: str
+    updated_at: str
+
+
 class EventPage(TypedDict):
     """
     The audit trail in order. `next_cursor` is null on the last page.
@@ -530,6 +727,34 @@ class EventPage(TypedDict):
 
     data: list[EventView]
     next_cursor: int | None
+
+
+class NewEndpointView(TypedDict):
+    """
+    With its signing secret, which is shown this once.
+    """
+
+    id: str
+    url: str
+    events: list[str]
+    description: str
+    status: EndpointStatus
+    pause_reason: PauseReason | None
+    rate_per_s: int | None
+    failing_since: str | None
+    last_delivered_at: str | None
+    created_at: str
+    updated_at: str
+    secret: str
+
+
+class NotificationPage(TypedDict):
+    """
+    Notifications, newest first.
+    """
+
+    data: list[NotificationView]
+    next_cursor: str | None
 
 
 class PaymentView(TypedDict):
@@ -595,6 +820,26 @@ class RefundView(TypedDict):
     failure: FailureView | None
     created_at: str
     updated_at: str
+
+
+class ShopEventPage(TypedDict):
+    """
+    Events in the order in which they became visible. Keep `next_cursor` and ask for what is after it: nothing is missed.
+
+    `next_cursor` is the position of the last row; where there is none, the one that was asked for.
+    """
+
+    data: list[ShopEventView]
+    next_cursor: int
+
+
+class EndpointPage(TypedDict):
+    """
+    The store's endpoints, oldest first.
+    """
+
+    data: list[EndpointView]
+    next_cursor: str | None
 
 
 class PaymentPage(TypedDict):

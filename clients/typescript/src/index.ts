@@ -23,7 +23,8 @@ export interface Keyed {
  * One store's calls, with its secret key or a payment's client token.
  *
  * A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key;
- * `resolvePayment`, and `createAttempt` without a key, are sent once. Every method throws OnetillProblem or OnetillUnreachable.
+ * what has no key and may not happen twice, as `resolvePayment`, is sent once. Every method throws OnetillProblem or
+ * OnetillUnreachable.
  */
 export class Onetill {
   /** Every call of the API by its path, for what has no method here. */
@@ -102,6 +103,56 @@ export class Onetill {
   /** What can be refunded now, and if not, why. */
   async getRefundOptions(id: string): Promise<Schemas["OptionsView"]> {
     return told(await this.api.GET("/payments/{id}/refund-options", { params: { path: { id } } }));
+  }
+
+  /** What happened, in one order, `after` a position: keep `next_cursor`, and go on with it. */
+  async listEvents(query: Query<"listEvents"> = {}): Promise<Schemas["ShopEventPage"]> {
+    return told(await this.api.GET("/events", { params: { query } }));
+  }
+
+  /** Have events sent to an address. The answer has the signing `secret`, this once. */
+  async createNotificationEndpoint(body: Schemas["CreateEndpoint"]): Promise<Schemas["NewEndpointView"]> {
+    return told(await this.api.POST("/notification-endpoints", { body }));
+  }
+
+  /** The store's endpoints, oldest first. */
+  async listNotificationEndpoints(query: Query<"listNotificationEndpoints"> = {}): Promise<Schemas["EndpointPage"]> {
+    return told(await this.api.GET("/notification-endpoints", { params: { query } }));
+  }
+
+  /** Read an endpoint, and how it fares. */
+  async getNotificationEndpoint(id: string): Promise<Schemas["EndpointView"]> {
+    return told(await this.api.GET("/notification-endpoints/{id}", { params: { path: { id } } }));
+  }
+
+  /** Set what is named; `paused` stops it and goes on. */
+  async changeNotificationEndpoint(id: string, body: Schemas["ChangeEndpoint"]): Promise<Schemas["EndpointView"]> {
+    return told(await this.api.PATCH("/notification-endpoints/{id}", { body, params: { path: { id } } }));
+  }
+
+  /** End it, and drop what waits for it. */
+  async deleteNotificationEndpoint(id: string): Promise<void> {
+    await this.api.DELETE("/notification-endpoints/{id}", { params: { path: { id } } });
+  }
+
+  /** A new signing secret; the old one signs beside it for `overlap_days`. */
+  async rotateNotificationSecret(id: string, body: Schemas["RotateSecret"] = {}): Promise<Schemas["NewEndpointView"]> {
+    return told(await this.api.POST("/notification-endpoints/{id}/rotate-secret", { body, params: { path: { id } } }));
+  }
+
+  /** Send a signed `endpoint.test` now; what came of it. */
+  async testNotificationEndpoint(id: string): Promise<Schemas["TestView"]> {
+    return told(await this.api.POST("/notification-endpoints/{id}/test", { params: { path: { id } } }));
+  }
+
+  /** What was sent to whom, newest first. */
+  async listNotifications(query: Query<"listNotifications"> = {}): Promise<Schemas["NotificationPage"]> {
+    return told(await this.api.GET("/notifications", { params: { query } }));
+  }
+
+  /** Send events again, with the ids and bodies of then; with `preview` only count them. */
+  async replayNotifications(body: Schemas["Replay"]): Promise<Schemas["ReplayView"]> {
+    return told(await this.api.POST("/notifications/replay", { body }));
   }
 }
 

@@ -61,8 +61,9 @@ export async function send(request: Request, patience: Patience = {}): Promise<R
   }
 }
 
-function mayRepeat(request: Request): boolean {
-  return request.method === "GET" || request.headers.has("Idempotency-Key") || REPEATABLE.test(new URL(request.url).pathname);
+function mayRepeat({ method, headers, url }: Request): boolean {
+  if (method === "GET" || method === "PATCH" || headers.has("Idempotency-Key")) return true;
+  return REPEATABLE.test(new URL(url).pathname);
 }
 
 /** What went wrong, and whether the same request may fare better later. A proxy's page in between is no answer of ours. */

@@ -65,6 +65,31 @@ test("a buyer tries again, the gateway is asked, and an order is closed", async 
   assert.equal((await shop.getPayment(id)).status, "canceled");
 });
 
+test("it receives what happened, by the feed and by an endpoint", async () => {
+  const { id, secret } = await shop.createNotificationEndpoint({ url: "http://127.0.0.1:9/nobody-listens", events: ["payment.paid"] });
+  assert.match(secret, /^whsec_/);
+  const payment = await create(shop);
+  await shop.completePayment(await buyerPays(payment));
+  /** @type {string[]} */
+  let types = [];
+  for (let after = 0; !types.length; ) {
+    const page = await shop.listEvents({ after, payment_id: payment.id });
+    types = page.data.map((each) => each.type);
+    after = page.next_cursor;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  assert.deepEqual(types, ["payment.paid"]);
+  assert.equal((await shop.replayNotifications({ endpoint_id: id, since: payment.created_at, preview: true })).count, 1);
+  assert.notEqual((await shop.rotateNotificationSecret(id, { overlap_days: 0 })).secret, secret);
+  assert.equal((await shop.testNotificationEndpoint(id)).status, null);
+  assert.equal((await shop.changeNotificationEndpoint(id, { paused: true })).status, "paused");
+  assert.equal((await shop.getNotificationEndpoint(id)).pause_reason, "asked");
+  assert.equal((await shop.listNotifications({ endpoint: id })).data[0]?.payment_id, payment.id);
+  assert.equal((await shop.listNotificationEndpoints()).data.length, 1);
+  await shop.deleteNotificationEndpoint(id);
+  assert.deepEqual((await shop.listNotificationEndpoints()).data, []);
+});
+
 test("lost answers open one payment and give back once", async () => {
   const { keys, client } = losing(2);
   const payment = await create(client);
