@@ -15,6 +15,7 @@ from app.settings import NotificationSettings, Settings
 from simulator.server import Simulator
 from tests.support import app_of
 from tests.support.databases import Urls, keys_of
+from tests.support.receiver import Receiver, receiving
 from tests.support.settings import settings_for
 
 PAUSE_S = 0.1
@@ -53,3 +54,9 @@ async def url(urls: Urls, simulator: Simulator) -> AsyncIterator[str]:
 async def key(url: str, database: Database) -> str:
     _, text = await keys_of(database).create(mode="test", scopes=["*"], store="main", name="clients")
     return text
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as receiver:
+        yield receiver
