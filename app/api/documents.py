@@ -20,7 +20,17 @@ DOCUMENTS = {
 }
 """Every file that is served here, by its address without the slash in front. No other file can be named."""
 
-_FOR_SHOPS = ("coding-agents", "quickstart", "api", "notifications", "problems", "states", "checkout", "mobile")
+_FOR_SHOPS = (
+    "coding-agents",
+    "quickstart",
+    "api",
+    "notifications",
+    "problems",
+    "states",
+    "checkout",
+    "drop-in",
+    "mobile",
+)
 _SECTIONS: dict[str, Callable[[PurePosixPath], bool]] = {
     "For whoever builds a shop": lambda name: len(name.parts) > 1 and name.parts[1].partition(".")[0] in _FOR_SHOPS,
     "For whoever runs it": lambda name: len(name.parts) < 3,

@@ -83,4 +83,11 @@ def test_the_page_for_coding_agents_names_calls_members_and_codes_that_there_are
     words = set(re.findall(r"`([a-z]+(?:_[a-z]+)*)`", AGENTS))
     assert "order_taken" in words & PROBLEMS.keys()
     members = {name for schema in OPENAPI["components"]["schemas"].values() for name in schema.get("properties", {})}
-    assert words <= members | PROBLEMS.keys() | set(PaymentStatus)
+    queries = {
+        each["name"]
+        for calls in OPENAPI["paths"].values()
+        for call in calls.values()
+        for each in call["parameters"]
+        if "name" in each
+    }
+    assert words <= members | queries | PROBLEMS.keys() | set(PaymentStatus)
