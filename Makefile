@@ -9,7 +9,7 @@ READY := .venv/.ready
 COMPILE := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup run demo check test test-long flood soak bench lock migrate openapi docs
+.PHONY: help setup run demo check test test-long flood soak bench lock migrate openapi docs clients
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ check: $(READY) ## Lint, format, types, the direction of imports, and that the A
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	cd examples/bookshop && MYPYPATH=../../clients/python ../../$(BIN)/mypy --strict .
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m scripts.openapi check origin/main HEAD~1
 
@@ -44,6 +45,10 @@ openapi: $(READY) ## Write docs/openapi.json anew from the code
 docs: openapi ## Write everything in the documents anew that follows from the code
 	@$(BIN)/python -m scripts.states
 	@$(BIN)/python -m scripts.from_manifests
+	@$(BIN)/python -m scripts.scenarios
+
+clients: $(READY) ## Write the types of clients/ anew from docs/openapi.json; needs a network
+	@scripts/make-clients
 
 migrate: $(READY) ## Bring the database of ONETILL_DATABASE_URL to the newest schema
 	@$(BIN)/onetill migrate

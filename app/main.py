@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from app import logs
-from app.api import docs, health, metrics, problem_pages
+from app.api import docs, documents, health, metrics, problem_pages
 from app.api.admission import AdmissionMiddleware
 from app.api.document import DESCRIPTION, TAGS, extend
 from app.api.errors import HANDLERS
@@ -51,6 +51,7 @@ ROUTERS = tuple(
         metrics,
         problem_pages,
         docs,
+        documents,
     )
 )
 """The hot ones first: routes are tried in order."""

@@ -8,6 +8,7 @@ from app.cli.notifications import notifications
 from app.cli.payments import payments
 from app.cli.processes import processes
 from app.cli.refunds import refunds
+from app.cli.webhooks import webhooks
 
 app = typer.Typer(
     name="onetill",
@@ -21,6 +22,7 @@ app.add_typer(keys, name="keys")
 app.add_typer(payments, name="payments")
 app.add_typer(refunds, name="refunds")
 app.add_typer(inbox, name="inbox")
+app.add_typer(webhooks, name="webhooks")
 app.add_typer(notifications, name="notifications")
 
 

@@ -25,6 +25,7 @@ TARGETS = (
     "migrate",
     "openapi",
     "docs",
+    "clients",
 )
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CI"))}
 
@@ -137,6 +138,27 @@ def test_no_servers_are_said_aloud_and_fail_ci(tools: Path, ci: str, code: int, 
     program(tools, "id", "echo 1000")
     program(tools, "apt-get", "exit 99")
     done = servers_at(tools, CI=ci)
+    assert done.returncode == code
+    assert says in done.stderr
+
+
+def test_root_gets_node_installed_and_the_packages_of_the_lock(tools: Path) -> None:
+    program(tools, "id", "echo 0")
+    log, some = tools / "log", program(tools, "not-yet", f'echo "npm $@" >>{tools}/log')
+    program(tools, "apt-get", f'echo "$@" >>{log}; case "$*" in *install*) exec {tools}/mv-it;; esac')
+    program(tools, "mv-it", f"for each in node npm; do cat {some} >{tools}/$each; /bin/chmod 755 {tools}/$each; done")
+    done = run(ROOT / "scripts/ensure-node", PATH=str(tools), PACKAGES=str(tools))
+    assert done.returncode == 0, done.stderr
+    said = [line.split() for line in log.read_text().splitlines()]
+    assert [words[-2:] for words in said if words[0] == "-qq"] == [["Acquire::Retries=3", "update"], ["nodejs", "npm"]]
+    assert ["npm", "ci", "--prefix", str(tools)] in [words[:4] for words in said]
+
+
+@pytest.mark.parametrize(("ci", "code", "says"), [("", 3, "LEFT OUT"), ("true", 1, "CI does not leave")])
+def test_no_node_is_said_aloud_and_fails_ci(tools: Path, ci: str, code: int, says: str) -> None:
+    program(tools, "id", "echo 1000")
+    program(tools, "apt-get", "exit 99")
+    done = run(ROOT / "scripts/ensure-node", PATH=str(tools), CI=ci)
     assert done.returncode == code
     assert says in done.stderr
 

@@ -2,6 +2,7 @@
 
 import re
 
+from app.api.documents import DOCUMENTS
 from app.paths import ROOT
 from app.ports import free_ports
 from tests.deployment.files import last, stages, target
@@ -78,3 +79,7 @@ def test_the_default_command_serves_and_the_health_check_sees_it(image: Image, u
         assert image.run(*ask, http_proxy="http://192.0.2.1:1").returncode == 0
         assert image.run(check[0], f"{url}/nothing-here").returncode == 1
     assert image.files() == before, "a read-only container could not do that"
+
+
+def test_it_holds_every_document_that_is_served(image: Image) -> None:
+    assert [name for name in DOCUMENTS if not image.inside(name).is_file()] == []

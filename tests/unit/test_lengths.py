@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST = 400
 """Lines of a module, in the product as in its tests."""
-LONGER: dict[str, str] = {}
+LONGER: dict[str, str] = {"clients/python/onetill_client/models.py": "generated"}
 """A file that is longer, and why it is better so."""
 
 

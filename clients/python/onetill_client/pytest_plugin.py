@@ -1,0 +1,169 @@
+"""pytest plugin: a whole Onetill with imitated gateways beside the tests of a shop, and every fault on order.
+
+Nothing leaves the machine.
+
+| fixture | is |
+|---|---|
+| `onetill` | the product, running, as `Sandbox`: its address and key for the shop under test, and the tester's hands |
+| `onetill_scenario` | one `Scenario`; the test runs once with each of those that the gateways of `onetill_gateways` know |
+
+| ini | default |
+|---|---|
+| `onetill_command` | `onetill demo`: the command of an installation that has the extra `demo` |
+| `onetill_gateways` | all of them |
+| `onetill_time_scale` | 20: by how much waits of the product are divided |
+"""
+
+import json
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+import httpx2
+import pytest
+
+from onetill_client.client import Onetill
+from onetill_client.models import AttemptView
+
+STOP_TIMEOUT_S = 30.0
+AFTER_PAYING = {"console_cancel"}
+"""Scenarios of what somebody does to a payment that is paid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One way in which paying may go at a gateway. `about` says what happens."""
+
+    gateway: str
+    name: str
+    about: str
+    calls: tuple[str, ...]
+    """The gateway's calls that it changes; `pay` is the buyer in the gateway's window."""
+    by_buyer: bool
+    """Whether the buyer's payment brings it about; otherwise it is planned for a call."""
+
+
+def scenarios() -> list[Scenario]:
+    """Those of all gateways."""
+    told = json.loads(files("onetill_client").joinpath("scenarios.json").read_text(encoding="utf-8"))
+    return [
+        Scenario(gateway, name, each["about"], tuple(each["calls"]), each["by_buyer"])
+        for gateway, known in told.items()
+        for name, each in known.items()
+    ]
+
+
+class Sandbox:
+    """A running Onetill in test mode, and the hands of its simulator.
+
+    Gateways forget everything before each test; payments stay, so name the orders of each test differently.
+    """
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.url: str = facts["api"]
+        """What the shop is to be configured with, and `key`."""
+        self.key: str = facts["api_key"]
+        self.client = Onetill(self.url, self.key)
+        """For what a test wants to see with its own eyes."""
+        self._hands = httpx2.Client(base_url=facts["simulator"], timeout=30)
+
+    def buyer_pays(self, payment_id: str, scenario: Scenario | str = "paid") -> dict[str, str]:
+        """The buyer finishes the newest attempt, and the scenario happens. Returns what the buyer's browser received."""
+        attempt = self._newest(payment_id)
+        name = scenario if isinstance(scenario, str) else scenario.name
+        if isinstance(scenario, Scenario) and not scenario.by_buyer:
+            self.plan(payment_id, name)
+            name = "paid"
+        where = {"gateway": attempt["gateway"], "reference": attempt["reference"]}
+        if name in AFTER_PAYING:
+            self._hand("pay", **where)
+        return dict(self._hand("pay", **where, scenario=name))
+
+    def plan(self, payment_id: str, scenario: str, *, call: str | None = None, times: int = 1) -> None:
+        """Have the next `times` calls about the newest attempt follow a scenario, those of `call` only where it is named."""
+        attempt = self._newest(payment_id)
+        narrowed = {} if call is None else {"call": call}
+        where = {"gateway": attempt["gateway"], "reference": attempt["reference"]}
+        self._hand("scenario", **where, scenario=scenario, times=times, **narrowed)
+
+    def webhooks(self, gateway: str, mode: str) -> None:
+        """How a gateway's webhooks go out from now on: `send`, `lose`, `duplicate`, `reorder`, `delay`."""
+        self._hand("webhooks", gateway=gateway, mode=mode)
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the gateways' clock: what they do later is done now."""
+        self._hand("advance", seconds=seconds)
+
+    def money_kept(self, payment_id: str) -> int:
+        """The truth: what the gateways hold for this payment, in minor units, whatever anybody was told."""
+        references = {attempt["reference"] for attempt in self.client.get_payment(payment_id)["attempts"]}
+        rows = self._hands.get("/_sim/journal").raise_for_status().json()
+        return sum(row["amount"] * row["captures"] - row["refunded"] for row in rows if row["reference"] in references)
+
+    def forget(self) -> None:
+        """Let the gateways forget everything, plans too."""
+        self._hand("reset")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+        self._hands.close()
+
+    def _newest(self, payment_id: str) -> AttemptView:
+        return self.client.get_payment(payment_id)["attempts"][-1]
+
+    def _hand(self, name: str, **body: Any) -> Any:
+        answer = self._hands.post(f"/_sim/{name}", json=body)
+        assert answer.is_success, f"the simulator refused {name} {body}: {answer.text}"
+        return answer.json()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The settings of the table above."""
+    parser.addini("onetill_command", "Starts the demo; gets --json --port 0.", default="onetill demo")
+    parser.addini("onetill_gateways", "Whose scenarios `onetill_scenario` runs through.", type="args", default=[])
+    parser.addini("onetill_time_scale", "By how much the product's waits are divided.", default="20")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that asks for `onetill_scenario` runs once with each."""
+    if "onetill_scenario" in metafunc.fixturenames:
+        wanted = metafunc.config.getini("onetill_gateways")
+        chosen = [each for each in scenarios() if not wanted or each.gateway in wanted]
+        metafunc.parametrize("onetill_scenario", chosen, ids=[f"{each.gateway}-{each.name}" for each in chosen])
+
+
+@pytest.fixture(scope="session")
+def onetill_process(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
+    """The running product; ask for `onetill` instead."""
+    command = [*shlex.split(pytestconfig.getini("onetill_command")), "--json", "--port", "0"]
+    own = {
+        "ONETILL_TIME_SCALE": pytestconfig.getini("onetill_time_scale"),
+        "ONETILL_NOTIFICATIONS__ALLOW_PRIVATE": "true",  # the shop under test listens on this machine
+    }
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=own | os.environ) as process:  # noqa: S603  # the project's own setting
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                pytest.fail(f"`{shlex.join(command)}` did not start; it says why above", pytrace=False)
+            sandbox = Sandbox(json.loads(line))
+            yield sandbox
+            sandbox.close()
+        finally:
+            process.terminate()
+            try:
+                process.wait(STOP_TIMEOUT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@pytest.fixture
+def onetill(onetill_process: Sandbox) -> Sandbox:
+    """A running Onetill whose gateways have forgotten the test before."""
+    onetill_process.forget()
+    return onetill_process

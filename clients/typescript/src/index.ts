@@ -1,0 +1,162 @@
+/** The calls of a shop's server, one method for each, named and typed after `docs/openapi.json`. */
+
+import createClient, { type Client } from "openapi-fetch";
+
+import type { components, operations, paths } from "./schema.js";
+import { type Patience, send } from "./sending.js";
+
+export type { components, operations, paths } from "./schema.js";
+export { OnetillError, OnetillProblem, OnetillUnreachable, type Patience, type Problem } from "./sending.js";
+
+type Schemas = components["schemas"];
+export type Payment = Schemas["PaymentView"];
+export type Refund = Schemas["RefundView"];
+
+type Query<Operation extends keyof operations> = NonNullable<operations[Operation]["parameters"]["query"]>;
+
+/** The name of one intent: choose it before the first try, for example from your order. */
+export interface Keyed {
+  idempotencyKey: string;
+}
+
+/**
+ * One store's calls, with its secret key or a payment's client token.
+ *
+ * A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key;
+ * what has no key and may not happen twice, as `resolvePayment`, is sent once. Every method throws OnetillProblem or
+ * OnetillUnreachable.
+ */
+export class Onetill {
+  /** Every call of the API by its path, for what has no method here. */
+  readonly api: Client<paths>;
+
+  constructor(url: string, key: string, { language = "en", ...patience }: Patience & { language?: string } = {}) {
+    this.api = createClient<paths>({
+      baseUrl: url,
+      headers: { Authorization: `Bearer ${key}`, "Accept-Language": language },
+      fetch: (request) => send(request, patience),
+    });
+  }
+
+  /** Ask for money. */
+  async createPayment(body: Schemas["CreatePayment"], { idempotencyKey }: Keyed): Promise<Payment> {
+    return told(await this.api.POST("/payments", { body, params: { header: { "Idempotency-Key": idempotencyKey } } }));
+  }
+
+  /** Read a payment. Deliver when its `status` is `paid`, and only then. */
+  async getPayment(id: string): Promise<Payment> {
+    return told(await this.api.GET("/payments/{id}", { params: { path: { id } } }));
+  }
+
+  /** Search, newest first. */
+  async listPayments(query: Query<"listPayments"> = {}): Promise<Schemas["PaymentPage"]> {
+    return told(await this.api.GET("/payments", { params: { query } }));
+  }
+
+  /** A payment's audit trail, in order. */
+  async listPaymentEvents(id: string, query: Query<"listPaymentEvents"> = {}): Promise<Schemas["EventPage"]> {
+    return told(await this.api.GET("/payments/{id}/events", { params: { path: { id }, query } }));
+  }
+
+  /** Say that the buyer is done, with what the browser brought. Still undecided where `status` is `processing`. */
+  async completePayment(body: Schemas["CompletePayment"]): Promise<Payment> {
+    return told(await this.api.POST("/payments/complete", { body }));
+  }
+
+  /** Ask the gateway now, about every attempt that may hold money. */
+  async syncPayment(id: string): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/sync", { params: { path: { id } } }));
+  }
+
+  /** Let the buyer try again, at the same or another gateway. */
+  async createAttempt(id: string, body: Schemas["CreateAttempt"] = {}, keyed: Partial<Keyed> = {}): Promise<Payment> {
+    const header = keyed.idempotencyKey === undefined ? {} : { "Idempotency-Key": keyed.idempotencyKey };
+    return told(await this.api.POST("/payments/{id}/attempts", { body, params: { path: { id }, header } }));
+  }
+
+  /** Close a payment without money. */
+  async cancelPayment(id: string): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/cancel", { params: { path: { id } } }));
+  }
+
+  /** Say what becomes of a payment that needs a person. */
+  async resolvePayment(id: string, body: Schemas["ResolvePayment"]): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/resolve", { body, params: { path: { id } } }));
+  }
+
+  /** Give money back, all that is left or `amount`. One key is one refund, however often it is sent. */
+  async createRefund(id: string, body: Schemas["CreateRefund"], { idempotencyKey }: Keyed): Promise<Refund> {
+    const params = { path: { id }, header: { "Idempotency-Key": idempotencyKey } };
+    return told(await this.api.POST("/payments/{id}/refunds", { body, params }));
+  }
+
+  /** Read a refund. */
+  async getRefund(id: string): Promise<Refund> {
+    return told(await this.api.GET("/refunds/{id}", { params: { path: { id } } }));
+  }
+
+  /** The refunds of a payment, oldest first. */
+  async listRefunds(id: string, query: Query<"listRefunds"> = {}): Promise<Schemas["RefundPage"]> {
+    return told(await this.api.GET("/payments/{id}/refunds", { params: { path: { id }, query } }));
+  }
+
+  /** What can be refunded now, and if not, why. */
+  async getRefundOptions(id: string): Promise<Schemas["OptionsView"]> {
+    return told(await this.api.GET("/payments/{id}/refund-options", { params: { path: { id } } }));
+  }
+
+  /** What happened, in one order, `after` a position: keep `next_cursor`, and go on with it. */
+  async listEvents(query: Query<"listEvents"> = {}): Promise<Schemas["ShopEventPage"]> {
+    return told(await this.api.GET("/events", { params: { query } }));
+  }
+
+  /** Have events sent to an address. The answer has the signing `secret`, this once. */
+  async createNotificationEndpoint(body: Schemas["CreateEndpoint"]): Promise<Schemas["NewEndpointView"]> {
+    return told(await this.api.POST("/notification-endpoints", { body }));
+  }
+
+  /** The store's endpoints, oldest first. */
+  async listNotificationEndpoints(query: Query<"listNotificationEndpoints"> = {}): Promise<Schemas["EndpointPage"]> {
+    return told(await this.api.GET("/notification-endpoints", { params: { query } }));
+  }
+
+  /** Read an endpoint, and how it fares. */
+  async getNotificationEndpoint(id: string): Promise<Schemas["EndpointView"]> {
+    return told(await this.api.GET("/notification-endpoints/{id}", { params: { path: { id } } }));
+  }
+
+  /** Set what is named; `paused` stops it and goes on. */
+  async changeNotificationEndpoint(id: string, body: Schemas["ChangeEndpoint"]): Promise<Schemas["EndpointView"]> {
+    return told(await this.api.PATCH("/notification-endpoints/{id}", { body, params: { path: { id } } }));
+  }
+
+  /** End it, and drop what waits for it. */
+  async deleteNotificationEndpoint(id: string): Promise<void> {
+    await this.api.DELETE("/notification-endpoints/{id}", { params: { path: { id } } });
+  }
+
+  /** A new signing secret; the old one signs beside it for `overlap_days`. */
+  async rotateNotificationSecret(id: string, body: Schemas["RotateSecret"] = {}): Promise<Schemas["NewEndpointView"]> {
+    return told(await this.api.POST("/notification-endpoints/{id}/rotate-secret", { body, params: { path: { id } } }));
+  }
+
+  /** Send a signed `endpoint.test` now; what came of it. */
+  async testNotificationEndpoint(id: string): Promise<Schemas["TestView"]> {
+    return told(await this.api.POST("/notification-endpoints/{id}/test", { params: { path: { id } } }));
+  }
+
+  /** What was sent to whom, newest first. */
+  async listNotifications(query: Query<"listNotifications"> = {}): Promise<Schemas["NotificationPage"]> {
+    return told(await this.api.GET("/notifications", { params: { query } }));
+  }
+
+  /** Send events again, with the ids and bodies of then; with `preview` only count them. */
+  async replayNotifications(body: Schemas["Replay"]): Promise<Schemas["ReplayView"]> {
+    return told(await this.api.POST("/notifications/replay", { body }));
+  }
+}
+
+/** The body of an answer; `send` has thrown for every other one. */
+function told<Data>({ data }: { data?: Data }): Data {
+  return data as Data;
+}

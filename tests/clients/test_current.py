@@ -1,0 +1,56 @@
+"""The clients are those of docs/openapi.json: made from this document, and with a method for every call of a shop."""
+
+import hashlib
+import inspect
+import json
+import re
+from typing import Any, get_args
+
+import onetill_client.models
+import pytest
+from onetill_client import Onetill
+
+from app.paths import ROOT
+
+TEXT = (ROOT / "docs/openapi.json").read_bytes()
+DOCUMENT: dict[str, Any] = json.loads(TEXT)
+MADE = ["clients/python/onetill_client/models.py", "clients/typescript/src/schema.ts"]
+CALLS = {
+    operation["operationId"]: operation
+    for methods in DOCUMENT["paths"].values()
+    for operation in methods.values()
+    if not {"webhooks", "operations"} & set(operation["tags"])
+}
+"""Those that a shop makes: no gateway's webhooks, no probes."""
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_generated_was_made_from_the_document_of_today(name: str) -> None:
+    first = (ROOT / name).read_text(encoding="utf-8").partition("\n")[0]
+    assert hashlib.sha256(TEXT).hexdigest() in first, f"{name} is behind docs/openapi.json: make clients"
+
+
+def named_in_python(operation_id: str) -> str:
+    return re.sub(r"(?=[A-Z])", "_", operation_id).lower()
+
+
+@pytest.mark.parametrize("operation_id", CALLS)
+def test_every_call_of_a_shop_is_a_method_in_python(operation_id: str) -> None:
+    method = inspect.signature(getattr(Onetill, named_in_python(operation_id)), eval_str=True)
+    body = CALLS[operation_id].get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
+    if body:
+        (taken,) = get_args(method.parameters.keys() & {"body", "brought"} and _last(method).annotation)
+        assert taken is getattr(onetill_client.models, body["$ref"].rpartition("/")[2])
+    good = [answer for status, answer in CALLS[operation_id]["responses"].items() if status < "3"]
+    shown = {answer["content"]["application/json"]["schema"]["$ref"] for answer in good if "content" in answer}
+    told = method.return_annotation and f"#/components/schemas/{method.return_annotation.__name__}"
+    assert {told} == (shown or {None})
+    keyed = [each for each in CALLS[operation_id]["parameters"] if each.get("name") == "Idempotency-Key"]
+    assert ("idempotency_key" in method.parameters) == bool(keyed)
+    if keyed:
+        is_required = method.parameters["idempotency_key"].default is inspect.Parameter.empty
+        assert is_required == keyed[0]["required"], "a key that a call needs is the caller's to choose"
+
+
+def _last(method: inspect.Signature) -> inspect.Parameter:
+    return list(method.parameters.values())[-1]

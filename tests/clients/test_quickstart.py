@@ -1,0 +1,175 @@
+"""`docs/quickstart.md`, word for word: its terminals, its files, its browser, and a verified `payment.paid` at the end.
+
+Only what a reader would change is changed: the ports, and the key that the demo prints.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import sysconfig
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser
+
+from app.paths import ROOT
+from app.ports import free_ports
+
+PAGE = (ROOT / "docs/quickstart.md").read_text(encoding="utf-8")
+PATIENCE_S = 240.0
+PORTS = 8
+"""As many in a row as the demo takes."""
+
+
+def block(before: str, language: str = "sh") -> str:
+    """The first block of a language after these words."""
+    _, _, rest = PAGE.partition(before)
+    found = re.search(rf"```{language}\n(.*?)```", rest, re.DOTALL)
+    assert found, f"docs/quickstart.md has no {language} block after {before!r}"
+    return found[1]
+
+
+@dataclass
+class Terminal:
+    """One terminal of the reader, in a folder, after the lines that every one begins with."""
+
+    folder: Path
+    environment: dict[str, str]
+    changes: dict[str, str]
+    first: str = ""
+    opened: list[Process] = field(default_factory=list)
+
+    def text(self, commands: str) -> str:
+        """What the reader types."""
+        for shown, meant in self.changes.items():
+            commands = commands.replace(shown, meant)
+        return commands
+
+    async def runs(self, commands: str) -> str:
+        """Type commands and wait for their end; what they print."""
+        process = await self.starts(commands)
+        said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+        assert process.returncode == 0, said.decode()
+        return said.decode()
+
+    async def starts(self, commands: str) -> Process:
+        """Type commands and leave them running."""
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-ec", self.text(self.first + commands),
+            cwd=self.folder, env=self.environment, stdout=PIPE, stderr=STDOUT, start_new_session=True,
+        )  # fmt: skip
+        self.opened.append(process)
+        return process
+
+    async def close(self) -> None:
+        """Press Ctrl-C in all of them, the newest first."""
+        for process in reversed(self.opened):
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, signal.SIGINT)
+            await asyncio.wait_for(process.communicate(), PATIENCE_S)
+
+
+async def until(process: Process, words: str) -> str:
+    """Read on until a line has these words, which are a pattern; the line."""
+    assert process.stdout
+    said = ""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while line := (await process.stdout.readline()).decode():
+                said += line
+                if re.search(words, line):
+                    return line
+    except TimeoutError:
+        said += "(and then it said nothing more)"
+    raise AssertionError(f"it did not say {words!r}:\n{said}")
+
+
+def checkout(folder: Path) -> None:
+    """The repository as a reader has it after `make setup`, with clients of its own, in which npm may install."""
+    folder.mkdir()
+    for each in ROOT.iterdir():
+        if each.name not in {"clients", ".git"}:
+            (folder / each.name).symlink_to(each)
+    shutil.copytree(
+        ROOT / "clients", folder / "clients", ignore=shutil.ignore_patterns("node_modules", "dist", "__pycache__")
+    )
+
+
+@asynccontextmanager
+async def reader(tmp_path: Path) -> AsyncIterator[Terminal]:
+    """Somebody who has started Onetill as the page says, and opens further terminals."""
+    checkout(tmp_path / "onetill")
+    clean = {name: text for name, text in os.environ.items() if not name.startswith(("ONETILL_", "PYTEST_", "npm_"))}
+    clean |= {"npm_config_prefer_offline": "true", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    api, shop = free_ports(PORTS), free_ports()
+    demo = f"make --old-file=.venv/.ready demo ARGS='--port {api}'"  # which installs nothing into the folder that is linked
+    changes = {"make demo": demo, ":8000": f":{api}", "3000": str(shop)}
+    async with AsyncExitStack() as stack:
+        onetill = Terminal(tmp_path / "onetill", clean, changes)
+        stack.push_async_callback(onetill.close)
+        running = await onetill.starts(block("make:\n"))
+        (key,) = re.findall(r"sk_test_[\w-]+", await until(running, "sk_test_"))
+        changes |= {"sk_test_…": key}
+        elsewhere = clean | {"ONETILL_API": f"http://127.0.0.1:{api}"}
+        further = Terminal(tmp_path, elsewhere, changes, first=block("which secret signs your webhooks:"))
+        stack.push_async_callback(further.close)
+        yield further
+
+
+async def buys(terminal: Terminal, shop: Process, chromium: Browser) -> None:
+    """Steps 3 and 4."""
+    listener = await terminal.starts(block("## 3. "))
+    await until(listener, "^Events after ")
+    answer = await terminal.runs(block("## 4. "))
+    (link,) = re.findall(r'"checkout_url": ?"([^"]+)"', answer)
+    page = await chromium.new_page()
+    await page.goto(link)
+    await page.frame_locator("#point3-widget-iframe").locator("#pay").click()
+    promised = block("The shop's terminal says:", "text").strip()
+    assert promised in await until(shop, "^Verified ")
+    await page.close()
+    assert await terminal.runs(block("## 4. ")) == answer
+    forged = "curl -s -o /dev/null -w '%{http_code}' -d nonsense http://127.0.0.1:3000/webhooks"
+    assert await terminal.runs(forged) == "401"
+
+
+def test_the_shops_are_short() -> None:
+    for language in ("python", "js"):
+        assert len([line for line in block("## 2. ", language).splitlines() if line.strip()]) <= 30, language
+
+
+async def test_in_python(tmp_path: Path, chromium: Browser) -> None:
+    async with reader(tmp_path) as terminal:
+        folder = tmp_path / "my-shop"
+        install = block("### In Python")
+        make, _, rest = install.partition("\n")
+        await terminal.runs(make)
+        (packages,) = (folder / ".venv/lib").glob("python*/site-packages")
+        # What the page installs from PyPI is here already, so that pip finds it without a network.
+        (packages / "ours.pth").write_text(f"{sysconfig.get_path('purelib')}\n", encoding="utf-8")
+        await terminal.runs(rest)
+        (folder / "shop.py").write_text(terminal.text(block("Save this as `shop.py`", "python")), encoding="utf-8")
+        start = block("Start it, and leave it running:")
+        shop = await terminal.starts(start)
+        await until(shop, "running on")
+        await buys(terminal, shop, chromium)
+
+
+@pytest.mark.long
+@pytest.mark.node
+async def test_in_node(tmp_path: Path, chromium: Browser) -> None:
+    async with reader(tmp_path) as terminal:
+        await terminal.runs(block("### In Node"))
+        source = terminal.text(block("Save this as `shop.mjs`", "js"))
+        (tmp_path / "my-shop/shop.mjs").write_text(source, encoding="utf-8")
+        _, _, rest = PAGE.partition("Save this as `shop.mjs`")
+        start = re.search(r"```sh\n(.*?)```", rest, re.DOTALL)
+        assert start
+        shop = await terminal.starts(start[1])
+        await buys(terminal, shop, chromium)
