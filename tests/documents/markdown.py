@@ -6,6 +6,9 @@ from pathlib import Path
 
 from app.paths import ROOT
 
+KOREAN = ".ko"
+"""Stands before the ending of a document that is in Korean."""
+
 _FENCE = re.compile(r"^```(?P<language>\w*)[^`\n]*\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 _FILE_NAME = re.compile(r"// (\S+\.tsx?)\n")
 
@@ -32,6 +35,15 @@ class Document:
     @property
     def name(self) -> str:
         return str(self.path.relative_to(ROOT))
+
+    @property
+    def topic(self) -> str:
+        """The name without its endings: the same in every language."""
+        return self.name.removesuffix(self.path.suffix).removesuffix(KOREAN)
+
+    @property
+    def is_korean(self) -> bool:
+        return KOREAN in self.path.suffixes
 
     @property
     def prose(self) -> str:

@@ -70,4 +70,4 @@ def test_a_wrong_name_would_be_seen(name: str, right: str, wrong: str, complaint
 def test_every_document_with_typescript_is_compiled() -> None:
     found = {path for path in Path(ROOT, "docs").rglob("*.md") if read(path).blocks("ts", "tsx")}
     named = {read(name).path for name in WORLDS}
-    assert {path for path in found if ".ko" not in path.suffixes} == named
+    assert {path for path in found if not read(path).is_korean} == named
