@@ -14,23 +14,32 @@ from app.gateways.registry import MANIFESTS
 from app.gateways.values import Capability
 from app.paths import ROOT
 
-_COLUMNS = {
-    "we capture": Capability.CAPTURE,
-    "refund": Capability.REFUND,
-    "in parts": Capability.PARTIAL_REFUND,
-    "refund later": Capability.ASYNC_REFUND,
-    "webhooks": Capability.WEBHOOKS,
-    "virtual accounts": Capability.VIRTUAL_ACCOUNTS,
-    "close unpaid": Capability.VOID,
-}
+_COLUMNS = (
+    ("we capture", "승인 확정", Capability.CAPTURE),
+    ("refund", "환불", Capability.REFUND),
+    ("in parts", "부분 환불", Capability.PARTIAL_REFUND),
+    ("refund later", "비동기 환불", Capability.ASYNC_REFUND),
+    ("webhooks", "웹훅", Capability.WEBHOOKS),
+    ("virtual accounts", "가상계좌", Capability.VIRTUAL_ACCOUNTS),
+    ("close unpaid", "미결제 건 취소", Capability.VOID),
+)
 
 
 def capability_table() -> str:
     """What each gateway can do with its least account, as a Markdown table."""
-    lines = [f"| gateway | {' | '.join(_COLUMNS)} |", "|---" * (len(_COLUMNS) + 1) + "|"]
+    return _capability_table("gateway", [english for english, _, _ in _COLUMNS], "yes")
+
+
+def capability_table_ko() -> str:
+    """The same in Korean."""
+    return _capability_table("결제사", [korean for _, korean, _ in _COLUMNS], "지원")
+
+
+def _capability_table(gateway: str, columns: list[str], yes: str) -> str:
+    lines = [f"| {gateway} | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for manifest in MANIFESTS:
         can = manifest.capabilities(manifest.example())
-        cells = ["yes" if flag in can else "–" for flag in _COLUMNS.values()]
+        cells = [yes if flag in can else "–" for _, _, flag in _COLUMNS]
         lines.append(f"| {manifest.title} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -58,6 +67,7 @@ def compose_variables() -> str:
 
 PARTS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "README.md": ("<!-- gateways -->", "<!-- /gateways -->", capability_table),
+    "README.ko.md": ("<!-- gateways -->", "<!-- /gateways -->", capability_table_ko),
     ".env.example": ("# ==== Gateways, from their manifests ====", "# ==== end of gateways ====", example_variables),
     "docker-compose.yml": ("  # gateways, from their manifests", "  # end of gateways", compose_variables),
 }

@@ -12,6 +12,7 @@ import msgspec
 from fastapi import Request, Response
 from starlette.types import Scope
 
+from app.api.korean import details_in_korean
 from app.domain.language import Language, pick_language
 from app.logs import get_logger
 
@@ -82,11 +83,11 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "unauthorized": Problem(
         401, False, "Unauthorized", "인증 필요",
-        "{hint}", "유효한 키가 필요합니다: `Authorization: Bearer sk_…` 또는 그 결제의 `ct_…`.",
+        "{hint}", "인증할 수 없습니다. {hint}",
     ),
     "forbidden": Problem(
         403, False, "Forbidden", "권한 없음",
-        "{hint}", "이 키나 토큰으로는 할 수 없는 요청입니다.",
+        "{hint}", "허용되지 않은 요청입니다. {hint}",
     ),
     "not_found": Problem(
         404, False, "Not found", "찾을 수 없음",
@@ -113,7 +114,8 @@ PROBLEMS: dict[str, Problem] = {
         409, False, "Order already has a payment", "이미 결제가 있는 주문",
         "order_id has a payment that is open or paid: {payment_id}. Use that one, or wait until it ends unpaid or "
         "refunded whole.",
-        "이 order_id에는 진행 중이거나 완료된 결제가 있습니다: {payment_id}.",
+        "이 order_id에는 진행 중이거나 완료된 결제가 있습니다: {payment_id}. 그 결제를 사용하거나, "
+        "미결제로 끝나거나 전액 환불될 때까지 기다려 주세요.",
     ),
     "payment_not_open": Problem(
         409, False, "Payment not open", "결제할 수 없는 상태",
@@ -196,7 +198,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
     "resolution_refused": Problem(
         409, False, "Not this way", "이 방법으로 처리할 수 없음",
-        "Nothing was changed: {why}.", "변경된 것은 없습니다. 사유: {obstacle}.",
+        "Nothing was changed: {why}.", "변경된 것은 없습니다. {why}.",
     ),
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
@@ -290,12 +292,14 @@ def problem_body(
         "request_id": request_id,
         "retryable": entry.retryable,
     }
-    shown = {_RENAMED.get(name, name): value for name, value in details.items() if name not in _HIDDEN}
+    told = details_in_korean(details) if language == "ko" else details
+    shown = {_RENAMED.get(name, name): value for name, value in told.items() if name not in _HIDDEN}
     return members | {name: value for name, value in shown.items() if name not in members}
 
 
 def explain(code: str, details: Mapping[str, object], language: Language) -> str:
     """The text for people, with the details in their places."""
+    details = details_in_korean(details) if language == "ko" else details
     errors = details.get("errors")
     if isinstance(errors, list) and errors:
         details = {**details, "first": f"{errors[0]['field']}: {errors[0]['message']}"}

@@ -49,6 +49,7 @@ PAYMENT: dict[str, Any] = {
         "type": "point3_widget",
         "url": "https://widget.point3.io/?d=tok%2Fen%3D%3D",
         "origin": "https://widget.point3.io",
+        "token": "tok/en==",
     },
     "attempts": [_ATTEMPT],
     "last_failure": None,

@@ -234,6 +234,10 @@ NextAction = Annotated[
                 "type": {"enum": ["point3_widget", "portone_v1_sdk", "portone_v2_sdk", "redirect"]},
                 "url": {"type": "string", "description": "point3_widget, redirect: what to frame, or where to go."},
                 "origin": {"type": "string", "description": "point3_widget: whose messages to believe."},
+                "token": {
+                    "type": "string",
+                    "description": "point3_widget: what `url` carries, for an app that opens the widget by itself.",
+                },
                 "script": {"type": "string", "description": "portone_*: the gateway's own script."},
                 "user_code": {"type": "string", "description": "portone_v1_sdk: for `IMP.init`."},
                 "params": {

@@ -312,8 +312,8 @@ def _parts(payment: Payment, amount: int, wanted: CreateRefund) -> TaxBreakdown:
     if tax is None:
         return left.share(amount)
     if (tax.vat is None) != (left.vat is None):
-        named = "names its vat, so the refund must name it too" if tax.vat is None else "names no vat, leave it out"
-        raise InvalidRequest(("tax.vat", f"the payment {named}"))
+        must_name = "the payment names its vat, so the refund must name it too"
+        raise InvalidRequest(("tax.vat", must_name if tax.vat is None else "the payment names no vat, leave it out"))
     if tax.tax_free + (tax.vat or 0) <= amount:
         parts = TaxBreakdown.of(amount, tax_free=tax.tax_free, vat=tax.vat)
         if left.covers(parts):

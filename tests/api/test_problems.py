@@ -58,7 +58,8 @@ async def test_a_refused_create_is_explained_in_korean(client: httpx.AsyncClient
     headers = key() | {"Accept-Language": "ko"}
     told = problem(await client.post("/payments", json=order(amount=0), headers=headers), "invalid_request")
     assert told["title"] == "잘못된 요청"
-    assert told["detail"].startswith("amount: ")
+    assert told["detail"].startswith("amount: 1 이상이어야 합니다. ")
+    assert told["errors"] == [{"field": "amount", "message": "1 이상이어야 합니다"}]
 
 
 async def test_a_well_formed_request_id_is_kept(client: httpx.AsyncClient) -> None:

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
@@ -47,9 +47,11 @@ class TestPoint3(
             "type": "point3_widget",
             "url": action["url"],
             "origin": hands.connection["base_url"],
+            "token": action["token"],
         }
         query = urlsplit(str(action["url"])).query
         assert not set("+/=") & set(query.removeprefix("d=")), "every reserved character of the token is encoded"
+        assert unquote(query) == f"d={action['token']}"
         async with httpx.AsyncClient(verify=TLS) as buyer:
             page = await buyer.get(str(action["url"]))
         assert page.status_code == 200
@@ -88,7 +90,8 @@ class TestPoint3(
     ) -> None:
         sample = json.loads((FIXTURES / "token_accepted.json").read_text("utf-8"))
         wire.behave = answers(sample["status"], sample["body"])
-        assert (await wired.create_session(charge)).next_action["url"] == "https://widget.example/?d=%E2%80%A6"
+        opened = (await wired.create_session(charge)).next_action
+        assert (opened["url"], opened["token"]) == ("https://widget.example/?d=%E2%80%A6", "…")
 
     async def test_without_options_the_settings_fill_in_and_a_guest_is_unique_by_reference(
         self, wired: Point3, wire: FaultyServer, charge: ChargeRequest

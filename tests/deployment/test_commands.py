@@ -163,6 +163,17 @@ def test_no_node_is_said_aloud_and_fails_ci(tools: Path, ci: str, code: int, say
     assert says in done.stderr
 
 
+@pytest.mark.parametrize(("ci", "code", "says"), [("", 3, "LEFT OUT"), ("true", 1, "CI does not leave")])
+def test_no_packages_for_the_documents_are_said_aloud_and_fail_ci(tools: Path, ci: str, code: int, says: str) -> None:
+    program(tools, "id", "echo 1000")
+    for name in ("mkdir", "cmp"):
+        program(tools, name)
+    program(tools, "apt-get", "exit 99")
+    done = run(ROOT / "scripts/ensure-documents", PATH=str(tools), CI=ci)
+    assert done.returncode == code
+    assert says in done.stderr
+
+
 def test_an_old_or_missing_python_is_named(tools: Path, tmp_path: Path) -> None:
     none = run(ROOT / "scripts/make-venv", PATH=str(tools))
     assert none.returncode == 1

@@ -38,7 +38,7 @@ FILLED_BY = {
     "refund_invalid": {"raw_code"},
     "refund_declined": {"raw_code"},
     "nothing_to_resolve": {"status"},
-    "resolution_refused": {"obstacle", "why"},
+    "resolution_refused": {"why"},
     "result_mismatch": {"action", "action_ko", "what", "what_ko"},
     "overloaded": {"retry_after_s"},
     "gateway_refused": {"raw_code"},

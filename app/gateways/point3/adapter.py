@@ -62,7 +62,8 @@ class Point3(Adapter, Capturing, Refunding, Voiding):
         if not isinstance(token, str) or not 0 < len(token) <= LONGEST_TOKEN or not token.isprintable():
             raise GatewayTimeout(gateway=self.name)
         origin = self._settings.widget_origin
-        return Session({"type": MANIFEST.next_action, "url": f"{origin}/?d={quote(token, safe='')}", "origin": origin})
+        url = f"{origin}/?d={quote(token, safe='')}"
+        return Session({"type": MANIFEST.next_action, "url": url, "origin": origin, "token": token})
 
     async def fetch_payment(self, query: PaymentQuery) -> GatewayPayment:
         """What Point3 holds, by signature, or by our reference when no signature is known yet.

@@ -110,10 +110,10 @@ def _common(request: ChargeRequest, settings: PortOneV1Settings) -> Iterator[tup
     """What is wrong with an order for any PG."""
     amount, tax = request.amount, request.tax
     if EXPONENT[amount.currency] > MOST_DIGITS:
-        digits = f"amounts of at most {MOST_DIGITS} digits behind the point"
         yield (
             "currency",
-            f"PortOne V1 takes {digits}, {amount.currency} has {EXPONENT[amount.currency]}; choose another",
+            f"PortOne V1 takes amounts of at most {MOST_DIGITS} digits behind the point, {amount.currency} has "
+            f"{EXPONENT[amount.currency]}; choose another",
         )
     if amount.minor <= 0:
         yield "amount", "must be above 0"

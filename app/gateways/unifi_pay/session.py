@@ -47,8 +47,12 @@ def _lines(request: ChargeRequest) -> list[Line]:
         return [Line(request.order_name, _price(amount.minor))]
     total = sum(item.unit_amount * item.quantity for item in request.items)
     if total != amount.minor:
-        sums = f"add up to {total} cents but the amount is {amount.minor}"
-        raise InvalidRequest(("items", f"{sums}; make them equal, or leave the items out"))
+        raise InvalidRequest(
+            (
+                "items",
+                f"add up to {total} cents but the amount is {amount.minor}; make them equal, or leave the items out",
+            )
+        )
     return [
         Line(item.name if item.quantity == 1 else f"{item.name} × {item.quantity}", _price(cents))
         for item in request.items
