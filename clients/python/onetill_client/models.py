@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 adac2cd0233372d98a23e710f567d218a3f46e19ddeecf308ea2d3173e137174. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 d1f4dc95d20669f5c45d3efa4a6d42110475166ca0c1561254acbced771721ed. Change nothing here.
 
 from __future__ import annotations
 
@@ -370,6 +370,10 @@ class NextAction(TypedDict):
     """
     point3_widget: whose messages to believe.
     """
+    token: NotRequired[str]
+    """
+    point3_widget: what `url` carries, for an app that opens the widget by itself.
+    """
     script: NotRequired[str]
     """
     portone_*: the gateway's own script.
@@ -654,6 +658,10 @@ class CreatePayment(TypedDict):
     """
     Where the buyer goes after the result: https, or an app scheme that the settings allow.
     """
+    link_expires_at: NotRequired[str | None]
+    """
+    When `checkout_url` stops opening it. Absent: it opens as long as there is anything to see.
+    """
     expires_in_s: NotRequired[int]
     """
     How long the buyer may pay. Seconds.
@@ -793,6 +801,7 @@ class PaymentView(TypedDict):
     created_at: str
     paid_at: str | None
     expires_at: str
+    link_expires_at: str | None
     metadata: dict[str, str]
 
 
