@@ -82,12 +82,16 @@ class CreateEndpoint(Input):
 class ChangeEndpoint(Input):
     """Body of `PATCH /notification-endpoints/{id}`: what is left out stays."""
 
-    url: Annotated[Url | None, Field(description="Where events are sent from now on, also those that wait.")] = None
-    events: Annotated[Events | None, Field(description="The types it is told from now on.")] = None
-    description: Annotated[Description | None, Field(description="For you.")] = None
+    url: Annotated[
+        Url | None, Field(description="Where events are sent from now on, also those that wait."), Filter
+    ] = None
+    events: Annotated[Events | None, Field(description="The types it is told from now on."), Filter] = None
+    description: Annotated[Description | None, Field(description="For you."), Filter] = None
     rate_per_s: Annotated[Rate | None, Field(description=RATE)] = None
     paused: Annotated[
-        bool | None, Field(description="`true`: keep what happens, send nothing. `false`: send all that waits.")
+        bool | None,
+        Field(description="`true`: keep what happens, send nothing. `false`: send all that waits."),
+        Filter,
     ] = None
 
 

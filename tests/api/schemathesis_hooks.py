@@ -14,6 +14,9 @@ RULES = {
     "POST /payments/{id}/attempts": "gateway",
     "POST /payments/complete": "payment_id",
     "POST /payments/{id}/refunds": r"tax|tax\.vat|refund_account",
+    "POST /notification-endpoints": "url",
+    "PATCH /notification-endpoints/{id}": "url",
+    "POST /notifications/replay": "ids",
     "POST /webhooks/{gateway}": r"body|imp_uid|merchant_uid",
 }
 """Fields that are right by the schema and wrong by a rule over several fields or the settings: which gateways are

@@ -98,7 +98,7 @@ async def test_no_answer_to_a_server_differs_from_the_document(
     before = await row_counts(database)
     code, report = await _run(tmp_path, url, api_key, payments)
     assert code == 0, report
-    assert "Tested: 18" in report, report
+    assert "Tested: 28" in report, report
     after = await row_counts(database)
     assert after["payments"] - before["payments"] >= 50, "too few generated payments were good ones"
 
