@@ -22,6 +22,7 @@ class Bookshop:
             "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, price INTEGER, currency TEXT, payment_id TEXT,"
             " state TEXT DEFAULT 'waiting', parcels INTEGER DEFAULT 0)"
         )
+        self._orders.execute("CREATE TABLE IF NOT EXISTS feed (position INTEGER)")
 
     def order(
         self, order_id: str, price: int, currency: str, *, customer: CustomerIn, gateway: str | None = None
@@ -60,6 +61,18 @@ class Bookshop:
         elif payment["status"] in UNPAID:
             self._orders.execute("UPDATE orders SET state = 'unpaid' WHERE id = ? AND state = 'waiting'", (order_id,))
         return self.state(order_id)
+
+    def catch_up(self) -> None:
+        """Read what happened since the last time, and settle the orders that it is about. Instead of webhooks, or below them."""
+        (position,) = self._orders.execute("SELECT COALESCE(MAX(position), 0) FROM feed").fetchone()
+        while (page := self._onetill.list_events(after=position))["data"]:
+            for event in page["data"]:
+                for (order_id,) in self._orders.execute(
+                    "SELECT id FROM orders WHERE payment_id = ?", (event["payment_id"],)
+                ).fetchall():
+                    self.settle(order_id)
+            position = page["next_cursor"]
+            self._orders.execute("INSERT INTO feed VALUES (?)", (position,))
 
     def take_back(self, order_id: str, reason: str) -> str:
         """Refund a delivered order, all that is left of it; the refund's status."""

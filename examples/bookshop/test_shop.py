@@ -64,6 +64,21 @@ def test_what_went_well_is_delivered(onetill: Sandbox, shop: Bookshop) -> None:
     assert onetill.money_kept(payment["id"]) == 24000
 
 
+def test_it_hears_of_buyers_who_never_came_back(
+    onetill: Sandbox, shop: Bookshop, until: Callable[[Callable[[], bool]], None]
+) -> None:
+    order_id, payment = order(shop, "portone_v2")
+    onetill.buyer_pays(payment["id"])  # and closes the browser; the gateway's webhook tells Onetill
+
+    def delivered() -> bool:
+        shop.catch_up()
+        return shop.state(order_id) == "delivered"
+
+    until(delivered)
+    shop.catch_up()
+    assert shop.parcels(order_id) == 1
+
+
 def test_an_order_sent_twice_is_one_payment(shop: Bookshop) -> None:
     order_id, payment = order(shop, "point3")
     again = shop.order(order_id, 24000, "KRW", customer=BUYER, gateway="point3")
