@@ -85,9 +85,9 @@ def _llms_txt() -> str:
     return head + "".join(f"\n## {heading}\n\n" + "".join(links) for heading, links in sections.items() if links)
 
 
-def _rank(document: tuple[str, Path]) -> tuple[int, str]:
+def _rank(document: tuple[str, Path]) -> tuple[int, bool, str]:
     stem = PurePosixPath(document[0]).name.partition(".")[0]
-    return (_FOR_SHOPS.index(stem) if stem in _FOR_SHOPS else len(_FOR_SHOPS), document[0])
+    return (_FOR_SHOPS.index(stem) if stem in _FOR_SHOPS else len(_FOR_SHOPS), ".ko." in document[0], document[0])
 
 
 def _link(name: str, text: str) -> str:

@@ -144,6 +144,18 @@ def test_the_shops_are_short() -> None:
         assert len([line for line in block("## 2. ", language).splitlines() if line.strip()]) <= 30, language
 
 
+def test_it_says_the_same_in_korean() -> None:
+    korean = (ROOT / "docs/quickstart.ko.md").read_text(encoding="utf-8").replace(".ko.", ".")
+    english = PAGE.replace(".ko.", ".")
+    fences = re.compile(r"```.*?```", re.DOTALL)
+    assert fences.findall(korean) == fences.findall(english)
+    prose = [fences.sub("", page) for page in (korean, english)]
+    headings, rows, names, links = r"^#+(?= )", r"^\|", r"`[^`\n]+`", r"\]\([^)]+\)"
+    for part in (headings, rows, names, links):
+        said, meant = (re.findall(part, page, re.MULTILINE) for page in prose)
+        assert said == meant if part == headings else sorted(said) == sorted(meant)  # a sentence has its own order
+
+
 async def test_in_python(tmp_path: Path, chromium: Browser) -> None:
     async with reader(tmp_path) as terminal:
         folder = tmp_path / "my-shop"
