@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+from onetill_client import Onetill
 from onetill_client.sending import OnetillError, OnetillProblem, OnetillUnreachable, send
 
 PROBLEM = {
@@ -74,3 +75,17 @@ def test_it_gives_up(answers: list[httpx2.Response], options: dict[str, bool]) -
         after(*answers, **options)
     assert given_up.value.code == "overloaded"
     assert isinstance(given_up.value, OnetillError)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (httpx2.Response(200, json={"id": "pay_1"}), {"id": "pay_1"}),
+        (httpx2.Response(200, text="<svg/>", headers={"Content-Type": "image/svg+xml"}), "<svg/>"),
+        (httpx2.Response(204), None),
+    ],
+    ids=["JSON", "text", "nothing"],
+)
+def test_a_call_without_a_method_answers_what_came(answer: httpx2.Response, told: object) -> None:
+    with Onetill("http://onetill.example", "sk_test_1", transport=httpx2.MockTransport(lambda _: answer)) as onetill:
+        assert onetill.call("GET", "/anything") == told

@@ -184,12 +184,14 @@ class Onetill:
         idempotency_key: str | None = None,
         may_repeat: bool = False,
     ) -> Any:
-        """The JSON of any call, for one that has no method here. A GET, and a call with a key, may always be repeated."""
+        """The JSON or text of any call, for one that has no method here. A GET, and a call with a key, may always be repeated."""
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         request = self._client.build_request(method, path, json=body, params=query, headers=headers)
         may_repeat = may_repeat or method == "GET" or idempotency_key is not None
         answer = send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s)
-        return answer.json() if answer.content else None
+        if not answer.content:
+            return None
+        return answer.json() if answer.headers["Content-Type"].startswith("application/json") else answer.text
 
 
 def _part(text: str) -> str:
