@@ -25,7 +25,7 @@ COPY --chmod=0755 scripts/image/onetill scripts/image/healthy /opt/venv/bin/
 COPY migrations migrations
 COPY templates templates
 COPY static static
-COPY README.md CHANGELOG.md CONTRIBUTING.md ./
+COPY README.md README.ko.md CHANGELOG.md CONTRIBUTING.md ./
 COPY docs docs
 COPY app app
 RUN python -m compileall -q app migrations

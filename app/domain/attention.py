@@ -112,7 +112,8 @@ _SENTENCES = {
     Attention.UNEXPLAINED_REFUND: "the gateway shows a refund that may be the one whose answer was lost, of another amount",
     Attention.REFUND_CONTRADICTED: "the gateway's answer to a refund came late, and says otherwise than was decided meanwhile",
     Attention.REFUNDS_TOO_HIGH: "the gateway shows more money given back than was captured",
-    Attention.REFUNDS_TOO_LOW: "the gateway shows less money given back than it said before",
+    Attention.REFUNDS_TOO_LOW: "the gateway shows less money given back than it said before; "
+    "give the rest back by hand or see that it went, then close",
     Attention.MONEY_NOT_SHOWN: "the gateway no longer shows money that it took",
     Attention.AMOUNT_CHANGED: "the gateway shows another amount than it took",
     Attention.OTHER: "something that an older or newer release noted; the audit trail says what",

@@ -129,7 +129,7 @@ def _listed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
                 continue
             to = R.SUCCEEDED if refund.status is R.SUCCEEDED else to
             return Move(refund, to, "refund_shown", gateway_ref=cancel.ref)
-        if not is_counted and lost is not None and _may_be(cancel):
+        if not is_counted and (lost is not None or _by_hand(refunds)) and _may_be(cancel):
             is_unexplained = True
             continue
         if cancel.state is RefundState.SUCCEEDED and cancel.ref and not is_counted:
@@ -155,12 +155,12 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
         return None
     going = [each for each in refunds if _is_going(each, fetched.refunds)]
     asked = [each for each in refunds if each.status in {R.UNKNOWN, R.PENDING} and each.returned.minor <= rest]
-    by_hand = [each for each in refunds if each.status is R.SUCCEEDED and not each.accepted_at]
-    shown_now = [each for each in asked if each not in going]
-    if rest in {total(by_hand), *(each.returned.minor for each in by_hand)}:
-        shown_now += sorted(by_hand, key=lambda each: each.returned.minor != rest)
-    if shown_now:
+    by_hand = sorted(_by_hand(refunds), key=lambda each: each.returned.minor != rest)
+    after_all = [each for each in by_hand if each.returned.minor <= rest]
+    if shown_now := [each for each in asked if each not in going] + after_all:
         return Move(shown_now[0], R.SUCCEEDED, "refund_shown")
+    if by_hand:
+        return Doubt(Attention.UNEXPLAINED_REFUND)
     if (lost := _lost(refunds)) is not None and rest < lost.amount.minor:
         return Doubt(Attention.UNEXPLAINED_REFUND)
     return Found(Money(rest, shown.currency), "refunded at the gateway")
@@ -169,6 +169,11 @@ def _summed(refunds: Sequence[Refund], fetched: GatewayPayment) -> Move | Found 
 def _told(refunds: Sequence[Refund]) -> int:
     """What the gateway has said before to have gone back. What was made by hand is not in its sum, unless it shows it too."""
     return total(each for each in refunds if each.status is R.SUCCEEDED and each.accepted_at)
+
+
+def _by_hand(refunds: Sequence[Refund]) -> list[Refund]:
+    """Those that are done on a person's word: made by hand, or seen at the gateway by him."""
+    return [each for each in refunds if each.status is R.SUCCEEDED and not each.accepted_at]
 
 
 def _is_too_low(refunds: Sequence[Refund], fetched: GatewayPayment) -> bool:

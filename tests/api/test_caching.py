@@ -24,7 +24,7 @@ async def test_no_cache_keeps_an_answer_of_any_route(shop: Shop, product: FastAP
     await shop.complete(paid, **await shop.buyer_pays(paid))
     refund = await shop.client.post(f"/payments/{paid['id']}/refunds", json={"reason": "Broken"}, headers=key())
     assert refund.status_code == 201, refund.text
-    fits = {"client_token": payment["client_token"], "gateway": "portone-v1", "code": "not_found"}
+    fits = {"client_token": payment["client_token"], "gateway": "portone-v1", "code": "not_found", "name": "states.md"}
     bodies = {"/payments": order(), "/payments/complete": {"payment_id": payment["id"]}}
     bodies |= {"/webhooks/portone-v1": {"imp_uid": "imp_1", "merchant_uid": "one", "status": "paid"}}
     good = set()

@@ -138,5 +138,6 @@ async def test_no_file_but_sheets_of_the_page_holds_up_its_first_paint(shop: Sho
     html = (await browser.get(f"/checkout/{payment['client_token']}")).text
     head = html[: html.index("<body>")]
     assert re.findall(r'<script(?! type="module")[^>]* src=', head) == []
-    assert re.findall(r'<link rel="stylesheet" href="/static/checkout/(\w+).css">', head) == ["checkout", "widget"]
+    sheets = re.findall(r'<link rel="stylesheet" href="/static/checkout/(\w+).css">', head)
+    assert sheets == ["checkout", "order", "widget", "frame"]
     assert html.index("<aside") < html.index(" src=", html.index("<body>")), "the fallback comes before what may hang"

@@ -133,8 +133,6 @@ async def test_so_can_the_pages_around_it(branded: World, chromium: Browser, lan
         await keep(page, name, lang, theme, "desk")
     await page.route("**/static/checkout/checkout.js", lambda route: route.abort())
     await page.goto(payment["checkout_url"])
-    soon = "document.getAnimations().find(({ animationName }) => animationName === 'appear').finish()"
-    await page.evaluate(soon)  # it comes after eight seconds
     await expect(page.locator(".fallback")).to_be_visible()
     await page.locator("body > .point3-widget").evaluate("(element) => element.remove()")
     found["fallback"] = await faults(page)

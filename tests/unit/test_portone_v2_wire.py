@@ -323,7 +323,6 @@ class TestDoubts:
             ({"status": "CANCELLED", "amount": {"cancelled": None}}, "not in a form that says how much"),
             ({"status": "CANCELLED"}, "less was given back than came"),
             ({"status": "CANCELLED", "amount": {"paid": None, "cancelled": 400}}, "less was given back than came"),
-            ({"status": "CANCELLED", "amount": {"paid": None}}, "less was given back than came"),
             ({"status": "CANCELLED", "amount": {"paid": 0, "cancelled": 400}}, "less was given back than came"),
             ({"status": "CANCELLED", "amount": {"paid": 0}, "paidAt": None}, None),
             ({"amount": {"paid": 0}}, "PAID, and that 0 of 24000"),
@@ -347,7 +346,6 @@ class TestDoubts:
         assert read(**changes).sum_doubt is None
 
     def test_of_a_part_cancel_beside_less_than_was_ordered_nothing_says_how_much_came(self) -> None:
-        """A deposit that was too small and went back, or a cancel that lowered what came: a second refund would be wrong."""
         assert read(status="PARTIAL_CANCELLED", amount={"paid": 500, "cancelled": 23_500}).amount is None
 
     @pytest.mark.parametrize("amount", [{"paid": 23_900}, {"paid": 23_800, "discount": 100}], ids=str)

@@ -15,7 +15,7 @@ from app.ledger.transitions import refund_step
 from app.refunds.matching import Doubt, Move
 from tests.unit.factories import NOW, held
 from tests.unit.properties import thorough
-from tests.unit.test_refund_matching import (
+from tests.unit.refund_looks import (
     DONE,
     FAILED,
     GOING,

@@ -145,8 +145,9 @@ def _short(payment: Payment, amount: Amount) -> int | None:
 def _ordered(payment: Payment, amount: Amount) -> int | None:
     """What was ordered. Not told where a part was cancelled and less than that came: then nothing says whether the cancel
     lowered what came, or a deposit was too small before."""
-    came = (amount.paid or 0) + (amount.discount or 0)
-    return None if payment.status == "PARTIAL_CANCELLED" and came < (amount.total or 0) else amount.total
+    came = None if amount.paid is None else amount.paid + (amount.discount or 0)
+    is_lower = payment.status == "PARTIAL_CANCELLED" and came is not None and came < (amount.total or 0)
+    return None if is_lower else amount.total
 
 
 def _sums(payment: Payment, amount: Amount) -> str:

@@ -111,6 +111,14 @@ class Onetill:
         """Close a payment without money."""
         return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/cancel", may_repeat=True))
 
+    def close_link(self, payment_id: str) -> PaymentView:
+        """End a payment's link for browsers that have not opened it yet."""
+        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/close-link", may_repeat=True))
+
+    def get_link_qr(self, payment_id: str) -> str:
+        """A payment's link as a QR code, an SVG image."""
+        return cast(str, self.call("GET", f"/payments/{_part(payment_id)}/qr.svg"))
+
     def resolve_payment(self, payment_id: str, **body: Unpack[ResolvePayment]) -> PaymentView:
         """Say what becomes of a payment that needs a person."""
         return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/resolve", body))

@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 d1f4dc95d20669f5c45d3efa4a6d42110475166ca0c1561254acbced771721ed. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 51fc0217aea8c6916c2e511057fa33f6d7ee184a7b0b6fa3d5fa6c9bd26519cf. Change nothing here.
 
 from __future__ import annotations
 
@@ -56,15 +56,15 @@ class ChangeEndpoint(TypedDict):
     Body of `PATCH /notification-endpoints/{id}`: what is left out stays.
     """
 
-    url: NotRequired[str | None]
+    url: NotRequired[str]
     """
-    Where events are sent from now on, also those that wait.
+    Where events are sent by POST: https in live mode, a public address, no redirect is followed.
     """
-    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']] | None]
+    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']]]
     """
-    The types it is told from now on.
+    The types it is told. Empty: all, also those that later releases add.
     """
-    description: NotRequired[str | None]
+    description: NotRequired[str]
     """
     For you.
     """
@@ -72,7 +72,7 @@ class ChangeEndpoint(TypedDict):
     """
     Requests a second at most. Null: as fast as it answers.
     """
-    paused: NotRequired[bool | None]
+    paused: NotRequired[bool]
     """
     `true`: keep what happens, send nothing. `false`: send all that waits.
     """

@@ -79,6 +79,16 @@ export class Onetill {
     return told(await this.api.POST("/payments/{id}/cancel", { params: { path: { id } } }));
   }
 
+  /** End a payment's link for browsers that have not opened it yet. */
+  async closeLink(id: string): Promise<Payment> {
+    return told(await this.api.POST("/payments/{id}/close-link", { params: { path: { id } } }));
+  }
+
+  /** A payment's link as a QR code, an SVG image. */
+  async getLinkQr(id: string): Promise<string> {
+    return told(await this.api.GET("/payments/{id}/qr.svg", { params: { path: { id } }, parseAs: "text" }));
+  }
+
   /** Say what becomes of a payment that needs a person. */
   async resolvePayment(id: string, body: Schemas["ResolvePayment"]): Promise<Payment> {
     return told(await this.api.POST("/payments/{id}/resolve", { body, params: { path: { id } } }));

@@ -7,7 +7,7 @@ export type Problem = components["schemas"]["Problem"];
 const FIRST_WAIT_S = 0.5;
 const LONGEST_WAIT_S = 20;
 /** Calls without a key that may happen twice. */
-const REPEATABLE = /\/payments\/(complete|[^/]+\/(sync|cancel))$/;
+const REPEATABLE = /\/payments\/(complete|[^/]+\/(sync|cancel|close-link))$/;
 
 /** A call that did not do what was asked. Catch one of the two below where they mean different things to you. */
 export class OnetillError extends Error {
