@@ -23,7 +23,7 @@ RULES = {
 configured, what they take, whether the tax fits into the amount, which schemes a return_url may have, what is past. JSON
 Schema cannot say these, so `positive_data_acceptance` lets 422 pass for these calls, and this check looks at what was refused."""
 
-NO_FRACTION = "should be a valid integer"
+NO_FRACTION = ("should be a valid integer", "정수여야 합니다")
 """To JSON Schema 24000.0 is an integer. To us it is not (law 10), and the body's description says so."""
 
 

@@ -19,7 +19,7 @@ from app.ports import free_ports
 
 PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_id": "whi", "endpoint_id": "nep"}
 VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()}
-VALUES |= {"note": "seen", "action": "close", "since": "1h", "forward_to": "http://127.0.0.1:9"}
+VALUES |= {"note": "seen", "action": "close", "since": "1h", "forward_to": "http://127.0.0.1:9", "key": "sk_test_x"}
 PROCESSES = {("serve",), ("worker",)}
 NO_DATABASE = {("simulator",)}
 SECRET = "s3cr3t-word"
