@@ -21,7 +21,7 @@ PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_i
 VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()}
 VALUES |= {"note": "seen", "action": "close", "since": "1h", "forward_to": "http://127.0.0.1:9", "key": "sk_test_x"}
 PROCESSES = {("serve",), ("worker",)}
-NO_DATABASE = {("simulator",)}
+NO_DATABASE = {("simulator",), ("webhooks", "listen")}
 SECRET = "s3cr3t-word"
 
 
