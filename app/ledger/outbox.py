@@ -15,6 +15,7 @@ import msgspec
 from app.domain import ids
 from app.domain.clock import rfc3339
 from app.domain.states import (
+    PAYMENT_COLLECTED,
     PAYMENT_UNPAID,
     REFUND_UNDECIDED,
     AttemptStatus,
@@ -31,6 +32,8 @@ EVENT_TYPES: dict[str, str] = {
     "payment.review": "Money may have moved and a person must decide (docs/states.md).",
     "payment.awaiting_deposit": "The buyer was given an account to transfer to. Do not deliver yet.",
     "payment.processing": "The gateway was asked, or is approving; how it ends is not known yet.",
+    "payment.open": "It waits for the buyer again: what was processing, or the account that he was given, ended without money.",
+    "payment.review_ended": "A person has decided, and the money stays with you: `status` and the amounts say how it stands.",
     "refund.succeeded": "Money went back: the shop's refund, or one that was made in the gateway's console.",
     "refund.failed": "A refund ended without money going back.",
 }
@@ -95,6 +98,7 @@ def _events(step: Step) -> Iterator[ShopEvent]:
         yield event(payment.id, kind, 2 * step.event.seq, step.event.at, data)
     if refund is not None and (kind := _of_refund(step)):
         about = {"refund_id": refund.public_id, "refund_status": refund.status, "refund_amount": refund.returned.minor}
+        about["cause"] = refund.initiator
         yield event(payment.id, kind, 2 * step.event.seq + 1, step.event.at, data | about)
 
 
@@ -113,11 +117,17 @@ def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data:
 
 
 def _of_payment(step: Step) -> str | None:
+    """Each status in which an event left the shop is left by an event; and one capture is told as paid once."""
     before, after = step.before.status, step.after.status
-    if after is not before and after in _TOLD:
+    is_kept = step.before.captured_minor > 0
+    if before is PaymentStatus.REVIEW and after in PAYMENT_COLLECTED and is_kept:
+        return "payment.review_ended"
+    if after is not before and after in _TOLD and not (after is PaymentStatus.PAID and is_kept):
         return _TOLD[after]
     has_failed = step.attempt.status in _FAILED and step.event.attempt_from != step.attempt.status
-    return "payment.failed" if has_failed and after in PAYMENT_UNPAID else None
+    if has_failed and after in PAYMENT_UNPAID:
+        return "payment.failed"
+    return "payment.open" if after is PaymentStatus.OPEN is not before else None
 
 
 def _of_refund(step: Step) -> str | None:

@@ -17,7 +17,18 @@ FILES = Path(__file__).parent / "new_files"
 FOLDERS = ("app/gateways/acmepay", "simulator/acmepay")
 HOUSE = ("app", "simulator", "static", "templates", "migrations", "pyproject.toml", "Dockerfile", "docker-compose.yml")
 """What a gateway's name may stand in, once, in the two lines that register it."""
-COPIED = (*HOUSE, "tests", "benchmarks", "docs", "scripts", "README.md", ".env.example", "Makefile", "CHANGELOG.md")
+COPIED = (
+    *HOUSE,
+    "tests",
+    "benchmarks",
+    "docs",
+    "scripts",
+    "README.md",
+    "README.ko.md",
+    ".env.example",
+    "Makefile",
+    "CHANGELOG.md",
+)
 
 PATHS = sorted(
     set(re.findall(r"`((?:app|simulator|tests|docs|static)/[\w./\-]+|pyproject\.toml|\.env\.example)`", TEXT))

@@ -35,6 +35,8 @@ MOVES = {
     ("a person is called", P.OPEN, A.PENDING, P.REVIEW, A.REJECTED): "payment.review",
     ("canceled", P.OPEN, A.PENDING, P.CANCELED, A.CANCELED): "payment.canceled",
     ("closed by a person", P.REVIEW, A.UNKNOWN, P.CANCELED, A.CANCELED): "payment.canceled",
+    ("its account ended", P.AWAITING_DEPOSIT, A.AWAITING_DEPOSIT, P.OPEN, A.EXPIRED): "payment.open",
+    ("its window was closed", P.PROCESSING, A.UNKNOWN, P.OPEN, A.CANCELED): "payment.open",
     ("a look that says nothing new", P.PAID, A.CAPTURED, P.PAID, A.CAPTURED): None,
 }
 
@@ -76,6 +78,7 @@ def test_a_move_of_a_refund_tells(came: RefundStatus | None, to: RefundStatus, t
     if tells:
         data = msgspec.json.decode(made.bodies[0])["data"]
         assert (data["refund_id"], data["refund_status"], data["refund_amount"]) == (own.public_id, to, AMOUNT.minor)
+        assert data["cause"] == own.initiator
 
 
 def test_another_amount_of_a_refund_that_is_done_is_told() -> None:
@@ -92,6 +95,14 @@ def test_both_of_one_step_are_told_and_the_payments_own_is_first() -> None:
     assert made.types == ["payment.canceled", "refund.succeeded"]
     assert made.sequences == sorted(made.sequences)
     assert len(set(made.sequences)) == len(set(made.ids)) == 2
+
+
+@pytest.mark.parametrize("after", [P.PAID, P.PARTIALLY_REFUNDED, P.REFUNDED])
+def test_one_capture_is_told_as_paid_once(after: PaymentStatus) -> None:
+    """Called to a person since, for another attempt's money: who delivers at `payment.paid` would deliver twice."""
+    made = moved(P.REVIEW, A.CAPTURED, after, A.CAPTURED)
+    kept = replace(made, before=replace(made.before, captured_minor=AMOUNT.minor))
+    assert told(kept).types == ["payment.review_ended"]
 
 
 def test_every_type_is_documented_and_no_other() -> None:

@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 51fc0217aea8c6916c2e511057fa33f6d7ee184a7b0b6fa3d5fa6c9bd26519cf. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 8603a745df47c0b667a1b0d012f5d412b14becdbb7da0b95c9451f2626bb60e7. Change nothing here.
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class ChangeEndpoint(TypedDict):
     """
     Where events are sent by POST: https in live mode, a public address, no redirect is followed.
     """
-    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']]]
+    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'payment.open', 'payment.review_ended', 'refund.succeeded', 'refund.failed']]]
     """
     The types it is told. Empty: all, also those that later releases add.
     """
@@ -139,7 +139,7 @@ class CreateEndpoint(TypedDict):
     """
     Where events are sent by POST: https in live mode, a public address, no redirect is followed.
     """
-    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'refund.succeeded', 'refund.failed']]]
+    events: NotRequired[list[Literal['payment.paid', 'payment.failed', 'payment.canceled', 'payment.expired', 'payment.review', 'payment.awaiting_deposit', 'payment.processing', 'payment.open', 'payment.review_ended', 'refund.succeeded', 'refund.failed']]]
     """
     The types it is told. Empty: all, also those that later releases add.
     """

@@ -39,14 +39,20 @@ TOLD = {
 
 def expected(events: Sequence[Row]) -> list[tuple[str, int, str]]:
     """Payment, step and type of each event, as the audit trails say: their own reading of the rules, not the product's."""
-    found, sums = [], dict[str, tuple[str, int]]()
+    found, sums, kept = [], dict[str, tuple[str, int]](), set[str]()
     for row in sorted(events, key=lambda each: (each["payment_id"], each["seq"])):
         payment = ids.show(ids.Prefix.PAYMENT, row["payment_id"])
         came, went = row["payment_from"], row["payment_to"]
-        if came != went and went in TOLD:
+        is_first = payment not in kept
+        if came == "review" != went and went in {"paid", "partially_refunded", "refunded"} and not is_first:
+            found.append((payment, row["seq"], "payment.review_ended"))
+        elif came != went and went in TOLD and (went != "paid" or is_first):
             found.append((payment, row["seq"], TOLD[went]))
         elif went in PAYMENT_UNPAID and row["attempt_from"] != row["attempt_to"] in {"failed", "rejected"}:
             found.append((payment, row["seq"], "payment.failed"))
+        elif came not in {None, "open"} and went == "open":
+            found.append((payment, row["seq"], "payment.open"))
+        kept |= {payment} if went == "paid" else set()
         refund = msgspec.json.decode(row["evidence"]).get("refund")
         if refund:
             now = (refund["to"], refund["amount_minor"])
