@@ -15,6 +15,7 @@ from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import NotFound, TooManyEndpoints
+from app.domain.schedule import DOWN_AFTER
 from app.encryption import Encryption
 from app.notifications.model import Endpoint, PauseReason, SealedSecret
 from app.notifications.signing import new_secret
@@ -57,9 +58,31 @@ UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated
     alarmed_percent = 0, due_at = $2, claimed_until = NULL
 WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL
 """
-_ALL_READY = """
-UPDATE notifications SET next_try_at = $2, delivery_attempts = 0 WHERE endpoint_id = $1 AND next_try_at > $2
-"""
+FEW_REFUSED = f"""
+(SELECT count(*) FROM (
+    SELECT n.payment_id, n.event_id, n.delivery_attempts, n.delivered_at FROM notifications n
+    WHERE n.endpoint_id = e.id AND n.next_try_at IS NOT NULL ORDER BY n.next_try_at DESC LIMIT {4 * DOWN_AFTER}
+) AS last WHERE last.delivery_attempts > 0 AND NOT EXISTS (
+    SELECT FROM deliveries d WHERE d.payment_id = last.payment_id AND d.event_id = last.event_id AND d.endpoint_id = e.id
+        AND d.at > coalesce(last.delivered_at, '-infinity') AND d.at < e.failing_since
+)) < {DOWN_AFTER}
+"""  # noqa: S608  our numbers
+"""Whether the endpoint `e`, which is down, refused fewer different events than that since it took one: it may be the events, and
+a new one is tried at once. Those that were put aside stand last."""
+_ALL_READY = f"""
+WITH judged AS MATERIALIZED (
+    SELECT e.id, CASE WHEN $3::timestamptz IS NOT NULL AND {FEW_REFUSED} THEN 1 ELSE 0 END AS least
+    FROM notification_endpoints e WHERE e.id = $1
+)
+UPDATE notifications AS n SET next_try_at = $2, delivery_attempts = least(n.delivery_attempts, greatest(
+    judged.least, CASE WHEN $3::timestamptz IS NULL THEN 0 ELSE n.delivery_attempts - (
+        SELECT count(*) FROM deliveries d
+        WHERE d.payment_id = n.payment_id AND d.event_id = n.event_id AND d.endpoint_id = n.endpoint_id AND d.at >= $3
+    ) END))
+FROM judged
+WHERE n.endpoint_id = judged.id AND n.next_try_at IS NOT NULL AND (n.next_try_at > $2 OR n.delivery_attempts > 0)
+"""  # noqa: S608  ours
+"""Where few different events made it down, those are not new to it: it took another, so from now on they tell nothing of it."""
 _DELETE = """
 UPDATE notification_endpoints SET deleted_at = $2, updated_at = $2, due_at = NULL, secrets = '[]'
 WHERE id = $1 AND deleted_at IS NULL
@@ -128,9 +151,10 @@ class Endpoints:
             await self.make_all_ready(endpoint_id)
         return is_resumed
 
-    async def make_all_ready(self, endpoint_id: UUID) -> None:
-        """What was put off is tried at once, as if for the first time. Few rows: what was never tried waits for nothing."""
-        await self._database.changed(_ALL_READY, endpoint_id, self._now())
+    async def make_all_ready(self, endpoint_id: UUID, down_since: datetime | None = None) -> None:
+        """What was tried is tried at once. Its attempts while the endpoint was down count for nothing; without that time, none
+        does. Few rows: what was never tried waits for nothing."""
+        await self._database.changed(_ALL_READY, endpoint_id, self._now(), down_since)
 
     async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
         """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends."""

@@ -70,7 +70,7 @@ class Endpoint:
     paused_at: datetime | None = None
     pause_reason: PauseReason | None = None
     failures: int = 0
-    """Attempts in a row that it did not take."""
+    """Attempts in a row that it did not take; while it is up, those of events that it refuses beside others do not count."""
     failing_since: datetime | None = None
     alarmed_percent: int = 0
     delivered_at: datetime | None = None
@@ -110,6 +110,8 @@ class Pending:
     event_id: UUID
     created_at: datetime
     delivery_attempts: int
+    is_alone: bool
+    """The endpoint took another one after it refused this one."""
     body: str | None
 
 

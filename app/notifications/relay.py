@@ -15,6 +15,7 @@ from app.domain import ids
 from app.domain.clock import Now
 from app.domain.schedule import DOWN_AFTER, RELAYED_AT_ONCE
 from app.metrics import EVENTS_RELAYED
+from app.notifications.endpoints import FEW_REFUSED
 
 _IS_NEW = "SELECT FROM outbox WHERE position IS NULL LIMIT 1"
 _LOCK = "SELECT position FROM outbox_head WHERE id = 1 FOR UPDATE"
@@ -38,16 +39,16 @@ ON CONFLICT (payment_id, event_id, endpoint_id)
 DO UPDATE SET status = 'pending', delivery_attempts = 0, next_try_at = excluded.next_try_at
 WHERE notifications.next_try_at IS NULL
 """
-_DUE = """
-UPDATE notification_endpoints
+_DUE = f"""
+UPDATE notification_endpoints AS e
 SET due_at = CASE
     WHEN paused_at IS NOT NULL THEN NULL
-    WHEN failures < $3 OR due_at IS NULL THEN $2
+    WHEN failures < $3 OR due_at IS NULL OR {FEW_REFUSED} THEN $2
     ELSE due_at + interval '1 microsecond' END
 WHERE id = ANY($1) AND deleted_at IS NULL
-"""
-"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace. A
-paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
+"""  # noqa: S608  ours
+"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace, once
+it refused different events. A paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
 
 
 class Relay:

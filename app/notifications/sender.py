@@ -29,7 +29,7 @@ from app.domain.schedule import (
 from app.logs import get_logger
 from app.metrics import ENDPOINT_ALARMS, NOTIFICATION_LAG
 from app.notifications.delivery import Deliverer
-from app.notifications.endpoints import Endpoints
+from app.notifications.endpoints import FEW_REFUSED, Endpoints
 from app.notifications.model import Delivery, Endpoint, NotificationStatus, PauseReason, Pending
 
 log = get_logger("notifications")
@@ -52,7 +52,10 @@ _FIRST = """
 """
 """Of a payment's events only the first that waits has its turn."""
 _READY = f"""
-SELECT n.payment_id, n.event_id, n.created_at, n.delivery_attempts, o.body
+SELECT n.payment_id, n.event_id, n.created_at, n.delivery_attempts, o.body, EXISTS (
+    SELECT FROM deliveries d WHERE d.payment_id = n.payment_id AND d.event_id = n.event_id AND d.endpoint_id = n.endpoint_id
+        AND d.at > coalesce(n.delivered_at, '-infinity') AND d.at < $4
+) AS is_alone
 FROM notifications n LEFT JOIN outbox o ON o.payment_id = n.payment_id AND o.id = n.event_id
 WHERE n.endpoint_id = $1 AND n.next_try_at <= $2 {_FIRST} ORDER BY n.next_try_at, n.sequence LIMIT $3
 """  # noqa: S608  ours
@@ -85,7 +88,7 @@ WHERE id = $1 AND due_at = $2
 """Only where nothing came meanwhile: the relay moves the time with every new event."""
 _RELEASE = "UPDATE notification_endpoints SET claimed_until = NULL WHERE id = $1"
 _PUT_OFF = "UPDATE notification_endpoints SET claimed_until = NULL, due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
-_DUE_AT = "SELECT due_at FROM notification_endpoints WHERE id = $1"
+_DUE_AT = f"SELECT e.due_at, {FEW_REFUSED} AS is_hurried FROM notification_endpoints e WHERE e.id = $1"  # noqa: S608  ours
 
 
 class Sender:
@@ -112,6 +115,8 @@ class Sender:
                 return
             due = await self._database.row(_DUE_AT, row.id)
             seen = due["due_at"] if due else None
+            if due and due["is_hurried"]:
+                rests_until = None
         await self._database.changed(_RELEASE, row.id)
 
     async def close(self) -> None:
@@ -140,7 +145,7 @@ class Sender:
                 return None
             limit = 1 if endpoint.is_down else min(width, endpoint.rate_per_s or width)
             until = self._now() + 2 * PUT_ASIDE if endpoint.is_down else self._now()
-            rows = await self._database.rows(_READY, endpoint_id, until, limit)
+            rows = await self._database.rows(_READY, endpoint_id, until, limit, endpoint.delivered_at)
             if not rows:
                 return None
             sent = await self._send_all(endpoint, [Pending(**row) for row in rows])
@@ -171,11 +176,10 @@ class Sender:
 
     async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint:
         """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused."""
-        made = [each for _, each in sent if each.error != EVENT_GONE]
-        after = self._after(before, made)
+        after = self._after(before, [each for each in sent if each[1].error != EVENT_GONE])
         if before.is_down and not after.is_down:
             log.info("endpoint_recovered", endpoint=before.public_id)
-            await self._endpoints.make_all_ready(before.id)
+            await self._endpoints.make_all_ready(before.id, before.failing_since)
         fares = (after.failures, after.failing_since, after.alarmed_percent, after.delivered_at)
         rows = zip(*(self._row(after, *each) for each in sent), strict=True)
         await self._database.changed(_RECORD, after.id, *fares, *map(list, rows))
@@ -187,13 +191,16 @@ class Sender:
             log.error("endpoint_paused", endpoint=after.public_id, reason=after.pause_reason)
         return after
 
-    def _after(self, endpoint: Endpoint, made: Sequence[Delivery]) -> Endpoint:
+    def _after(self, endpoint: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint:
         """How an endpoint fares after these attempts."""
+        made = [each for _, each in sent]
         if any(each.is_gone for each in made):
             return replace(endpoint, paused_at=self._now(), pause_reason=PauseReason.GONE)
         if taken := [each.at for each in made if each.is_taken]:
             return replace(endpoint, failures=0, failing_since=None, alarmed_percent=0, delivered_at=max(taken))
-        return self._failing(endpoint, made) if made else endpoint
+        # One that it refuses beside others tells nothing of the endpoint, unless all begin anew since it was down.
+        telling = [each for of, each in sent if endpoint.is_down or not of.is_alone or not of.delivery_attempts]
+        return self._failing(endpoint, telling) if telling else endpoint
 
     def _failing(self, endpoint: Endpoint, made: Sequence[Delivery]) -> Endpoint:
         """After attempts of which it took none."""

@@ -15,7 +15,7 @@ from app.db.old_rows import BY_INDEX
 from app.db.pool import Connection
 from app.notifications.feed import FeedQuery, NotificationQuery, events_page, notifications_page
 from app.notifications.model import NotificationStatus
-from app.notifications.sender import _NEXT, _READY
+from app.notifications.sender import _DUE_AT, _NEXT, _READY
 from tests.support.databases import Urls
 
 ROWS, PAGE = 20_000, 20
@@ -69,7 +69,8 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
         found = NotificationQuery("main", PAGE, below, status, endpoint, kind, since)
         yield f"list {found}", *notifications_page(found)
     for endpoint in (BUSY, DOWN, RARE):
-        yield f"ready {endpoint}", _READY, [endpoint, late, PAGE]
+        yield f"ready {endpoint}", _READY, [endpoint, late, PAGE, late]
+        yield f"due {endpoint}", _DUE_AT, [endpoint]
         yield f"next {endpoint}", _NEXT, [endpoint, late, None]
 
 
