@@ -50,12 +50,13 @@ _ROTATE = """
 UPDATE notification_endpoints SET secrets = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
 """
 _PAUSE = """
-UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL, claimed_until = NULL
-WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL
+UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL
+WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL AND ($4::text IS NULL OR url = $4 AND updated_at = $5)
 """
+"""Whoever sends there keeps his claim until he looks again, so that nobody sends beside him once it is resumed."""
 _RESUME = """
 UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated_at = $2, failures = 0, failing_since = NULL,
-    alarmed_percent = 0, due_at = $2, claimed_until = NULL
+    alarmed_percent = 0, due_at = $2
 WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL
 """
 FEW_REFUSED = f"""
@@ -140,9 +141,11 @@ class Endpoints:
         )
         await self._database.changed(sql, endpoint_id, self._now(), *(fields[name] for name in names))
 
-    async def pause(self, endpoint_id: UUID, reason: PauseReason) -> bool:
-        """Send nothing more until somebody resumes it. False: nothing was sent already."""
-        return await self._database.changed(_PAUSE, endpoint_id, self._now(), reason) == 1
+    async def pause(self, endpoint_id: UUID, reason: PauseReason, seen: Endpoint | None = None) -> bool:
+        """Send nothing more until somebody resumes it. False: nothing was sent already, or the shop changed it since it was
+        seen so."""
+        as_seen = (seen.url, seen.updated_at) if seen else (None, None)
+        return await self._database.changed(_PAUSE, endpoint_id, self._now(), reason, *as_seen) == 1
 
     async def resume(self, endpoint_id: UUID) -> bool:
         """Send all that waits, at once. False: it was not paused."""

@@ -109,6 +109,7 @@ class Pending:
     payment_id: UUID
     event_id: UUID
     created_at: datetime
+    next_try_at: datetime
     delivery_attempts: int
     is_alone: bool
     """The endpoint took another one after it refused this one."""

@@ -52,7 +52,7 @@ _FIRST = """
 """
 """Of a payment's events only the first that waits has its turn."""
 _READY = f"""
-SELECT n.payment_id, n.event_id, n.created_at, n.delivery_attempts, o.body, EXISTS (
+SELECT n.payment_id, n.event_id, n.created_at, n.next_try_at, n.delivery_attempts, o.body, EXISTS (
     SELECT FROM deliveries d WHERE d.payment_id = n.payment_id AND d.event_id = n.event_id AND d.endpoint_id = n.endpoint_id
         AND d.at > coalesce(n.delivered_at, '-infinity') AND d.at < $4
 ) AS is_alone
@@ -60,23 +60,28 @@ FROM notifications n LEFT JOIN outbox o ON o.payment_id = n.payment_id AND o.id 
 WHERE n.endpoint_id = $1 AND n.next_try_at <= $2 {_FIRST} ORDER BY n.next_try_at, n.sequence LIMIT $3
 """  # noqa: S608  ours
 _RECORD = """
-WITH fares AS (
+WITH asked AS (
+    SELECT id FROM notification_endpoints WHERE id = $1 FOR UPDATE
+), fares AS (
     UPDATE notification_endpoints SET failures = $2, failing_since = $3, alarmed_percent = $4,
         delivered_at = coalesce($5, delivered_at)
-    WHERE id = $1 RETURNING id
+    WHERE id = $1 AND url = $17 AND updated_at = $18
 ), made AS (
     SELECT * FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[],
-        $12::smallint[], $13::float8[], $14::text[], $15::text[])
-        AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error, excerpt)
+        $12::smallint[], $13::float8[], $14::text[], $15::text[], $16::timestamptz[])
+        AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error, excerpt, seen_at)
 ), noted AS (
     UPDATE notifications AS n SET status = m.status, next_try_at = m.next_try_at, delivery_attempts = n.delivery_attempts + 1,
         delivered_at = CASE WHEN m.status = 'delivered' THEN m.at ELSE n.delivered_at END
-    FROM made AS m, fares
-    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = fares.id
+    FROM made AS m, asked
+    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = asked.id
+        AND (m.status = 'delivered' OR n.next_try_at = m.seen_at)
 )
 INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
 SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM made
 """
+"""How it fares is kept only where the shop changed nothing since it was read: the answer was of what it was. A refusal stands
+only where nobody moved the event meanwhile; what was taken is taken."""
 _NEXT = f"""
 UPDATE notification_endpoints
 SET claimed_until = NULL, due_at = CASE WHEN paused_at IS NULL AND deleted_at IS NULL THEN coalesce($3, (
@@ -182,12 +187,12 @@ class Sender:
             await self._endpoints.make_all_ready(before.id, before.failing_since)
         fares = (after.failures, after.failing_since, after.alarmed_percent, after.delivered_at)
         rows = zip(*(self._row(after, *each) for each in sent), strict=True)
-        await self._database.changed(_RECORD, after.id, *fares, *map(list, rows))
+        await self._database.changed(_RECORD, after.id, *fares, *map(list, rows), before.url, before.updated_at)
         if after.alarmed_percent > before.alarmed_percent:
             ENDPOINT_ALARMS.labels(str(after.alarmed_percent)).inc()
             about = {"endpoint": after.public_id, "percent": after.alarmed_percent, "since": str(after.failing_since)}
             log.error("endpoint_failing", **about)
-        if after.pause_reason is not None and await self._endpoints.pause(after.id, after.pause_reason):
+        if after.pause_reason is not None and await self._endpoints.pause(after.id, after.pause_reason, before):
             log.error("endpoint_paused", endpoint=after.public_id, reason=after.pause_reason)
         return after
 
@@ -222,7 +227,7 @@ class Sender:
             event_id = ids.show(ids.Prefix.EVENT, pending.event_id)
             log.error("notification_failed", endpoint=endpoint.public_id, event_id=event_id)
         about = (pending.payment_id, pending.event_id, ids.uuid7(), status, next_at)
-        return (*about, made.at, made.status, made.took_ms, made.error, made.excerpt)
+        return (*about, made.at, made.status, made.took_ms, made.error, made.excerpt, pending.next_try_at)
 
     def _next(self, endpoint: Endpoint, pending: Pending, made: Delivery) -> tuple[NotificationStatus, datetime | None]:
         """Where a notification stands after an attempt. Given up is one alone, never what an endpoint that is down took not."""
