@@ -46,9 +46,9 @@ async def test_an_answer_of_before_it_was_resumed_does_not_make_it_failing(
     mended: list[Received] = []
 
     async def mend(got: Received) -> int:
-        if mended:
-            return 204
         mended.append(got)
+        if len(mended) > 1:
+            return 503 if len(mended) == 2 else 204
         clock.advance(1)
         await change(shop, made, paused=True)
         await change(shop, made, paused=False)
@@ -57,6 +57,7 @@ async def test_an_answer_of_before_it_was_resumed_does_not_make_it_failing(
     receiver.answer = mend
     await Worker(parts).sweep()
     await pass_time(parts, clock, seconds=60, step_s=10)
+    assert len(mended) == 3, "one more refusal while it starts neither pauses it nor makes it failing"
     assert (await state(shop, made))["status"] == "active"
     assert receiver.types() == ["payment.paid"]
 
