@@ -55,6 +55,7 @@ const page = JSON.parse(document.getElementById("checkout-data").textContent);
 const api = createApi(page);
 const panel = createPanel(page, createWayBack(page, () => ask("close", "")));
 let presentStatus = page.status;
+let beyond = null; // what this page knows and the server has not said yet: "processing" from a proof on, "unknown" after a mismatch
 let watched = 0; // counts what is waited for in another window, so that only the last of it is
 let attemptKey = null; // kept until its attempt is answered, so that asking twice cannot open two
 let attemptAt; // the gateway that it is for
@@ -85,6 +86,7 @@ async function lookAgain() {
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
 async function follow(payment) {
   presentStatus = payment.status;
+  beyond = null;
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
   return mayHaveBeenThere(payment.next_action) ? showClosed(payment.next_action) : pay(payment.next_action);
@@ -142,6 +144,7 @@ async function payElsewhere() {
 
 /** Ask until the server has decided. A lost answer is asked about again, and never called a failure. */
 async function confirm(proof) {
+  beyond = "processing";
   panel.show("confirming");
   const answer = await askUntilDecided(
     () => api.complete(proof),
@@ -194,6 +197,7 @@ function reload() {
 /** Show a payment about which there is nothing to ask now. */
 function rest({ status, last_failure, mismatch, next_action, attempts = [] }, proof = {}) {
   presentStatus = status;
+  beyond = null;
   forget(page);
   if (status === "open") {
     if (next_action) return showClosed(next_action);
@@ -246,12 +250,14 @@ function showDeclined({ code, message }) {
 
 function showRefused({ status, code, detail }) {
   const proofRefused = PROOF_REFUSED.has(status);
+  beyond = proofRefused ? null : "unknown";
   if (proofRefused) forget(page);
   if (code === "result_mismatch") return showMismatch(detail);
   panel.show("problem", { detail, retry: proofRefused ? again : undefined, others: others() });
 }
 
 function showMismatch(detail) {
+  beyond = "unknown";
   panel.show("mismatch", { detail, retry: again, others: others() });
   tell("error", "mismatch", "unknown");
 }
@@ -265,7 +271,7 @@ function tell(status, msg, payment_status) {
 }
 
 function ask(status, msg) {
-  askShopPage(status, msg, { payment_id: page.payment_id, payment_status: presentStatus });
+  askShopPage(status, msg, { payment_id: page.payment_id, payment_status: beyond ?? presentStatus });
 }
 
 /** Run one step of the page. An error of ours must not leave a buyer with a spinner: a reload asks the server. */
