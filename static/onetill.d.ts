@@ -46,7 +46,8 @@ export interface OnetillApi {
   /**
    * Opens the checkout. The promise ends with the last result when the overlay closes, or, inline, when the payment has ended.
    * Where the buyer must leave the page for the gateway's, it does not end here: he comes back to the payment's `return_url`.
-   * Rejects with a TypeError for wrong options, and with nothing else.
+   * The same payment opened again is the same checkout, and both calls get its result.
+   * Rejects with a TypeError for wrong options, among them another payment while an overlay is open, and with nothing else.
    */
   open(options: OpenOptions): Promise<Result>;
 }

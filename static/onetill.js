@@ -1,20 +1,16 @@
 /**
- * Onetill's drop-in for a shop's page: opens the checkout of one payment and tells how it ended. See docs/drop-in.md.
+ * Onetill's drop-in for a shop's page: opens a payment's checkout and tells how it ended. See docs/drop-in.md.
  *
  *   <script src="https://pay.shop.example/static/onetill.js"></script>
- *   const result = await Onetill.open({ clientToken });   // a hint: your server reads the payment before it delivers
- *
- * One file for <script>, <script type="module"> and import (named ones: onetill.mjs; types: onetill.d.ts). It writes no HTML and
- * no style attribute: our origin in script-src and frame-src is enough.
+ *   const result = await Onetill.open({ clientToken });   // a hint: your server reads the payment
  */
 (() => {
   "use strict";
 
-  /** Of the checkout's messages (static/checkout/bridges.js): they grow; another shape has another number. */
-  const VERSION = "1";
+  const VERSION = "1"; // of the messages
   const FILE = /\/static\/onetill\.js([?#]|$)/;
 
-  /** How long a frame may be silent before the checkout takes the whole page: in all, and once loaded. */
+  /** How long a frame may be silent before the checkout takes the page: in all, and once loaded. */
   const SILENCE_MS = 15_000;
   const LOADED_MS = 1_500;
 
@@ -26,44 +22,55 @@
   const CROSS = { position: "absolute", right: "8px", top: "8px", width: "48px", height: "48px", border: "0" };
   const SIGN = { background: "none", color: "#fff", font: "28px/1 sans-serif", cursor: "pointer" };
 
-  let shown = null; // the overlay that is open: a double click must not make two
-  let popup = null;
+  const shown = new WeakMap(); // by place (the document: over it)
+  const windows = new Map(); // beside the page, by payment
 
   globalThis.Onetill ??= { version: VERSION, origin: originOfThisFile(), open };
 
-  /** As onetill.d.ts says. */
   function open({ clientToken, mode = "overlay", container, onResult } = {}) {
     const { origin } = globalThis.Onetill;
     if (!/^ct_[\w-]+$/.test(clientToken)) return wrong("clientToken must be the payment's client_token (ct_…)");
     if (!origin) return wrong("set Onetill.origin: this file was not loaded from where Onetill runs");
     const url = `${origin}/checkout/${clientToken}`;
-    if (mode === "redirect" || (mode === "overlay" && !window.HTMLDialogElement)) return leave(url).then(hear);
-    if (mode === "overlay") return (shown ??= overlay(url, origin, hear).finally(() => (shown = null)));
-    const place = typeof container === "string" ? document.querySelector(container) : container;
-    if (mode === "inline" && place instanceof Element) return inline(url, origin, hear, place);
-    return wrong("mode must be 'overlay', 'redirect', or 'inline' with a container: an element or its selector");
+    const over = mode === "overlay";
+    const listeners = new Set([onResult]);
+    if (mode === "redirect" || (over && !window.HTMLDialogElement)) return leave(url).then(hear);
+    const place = over ? document : typeof container === "string" ? document.querySelector(container) : container;
+    if (!over && !(mode === "inline" && place instanceof Element))
+      return wrong("mode must be 'overlay', 'redirect', or 'inline' with a container: an element or its selector");
+    const there = shown.get(place);
+    if (there?.frame.isConnected) {
+      if (there.url === url) return there.listeners.add(onResult) && there.promise;
+      if (over) return wrong("another payment is open");
+      there.end();
+    }
+    const mine = { url, origin, listeners };
+    shown.set(place, mine);
+    return (mine.promise = (over ? overlay : inline)(mine, hear, place));
 
     function hear(result) {
-      try {
-        onResult?.(result);
-      } catch (error) {
-        console.error(error); // the shop's own; the payment goes on
+      for (const each of listeners) {
+        try {
+          each?.(result);
+        } catch (error) {
+          console.error(error); // the shop's own
+        }
       }
       return result;
     }
   }
 
-  /** Over the page, which is inert behind it: a modal dialog keeps the focus in, and gives it back. */
-  function overlay(url, origin, hear) {
+  /** Over the page, inert behind it: a modal dialog keeps the focus, and gives it back. */
+  function overlay(mine, hear) {
     const root = document.documentElement;
     const { overflow } = root.style;
     const dialog = made("dialog", { ...COVER, ...DIM });
-    const cross = made("button", { ...CROSS, ...SIGN }); // until the checkout is there, which has its own
+    const cross = made("button", { ...CROSS, ...SIGN }); // until the checkout has its own
     cross.textContent = "×";
     cross.ariaLabel = inKorean() ? "닫기" : "Close";
     return new Promise((resolve) => {
       let last = null;
-      const frame = framed(url, origin, "overlay", { ready, closed, heard: (result) => (last = hear(result)) });
+      const frame = framed(mine, "overlay", { ready, closed, heard: (result) => (last = hear(result)) });
       dialog.ariaLabel = frame.title;
       Object.assign(frame.style, { position: "absolute", inset: "0", opacity: "0", pointerEvents: "none" });
       dialog.append(cross, frame);
@@ -94,16 +101,17 @@
   }
 
   /** In an element of the page, which says how wide it is. */
-  function inline(url, origin, hear, place) {
+  function inline(mine, hear, place) {
     return new Promise((resolve) => {
       const heard = (result) => ENDED.has(hear(result).payment_status) && resolve(result);
-      const frame = framed(url, origin, "inline", { heard });
+      const frame = framed(mine, "inline", { heard });
+      mine.end = () => resolve(left(frame.stop()));
       frame.style.minHeight = "680px";
       place.replaceChildren(frame);
     });
   }
 
-  /** In place of the page, which ends here. One that "back" brings to life again is told that nothing is known. */
+  /** In place of the page, which ends here. */
   function leave(url) {
     window.location.assign(`${url}#go`);
     return new Promise((resolve) => {
@@ -111,10 +119,12 @@
     });
   }
 
-  /** The checkout in a frame. Only that very frame is heard, only while it shows our origin, only in the schema we know. */
-  function framed(url, origin, mode, { heard, ready, closed }) {
-    const frame = made("iframe", FRAME);
-    let timer = setTimeout(() => leave(url), SILENCE_MS);
+  /** The checkout in a frame. Only that frame is heard, while it shows our origin, in the schema we know. */
+  function framed(mine, mode, { heard, ready, closed }) {
+    const { url, origin } = mine;
+    const frame = (mine.frame = made("iframe", FRAME));
+    const giveUp = () => frame.isConnected && leave(url);
+    let timer = setTimeout(giveUp, SILENCE_MS);
     frame.title = inKorean() ? "결제" : "Checkout";
     frame.allow = "payment *; clipboard-write";
     frame.referrerPolicy = "no-referrer";
@@ -122,7 +132,7 @@
     frame.addEventListener("load", () => {
       if (!timer) return;
       clearTimeout(timer);
-      timer = setTimeout(() => leave(url), LOADED_MS); // it may not be framed, or its script does not run
+      timer = setTimeout(giveUp, LOADED_MS);
     });
     frame.stop = () => {
       clearTimeout(timer);
@@ -143,12 +153,14 @@
     }
   }
 
-  /** The gateway's page cannot be framed: in a window of its own, where that is wanted and not blocked, else in this one. */
+  /** The gateway's page cannot be framed: in a window of its own, where wanted and not blocked, else in this one. */
   function goElsewhere(url, where) {
-    if (where === "window" && popup && !popup.closed) return popup.focus();
-    popup = where === "window" ? window.open("", "_blank", "popup,width=480,height=760") : null;
+    const before = windows.get(url);
+    if (where === "window" && before && !before.closed) return before.focus();
+    const popup = where === "window" && window.open("", "_blank", "popup,width=480,height=760");
     if (!popup) return leave(url);
-    popup.opener = null; // whoever is shown in there cannot lead this page away
+    windows.set(url, popup);
+    popup.opener = null; // it cannot lead this page away, nor we close it
     popup.location.replace(`${url}#popup`);
   }
 
@@ -170,7 +182,7 @@
     return element;
   }
 
-  /** By its own element or, where it was imported, by what the browser has fetched. */
+  /** By its element or, where imported, by what was fetched. */
   function originOfThisFile() {
     const elements = [document.currentScript, ...document.scripts].map((script) => script?.src);
     const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
