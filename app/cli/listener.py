@@ -51,7 +51,7 @@ class Listener:
         """Until it is canceled."""
         async with self._feed, self._shop:
             position = await self._newest() if after is None else after
-            _say(f"Events after {position} go to {self._forward_to}, signed with {self._secret}")
+            _say(f"Events after {position} go to {self._forward_to}")
             while True:
                 page = await self._page(position)
                 for event in page.data:

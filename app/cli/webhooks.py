@@ -40,4 +40,7 @@ def listen(
     from app.notifications.signing import new_secret
 
     with suppress(KeyboardInterrupt):
-        asyncio.run(Listener(api, key, forward_to, secret or new_secret()).run(after))
+        made_up = None if secret else new_secret()
+        if made_up:
+            typer.echo(f"Signed with {made_up}")
+        asyncio.run(Listener(api, key, forward_to, secret or str(made_up)).run(after))

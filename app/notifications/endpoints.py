@@ -14,11 +14,14 @@ import msgspec
 from app.db.database import Database
 from app.domain import ids
 from app.domain.clock import Now
-from app.domain.errors import NotFound, TooManyEndpoints
+from app.domain.errors import EncryptionKeyMissing, NotFound, TooManyEndpoints
 from app.domain.schedule import DOWN_AFTER
 from app.encryption import Encryption
+from app.logs import get_logger
 from app.notifications.model import Endpoint, PauseReason, SealedSecret
 from app.notifications.signing import new_secret
+
+log = get_logger("notifications")
 
 MOST_ENDPOINTS = 50
 """Of one store."""
@@ -183,8 +186,20 @@ class Endpoints:
             pass
 
     def live_secrets(self, endpoint: Endpoint, now: datetime) -> list[str]:
-        """What signs now, the newest first. Raises EncryptionKeyMissing."""
-        return [self._encryption.open(each.text, endpoint.public_id) for each in endpoint.secrets if each.is_live(now)]
+        """What signs now, the newest first. One whose encryption key has left the settings signs no more: the shop knows the
+        others. Raises EncryptionKeyMissing where none opens."""
+        opened, missing = list[str](), None
+        for each in endpoint.secrets:
+            if not each.is_live(now):
+                continue
+            try:
+                opened.append(self._encryption.open(each.text, endpoint.public_id))
+            except EncryptionKeyMissing as error:
+                missing = error
+                log.warning("secret_not_opened", endpoint=endpoint.public_id)
+        if missing is not None and not opened:
+            raise missing
+        return opened
 
     def _seal(self, endpoint_id: UUID, secret: str) -> SealedSecret:
         return SealedSecret(self._encryption.seal(secret, ids.show(ids.Prefix.ENDPOINT, endpoint_id)))

@@ -42,8 +42,10 @@ _PRIVATE = tuple(
     for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7")
 )
 """What `allow_private` opens."""
-_METADATA = frozenset(ip_address(each) for each in ("100.100.100.200", "fd00:ec2::254"))
-"""Clouds hand out credentials there, in the midst of private networks; 169.254/16 is closed as a whole."""
+_METADATA = frozenset(
+    ip_address(each) for each in ("100.100.100.200", "168.63.129.16", "fd00:ec2::23", "fd00:ec2::254", "fd20:ce::254")
+)
+"""Clouds hand out credentials there, in the midst of private networks or of public ones; 169.254/16 is closed as a whole."""
 _NUMBER = re.compile(r"(?:0x[0-9a-f]*|[0-9]+)\.?\Z", re.IGNORECASE)
 
 
@@ -146,7 +148,8 @@ def is_public(address: Address) -> bool:
     """Whether anybody on the Internet may be reached there."""
     if isinstance(address, IPv6Address) and (address not in _INTERNET or address.scope_id is not None):
         return False
-    return address.is_global and not address.is_multicast and not address.is_reserved and not _within(address, _CLOSED)
+    is_closed = address in _METADATA or _within(address, _CLOSED)
+    return address.is_global and not address.is_multicast and not address.is_reserved and not is_closed
 
 
 def _is_private(address: Address) -> bool:

@@ -1,5 +1,6 @@
 """Endpoints by the API: made, read, changed, rotated, tested, ended; whose they are, and what of them lies in the database."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -272,3 +273,30 @@ async def test_a_pause_holds_from_the_next_request_on_also_amid_a_backlog(
     receiver.answer = answer
     await Worker(parts).sweep()
     assert len(receiver.taken) == 1
+
+
+async def test_an_encryption_key_may_go_while_the_secret_that_it_sealed_still_overlaps(
+    shop: Shop, settings: Settings, receiver: Receiver, clock: MovableClock
+) -> None:
+    """As docs/threat-model.md has the keys replaced: the newer secret signs alone."""
+    old, new = SecretStr("k1:" + "aa1e2d3c" * 8), SecretStr("k2:" + "0f1e2d3c" * 8)
+
+    async def sent_by(keys: list[SecretStr], work: Callable[[Services], Awaitable[object]]) -> None:
+        house = build_services(settings.model_copy(update={"encryption_keys": keys}), clock)
+        await house.database.open()
+        try:
+            await work(house)
+        finally:
+            await house.close()
+
+    made: list[UUID] = []
+
+    async def add(house: Services) -> None:
+        added, _ = await house.notifications.add("main", url=receiver.url, description="", events=[], rate_per_s=None)
+        made.append(added.id)
+
+    await sent_by([old], add)
+    await sent_by([new, old], lambda house: house.notifications.rotate(made[0], "main", timedelta(days=1)))
+    await paid(shop)
+    await sent_by([new], lambda house: Worker(house).sweep())
+    assert receiver.types() == ["payment.paid"]

@@ -37,6 +37,7 @@ INSIDE = {
     "private 192": "192.168.1.1", "unique local 6": "fd12:3456:789a::1",
     "link-local": "169.254.1.1", "link-local 6": "fe80::1", "site-local 6": "fec0::1",
     "metadata": "169.254.169.254", "metadata 6": "fd00:ec2::254", "metadata, elsewhere": "100.100.100.200",
+    "metadata of pods": "fd00:ec2::23", "metadata 6, elsewhere": "fd20:ce::254", "metadata in public": "168.63.129.16",
     "shared 100.64/10": "100.64.0.1", "shared, its end": "100.127.255.255",
     "benchmarks 198.18/15": "198.18.0.1", "benchmarks, their end": "198.19.255.255",
     "reserved 240/4": "240.0.0.1", "broadcast": "255.255.255.255", "this network 0/8": "0.0.0.1", "0/8, its end": "0.255.255.255",
@@ -188,7 +189,8 @@ async def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    "where", ["metadata", "metadata 6", "metadata, elsewhere", "link-local", "multicast", "6to4", "NAT64"]
+    "where",
+    [*(name for name in INSIDE if name.startswith("metadata")), "link-local", "multicast", "6to4", "NAT64"],
 )
 async def test_metadata_and_tunnels_stay_closed_where_private_addresses_are_allowed(where: str) -> None:
     with connections() as made:
