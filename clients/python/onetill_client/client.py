@@ -196,10 +196,7 @@ class Onetill:
         headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         request = self._client.build_request(method, path, json=body, params=query, headers=headers)
         may_repeat = may_repeat or method == "GET" or idempotency_key is not None
-        answer = send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s)
-        if not answer.content:
-            return None
-        return answer.json() if answer.headers["Content-Type"].startswith("application/json") else answer.text
+        return send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s)
 
 
 def _part(text: str) -> str:

@@ -1,10 +1,9 @@
 """One call, sent until it is answered: the same request, and with it the same Idempotency-Key, every time."""
 
-import json
 import time
 from collections.abc import Callable
 from random import uniform
-from typing import cast
+from typing import Any, cast
 
 import httpx2
 
@@ -12,6 +11,9 @@ from onetill_client.models import Problem
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 20.0
+
+_MEMBERS = frozenset({"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"})
+"""What every problem of Onetill has."""
 
 
 class OnetillError(Exception):
@@ -42,8 +44,9 @@ def send(
     may_repeat: bool,
     patience_s: float,
     sleep: Callable[[float], None] = time.sleep,
-) -> httpx2.Response:
-    """The good answer to a request. It is sent again while that may help, after pauses of `patience_s` at most in all.
+) -> Any:
+    """What Onetill answered: JSON, the text of a picture, None to a DELETE. The request is sent again while that may help,
+    after pauses of `patience_s` at most in all.
 
     Raises OnetillProblem and OnetillUnreachable for the last try's problem, or its lack of one.
     """
@@ -53,14 +56,14 @@ def send(
         cause: Exception | None = None
         told_s = 0.0
         try:
-            answer = client.send(request)
-        except httpx2.TransportError as lost:
-            error, cause, again = OnetillUnreachable(f"{request.method} {request.url.path}: {lost!r}"), lost, True
-        else:
+            answer = client.send(request, follow_redirects=False)
             if answer.is_success:
-                return answer
+                return _told(answer)
             error, again = _failure(answer)
             told_s = _seconds(answer.headers.get("Retry-After"))
+        except (httpx2.RequestError, ValueError) as lost:
+            error, cause = OnetillUnreachable(f"{request.method} {request.url.path}: {lost!r}"), lost
+            again = not isinstance(lost, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol)  # nothing was sent
         pause_s = max(told_s, uniform(wait_s / 2, wait_s))  # noqa: S311  # spreads callers; no secret
         if not (may_repeat and again) or waited_s + pause_s > patience_s:
             raise error from cause
@@ -68,16 +71,31 @@ def send(
         waited_s, wait_s = waited_s + pause_s, min(2 * wait_s, LONGEST_WAIT_S)
 
 
+def _told(answer: httpx2.Response) -> Any:
+    """What a good answer says. Raises ValueError for one that is not Onetill's: a page of something in between, or half of it."""
+    kind = _kind(answer)
+    if answer.status_code == httpx2.codes.NO_CONTENT and answer.request.method == "DELETE":
+        return None
+    if kind == "image/svg+xml":
+        return answer.text
+    if kind == "application/json" and isinstance(told := answer.json(), dict):
+        return told
+    raise ValueError(
+        f"{answer.status_code} with {kind or 'no type'} is not an answer of Onetill: {answer.text[:200]!r}"
+    )
+
+
 def _failure(answer: httpx2.Response) -> tuple[OnetillError, bool]:
     """What went wrong, and whether the same request may fare better later. A proxy's page in between is no answer of ours."""
-    try:
-        told = answer.json()
-    except (json.JSONDecodeError, UnicodeDecodeError):
-        told = None
-    if isinstance(told, dict) and isinstance(told.get("code"), str):
-        return OnetillProblem(cast(Problem, told)), bool(told.get("retryable"))
+    told = answer.json() if _kind(answer) == "application/problem+json" else None
+    if isinstance(told, dict) and told.keys() >= _MEMBERS:
+        return OnetillProblem(cast(Problem, told)), told["retryable"] is True
     text = f"{answer.status_code} from {answer.request.url.path} is not an answer of Onetill: {answer.text[:200]!r}"
     return OnetillUnreachable(text), answer.status_code == 429 or answer.status_code >= 500
+
+
+def _kind(answer: httpx2.Response) -> str:
+    return str(answer.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
 
 
 def _seconds(text: str | None) -> float:

@@ -47,9 +47,10 @@ export async function send(request: Request, patience: Patience = {}): Promise<R
     const signal = AbortSignal.timeout(timeoutS * 1000);
     let failed: { error: OnetillError; again: boolean; toldS: number };
     try {
-      const answer = await fetch(new Request(request.clone(), { signal }));
-      if (answer.ok) return answer;
-      failed = await failure(request, answer);
+      const answer = await fetch(new Request(request.clone(), { signal, redirect: "manual" }));
+      const text = await answer.text();
+      if (answer.ok) return told(request, answer, text);
+      failed = failure(request, answer, text);
     } catch (cause) {
       const error = new OnetillUnreachable(`${request.method} ${request.url}: ${String(cause)}`, { cause });
       failed = { error, again: true, toldS: 0 };
@@ -66,23 +67,35 @@ function mayRepeat({ method, headers, url }: Request): boolean {
   return REPEATABLE.test(new URL(url).pathname);
 }
 
+/** A good answer, which came whole. Throws for one that is not Onetill's: a page of something in between, or half of it. */
+function told({ method }: Request, answer: Response, text: string): Response {
+  const isNothing = answer.status === 204 && method === "DELETE";
+  const isOurs = isNothing || kind(answer) === "image/svg+xml" || (kind(answer) === "application/json" && isObject(JSON.parse(text)));
+  if (!isOurs) throw new Error(`${answer.status} is not an answer of Onetill: ${text.slice(0, 200)}`);
+  return new Response(isNothing ? null : text, { status: answer.status, headers: { "Content-Type": kind(answer) } });
+}
+
 /** What went wrong, and whether the same request may fare better later. A proxy's page in between is no answer of ours. */
-async function failure(request: Request, answer: Response) {
-  const text = await answer.text();
+function failure(request: Request, answer: Response, text: string) {
   const toldS = Number(/^\d+$/.exec(answer.headers.get("Retry-After") ?? "")?.[0] ?? 0);
-  const problem = asProblem(text);
-  if (problem) return { error: new OnetillProblem(problem), again: problem.retryable, toldS };
+  const problem: unknown = kind(answer) === "application/problem+json" ? JSON.parse(text) : undefined;
+  if (isProblem(problem)) return { error: new OnetillProblem(problem), again: problem.retryable === true, toldS };
   const says = `${answer.status} from ${request.url} is not an answer of Onetill: ${text.slice(0, 200)}`;
   return { error: new OnetillUnreachable(says), again: answer.status === 429 || answer.status >= 500, toldS };
 }
 
-function asProblem(text: string): Problem | undefined {
-  try {
-    const told: unknown = JSON.parse(text);
-    return typeof (told as Problem | null)?.code === "string" ? (told as Problem) : undefined;
-  } catch {
-    return undefined;
-  }
+const MEMBERS = ["type", "title", "status", "detail", "instance", "code", "request_id", "retryable"] satisfies (keyof Problem)[];
+
+function isProblem(told: unknown): told is Problem {
+  return isObject(told) && MEMBERS.every((name) => name in told);
+}
+
+function isObject(told: unknown): told is object {
+  return typeof told === "object" && told !== null && !Array.isArray(told);
+}
+
+function kind({ headers }: Response): string {
+  return (headers.get("Content-Type") ?? "").split(";")[0]!.trim().toLowerCase();
 }
 
 function pause(seconds: number): Promise<void> {

@@ -1,13 +1,19 @@
 // When a call is sent again, and how long it waits.
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import { once } from "node:events";
 import { test } from "node:test";
 
 import { Onetill, OnetillProblem, OnetillUnreachable } from "onetill-client";
 
 /** @param {string | undefined} [retryAfter] */
 function problem(retryAfter, retryable = true) {
-  const body = { code: "overloaded", status: 503, detail: "Ask again.", request_id: "r1", retryable };
-  return Response.json(body, { status: 503, headers: retryAfter === undefined ? {} : { "Retry-After": retryAfter } });
+  const body = {
+    ...{ type: "/problems/overloaded", title: "Overloaded", status: 503, detail: "Ask again.", instance: "/payments/pay_1" },
+    ...{ code: "overloaded", request_id: "r1", retryable },
+  };
+  const headers = { "Content-Type": "application/problem+json" };
+  return Response.json(body, { status: 503, headers: retryAfter === undefined ? headers : { ...headers, "Retry-After": retryAfter } });
 }
 
 const good = () => Response.json({ id: "pay_1" });
@@ -37,9 +43,30 @@ test("untold it waits longer each time", async () => {
   assert.equal(pauses.length, 4);
 });
 
-test("a page of a proxy is no answer", async () => {
-  await after([new Response("<h1>Bad gateway</h1>", { status: 502 }), good()]);
-  await assert.rejects(after([new Response("<h1>Nothing</h1>", { status: 404 })]), OnetillUnreachable);
+test("what is no answer of Onetill is asked again", async () => {
+  const json = { "Content-Type": "application/json" };
+  const others = [
+    () => new Response("<h1>Bad gateway</h1>", { status: 502 }),
+    () => Response.json({ code: "service_unavailable", message: "no upstream" }, { status: 503 }),
+    () => Response.json({ code: "overloaded" }, { status: 503, headers: { "Content-Type": "application/problem+json" } }),
+    () => new Response('{"type": "/prob', { status: 404, headers: { "Content-Type": "application/problem+json" } }),
+    () => new Response("<h1>Sign in to this network</h1>", { headers: { "Content-Type": "text/html" } }),
+    () => new Response('{"id": "pay', { headers: json }),
+    () => Response.json([{ id: "pay_1" }]),
+    () => new Response(null, { status: 204 }),
+    () => new Response(new ReadableStream({ pull: (body) => body.error(new TypeError("terminated")) }), { headers: json }),
+  ];
+  for (const other of others) {
+    await after([other(), good()]);
+    await assert.rejects(after([other()], (onetill) => onetill.resolvePayment("pay_1", { action: "close", note: "x" })), OnetillUnreachable);
+  }
+});
+
+test("no other place answers for Onetill", async () => {
+  for (const status of [301, 302, 303, 307, 308, 404]) {
+    const moved = new Response(null, { status, headers: { Location: "http://elsewhere.example/payments" } });
+    await assert.rejects(after([moved]), OnetillUnreachable);
+  }
 });
 
 test("it gives up when it is final, or has waited long enough", async () => {
@@ -54,4 +81,19 @@ test("without a key it asks again only for what may happen twice", async () => {
   await after([problem(), good()], (onetill) => onetill.syncPayment("pay_1"));
   await after([problem(), good()], (onetill) => onetill.completePayment({ payment_id: "pay_1" }));
   await assert.rejects(after([problem()], (onetill) => onetill.createAttempt("pay_1")), OnetillProblem);
+});
+
+test("the real fetch follows nobody elsewhere", async () => {
+  /** @type {string[]} */
+  const asked = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    response.writeHead(302, { Location: "/elsewhere" }).end();
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = /** @type {import("node:net").AddressInfo} */ (server.address());
+  const onetill = new Onetill(`http://127.0.0.1:${port}`, "sk_test_1");
+  await assert.rejects(onetill.createRefund("pay_1", { reason: "Broken" }, { idempotencyKey: "k1" }), OnetillUnreachable);
+  assert.deepEqual(asked, ["POST /payments/pay_1/refunds"]);
+  server.close();
 });
