@@ -55,7 +55,12 @@ ROUTERS = tuple(
     )
 )
 """The hot ones first: routes are tried in order."""
-_DROP_IN = {"onetill.js": "text/javascript", "onetill.mjs": "text/javascript", "onetill.d.ts": "text/plain"}
+_DROP_IN = {
+    "onetill.js": "text/javascript",
+    "onetill.mjs": "text/javascript",
+    "onetill_window.js": "text/javascript",
+    "onetill.d.ts": "text/plain",
+}
 """Static files for shops' pages, also for those that let in nothing which does not say so (CORS, COEP), and their types, of
 which machines know several or none."""
 

@@ -20,10 +20,18 @@ export type PaymentStatus =
  */
 export interface Result {
   readonly version: "1";
-  /** "success": our server has proven the payment. "error": it is not paid, as far as this browser knows. */
+  /**
+   * "success": our server has proven the payment, of which part may have gone back since ("paid", "partially_refunded").
+   * "error": it is not paid, as far as this browser knows, all of it went back, or a person has to decide.
+   */
   readonly status: "success" | "error";
-  /** After a success, the gateway's name of what was paid; else a reason: "closed", "declined", "mismatch", or where it ended. */
+  /**
+   * After a success, the gateway's name of what was paid; else a reason: "closed" ("open", "processing", "awaiting_deposit",
+   * "unknown"), "declined" ("open"), "mismatch" ("unknown"), or where it stands: "awaiting_deposit", "canceled", "expired",
+   * "refunded", "review".
+   */
   readonly msg: string;
+  /** Empty only where the checkout never came. */
   readonly payment_id: string;
   readonly payment_status: PaymentStatus;
 }
@@ -44,7 +52,8 @@ export interface OnetillApi {
   /** Where Onetill runs. Taken from the script's own address; set it where the file is served from elsewhere. */
   origin: string | null;
   /**
-   * Opens the checkout. The promise ends with the last result when the overlay closes, or, inline, when the payment has ended.
+   * Opens the checkout. The promise ends with the last result when the overlay closes, or, inline, when the payment has ended
+   * or is in "review". How it ended is told each time that it is opened.
    * Where the buyer must leave the page for the gateway's, it does not end here: he comes back to the payment's `return_url`.
    * The same payment opened again is the same checkout, and both calls get its result.
    * Rejects with a TypeError for wrong options, among them another payment while an overlay is open, and with nothing else.

@@ -1,29 +1,21 @@
-/**
- * Onetill's drop-in for a shop's page: opens a payment's checkout and tells how it ended. See docs/drop-in.md.
- *
- *   <script src="https://pay.shop.example/static/onetill.js"></script>
- *   const result = await Onetill.open({ clientToken });   // a hint: your server reads the payment
- */
+/** Onetill's drop-in for a shop's page: opens a payment's checkout and tells how it ended. See docs/drop-in.md. */
 (() => {
   "use strict";
 
   const VERSION = "1"; // of the messages
-  const FILE = /\/static\/onetill\.js([?#]|$)/;
 
-  /** How long a frame may be silent before the checkout takes the page: in all, and once loaded. */
-  const SILENCE_MS = 15_000;
-  const LOADED_MS = 1_500;
+  /** Seconds of a frame's silence: at first, when something has loaded, when it has spoken. */
+  const [AT_FIRST_S, LOADED_S, SPOKEN_S] = [15, 2, 3];
 
-  const ENDED = new Set(["paid", "canceled", "expired", "refunded"]);
+  const GOES_ON = new Set(["open", "processing", "awaiting_deposit", "unknown"]);
 
-  const COVER = { position: "fixed", inset: "0", width: "100%", height: "100%", margin: "0", padding: "0", border: "0" };
-  const DIM = { maxWidth: "none", maxHeight: "none", overflow: "hidden", background: "rgb(13 13 13 / 40%)" };
-  const FRAME = { border: "0", width: "100%", height: "100%", colorScheme: "light dark", display: "block" };
-  const CROSS = { position: "absolute", right: "8px", top: "8px", width: "48px", height: "48px", border: "0" };
-  const SIGN = { background: "none", color: "#fff", font: "28px/1 sans-serif", cursor: "pointer" };
+  const FILL = { border: "0", width: "100%", height: "100%" };
+  const COVER = { ...FILL, padding: "0", maxWidth: "none", maxHeight: "none", background: "rgb(13 13 13 / 40%)" };
+  const AT_TOP = { position: "absolute", right: "8px", top: "8px", padding: "12px 20px" };
+  const SIGN = { ...AT_TOP, border: "1px solid", background: "#14171f", color: "#fff", font: "16px sans-serif" };
 
   const shown = new WeakMap(); // by place (the document: over it)
-  const windows = new Map(); // beside the page, by payment
+  let beside; // static/onetill_window.js, once needed
 
   globalThis.Onetill ??= { version: VERSION, origin: originOfThisFile(), open };
 
@@ -37,78 +29,72 @@
     if (mode === "redirect" || (over && !window.HTMLDialogElement)) return leave(url).then(hear);
     const place = over ? document : typeof container === "string" ? document.querySelector(container) : container;
     if (!over && !(mode === "inline" && place instanceof Element))
-      return wrong("mode must be 'overlay', 'redirect', or 'inline' with a container: an element or its selector");
+      return wrong("mode is 'overlay', 'redirect', or 'inline' with a container: an element or its selector");
     const there = shown.get(place);
     if (there?.frame.isConnected) {
       if (there.url === url) return there.listeners.add(onResult) && there.promise;
       if (over) return wrong("another payment is open");
-      there.end();
+      there.stop();
+      there.end(left(there.said));
     }
-    const mine = { url, origin, listeners };
+    const mine = { url, origin, listeners, hear, said: {} };
     shown.set(place, mine);
-    return (mine.promise = (over ? overlay : inline)(mine, hear, place));
+    mine.promise = new Promise((end) => (mine.end = end));
+    (over ? overlay : inline)(mine, place);
+    return mine.promise;
 
     function hear(result) {
-      for (const each of listeners) {
-        try {
-          each?.(result);
-        } catch (error) {
-          console.error(error); // the shop's own
-        }
-      }
+      for (const each of listeners) queueMicrotask(() => each?.(result)); // if that breaks, it is the shop's own
       return result;
     }
   }
 
   /** Over the page, inert behind it: a modal dialog keeps the focus, and gives it back. */
-  function overlay(mine, hear) {
-    const root = document.documentElement;
-    const { overflow } = root.style;
-    const dialog = made("dialog", { ...COVER, ...DIM });
-    const cross = made("button", { ...CROSS, ...SIGN }); // until the checkout has its own
-    cross.textContent = "×";
-    cross.ariaLabel = inKorean() ? "닫기" : "Close";
-    return new Promise((resolve) => {
-      let last = null;
-      const frame = framed(mine, "overlay", { ready, closed, heard: (result) => (last = hear(result)) });
-      dialog.ariaLabel = frame.title;
-      Object.assign(frame.style, { position: "absolute", inset: "0", opacity: "0", pointerEvents: "none" });
-      dialog.append(cross, frame);
-      document.body.append(dialog);
-      cross.addEventListener("click", () => closed());
-      dialog.addEventListener("cancel", (event) => {
-        event.preventDefault();
-        closed();
-      });
-      root.style.overflow = "hidden";
-      dialog.showModal();
+  function overlay(mine) {
+    const { style } = document.documentElement;
+    const { overflow } = style;
+    const dialog = made("dialog", COVER);
+    const wayOut = made("button", SIGN); // while there is no checkout with its own
+    const frame = framed(mine, "overlay", { isThere, closed });
+    wayOut.textContent = word("결제 페이지를 여는 중입니다… ✕", "Opening the checkout… ✕");
+    dialog.ariaLabel = frame.title;
+    frame.style.visibility = "hidden";
+    dialog.append(wayOut, frame);
+    document.body.append(dialog);
+    style.overflow = "hidden";
+    dialog.showModal();
+    wayOut.onclick = dialog.onclose = () => closed();
+    dialog.oncancel = (event) => {
+      event.preventDefault(); // which some browsers allow once
+      mine.say("close");
+      setTimeout(closed, wayOut.isConnected ? 0 : 2000);
+    };
 
-      function ready() {
-        cross.remove();
-        frame.style.opacity = frame.style.pointerEvents = "";
-        frame.focus();
-      }
+    function isThere(is) {
+      if (wayOut.isConnected !== is) return;
+      is ? wayOut.remove() : dialog.append(wayOut);
+      wayOut.textContent = word("닫기 ✕", "Close ✕");
+      frame.style.visibility = "visible";
+      (is ? frame : wayOut).focus();
+    }
 
-      function closed(message) {
-        frame.stop();
-        dialog.close();
-        dialog.remove();
-        root.style.overflow = overflow;
-        const isNews = !last || (message && message.payment_status !== last.payment_status);
-        resolve(isNews ? hear(left(message)) : last);
-      }
-    });
+    /** The checkout has told all that it knows before it asks for this. */
+    function closed(isAsked = false) {
+      if (!frame.isConnected) return;
+      mine.stop();
+      dialog.close();
+      dialog.remove();
+      style.overflow = overflow;
+      const isTold = mine.told && (isAsked || !GOES_ON.has(mine.told.payment_status));
+      mine.end(isTold ? mine.told : mine.hear(left(mine.said)));
+    }
   }
 
   /** In an element of the page, which says how wide it is. */
-  function inline(mine, hear, place) {
-    return new Promise((resolve) => {
-      const heard = (result) => ENDED.has(hear(result).payment_status) && resolve(result);
-      const frame = framed(mine, "inline", { heard });
-      mine.end = () => resolve(left(frame.stop()));
-      frame.style.minHeight = "680px";
-      place.replaceChildren(frame);
-    });
+  function inline(mine, place) {
+    const frame = framed(mine, "inline");
+    frame.style.minHeight = "680px";
+    place.replaceChildren(frame);
   }
 
   /** In place of the page, which ends here. */
@@ -120,65 +106,76 @@
   }
 
   /** The checkout in a frame. Only that frame is heard, while it shows our origin, in the schema we know. */
-  function framed(mine, mode, { heard, ready, closed }) {
+  function framed(mine, mode, { isThere, closed } = {}) {
     const { url, origin } = mine;
-    const frame = (mine.frame = made("iframe", FRAME));
-    const giveUp = () => frame.isConnected && leave(url);
-    let timer = setTimeout(giveUp, SILENCE_MS);
-    frame.title = inKorean() ? "결제" : "Checkout";
+    const frame = (mine.frame = made("iframe", { ...FILL, colorScheme: "light dark", display: "block" }));
+    const clock = setInterval(look, 1000);
+    let patience = AT_FIRST_S;
+    frame.title = word("결제", "Checkout");
     frame.allow = "payment *; clipboard-write";
     frame.referrerPolicy = "no-referrer";
     frame.src = `${url}#shop=${encodeURIComponent(window.location.origin)}&mode=${mode}`;
-    frame.addEventListener("load", () => {
-      if (!timer) return;
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, LOADED_MS);
-    });
-    frame.stop = () => {
-      clearTimeout(timer);
-      window.removeEventListener("message", onMessage);
-    };
+    frame.onload = () => (patience = Math.min(patience, LOADED_S));
     window.addEventListener("message", onMessage);
+    mine.say = (status) => frame.contentWindow?.postMessage({ version: VERSION, status }, "*");
+    mine.stop = () => {
+      clearInterval(clock);
+      window.removeEventListener("message", onMessage);
+      stay();
+    };
     return frame;
+
+    /** It may come to show anything, a browser's error too: so it is asked again and again. */
+    function look() {
+      if (!frame.isConnected) return mine.stop();
+      mine.say("hello");
+      if ((patience -= 1) > 0) return;
+      if (mine.said.status) return isThere?.(false);
+      mine.stop();
+      leave(url);
+    }
 
     function onMessage({ origin: from, source, data }) {
       if (from !== origin || source !== frame.contentWindow || data?.version !== VERSION) return;
-      const { status, msg } = data;
-      if (status === "ready") {
-        timer = clearTimeout(timer);
-        ready?.();
-      } else if (status === "leave") goElsewhere(url, msg);
-      else if (status === "close") closed?.(data);
-      else if (status === "success" || status === "error") heard(data);
+      const { status, msg } = (mine.said = data);
+      patience = SPOKEN_S;
+      isThere?.(true);
+      if (status === "leave") msg === "window" ? goBeside() : leave(url);
+      else if (status === "stay") stay();
+      else if (status === "close") closed?.(true);
+      else if (status === "success" || status === "error") {
+        mine.told = mine.hear(data);
+        if (mode === "inline" && !GOES_ON.has(data.payment_status)) mine.end(data);
+      }
+    }
+
+    /** The gateway's page cannot be framed: in a window of its own, where it is not blocked. */
+    function goBeside() {
+      beside ??= import(`${origin}/static/onetill_window.js`).catch(() => null);
+      beside.then((its) => frame.isConnected && (its?.show(url) || leave(url)));
+    }
+
+    function stay() {
+      beside?.then((its) => its?.close(url));
     }
   }
 
-  /** The gateway's page cannot be framed: in a window of its own, where wanted and not blocked, else in this one. */
-  function goElsewhere(url, where) {
-    const before = windows.get(url);
-    if (where === "window" && before && !before.closed) return before.focus();
-    const popup = where === "window" && window.open("", "_blank", "popup,width=480,height=760");
-    if (!popup) return leave(url);
-    windows.set(url, popup);
-    popup.opener = null; // it cannot lead this page away, nor we close it
-    popup.location.replace(`${url}#popup`);
-  }
-
-  function left({ payment_id = "", payment_status = "unknown" } = {}) {
-    return { version: VERSION, status: "error", msg: "closed", payment_id, payment_status };
+  function left({ payment_id = "" } = {}) {
+    return { version: VERSION, status: "error", msg: "closed", payment_id, payment_status: "unknown" };
   }
 
   function wrong(reason) {
     return Promise.reject(new TypeError(`Onetill.open: ${reason}`));
   }
 
-  function inKorean() {
-    return /^ko/.test(document.documentElement.lang || navigator.language);
+  function word(korean, english) {
+    return /^ko/.test(document.documentElement.lang || navigator.language) ? korean : english;
   }
 
+  /** Whatever the page's style sheets say of such elements. */
   function made(tag, style) {
     const element = document.createElement(tag);
-    Object.assign(element.style, style);
+    Object.assign(element.style, { all: "revert", ...style });
     return element;
   }
 
@@ -186,7 +183,7 @@
   function originOfThisFile() {
     const elements = [document.currentScript, ...document.scripts].map((script) => script?.src);
     const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
-    const address = [...elements, ...fetched].find((each) => FILE.test(each));
+    const address = [...elements, ...fetched].find((each) => /\/static\/onetill\.js([?#]|$)/.test(each));
     return address ? new URL(address).origin : null;
   }
 })();

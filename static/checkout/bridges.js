@@ -28,12 +28,12 @@ export function tellApp(status, msg, payment) {
 }
 
 /**
- * What only the page around us can do.
+ * What is for the page around us alone: a result that an app has heard before, or what only that page can do.
  *
- * @param {"ready" | "leave" | "close"} status `leave`: the payment goes on where no frame can follow, and `msg` says whether in
- *   a `window` beside the page or in place of the `page`
+ * @param {"success" | "error" | "ready" | "leave" | "stay" | "close"} status `leave`: the payment goes on where no frame can
+ *   follow, and `msg` says whether in a `window` beside the page or in place of the `page`. `stay`: not in that window any more
  */
-export function askShopPage(status, msg, payment) {
+export function tellShopPage(status, msg, payment) {
   tell([["shopPage", BRIDGES.shopPage]], status, msg, payment);
 }
 

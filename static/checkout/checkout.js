@@ -11,17 +11,17 @@
  */
 import { leaveToken } from "./address.js";
 import { createApi, uuid } from "./api.js";
-import { askShopPage, tellApp } from "./bridges.js";
+import { tellApp, tellShopPage } from "./bridges.js";
 import { askUntilDecided, pause } from "./confirm.js";
 import { leavesForGateway } from "./device.js";
-import { forget, hasLeft, isNews, recall, remember, rememberLeaving } from "./memory.js";
+import { forget, hasLeft, isNews, mayHaveWindow, recall, remember, rememberLeaving, rememberWindow } from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
 import { openPortOneV1 } from "./portone_v1_sdk.js";
 import { openPortOneV2 } from "./portone_v2_sdk.js";
 import { leaveForGateway } from "./redirect.js";
 import { NotOpened } from "./script.js";
-import { frameMode } from "./shop_page.js";
+import { frameMode, hearShopPage } from "./shop_page.js";
 import { createWayBack } from "./way_back.js";
 import { whenBack } from "./when_back.js";
 
@@ -48,14 +48,21 @@ const PROOF_REFUSED = new Set([400, 409, 422]);
 /** Statuses that are news to an app around a web view. While nothing is known, it hears nothing. */
 const NEWS = { paid: "success", canceled: "error", expired: "error", refunded: "error" };
 
+/** And to a shop's page around us, each time that it opens us: what was paid in full or in part is no `error`. */
+const NEWS_TO_SHOP = { ...NEWS, partially_refunded: "success", review: "error", awaiting_deposit: "error" };
+
 /** How often a frame looks whether the buyer is done in the window beside it. */
 const LOOK_EVERY_MS = 1_500;
 
+/** How long a buyer who closes the frame waits at most for the newest status. */
+const LAST_LOOK_MS = 1_000;
+
 const page = JSON.parse(document.getElementById("checkout-data").textContent);
 const api = createApi(page);
-const panel = createPanel(page, createWayBack(page, () => ask("close", "")));
+const panel = createPanel(page, createWayBack(page, close));
 let presentStatus = page.status;
 let beyond = null; // what this page knows and the server has not said yet: "processing" from a proof on, "unknown" after a mismatch
+let toldStatus = null; // of the last result that went to who is around
 let watched = 0; // counts what is waited for in another window, so that only the last of it is
 let attemptKey = null; // kept until its attempt is answered, so that asking twice cannot open two
 let attemptAt; // the gateway that it is for
@@ -64,6 +71,7 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) window.location.reload(); // back from the gateway's page: what we show is old
 });
 whenBack(lookAgain);
+hearShopPage({ hello: () => ask("ready", ""), close });
 document.documentElement.dataset.script = "on"; // all of it has loaded and runs: the page needs no fallback
 document.querySelector(".fallback")?.setAttribute("hidden", "");
 run(start);
@@ -81,6 +89,17 @@ async function lookAgain() {
   const answer = panel.isAtRest() ? await api.read() : null;
   if (answer?.kind !== "payment" || !panel.isAtRest()) return;
   if (answer.payment.status !== presentStatus) await run(() => follow(answer.payment));
+}
+
+/** Have the shop's page take the frame away, once it has been told the newest that there is. */
+async function close() {
+  const answer = await Promise.race([api.read(), pause(LAST_LOOK_MS)]);
+  const now = answer?.payment;
+  if (now && now.status in NEWS_TO_SHOP && now.status !== presentStatus) rest(now);
+  else if (now) presentStatus = now.status;
+  const status = beyond ?? presentStatus;
+  if (status !== toldStatus || status === "awaiting_deposit") tell("error", "closed", status, tellShopPage);
+  ask("close", "");
 }
 
 /** Where a payment stands says what comes next: ask about it, let the buyer pay, or rest. */
@@ -106,6 +125,7 @@ async function pay(action) {
   const open = ACTIONS[action.type];
   if (!open) return panel.show("unopened", { retry: () => window.location.reload() }); // an old script of ours in a cache
   if (frameMode && leavesPage(action)) return payElsewhere();
+  if (frameMode && mayHaveWindow(page)) movedOn().then((payment) => payment && window.location.reload());
   panel.show("paying");
   const leaving = () => rememberLeaving(page);
   if (LEAVING.has(action.type)) window.addEventListener("pagehide", leaving);
@@ -118,6 +138,7 @@ async function pay(action) {
     if (!(error instanceof NotOpened)) throw error;
     return panel.show("unopened", { detail: error.message, retry: () => run(() => pay(action)), others: others() });
   } finally {
+    watched += 1;
     window.removeEventListener("pagehide", leaving);
   }
 }
@@ -130,15 +151,22 @@ function leavesPage({ type }) {
 /** Have the shop's page open this payment beside itself, or in its place, and go on here when it is decided. */
 async function payElsewhere() {
   const open = () => ask("leave", leavesForGateway ? "page" : "window");
-  const mine = (watched += 1);
   rememberLeaving(page);
+  rememberWindow(page);
   panel.show("elsewhere", { retry: open, others: others() });
   open();
+  const payment = await movedOn();
+  return payment && follow(payment);
+}
+
+/** Look until the payment is not open any more; null where something else has come to be waited for. */
+async function movedOn() {
+  const mine = (watched += 1);
   for (;;) {
     await pause(LOOK_EVERY_MS);
     const answer = await api.read();
-    if (mine !== watched) return undefined;
-    if (answer.kind === "payment" && answer.payment.status !== "open") return follow(answer.payment);
+    if (mine !== watched) return null;
+    if (answer.kind === "payment" && answer.payment.status !== "open") return answer.payment;
   }
 }
 
@@ -163,6 +191,7 @@ async function openAttempt(gateway = page.gateway) {
   attemptKey ??= uuid();
   const answer = await api.openAttempt(attemptKey, gateway === page.gateway ? undefined : gateway);
   if (answer.kind !== "undecided") attemptKey = null;
+  if (answer.kind === "payment") ask("stay", ""); // the window before was looked at just now: nobody pays in there any more
   if (answer.kind === "payment" && gateway !== page.gateway) return reload(); // its window needs another policy of the page
   if (answer.kind === "payment") {
     forgetReturn();
@@ -208,7 +237,10 @@ function rest({ status, last_failure, mismatch, next_action, attempts = [] }, pr
   panel.show(`${status}_heading` in page.texts ? status : "review", status === "awaiting_deposit" ? { deposit } : {});
   if (status === "paid") panel.leaveSoon();
   const signature = proof.signature ?? attempts.find((attempt) => attempt.status === "captured")?.gateway_ref;
-  if (status in NEWS && isNews(page, status)) tell(NEWS[status], status === "paid" ? (signature ?? page.captured_ref) : status, status);
+  const word = NEWS_TO_SHOP[status];
+  if (!word || status === toldStatus) return;
+  const hearers = status in NEWS && isNews(page, status) ? tellApp : tellShopPage;
+  tell(word, word === "success" ? (signature ?? page.captured_ref) : status, status, hearers);
 }
 
 /** The window is closed: the buyer left, was declined in there, or paid and the message was lost. Our server finds out. */
@@ -266,12 +298,13 @@ function again() {
   run(() => openAttempt());
 }
 
-function tell(status, msg, payment_status) {
-  tellApp(status, msg, { payment_id: page.payment_id, payment_status });
+function tell(status, msg, payment_status, hearers = tellApp) {
+  toldStatus = payment_status;
+  hearers(status, msg, { payment_id: page.payment_id, payment_status });
 }
 
 function ask(status, msg) {
-  askShopPage(status, msg, { payment_id: page.payment_id, payment_status: beyond ?? presentStatus });
+  tellShopPage(status, msg, { payment_id: page.payment_id, payment_status: beyond ?? presentStatus });
 }
 
 /** Run one step of the page. An error of ours must not leave a buyer with a spinner: a reload asks the server. */

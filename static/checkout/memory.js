@@ -14,6 +14,7 @@ const LEFT = frameMode ? "hasLeftFrame" : "hasLeft";
 const POPUP = "#popup";
 
 const keyOf = (page) => `onetill:attempt:${page.payment_id}`;
+const besideKeyOf = (page) => `onetill:beside:${page.payment_id}`;
 const toldKeyOf = (page) => `onetill:told:${page.payment_id}`;
 
 /** @param {Page} page  @param {Record<string, string>} proof */
@@ -33,6 +34,10 @@ export function forget(page) {
 
 export function rememberLeaving(page) {
   write(page, { ...read(page), [LEFT]: true });
+}
+
+export function rememberWindow(page) {
+  withStorage((storage) => storage.setItem(besideKeyOf(page), "1"));
 }
 
 /** Whether the buyer left this page for the gateway's with this attempt. */
@@ -56,6 +61,11 @@ export function isPopup(page) {
   const key = `onetill:popup:${page.payment_id}`;
   if (window.location.hash === POPUP) withStorage((storage) => storage.setItem(key, "1"));
   return window.location.hash === POPUP || withStorage((storage) => storage.getItem(key)) === "1";
+}
+
+/** Whether this frame has asked for a window beside the shop's page: it may still be open when another way was chosen. */
+export function mayHaveWindow(page) {
+  return withStorage((storage) => storage.getItem(besideKeyOf(page))) === "1";
 }
 
 /** What is remembered of this attempt; nothing where it is another one's. */

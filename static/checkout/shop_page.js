@@ -16,6 +16,18 @@ export function shopPage() {
   return frameMode && { postMessage: (message) => window.parent.postMessage(message, origin) };
 }
 
+/**
+ * What that page may ask: whether we are there (`hello`), and that we end, as by our own × (`close`).
+ *
+ * @param {Record<string, () => void>} answers by what is asked
+ */
+export function hearShopPage(answers) {
+  if (!frameMode) return;
+  window.addEventListener("message", ({ origin: from, source, data }) => {
+    if (from === origin && source === window.parent && Object.hasOwn(answers, data?.status)) answers[data.status]();
+  });
+}
+
 /** The text, where it is an origin of the web: never `*`, nor the `null` of a page without one. */
 function originOf(text) {
   try {

@@ -19,10 +19,7 @@ export function createWayBack(page, close) {
     return page.return_url && (() => window.location.replace(page.return_url));
   }
   document.documentElement.dataset.framed = frameMode;
-  if (frameMode === "inline") {
-    byId("return-link")?.setAttribute("target", "_top");
-    return null;
-  }
+  if (frameMode === "inline") return null;
   byId("return-link")?.remove();
   for (const id of ["close-frame", "leave-frame"]) {
     byId(id).hidden = false;

@@ -7,9 +7,14 @@ import httpx
 import pytest
 
 from app.domain.states import PaymentStatus
-from app.paths import STATIC
+from app.paths import STATIC, TEMPLATES
 
-FILES = {"onetill.js": "text/javascript", "onetill.mjs": "text/javascript", "onetill.d.ts": "text/plain"}
+FILES = {
+    "onetill.js": "text/javascript",
+    "onetill.mjs": "text/javascript",
+    "onetill_window.js": "text/javascript",
+    "onetill.d.ts": "text/plain",
+}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -37,7 +42,29 @@ def test_it_is_small_and_runs_under_a_strict_policy() -> None:
     assert not re.search(
         r"\beval\(|new Function|innerHTML|outerHTML|insertAdjacentHTML|document\.write|setAttribute\(.style", text
     )
-    assert not re.search(r"postMessage", text), "it only listens"
+    assert text.count("postMessage") == 1, "it asks whether the checkout is there, and to end it, and no more"
+    assert set(re.findall(r'mine\.say\("(\w+)"\)', text)) == {"hello", "close"}
+
+
+MOVES = r"location\.(?:assign|replace)\(|location(?:\.href)? =[^=]|window\.open\("
+
+
+def test_nothing_in_the_checkout_leads_its_frame_away() -> None:
+    """Links name the whole window; scripts go only where the checkout has it to itself, and load the same address anew."""
+    page = Path(TEMPLATES, "checkout.html").read_text(encoding="utf-8")
+    links = re.findall(r"<a\b[^>]*>", page)
+    assert len(links) == 5
+    assert [link for link in links if ' target="_top"' not in link] == []
+    assert not re.search(r"<form\b|http-equiv", page)
+    leaves = {
+        file.name: len(found)
+        for file in Path(STATIC, "checkout").glob("*.js")
+        if (found := re.findall(MOVES, file.read_text("utf-8")))
+    }
+    assert leaves == {
+        "redirect.js": 1,  # to the gateway: `checkout.js` asks the shop's page in place of it where it is in a frame
+        "way_back.js": 1,  # to the shop: nothing of it in a frame
+    }
 
 
 def test_the_types_name_every_status() -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Error, expect
 
 from tests.browser.conftest import NewCustomer
 from tests.browser.driver import PHONE, expect_soon
@@ -132,7 +132,10 @@ async def test_a_window_beside_the_page_closes_when_it_is_paid_and_can_be_asked_
     buyer = await customer("unifi_pay")
     await buyer.presses_buy("overlay")
     first = (await buyer.window("unifi_pay")).page
-    assert await first.evaluate("window.opener") is None, "whoever is in there cannot lead the shop's page away"
+    buyer.witness.expect("Unsafe attempt to initiate navigation")
+    for away in ("opener", "opener.parent", "opener.top"):
+        with pytest.raises(Error, match="permission to navigate"):
+            await first.evaluate(f"() => {{ {away}.location.href = location.href; }}")
     await first.close()
     await buyer.checkout.locator("#retry").click()
     second = (await buyer.window("unifi_pay")).page

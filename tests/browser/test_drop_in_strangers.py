@@ -95,6 +95,21 @@ async def test_a_stranger_around_the_shops_page_keeps_the_checkout_out(
     assert await buyer.page.evaluate("posted") == []
 
 
+async def test_who_is_not_the_page_around_it_ends_no_checkout(customer: NewCustomer) -> None:
+    """The gateway's window in the checkout, whose messages it hears, is none to end it; nor is the checkout itself."""
+    buyer = await customer()
+    await buyer.presses_buy("overlay")
+    widget = await buyer.window("point3")
+    checkout = next(
+        frame for frame in buyer.page.frames if frame.url.startswith(f"{buyer.embedding.world.api}/checkout")
+    )
+    for source, target in ((widget, "parent"), (checkout, "window")):
+        for told in ({"version": "1", "status": "close"}, {"version": "1", "status": "hello"}, {"status": "toString"}):
+            await source.evaluate(f"(told) => {target}.postMessage(told, '*')", told)
+    await checkout.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await was_fooled_by_nothing(buyer)
+
+
 async def test_a_page_that_names_another_origin_hears_nothing(customer: NewCustomer, embedding: Embedding) -> None:
     buyer = await customer(at=embedding.far_shop, query="policy=none&script=none")
     buyer.witness.expect("does not match the recipient window's origin")
@@ -120,7 +135,7 @@ async def test_no_message_and_no_page_of_another_origin_holds_the_token(
     await buyer.ended()
     told = await buyer.page.evaluate("posted")
     assert {from_ for from_, _ in told} == {embedding.world.api}
-    assert {json.loads(each)["status"] for _, each in told} == {"ready", "error", "success", "close"}
+    assert {json.loads(each)["status"] for _, each in told} == {"ready", "error", "stay", "success", "close"}
     assert token not in json.dumps(told)
     assert not [each for each in buyer.witness.requests if token in (await each.all_headers()).get("referer", "")]
 
