@@ -113,7 +113,8 @@ async def test_without_the_setting_the_first_window_opens_at_once(
     assert states == ["choose", "paying", "choose"]
 
 
-async def test_who_has_been_at_a_gateway_has_chosen(shop: Shop, browser: httpx.AsyncClient) -> None:
+@pytest.mark.parametrize("gateway", ["point3", "portone_v2"])
+async def test_who_has_been_at_a_gateway_has_chosen(shop: Shop, browser: httpx.AsyncClient, gateway: str) -> None:
     first, second = await shop.create(gateway="point3", buyer_chooses=True), await shop.create(customer=BUYER)
     assert state(await page_of(browser, first)) == "choose"
     await shop.sync(first)
@@ -121,7 +122,8 @@ async def test_who_has_been_at_a_gateway_has_chosen(shop: Shop, browser: httpx.A
     assert (await shop.complete(first)).status_code == 202
     assert state(await page_of(browser, first)) == "paying"
     bearer = {"Authorization": f"Bearer {second['client_token']}"} | key()
-    opened = await shop.client.post(f"/payments/{second['id']}/attempts", json={"gateway": "point3"}, headers=bearer)
+    url = f"/payments/{second['id']}/attempts"
+    opened = await shop.client.post(url, json={"gateway": gateway}, headers=bearer)
     assert opened.status_code == 201, opened.text
     html = await page_of(browser, second)
     assert (state(html), rows(html)) == ("paying", [])

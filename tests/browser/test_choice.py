@@ -8,7 +8,6 @@ from playwright.async_api import Browser, Page, expect
 from app.checkout.texts import TEXTS
 from tests.browser.conftest import NewCustomer
 from tests.browser.driver import DESK, DEVICES, FOUR, PHONE, Visit, World, origin_of
-from tests.browser.storefront import Embedding
 from tests.browser.test_every_gateway import every_way
 from tests.browser.test_every_state import LOOKS, faults, keep, opened
 from tests.browser.test_in_app import APPS
@@ -16,6 +15,9 @@ from tests.flows.gateways.orders import BUYER, BY_NAME
 
 OTHER = {"point3": "portone_v2", "portone_v1": "unifi_pay", "portone_v2": "point3", "unifi_pay": "portone_v1"}
 CHOICE: dict[str, Any] = {"customer": BUYER, "buyer_chooses": True}
+FORGETFUL_FRAME = """if (window !== window.top) Object.defineProperty(window, "localStorage", {
+  get() { throw new DOMException("a frame of another site has a memory of its own", "SecurityError"); },
+});"""
 every_device = pytest.mark.parametrize("device", DEVICES.values(), ids=DEVICES.keys())
 
 
@@ -297,6 +299,7 @@ class TestDropIn:
     ) -> None:
         """At a desk the window beside it, on a phone the page that takes the shop's place: neither reads the frame's memory."""
         buyer = await customer("unifi_pay", device, **CHOICE)
+        await buyer.context.add_init_script(FORGETFUL_FRAME)
         await buyer.presses_buy("overlay")
         await buyer.sees("choose")
         await buyer.checkout.locator(f'#choice input[value="{gateway}"]').check()
@@ -308,18 +311,15 @@ class TestDropIn:
             assert (await buyer.ended())["payment_status"] == "paid"
         assert await buyer.status() == "paid"
 
-    async def test_at_another_site_the_frame_has_a_memory_of_its_own(
-        self, customer: NewCustomer, embedding: Embedding
-    ) -> None:
-        buyer = await customer("unifi_pay", PHONE, at=embedding.far_shop, **CHOICE)
-        buyer.witness.expect(
-            "404 (Not Found)"
-        )  # of the payment's own address, without its cookie; over https it has one
+    async def test_nor_does_the_window_beside_it_before_the_server_knows(self, customer: NewCustomer) -> None:
+        buyer = await customer("unifi_pay", DESK, **CHOICE)
+        buyer.witness.expect("net::ERR_FAILED")
+        await buyer.context.add_init_script(FORGETFUL_FRAME)
+        await buyer.context.route("**/payments/complete", lambda route: route.abort(), times=1)
         await buyer.presses_buy("overlay")
-        await buyer.sees("choose")
         await buyer.checkout.locator("#pay-now").click()
         await buyer.presses("unifi_pay", "#pay")
-        await buyer.page.wait_for_url(f"{embedding.far_shop}/paid")
+        assert (await buyer.ended())["payment_status"] == "paid"
 
     async def test_in_place_of_the_shops_page_it_is_asked_there(self, customer: NewCustomer) -> None:
         buyer = await customer("unifi_pay", DESK, **CHOICE)
