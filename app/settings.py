@@ -125,6 +125,8 @@ class ProductSettings(BaseSettings):
     """A picture beside it; browsers fetch it from there. Shown 40 px high."""
     brand_color: Color = None
     """The colour of the checkout's buttons, `#rrggbb`; what stands on them is white or black, whichever is readable."""
+    buyer_chooses: bool = False
+    """Whether the checkout asks how to pay, where a payment names no gateway and several take it, before it opens a window."""
     return_url_schemes: AppSchemes = []
     """App schemes that `return_url` may use besides https, for example `myshop` for `myshop://paid`."""
     return_hosts: Names = []

@@ -18,6 +18,7 @@ from app.checkout.brand import Brand
 from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, OrderLine
+from app.checkout.ways import to_choose, ways_to_pay
 from app.domain import ids
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
@@ -119,6 +120,7 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
     gateways = checkout.payments.allowed_gateways(payment) if is_unpaid else []
+    ways = ways_to_pay(payment, gateways, checkout.settings.public_url, language)
     security = checkout.security(language)
     view = CheckoutView(
         lang=language,
@@ -133,7 +135,8 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
         attempt_id=shown["attempts"][-1]["id"],
         seen=is_known,
         gateway=payment.last_attempt.gateway,
-        gateways=[(each.name, each.title) for each in gateways],
+        gateways=ways,
+        choices=to_choose(payment, ways),
         next_action=msgspec.json.decode(shown["next_action"]),
         return_url=payment.return_url,
         last_failure=shown["last_failure"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from app.checkout.ways import WayToPay
 from app.domain.language import Language
 from app.gateways.values import PageSources
 
@@ -37,8 +38,10 @@ class CheckoutView:
     status: str
     client_token: str
     gateway: str
-    """Where the newest attempt is; `gateways` are all that the buyer may choose, as (name, title)."""
-    gateways: Sequence[tuple[str, str]] = ()
+    """Where the newest attempt is; `gateways` are all where the buyer may pay."""
+    gateways: Sequence[WayToPay] = ()
+    choices: Sequence[WayToPay] = ()
+    """What he is asked to choose among before the first window opens; see `to_choose`."""
     attempt_id: str
     seen: bool = False
     """Whether this browser has opened the payment before."""
@@ -61,7 +64,7 @@ class CheckoutView:
         if self.status != "open":
             return self.status if f"{self.status}_heading" in self.texts else "review"
         if self.next_action is not None:
-            return "paying"
+            return "choose" if self.choices else "paying"
         if self.mismatch is not None:
             return "mismatch"
         return "unopened" if self.decline is None else "declined"
@@ -105,7 +108,8 @@ class CheckoutView:
             "attempt_id": self.attempt_id,
             "seen": self.seen,
             "gateway": self.gateway,
-            "gateways": [{"name": name, "title": title} for name, title in self.gateways],
+            "gateways": [{"name": each.name, "title": each.title} for each in self.gateways],
+            "choices": [each.name for each in self.choices],
             "next_action": None if self.next_action is None else dict(self.next_action),
             "return_url": self.return_link,
             "last_failure": None if self.decline is None else dict(self.decline),

@@ -54,6 +54,12 @@ def check_line(text: str) -> str:
     return text
 
 
+def shown_line(text: str) -> str:
+    """A line of the settings as people read it: without what turns or breaks it, and with single spaces."""
+    kept = (each for each in text if each not in _TURNING | _BREAKING)
+    return " ".join("".join(" " if unicodedata.category(each) == "Cc" else each for each in kept).split())
+
+
 def wrong_address(url: str, schemes: set[str], hosts: frozenset[str]) -> str | None:
     """What is wrong with an address that a buyer is sent to; None: nothing.
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from app.domain.language import Language
+from app.domain.text import shown_line
 from app.gateways.http import GatewayHttp, HttpAnswer, is_ill
 from app.gateways.manifest import AdapterContext, GatewaySettings, Manifest
 from app.gateways.port import Gateway
-from app.gateways.values import Fact, PageSources
+from app.gateways.values import ChargeRequest, Fact, PageSources
 
 
 class Adapter(Gateway):
@@ -24,7 +26,9 @@ class Adapter(Gateway):
         counts_as_ill: Callable[[HttpAnswer], bool] = is_ill,
     ) -> None:
         self.name = manifest.name
-        self.title = account.label or manifest.title
+        self.title = manifest.title
+        self._known_as = manifest.known_as or (manifest.title, manifest.title)
+        self._labels: dict[Language, str | None] = {"en": account.label, "ko": account.label_ko or account.label}
         self.capabilities = manifest.capabilities(account)
         self.account = manifest.account_of(account)
         self.deadline_s = context.deadline_s
@@ -41,6 +45,15 @@ class Adapter(Gateway):
     def is_available(self) -> bool:
         """Whether its calls have not failed in a row."""
         return not self.http.breaker.is_open
+
+    def buyers_name(self, request: ChargeRequest, language: Language) -> str:
+        """The label of the settings; without one, the way to pay in everyday words."""
+        english, korean = self.way_to_pay(request)
+        return shown_line(self._labels[language] or "") or (korean if language == "ko" else english)
+
+    def way_to_pay(self, _: ChargeRequest, /) -> tuple[str, str]:
+        """What this charge is paid by here, in everyday words of English and Korean."""
+        return self._known_as
 
     async def close(self) -> None:
         """Close the connections. Calls under way end as lost."""

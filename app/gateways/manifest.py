@@ -22,7 +22,9 @@ class GatewaySettings(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True)
 
     label: str | None = Field(None, min_length=1, max_length=40, examples=["Card"])
-    """What buyers read where they may change to this way to pay."""
+    """What buyers read of this way to pay, in every language but those with a line of their own."""
+    label_ko: str | None = Field(None, min_length=1, max_length=40, examples=["카드"])
+    """The same in Korean."""
     timeout_s: float = Field(10.0, gt=0, le=120)
     """Seconds that one call may take in all."""
     connections: int = Field(64, gt=0, le=1000)
@@ -52,6 +54,8 @@ class Manifest(Generic[Account]):
     """For people who try it with Compose's simulator: the addresses and credentials to set."""
     offered_as: tuple[str, str]
     """How the demo's shop offers it, in English and Korean."""
+    known_as: tuple[str, str] | None = None
+    """What buyers call it in English and Korean, where they do not know it by its title."""
     offered_in: str = "KRW"
     """The currency in which the demo's shop sells by it."""
     browser_fields: Mapping[str, str] = field(default_factory=dict)

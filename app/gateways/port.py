@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
+from app.domain.language import Language
 from app.gateways.values import (
     Capability,
     CaptureAnswer,
@@ -36,7 +37,7 @@ class Gateway(ABC):
 
     name: str
     title: str
-    """As people write it."""
+    """As the merchant's people write it; buyers know their cards and wallets: `buyers_name`."""
     capabilities: Capability
     account: str | None = None
     """Tells one account of this gateway from another, without its secrets; stored with the attempts that it opens."""
@@ -58,6 +59,10 @@ class Gateway(ABC):
     def as_opened(self, account: str | None) -> "Gateway | None":
         """This account as it was for an attempt of this `account`; None where that attempt is another account's."""
         return self if self.has_opened(account) else None
+
+    @abstractmethod
+    def buyers_name(self, request: ChargeRequest, language: Language) -> str:
+        """What buyers read of paying this charge here."""
 
     @abstractmethod
     def check(self, request: ChargeRequest) -> None:

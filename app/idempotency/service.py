@@ -83,7 +83,7 @@ def fingerprint(operation: str, body: BaseModel) -> bytes:
     return hashlib.sha256(operation.encode() + b"\0" + _encode(body)).digest()
 
 
-_ADDED_LATER = frozenset({"link_expires_at"})
+_ADDED_LATER = frozenset({"link_expires_at", "buyer_chooses"})
 """Members that release 0.1.0 did not know: left out while they are absent, so that its keys go on."""
 
 

@@ -18,6 +18,8 @@ class OrderDetails:
     gateway_options: dict[str, dict[str, object]]
     items: tuple[Item, ...] = ()
     save_billing_key: bool = False
+    buyer_chooses: bool = False
+    """Whether the checkout page asks how to pay before the first window opens."""
 
 
 def details_of(payment: Payment) -> OrderDetails:

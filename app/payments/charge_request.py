@@ -13,10 +13,11 @@ encode_action = msgspec.json.Encoder(decimal_format="number").encode
 """Some gateways take amounts in major units as JSON numbers; they come as Decimals and go out digit by digit."""
 
 
-def details_text(request: CreatePayment) -> str:
+def details_text(request: CreatePayment, *, buyer_chooses: bool = False) -> str:
     """Everything of the request that has no column of its own, as the JSON text of `OrderDetails`."""
     told = request.model_dump()
     kept = {name: told[name] for name in ("customer", "tax", "items", "gateway_options", "save_billing_key")}
+    kept |= {"buyer_chooses": True} if buyer_chooses else {}
     return msgspec.json.encode(kept).decode()
 
 

@@ -52,7 +52,7 @@ class NewPayments:
             expires_at=now + timedelta(seconds=request.expires_in_s),
             method=request.method,
             customer_id=request.customer.id,
-            details=details_text(request),
+            details=details_text(request, buyer_chooses=self._buyer_chooses(request)),
             return_url=request.return_url,
             link_expires_at=request.link_expires_at,
             metadata=msgspec.json.encode(request.metadata).decode(),
@@ -66,6 +66,12 @@ class NewPayments:
         if request.save_billing_key and Capability.SAVED_CARDS not in gateway.capabilities:
             raise InvalidRequest(("save_billing_key", f"{gateway.name} cannot save a means of payment"))
         return replace(payment, gateway=gateway.name), gateway
+
+    def _buyer_chooses(self, request: CreatePayment) -> bool:
+        """Said of this payment, or of all that name no gateway. Kept with it: another setting later changes no page in use."""
+        if request.buyer_chooses is not None:
+            return request.buyer_chooses
+        return self._settings.buyer_chooses and request.gateway is None
 
     def _check(self, request: CreatePayment) -> None:
         errors: list[tuple[str, str]] = []

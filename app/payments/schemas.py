@@ -115,6 +115,13 @@ class CreatePayment(Input):
             description="When `checkout_url` stops opening it. Absent: it opens as long as there is anything to see."
         ),
     ] = None
+    buyer_chooses: Annotated[
+        bool | None,
+        Field(
+            description="Whether the checkout page asks the buyer how to pay, where several gateways take the order, before it "
+            "opens a window. Absent: as the settings say, and not where `gateway` is named."
+        ),
+    ] = None
     expires_in_s: Annotated[int, Field(ge=60, le=2_592_000, description="How long the buyer may pay. Seconds.")] = 1800
     save_billing_key: Annotated[bool, Field(description="Keep the means of payment for later charges.")] = False
     metadata: Annotated[

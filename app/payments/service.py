@@ -129,7 +129,8 @@ class PaymentService:
         payment = await self.get(payment_id, store)
         gateway = self._registry.named(gateway_name or payment.gateway)
         gateway.check(next_charge(payment, self._settings.public_url, gateway))
-        if store is None and gateway.name != payment.gateway and gateway not in self.allowed_gateways(payment):
+        used = {payment.gateway, *(attempt.gateway for attempt in payment.attempts)}
+        if store is None and gateway.name not in used and gateway not in self.allowed_gateways(payment):
             raise InvalidRequest(("gateway", f"{gateway.name} is not offered for this payment"))
         trigger: Trigger = "api" if store else "browser"
         if intent is None:

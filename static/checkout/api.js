@@ -20,9 +20,8 @@ export function createApi(page) {
   return {
     /** Have the server verify now. `proof` is what the gateway's browser side gave us, or nothing after a reload. */
     complete: (proof) => call("POST", "/payments/complete", { payment_id: page.payment_id, ...proof }),
-    /** Open another attempt, at the same gateway or another. The same key again goes on where a lost answer stopped. */
-    openAttempt: (key, gateway) =>
-      call("POST", `${paymentPath}/attempts`, gateway ? { gateway } : {}, { "Idempotency-Key": key }),
+    /** Open another attempt, at this gateway. The same key again goes on where a lost answer stopped. */
+    openAttempt: (key, gateway) => call("POST", `${paymentPath}/attempts`, { gateway }, { "Idempotency-Key": key }),
     /** Read what the server knows now. */
     read: () => call("GET", paymentPath),
   };

@@ -14,7 +14,18 @@ import { createApi, uuid } from "./api.js";
 import { tellApp, tellShopPage } from "./bridges.js";
 import { askUntilDecided, pause } from "./confirm.js";
 import { leavesForGateway } from "./device.js";
-import { forget, hasLeft, isNews, mayHaveWindow, recall, remember, rememberLeaving, rememberWindow } from "./memory.js";
+import {
+  forget,
+  hasChosen,
+  hasLeft,
+  isNews,
+  mayHaveWindow,
+  recall,
+  remember,
+  rememberChoice,
+  rememberLeaving,
+  rememberWindow,
+} from "./memory.js";
 import { createPanel } from "./panel.js";
 import { openPoint3Widget } from "./point3_widget.js";
 import { openPortOneV1 } from "./portone_v1_sdk.js";
@@ -40,7 +51,8 @@ const RETURNED = "#returned";
 
 /** Who came by these has just been sent to pay: by the shop's page (static/onetill.js), or by this one, at another gateway. */
 const GO = "#go";
-const SENT = new Set([GO, "#popup"]);
+const POPUP = "#popup";
+const SENT = new Set([GO, POPUP]);
 
 /** Problems of `complete` that speak about the proof: it is of no more use, but a new attempt may be. */
 const PROOF_REFUSED = new Set([400, 409, 422]);
@@ -89,6 +101,7 @@ async function lookAgain() {
   const answer = panel.isAtRest() ? await api.read() : null;
   if (answer?.kind !== "payment" || !panel.isAtRest()) return;
   if (answer.payment.status !== presentStatus) await run(() => follow(answer.payment));
+  else if (panel.isChoosing()) await run(() => chosenElsewhere(answer.payment));
 }
 
 /** Have the shop's page take the frame away, once it has been told the newest that there is. */
@@ -108,7 +121,39 @@ async function follow(payment) {
   beyond = null;
   if (payment.status === "processing") return confirm({});
   if (payment.status !== "open" || !payment.next_action) return rest(payment);
+  if (mayChoose()) return panel.show("choose", { pay: (gateway) => run(() => choose(gateway, payment.next_action)) });
   return mayHaveBeenThere(payment.next_action) ? showClosed(payment.next_action) : pay(payment.next_action);
+}
+
+/** Whether the shop left it to the buyer how to pay, and no window is open yet, nor was, as far as this browser knows. */
+function mayChoose() {
+  const isSent = [RETURNED, POPUP].includes(window.location.hash);
+  return page.choices.length > 0 && !isSent && !hasLeft(page) && !hasChosen(page);
+}
+
+/** Pay as the buyer has chosen, at the first gateway with the attempt that is there. */
+async function choose(gateway, action) {
+  panel.show("paying");
+  const now = await api.read();
+  if (now.kind === "payment" && now.payment.status !== "open") return follow(now.payment);
+  if (now.kind === "payment" && chosenElsewhere(now.payment)) return undefined;
+  page.choices = [];
+  if (gateway !== page.gateway) return openAttempt(gateway);
+  rememberChoice(page);
+  if (frameMode && leavesPage(action)) {
+    const told = api.complete({}); // the page that takes our place reads no memory of this frame's: the server tells it
+    if (leavesForGateway) await told;
+  }
+  return pay(action);
+}
+
+/** Another tab has chosen meanwhile, and may have its window open: there is no second choice, but what became of that. */
+function chosenElsewhere(payment) {
+  const isOver = isReplaced(payment) || hasChosen(page);
+  if (isOver) page.choices = [];
+  if (isReplaced(payment)) window.location.reload();
+  else if (isOver) run(() => showClosed(payment.next_action));
+  return isOver;
 }
 
 /**
@@ -189,7 +234,7 @@ async function openAttempt(gateway = page.gateway) {
   if (gateway !== attemptAt) attemptKey = null;
   attemptAt = gateway;
   attemptKey ??= uuid();
-  const answer = await api.openAttempt(attemptKey, gateway === page.gateway ? undefined : gateway);
+  const answer = await api.openAttempt(attemptKey, gateway);
   if (answer.kind !== "undecided") attemptKey = null;
   if (answer.kind === "payment") ask("stay", ""); // the window before was looked at just now: nobody pays in there any more
   if (answer.kind === "payment" && gateway !== page.gateway) return reload(); // its window needs another policy of the page
@@ -197,11 +242,13 @@ async function openAttempt(gateway = page.gateway) {
     forgetReturn();
     page.attempt_id = answer.payment.attempts[answer.payment.attempts.length - 1].id;
     page.seen = false;
+    page.choices = [];
     return follow({ ...answer.payment, last_failure: null }); // that was the attempt before
   }
   const now = await api.read();
   if (now.kind === "payment" && now.payment.status !== "open") return follow(now.payment);
-  if (answer.kind === "undecided") return panel.show("unopened", { retry: again, others: others(gateway) });
+  const sameAgain = () => run(() => openAttempt(gateway));
+  if (answer.kind === "undecided") return panel.show("unopened", { retry: sameAgain, others: others(gateway) });
   return panel.show("problem", { detail: answer.detail, others: others(gateway) });
 }
 

@@ -12,6 +12,8 @@ import { frameMode } from "./shop_page.js";
 /** A frame has asked for another window; the tab's own page may still be to leave. They share one storage within one site. */
 const LEFT = frameMode ? "hasLeftFrame" : "hasLeft";
 const POPUP = "#popup";
+const CHOSEN = "onetill:chosen";
+const MOST_CHOSEN = 20;
 
 const keyOf = (page) => `onetill:attempt:${page.payment_id}`;
 const besideKeyOf = (page) => `onetill:beside:${page.payment_id}`;
@@ -43,6 +45,22 @@ export function rememberWindow(page) {
 /** Whether the buyer left this page for the gateway's with this attempt. */
 export function hasLeft(page) {
   return read(page)[LEFT] === true;
+}
+
+/** The buyer has chosen to pay with this attempt: for all tabs of this browser, one of which may have its window open. */
+export function rememberChoice(page) {
+  const chosen = chosenAttempts().filter((id) => id !== page.attempt_id);
+  withStorage((storage) => storage.setItem(CHOSEN, JSON.stringify([...chosen, page.attempt_id].slice(-MOST_CHOSEN))), "localStorage");
+}
+
+/** Whether he has. A browser that cannot tell has, unless it sees the payment for the first time. */
+export function hasChosen(page) {
+  return chosenAttempts(page.seen ? [page.attempt_id] : []).includes(page.attempt_id);
+}
+
+/** @returns {string[]} `otherwise` where nothing can be read */
+function chosenAttempts(otherwise = []) {
+  return withStorage((storage) => JSON.parse(storage.getItem(CHOSEN) ?? "[]"), "localStorage") ?? otherwise;
 }
 
 /** Whether this is the first time that this tab comes to this end of the payment: an app is told of it once. */
@@ -78,9 +96,9 @@ function write(page, kept) {
   withStorage((storage) => storage.setItem(keyOf(page), JSON.stringify({ ...kept, attempt: page.attempt_id })));
 }
 
-function withStorage(use) {
+function withStorage(use, storage = "sessionStorage") {
   try {
-    return use(window.sessionStorage);
+    return use(window[storage]);
   } catch (error) {
     console.warn("The browser keeps nothing for this page:", error.name);
     return null;

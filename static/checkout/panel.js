@@ -15,7 +15,7 @@ const byId = (id) => document.getElementById(id);
 const BUSY = new Set(["paying", "confirming", "elsewhere"]);
 
 /** States in which money is still to be paid: in an app's browser, the phone's own may be needed for that. */
-const TO_PAY = new Set(["paying", "closed", "declined", "unopened", "elsewhere"]);
+const TO_PAY = new Set(["choose", "paying", "closed", "declined", "unopened", "elsewhere"]);
 
 /**
  * @param {{texts: Record<string, string>, lang: string, expires_at: ?string, client_token: string}} page
@@ -24,26 +24,28 @@ const TO_PAY = new Set(["paying", "closed", "declined", "unopened", "elsewhere"]
 export function createPanel(page, goBack) {
   const main = byId("checkout");
   const heading = byId("state-heading");
-  const handlers = { retry: null, "check-again": null };
+  const handlers = { retry: null, "check-again": null, "pay-now": null };
   for (const id of Object.keys(handlers)) byId(id).addEventListener("click", () => handlers[id]());
   byId("copy-number").addEventListener("click", copyNumber);
 
-  return { show, say, leaveSoon, isAtRest: () => !BUSY.has(main.dataset.state) };
+  return { show, say, leaveSoon, isAtRest: () => !BUSY.has(main.dataset.state), isChoosing: () => main.dataset.state === "choose" };
 
   /**
    * @param {string} state
    * @param {{detail?: string, retry?: () => void, checkAgain?: () => void,
-   *   others?: {title: string, choose: () => void}[], deposit?: ?object}} [options] `others` are further gateways to pay at,
-   *   `deposit` the account that waits for a transfer
+   *   pay?: (gateway: string) => void, others?: {title: string, choose: () => void}[], deposit?: ?object}} [options] `pay` is
+   *   told what was chosen, `others` are further gateways to pay at, `deposit` the account that waits for a transfer
    */
-  function show(state, { detail = "", retry, checkAgain, others = [], deposit } = {}) {
+  function show(state, { detail = "", retry, checkAgain, pay, others = [], deposit } = {}) {
     const changed = main.dataset.state !== state;
     main.dataset.state = state;
     if (state !== "paying") document.querySelector("body > .point3-widget")?.remove(); // opened by the server, not wanted
     heading.textContent = page.texts[`${state}_heading`];
     document.title = `${heading.textContent} · ${page.order_name}`;
     fill("state-detail", detail);
-    fill("expiry", retry ? expiry() : "");
+    fill("expiry", retry || pay ? expiry() : "");
+    offer("pay-now", pay && (() => pay(document.querySelector("#choice :checked").value)));
+    byId("choice")?.toggleAttribute("hidden", !pay);
     offer("check-again", checkAgain);
     offer("retry", retry);
     showDeposit(deposit);
@@ -78,7 +80,10 @@ export function createPanel(page, goBack) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button quiet";
-    button.textContent = page.texts.pay_at.replace("{gateway}", () => title);
+    const name = document.createElement("bdi");
+    const [before, after] = page.texts.pay_at.split("{gateway}");
+    name.textContent = title;
+    button.append(before, name, after);
     button.addEventListener("click", choose);
     return button;
   }
@@ -86,6 +91,7 @@ export function createPanel(page, goBack) {
   function offer(id, handler) {
     handlers[id] = handler;
     byId(id).hidden = !handler;
+    byId(id).disabled = !handler;
   }
 
   function showDeposit(deposit) {

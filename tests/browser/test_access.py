@@ -69,7 +69,7 @@ async def test_the_window_is_a_dialog_and_hides_what_lies_behind(buyer: Buyer) -
     await buyer.buys()
     dialog = page.get_by_role("dialog", name="Payment window: Ceramic mug, ₩24,000")
     await expect(dialog).to_have_attribute("aria-modal", "true")
-    await expect(page.get_by_title("Point3 payment")).to_be_visible()
+    await expect(page.get_by_title("Payment", exact=True)).to_be_visible()
     assert {"dialog", "button", "Iframe"} <= await roles(page)
     assert "main" not in await roles(page)
     await page.keyboard.press("Escape")

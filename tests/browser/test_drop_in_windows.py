@@ -28,7 +28,7 @@ NOT_HANDED_OVER = """() => { const open = window.open;
 
 
 async def chooses_another(buyer: Customer, gateway: str = "portone_v1") -> None:
-    title = {"portone_v1": "PortOne V1", "portone_v2": "PortOne V2", "point3": "Point3"}[gateway]
+    title = {"portone_v1": "Paymentwall", "portone_v2": "Card", "point3": "Point3"}[gateway]
     await buyer.checkout.get_by_role("button", name=title).click()
 
 

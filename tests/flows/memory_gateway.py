@@ -68,6 +68,9 @@ class MemoryGateway(Capturing, Refunding):
         self.on_confirm: Callable[[], Awaitable[CaptureAnswer]] | None = None
         self.on_refund: Callable[[], Awaitable[RefundAnswer]] | None = None
 
+    def buyers_name(self, request: ChargeRequest, language: str) -> str:
+        return self.title
+
     def check(self, request: ChargeRequest) -> None:
         pass
 

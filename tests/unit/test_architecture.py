@@ -18,7 +18,6 @@ EXAMPLES = "examples.py"
 
 NAMES_A_GATEWAY_FOR_ITS_READERS = {
     "payments/schemas.py": "the documentation names each gateway's fields and next_action",
-    "checkout/texts.py": "the buyer reads whose widget this is",
 }
 
 READS_THE_ENVIRONMENT = ("settings.py", "demo/", "cli/processes.py", "api/metrics.py")

@@ -28,6 +28,7 @@ FREE_TEXT = {
     "ports": "numbers, which only narrow; private addresses have a switch of their own",
     "routing": "rules, which are checked against the gateways that are on",
     "label": "read by buyers",
+    "label_ko": "read by buyers",
     "brand_name": "read by buyers",
     "brand_color": "a colour",
     "client_business_num": "a public number",

@@ -15,13 +15,13 @@ from app.gateways.http import noted
 from app.gateways.manifest import AdapterContext
 from app.gateways.port import Refunding, SendsWebhooks
 from app.gateways.portone_v1.client import ApiClient, Operation
-from app.gateways.portone_v1.codes import CONCLUSIVE, NAME
+from app.gateways.portone_v1.codes import CONCLUSIVE, NAME, PAYMENTWALL, WAYS_TO_PAY
 from app.gateways.portone_v1.lookup import deciding_texts, gateway_payment_of, payment_before_window, rank
 from app.gateways.portone_v1.manifest import MANIFEST, PGS, PortOneV1Settings
 from app.gateways.portone_v1.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v1.refunds import answer_of, cancel_of
 from app.gateways.portone_v1.response import ApiResponse
-from app.gateways.portone_v1.session import request_pay
+from app.gateways.portone_v1.session import pay_method, request_pay
 from app.gateways.portone_v1.webhook_parser import parse_webhook
 from app.gateways.portone_v1.wire import Page, Payment, Prepared, imp_uid_of
 from app.gateways.text import is_unreadable
@@ -69,6 +69,12 @@ class PortOneV1(Adapter, Refunding, SendsWebhooks):
         self._is_live = context.is_live
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
         self._follow(settings)
+
+    def way_to_pay(self, request: ChargeRequest, /) -> tuple[str, str]:
+        """Paymentwall by its name; at another PG, what the order is paid by."""
+        if self._settings.pg == "paymentwall":
+            return PAYMENTWALL
+        return WAYS_TO_PAY.get(str(pay_method(request)), super().way_to_pay(request))
 
     def _follow(self, settings: PortOneV1Settings) -> None:
         """Take the rules of the PG that these settings name."""

@@ -6,6 +6,20 @@ from app.gateways.values import GatewayStatus
 
 NAME = MANIFEST.name
 
+WAYS_TO_PAY = {
+    "card": ("Card", "카드"),
+    "trans": ("Bank transfer", "계좌이체"),
+    "phone": ("Mobile phone bill", "휴대폰 소액결제"),
+    "kakaopay": ("KakaoPay", "카카오페이"),
+    "naverpay": ("Naver Pay", "네이버페이"),
+    "tosspay": ("Toss Pay", "토스페이"),
+    "payco": ("PAYCO", "페이코"),
+    "samsung": ("Samsung Pay", "삼성페이"),
+}
+"""What buyers call some of V1's `pay_method` words, in English and Korean."""
+PAYMENTWALL = ("International card (Paymentwall)", "해외 카드 (페이먼트월)")
+"""Its window shows what there is in the buyer's country, cards above all, and its name stands on the statement."""
+
 STATUSES: dict[str, GatewayStatus] = {
     "ready": GatewayStatus.PENDING,  # open, or left; with an account number: AWAITING_DEPOSIT (portone-v1.md §12 trap 10)
     "paid": GatewayStatus.CAPTURED,

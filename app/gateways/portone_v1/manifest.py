@@ -58,6 +58,7 @@ MANIFEST = Manifest(
     next_action="portone_v1_sdk",
     browser_fields={"imp_uid": "PortOne's id of the payment", "merchant_uid": "the attempt's `reference`"},
     offered_as=("Paymentwall (PortOne V1), in dollars", "페이먼트월 (포트원 V1, 달러)"),
+    known_as=("Online payment", "온라인 결제"),
     offered_in="USD",
     simulated={
         "base_url": "{base_url}",

@@ -55,7 +55,7 @@ def request_pay(request: ChargeRequest, settings: PortOneV1Settings) -> Json:
     customer, options = request.customer, request.options
     params: Json = {
         "channelKey": settings.channel_key,
-        "pay_method": options.get("pay_method") or (request.method or "card").lower(),
+        "pay_method": pay_method(request),
         "merchant_uid": request.reference,
         "name": cut(request.order_name.strip(), LONGEST_NAME),
         "amount": major(request.amount),
@@ -75,6 +75,11 @@ def request_pay(request: ChargeRequest, settings: PortOneV1Settings) -> Json:
     else:
         params |= taxes(request.tax, request.amount.currency)
     return params
+
+
+def pay_method(request: ChargeRequest) -> object:
+    """`pay_method`: the option, the order's method, or a card."""
+    return request.options.get("pay_method") or (request.method or "card").lower()
 
 
 def _address(address: Address | str | None) -> dict[str, str | None]:

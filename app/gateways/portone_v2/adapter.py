@@ -12,12 +12,12 @@ from app.gateways.manifest import AdapterContext
 from app.gateways.port import Capturing, Refunding, SendsWebhooks, Voiding
 from app.gateways.portone_v2 import capture, refunds
 from app.gateways.portone_v2.client import ApiClient
-from app.gateways.portone_v2.codes import ALREADY_PAID, NOT_WAITING, PAY_METHODS
+from app.gateways.portone_v2.codes import ALREADY_PAID, NOT_WAITING, PAY_METHODS, WALLETS, WAYS_TO_PAY
 from app.gateways.portone_v2.lookup import deciding_texts, gateway_payment_of
 from app.gateways.portone_v2.manifest import MANIFEST, PortOneV2Settings
 from app.gateways.portone_v2.refund_policy import check_refund, refund_policy
 from app.gateways.portone_v2.response import is_ill
-from app.gateways.portone_v2.session import request_payment
+from app.gateways.portone_v2.session import pay_method, request_payment
 from app.gateways.portone_v2.webhook_parser import parse_webhook
 from app.gateways.portone_v2.webhook_signature import HEADERS, key_of
 from app.gateways.portone_v2.wire import Payment
@@ -78,6 +78,11 @@ class PortOneV2(Adapter, Refunding, Voiding, SendsWebhooks):
         self._look_up_s = min(context.deadline_s, settings.look_up_timeout_s)
         self.page = PageSources(scripts=(origin_of(settings.script_url),), opens_any_page=True)
         self._api = ApiClient(settings, self.http)
+
+    def way_to_pay(self, request: ChargeRequest, /) -> tuple[str, str]:
+        """The order's method or the setting's, and the wallet where the order names one."""
+        method = WAYS_TO_PAY[pay_method(request, self._settings)]
+        return WALLETS.get(str(request.options.get("easy_pay_provider")), method)
 
     def check(self, request: ChargeRequest) -> None:
         """Refuse locally what docs/gateways/portone-v2.md §5 rules out; the message names the field of our API."""

@@ -65,9 +65,30 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-PAY_METHODS = _words(
-    "ALIPAY ALIPAY_PLUS CARD CONVENIENCE_STORE EASY_PAY GIFT_CERTIFICATE MOBILE PAYPAL TRANSFER VIRTUAL_ACCOUNT"
-)
+WAYS_TO_PAY = {
+    "CARD": ("Card", "카드"),
+    "TRANSFER": ("Bank transfer", "계좌이체"),
+    "VIRTUAL_ACCOUNT": ("Virtual account", "가상계좌"),
+    "EASY_PAY": ("Easy pay", "간편결제"),
+    "MOBILE": ("Mobile phone bill", "휴대폰 소액결제"),
+    "GIFT_CERTIFICATE": ("Gift certificate", "상품권"),
+    "CONVENIENCE_STORE": ("Convenience store", "편의점"),
+    "PAYPAL": ("PayPal", "페이팔"),
+    "ALIPAY": ("Alipay", "알리페이"),
+    "ALIPAY_PLUS": ("Alipay+", "알리페이플러스"),
+}
+"""What buyers call each pay method, in English and Korean."""
+PAY_METHODS = frozenset(WAYS_TO_PAY)
+WALLETS = {
+    "APPLEPAY": ("Apple Pay", "애플페이"),
+    "KAKAOPAY": ("KakaoPay", "카카오페이"),
+    "LINEPAY": ("LINE Pay", "라인페이"),
+    "NAVERPAY": ("Naver Pay", "네이버페이"),
+    "PAYCO": ("PAYCO", "페이코"),
+    "SAMSUNGPAY": ("Samsung Pay", "삼성페이"),
+    "TOSSPAY": ("Toss Pay", "토스페이"),
+}
+"""What buyers call some of `EASY_PAYS`; the others are `EASY_PAY`."""
 EASY_PAYS = _words(
     """
     ALIPAY ALIPAY_HK AMAZONPAY APPLEPAY AUPAY BILL_EASE BOOST BPI DANA DBARAI GCASH KAKAOPAY KREDIVO LGPAY LINEPAY LPAY

@@ -55,6 +55,7 @@ MANIFEST = Manifest(
     next_action="redirect",
     browser_fields={"transactionId": "Unifi Pay's id of the payment"},
     offered_as=("Unifi Pay, in dollars", "유니파이 페이 (달러)"),
+    known_as=("Unifi Pay", "유니파이 페이"),
     offered_in="USD",
     simulated={
         "base_url": "{base_url}",

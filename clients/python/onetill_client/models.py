@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 8603a745df47c0b667a1b0d012f5d412b14becdbb7da0b95c9451f2626bb60e7. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 e78f5beb941a9b4f05061a3a25b7018b3168c6b71e0ce0851599517ae406993e. Change nothing here.
 
 from __future__ import annotations
 
@@ -661,6 +661,10 @@ class CreatePayment(TypedDict):
     link_expires_at: NotRequired[str | None]
     """
     When `checkout_url` stops opening it. Absent: it opens as long as there is anything to see.
+    """
+    buyer_chooses: NotRequired[bool | None]
+    """
+    Whether the checkout page asks the buyer how to pay, where several gateways take the order, before it opens a window. Absent: as the settings say, and not where `gateway` is named.
     """
     expires_in_s: NotRequired[int]
     """
