@@ -1,8 +1,9 @@
 """What the READMEs of the clients show sells an order anew whose payments ended unpaid, and hides no refusal."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -58,6 +59,13 @@ def end_two_payments(client: Onetill) -> list[str]:
 async def test_in_python(url: str, api_key: str, simulator: Simulator) -> None:
     code = shown("clients/python/README.md", "python").replace(SHOWN_URL, url).replace(SHOWN_KEY, api_key)
 
+    def reader(sends: Callable[[str], None]) -> None:
+        names: dict[str, Any] = {"send_the_buyer_to": sends}
+        try:
+            exec(code, names)  # noqa: S102  the README, as its reader runs it
+        finally:
+            names["onetill"].close()
+
     def run() -> None:
         with Onetill(url, api_key) as client:
             ended = end_two_payments(client)
@@ -65,7 +73,7 @@ async def test_in_python(url: str, api_key: str, simulator: Simulator) -> None:
             def goes_away(_: str) -> None: ...
 
             with pytest.raises(OnetillProblem) as refused:  # nothing was paid: the refund's refusal is not swallowed
-                exec(code, {"send_the_buyer_to": goes_away})  # noqa: S102  the README, as its reader runs it
+                reader(goes_away)
             assert refused.value.code != "refund_exceeds_balance"
 
             def pays(_: str) -> None:
@@ -74,7 +82,7 @@ async def test_in_python(url: str, api_key: str, simulator: Simulator) -> None:
                 buyer_pays(client, simulator, payment_id)
                 client.sync_payment(payment_id)
 
-            exec(code, {"send_the_buyer_to": pays})  # noqa: S102  the same
+            reader(pays)
             payments = client.list_payments(order_id="1001")["data"]
             assert [each["id"] for each in payments[1:]] == ended[::-1], "asked for twice, it was the same third one"
             assert payments[0]["status"] == "partially_refunded"
