@@ -25,7 +25,7 @@ from app.domain.clock import Now
 from app.domain.errors import MalformedId, NotFound
 from app.domain.language import Language, pick_language
 from app.domain.order import Item
-from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
+from app.domain.states import PAYMENT_UNPAID, AttemptStatus
 from app.gateways.values import PageSources
 from app.ledger.model import Payment
 from app.ledger.order_details import details_of
@@ -65,8 +65,10 @@ class Checkout:
         """The page for a browser that came back from a gateway and that we do not know: one for all payments and none."""
         return self._note(language, "stranger", "waiting", 200)
 
-    def link_has_ended(self, language: Language) -> Response:
-        """The page where a link led to a payment and does not any more."""
+    def ended_link(self, payment: Payment, language: Language) -> Response | None:
+        """The page where a link led to a payment and does not any more; None while it leads there, or to how it ended."""
+        if payment.status not in PAYMENT_UNPAID or not payment.link_has_ended(self.now()):
+            return None
         return self._note(language, "ended_link", "expired", 410)
 
     def _note(self, language: Language, note: str, state: str, status: int) -> Response:
@@ -75,6 +77,13 @@ class Checkout:
             lang=language, texts=TEXTS[language], brand=Brand.of(self.settings), note=note, state=state
         )
         return self.security(language).page(html, status, PageSources())
+
+    async def find(self, payment_id: UUID | None) -> Payment | None:
+        """A payment that an address opens, as far as it is there."""
+        try:
+            return await self.payments.get(payment_id, None) if payment_id else None
+        except NotFound:
+            return None
 
     def opened(self, address: str, request: Request) -> UUID | None:
         """The payment that an address opens: a token by itself, the id of a payment with that payment's cookie only."""
@@ -104,18 +113,14 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     Opened by its token, it gives the browser a cookie, with which it lives on at `/checkout/pay_…`: its script changes the
     address, and reloads, further tabs and redirects open it there.
     """
-    payment_id = checkout.opened(client_token, request)
     language = pick_language(request.headers.get("accept-language"))
-    try:
-        payment = await checkout.payments.get(payment_id, None) if payment_id else None
-    except NotFound:
-        payment = None
+    payment = await checkout.find(checkout.opened(client_token, request))
     if payment is None:
         return checkout.unknown(request, language)
     now = checkout.now()
     is_known = token_of(request, payment.id, checkout.tokens, now) is not None
-    if not is_known and payment.status is PaymentStatus.OPEN and payment.link_has_ended(now):
-        return checkout.link_has_ended(language)
+    if not is_known and (ended := checkout.ended_link(payment, language)) is not None:
+        return ended
     token = checkout.tokens.token(payment.id, payment.expires_at)
     shown = checkout.views.payment(payment, for_client=True)
     is_unpaid = payment.status in PAYMENT_UNPAID
@@ -153,10 +158,16 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
 
 @router.api_route("/checkout/{client_token}/qr.svg", methods=["GET", "HEAD"])
 async def show_qr(client_token: str, request: Request, checkout: CheckoutPages) -> Response:
-    """The link as a picture, for whoever has it: in the shop's mail, at its till, on a screen beside the phone."""
-    payment_id = checkout.tokens.payment_of(client_token, checkout.now())
-    if payment_id is None:
-        return checkout.unknown(request, pick_language(request.headers.get("accept-language")))
+    """The link as a picture, for whoever has it: in the shop's mail, at its till, on a screen beside the phone.
+
+    A picture is for a browser that does not know the payment yet, so it ends with the link, whoever asks.
+    """
+    language = pick_language(request.headers.get("accept-language"))
+    payment = await checkout.find(checkout.tokens.payment_of(client_token, checkout.now()))
+    if payment is None:
+        return checkout.unknown(request, language)
+    if (ended := checkout.ended_link(payment, language)) is not None:
+        return ended
     url = f"{checkout.settings.public_url}/checkout/{client_token}"
     headers = {"Content-Security-Policy": "default-src 'none'", "Cross-Origin-Resource-Policy": "cross-origin"}
     return Response(await asyncio.to_thread(qr_svg, url), media_type=MEDIA_TYPE, headers=headers)

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from math import ceil
 from uuid import UUID
 
 import asyncpg
@@ -227,9 +228,9 @@ class Idempotency:
             answer = self._tokens.unseal(answer, _place(intent.scope, intent.key))
         return Answered(row["status"], answer, is_replay=True)
 
-    @staticmethod
-    def _in_use(left: timedelta) -> IdempotencyKeyInUse:
-        return IdempotencyKeyInUse(retry_after_s=max(1, round(left.total_seconds())))
+    def _in_use(self, left: timedelta) -> IdempotencyKeyInUse:
+        """Come back after as long as the first call has worked, and no later than its lease ends: most end within a second."""
+        return IdempotencyKeyInUse(retry_after_s=max(1, ceil(min(left, self._lease - left).total_seconds())))
 
 
 def _place(scope: str, key: str) -> str:

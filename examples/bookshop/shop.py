@@ -20,34 +20,49 @@ class Bookshop:
         self._orders.row_factory = sqlite3.Row
         self._orders.execute(
             "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, price INTEGER, currency TEXT, payment_id TEXT,"
-            " state TEXT DEFAULT 'waiting', parcels INTEGER DEFAULT 0)"
+            " tries INTEGER DEFAULT 0, state TEXT DEFAULT 'waiting', parcels INTEGER DEFAULT 0)"
         )
         self._orders.execute("CREATE TABLE IF NOT EXISTS feed (position INTEGER)")
 
     def order(
         self, order_id: str, price: int, currency: str, *, customer: CustomerIn, gateway: str | None = None
     ) -> PaymentView:
-        """Ask for the money of an order. The buyer goes on at the payment's `checkout_url`."""
+        """Ask for the money of an order: by the payment that it has, or a new one once that has ended unpaid.
+
+        The buyer goes on at the payment's `checkout_url`.
+        """
         self._orders.execute(
             "INSERT INTO orders (id, price, currency) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
             (order_id, price, currency),
         )
-        payment = self._onetill.create_payment(
-            idempotency_key=f"bookshop-{order_id}",  # the order names the intent, so a retry is no second payment
-            order_id=order_id,
-            order_name="A book",
-            amount=price,
-            currency=currency,
-            customer=customer,
-            gateway=gateway,
-            return_url=f"{self._return_url}/{order_id}",
-        )
-        self._orders.execute("UPDATE orders SET payment_id = ? WHERE id = ?", (payment["id"], order_id))
-        return payment
+        while True:  # for 30 days a key answers what was so when it came first: what is so now is read
+            known = self._find(order_id)
+            if known["payment_id"] is not None:
+                payment = self._onetill.get_payment(known["payment_id"])
+                if payment["status"] not in UNPAID:
+                    return payment
+            number = known["tries"] + 1
+            made = self._onetill.create_payment(
+                idempotency_key=f"bookshop-{order_id}-{number}",  # the order and its try: a retry is no second payment
+                order_id=order_id,
+                order_name="A book",
+                amount=known["price"],
+                currency=known["currency"],
+                customer=customer,
+                gateway=gateway,
+                return_url=f"{self._return_url}/{order_id}",
+            )
+            self._orders.execute(
+                "UPDATE orders SET payment_id = ?, tries = ?, state = REPLACE(state, 'unpaid', 'waiting')"
+                " WHERE id = ? AND tries < ?",
+                (made["id"], number, order_id, number),
+            )
 
     def settle(self, order_id: str) -> str:
         """Find out, and deliver what is paid: when the buyer is back, when a webhook comes, and now and then. Its state."""
         order = self._find(order_id)
+        if order["payment_id"] is None:  # it ended between the order and the answer: `order` goes on there
+            return self.state(order_id)
         payment = self._onetill.get_payment(order["payment_id"])
         if payment["status"] in UNDECIDED:
             payment = self._ask(payment["id"])
@@ -59,7 +74,10 @@ class Bookshop:
                 (order_id,),
             )
         elif payment["status"] in UNPAID:
-            self._orders.execute("UPDATE orders SET state = 'unpaid' WHERE id = ? AND state = 'waiting'", (order_id,))
+            self._orders.execute(
+                "UPDATE orders SET state = 'unpaid' WHERE id = ? AND payment_id = ? AND state = 'waiting'",
+                (order_id, payment["id"]),
+            )
         return self.state(order_id)
 
     def catch_up(self) -> None:
@@ -75,9 +93,10 @@ class Bookshop:
             self._orders.execute("INSERT INTO feed VALUES (?)", (position,))
 
     def take_back(self, order_id: str, reason: str) -> str:
-        """Refund a delivered order, all that is left of it; the refund's status."""
-        key = f"bookshop-{order_id}-back"  # one for each refund that is meant, so that a retry is no second refund
+        """Refund a delivered order, all that is left of it; the refund's status. After a refusal it is a new try."""
         payment_id = self._find(order_id)["payment_id"]
+        refused = [each for each in self._onetill.list_refunds(payment_id)["data"] if each["status"] == "failed"]
+        key = f"bookshop-{order_id}-back-{len(refused) + 1}"  # one for each refund that is meant: a retry is no second refund
         return self._onetill.create_refund(payment_id, idempotency_key=key, reason=reason)["status"]
 
     def close(self) -> None:

@@ -85,6 +85,32 @@ def test_an_order_sent_twice_is_one_payment(shop: Bookshop) -> None:
     assert again["id"] == payment["id"]
 
 
+def test_an_order_whose_payment_ended_unpaid_is_paid_by_the_next_and_delivered_once(
+    onetill: Sandbox, shop: Bookshop
+) -> None:
+    order_id, first = order(shop, "portone_v2")
+    onetill.client.cancel_payment(first["id"])
+    assert shop.settle(order_id) == "unpaid"
+    again = [shop.order(order_id, 24000, "KRW", customer=BUYER, gateway="portone_v2") for _ in range(2)]
+    assert again[0]["id"] == again[1]["id"] != first["id"]
+    assert [again[0]["status"], shop.settle(order_id)] == ["open", "waiting"]
+    onetill.buyer_pays(again[0]["id"])
+    assert [shop.settle(order_id), shop.settle(order_id), shop.parcels(order_id)] == ["delivered", "delivered", 1]
+    assert [onetill.money_kept(each["id"]) for each in (first, again[0])] == [0, 24000]
+    assert shop.order(order_id, 24000, "KRW", customer=BUYER)["status"] == "paid", "what is paid is not asked for again"
+
+
+def test_a_refund_that_was_refused_may_be_asked_for_again(onetill: Sandbox, shop: Bookshop) -> None:
+    order_id, payment = order(shop, "portone_v2")
+    onetill.buyer_pays(payment["id"])
+    assert shop.settle(order_id) == "delivered"
+    onetill.plan(payment["id"], "cancel_failed", call="cancel")
+    with pytest.raises(OnetillProblem):
+        shop.take_back(order_id, "Changed their mind")
+    assert shop.take_back(order_id, "Changed their mind") == "succeeded"
+    assert onetill.money_kept(payment["id"]) == 0
+
+
 @pytest.mark.parametrize("scenario", ["accept_then_hang", "lost_request", "error_500", "async_cancel"])
 def test_a_refund_whose_answer_is_lost_is_given_once(
     onetill: Sandbox, shop: Bookshop, scenario: str, until: Callable[[Callable[[], bool]], None]

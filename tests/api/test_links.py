@@ -109,6 +109,51 @@ async def test_the_shop_closes_a_link(shop: Shop, browser: httpx.AsyncClient, cl
     assert done.json()["status"] == "paid", "a window that was open stays so"
 
 
+async def test_the_picture_ends_with_the_link(shop: Shop, browser: httpx.AsyncClient, clock: MovableClock) -> None:
+    """For a browser that goes on, too: a picture is for others. Once the payment has ended, it leads to how."""
+    expired, closed = await sent(shop, clock), await sent(shop, clock, 24 * HOUR - 1)
+    for each in (expired, closed):
+        assert (await browser.get(link(each))).status_code == 200
+        assert (await browser.get(f"{link(each)}/qr.svg")).status_code == 200
+    clock.advance(HOUR + 1)
+    await shop.client.post(f"/payments/{closed['id']}/close-link")
+    for each in (expired, closed):
+        assert (await browser.get(link(each))).status_code == 200, "who has opened it goes on"
+        answer = await browser.get(f"{link(each)}/qr.svg")
+        assert (answer.status_code, answer.headers["cache-control"]) == (410, "no-store")
+        assert "This payment link has ended" in answer.text
+        assert (await browser.head(f"{link(each)}/qr.svg")).status_code == 410
+        assert (await shop.client.get(f"/payments/{each['id']}/qr.svg")).status_code == 200, "the shop may"
+    await shop.complete(closed, **await shop.buyer_pays(closed))
+    assert (await browser.get(f"{link(closed)}/qr.svg")).status_code == 200
+
+
+async def test_a_link_that_has_ended_opens_nobody_else_a_payment_that_is_being_paid(
+    shop: Shop, browser: httpx.AsyncClient, clock: MovableClock
+) -> None:
+    payment = await sent(shop, clock)
+    await shop.scenario("accept_then_hang", call="confirm")
+    await shop.complete(payment, **await shop.buyer_pays(payment))
+    assert (await shop.get(payment))["status"] == "processing"
+    await shop.client.post(f"/payments/{payment['id']}/close-link")
+    ended = await browser.get(link(payment))
+    assert (ended.status_code, "set-cookie" in ended.headers) == (410, False)
+    assert payment["order_name"] not in ended.text
+
+
+async def test_a_closed_link_keeps_its_token_and_cancel_ends_it(
+    shop: Shop, browser: httpx.AsyncClient, clock: MovableClock
+) -> None:
+    payment = await sent(shop, clock)
+    await shop.client.post(f"/payments/{payment['id']}/close-link")
+    by_token = {"Authorization": f"Bearer {payment['client_token']}"}
+    attempts = f"/payments/{payment['id']}/attempts"
+    assert (await browser.post(attempts, json={}, headers=by_token)).status_code == 201
+    await shop.client.post(f"/payments/{payment['id']}/cancel")
+    refused = await browser.post(attempts, json={}, headers=by_token)
+    assert (refused.status_code, refused.json()["code"]) == (409, "payment_not_open")
+
+
 async def test_what_is_not_to_be_paid_has_no_link_to_close(shop: Shop) -> None:
     payment = await shop.create()
     await shop.client.post(f"/payments/{payment['id']}/cancel")

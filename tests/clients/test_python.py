@@ -17,17 +17,17 @@ REFUNDING = [kind.name for kind in FOUR if kind.can_refund and not kind.refund_s
 
 
 class Losing(httpx2.BaseTransport):
-    """A network on which the first `lost` answers are lost after the server has done its work."""
+    """A network on which `lost` answers are lost, the first ones `after` so many, once the server has done its work."""
 
-    def __init__(self, lost: int = 0) -> None:
+    def __init__(self, lost: int = 0, after: int = 0) -> None:
         self._inner = httpx2.HTTPTransport()
-        self._lost = lost
+        self._lost = range(after + 1, after + lost + 1)
         self.keys: list[str | None] = []
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         answer = self._inner.handle_request(request)
         self.keys.append(request.headers.get("Idempotency-Key"))
-        if len(self.keys) <= self._lost:
+        if len(self.keys) in self._lost:
             answer.read()
             raise httpx2.ReadError("the line is cut", request=request)
         return answer

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from multiprocessing import get_context
+from pathlib import Path
 
 from app.db.embedded import END_WITH_PARENT
 from app.paths import ROOT
@@ -29,10 +30,11 @@ _context.set_forkserver_preload(
 
 
 class Forked:
-    """One command. `kill` is `kill -9`."""
+    """One command. `kill` is `kill -9`. What it says goes to the files `stdout` and `stderr` of a folder, if one is given."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._process = _context.Process(target=_run, args=(list(arguments), dict(environment)), daemon=True)
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path | None = None) -> None:
+        made_of = (list(arguments), dict(environment), folder)
+        self._process = _context.Process(target=_run, args=made_of, daemon=True)
         self._process.start()
 
     def signal(self, how: signal.Signals) -> None:
@@ -59,7 +61,10 @@ class Forked:
         return self._process.exitcode
 
 
-def _run(arguments: list[str], environment: dict[str, str]) -> None:
+def _run(arguments: list[str], environment: dict[str, str], folder: Path | None) -> None:
+    if folder is not None:
+        for name, number in (("stdout", 1), ("stderr", 2)):
+            os.dup2(os.open(folder / name, os.O_WRONLY | os.O_CREAT), number)
     if END_WITH_PARENT is not None:
         END_WITH_PARENT()
     os.environ.clear()

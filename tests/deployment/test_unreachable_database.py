@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from app.cli import app
 from app.paths import ROOT
 from app.ports import free_ports
+from tests.concurrency.forked import Forked
 
 PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_id": "whi", "endpoint_id": "nep"}
 VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()}
@@ -55,12 +57,13 @@ def _tells(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in PROCESSES | NO_DATABASE], ids=" ".join)
-def test_a_command_says_so_and_ends(path: tuple[str, ...], url: str) -> None:
-    command = [sys.executable, "-m", "app.cli", *path, *COMMANDS[path], *(["--port", "0"] if path == ("demo",) else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 1, done.stderr
-    _tells(done.stderr)
-    assert done.stdout == ""
+async def test_a_command_says_so_and_ends(path: tuple[str, ...], url: str, tmp_path: Path) -> None:
+    words = [*path, *COMMANDS[path], *(["--port", "0"] if path == ("demo",) else [])]
+    status = await Forked(words, os.environ, tmp_path).ended(within_s=120)
+    said = (tmp_path / "stderr").read_text(encoding="utf-8")
+    assert status == 1, said
+    _tells(said)
+    assert (tmp_path / "stdout").read_text(encoding="utf-8") == ""
 
 
 @pytest.mark.parametrize(
