@@ -10,7 +10,6 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,14 +17,15 @@ import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from app.notifications.resolver import MachinesResolver
+
 Address = IPv4Address | IPv6Address
 
 NO_LIMIT = 0
 """Of the pool: whoever waited for a place would wait for those that hang. What is under way is limited by endpoint."""
 
 RESOLVED_WITHIN_S = 3.0
-RESOLVED_AT_ONCE = 64
-"""Names that are asked for at once: one whose server hangs holds a thread."""
+"""Who makes an endpoint waits so long for what its name leads to."""
 
 KEPT_OPEN_S = 2.0
 """How long an idle connection is kept: shorter than servers keep theirs, so that none is closed under a request."""
@@ -63,7 +63,7 @@ class Guard:
         self._https_only = https_only
         self._ports = frozenset(ports)
         self._allow_private = allow_private
-        self._resolver = _Resolver(self, names or _MachinesOwn())
+        self._resolver = _Resolver(self, names or MachinesResolver())
 
     async def close(self) -> None:
         """Close the resolver."""
@@ -174,7 +174,7 @@ def _port(parts: SplitResult) -> int:
 
 
 class _Resolver(AbstractResolver):
-    """Resolves by threads of its own, and judges."""
+    """Resolves, and judges."""
 
     def __init__(self, guard: Guard, names: AbstractResolver) -> None:
         self._guard = guard
@@ -192,27 +192,3 @@ class _Resolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver below."""
         await self._names.close()
-
-
-class _MachinesOwn(AbstractResolver):
-    """`getaddrinfo`, in threads that nothing else waits for."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVED_AT_ONCE, "names")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The addresses, in the system's order."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        return [
-            ResolveResult(
-                hostname=host, host=str(where[0]), port=port, family=of, proto=protocol, flags=socket.AI_NUMERICHOST
-            )
-            for of, _, protocol, _, where in found
-        ]
-
-    async def close(self) -> None:
-        """Wait for no name that hangs."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
