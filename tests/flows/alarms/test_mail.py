@@ -102,10 +102,12 @@ async def test_a_server_that_says_nothing_is_left_in_time(silent: MailServer, mo
 async def test_one_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mail, "MAIL_DEADLINE_S", 0.5)
 
-    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for _number in range(100):
-            writer.write(b"220-wait\r\n")
-            await asyncio.sleep(0.05)
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Each answer in time, and all of them too late."""
+        writer.write(b"220 hello\r\n")
+        while line := await reader.readline():
+            await asyncio.sleep(0.3)
+            writer.write(b"354 go on\r\n" if line == b"DATA\r\n" else b"250 well\r\n")
         writer.close()
 
     async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
