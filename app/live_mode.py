@@ -12,13 +12,16 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from app.setting_types import hosts_of, is_address, is_database, is_loopback, sslmode_of
+from app.setting_types import hosts_of, is_address, is_database, is_loopback, is_mail_password, sslmode_of
 
 OUR_LEAST, OUR_SYMBOLS = 32, 8
 """A secret of ours has so many characters, and so many different ones: `openssl rand -hex 32` has 64 and 16."""
 
 THEIR_LEAST, THEIR_SYMBOLS = 16, 4
 """A gateway's, and also one that a person chose in its console. PortOne's REST API keys are 16 digits."""
+
+MAIL_LEAST = 12
+"""A mail provider's: the shortest passwords for programs have so many (Naver's)."""
 
 PLACEHOLDERS = ("password", "changeme", "change-me", "change_me", "openssl", "example", "your-secret", "<", ">", "...")
 """Parts of what files have where a secret should stand, and of what people write there in a hurry."""
@@ -63,6 +66,7 @@ def is_published(text: str, published: frozenset[str]) -> bool:
 def _fault_of(setting: Setting, value: object) -> Iterator[str]:
     if isinstance(value, SecretStr):
         least, symbols = (OUR_LEAST, OUR_SYMBOLS) if setting.is_ours else (THEIR_LEAST, THEIR_SYMBOLS)
+        least = MAIL_LEAST if is_mail_password(setting.field) else least
         for text in versions(value) if setting.is_ours else [value.get_secret_value()]:
             if is_published(text, setting.published):
                 yield "is a published one, of the simulator or of an example: " + _way_out(setting)
@@ -86,6 +90,8 @@ def _fault_of(setting: Setting, value: object) -> Iterator[str]:
 
 
 def _way_out(setting: Setting) -> str:
+    if is_mail_password(setting.field):
+        return "take the one for programs from the mail provider's console"
     return "make one with `openssl rand -hex 32`" if setting.is_ours else "take your own from the gateway's console"
 
 

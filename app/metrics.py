@@ -47,6 +47,7 @@ ENDPOINT_ALARMS = _counter(
     "Alarms about endpoints that take nothing, by percent of the time until they are paused.",
     ["percent"],
 )
+ALARM_MAILS = _counter("onetill_alarm_mails", "Mails about alarms, by what became of them.", ["outcome"])
 VERIFICATION_LAG = _histogram(
     "onetill_verification_lag_seconds", "From a webhook's arrival to the look-up's stored answer.", ["gateway"]
 )

@@ -5,6 +5,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.alarms.jobs import due_alarms, look_for_alarms
+from app.alarms.mail import Mailer
+from app.alarms.repository import AlarmRepository
+from app.alarms.service import AlarmService
 from app.api_keys.service import ApiKeyService
 from app.db.clock_skew import clock_ahead_s, watched_clock
 from app.db.database import Database
@@ -68,6 +72,7 @@ class Services:
     links: LinkService
     webhooks: WebhookService
     notifications: NotificationService
+    alarms: AlarmService
     gateway_log: GatewayLog
     wake_up: WakeUp
     due_work: tuple[DueWork, ...]
@@ -90,7 +95,7 @@ class Services:
             if each.overdue_s is not None
         }
         ahead = "Seconds that this process's clock is ahead of the database's; more than 5 either way is too many."
-        nouns = (self.payments, self.refunds, self.webhooks, self.notifications)
+        nouns = (self.payments, self.refunds, self.webhooks, self.notifications, self.alarms)
         now = [await each.gauges() for each in nouns]
         return {
             **{name: value for each in (*now, late) for name, value in each.items()},
@@ -168,8 +173,12 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         https_only=settings.mode == "live",
         ports=settings.notifications.ports,
         allow_private=settings.notifications.allow_private,
+        private_networks=settings.notifications.private_networks,
     )
     sender = Sender(database, endpoints, Deliverer(guard), settings.time_scale, now)
+    alarms = AlarmService(
+        AlarmRepository(database), Mailer.of(settings), settings.alarms.language, settings.time_scale, now
+    )
     webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
     return Services(
         settings=settings,
@@ -187,6 +196,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         links=LinkService(repository, now),
         webhooks=webhooks,
         notifications=NotificationService(endpoints, sender, Feed(database, now), guard, wake_up, now),
+        alarms=alarms,
         gateway_log=gateway_log,
         wake_up=wake_up,
         due_work=(
@@ -194,8 +204,9 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
             *due_attempts(database, payments, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             *due_refunds(database, refunds, names, deadline_s=road_s, lease_s=settings.lease_s(road_s)),
             due_endpoints(database, sender),
+            due_alarms(database, alarms),
         ),
-        pumps=(Pump(RELAY, Relay(database, now), then=NOTIFICATIONS),),
+        pumps=(Pump(RELAY, Relay(database, now), then=NOTIFICATIONS), look_for_alarms(alarms)),
         chores=(
             _forget("idempotency_keys", idempotency.old),
             _forget("webhooks", old_webhooks(database, timedelta(days=settings.keep_webhooks_days), now)),

@@ -3,6 +3,8 @@
 import ipaddress
 import re
 import socket
+from email.errors import MessageError
+from email.headerregistry import Address
 from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -11,6 +13,12 @@ from pydantic.fields import FieldInfo
 
 from app.domain.addresses import address_in
 from app.domain.currencies import EXPONENT
+
+PRIVATE = tuple(
+    ipaddress.ip_network(each)
+    for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7")
+)
+"""Networks of machines that only their neighbours reach, and of this machine."""
 
 
 def split(value: object) -> object:
@@ -84,6 +92,35 @@ def _addresses(values: list[str]) -> list[str]:
     return addresses
 
 
+def _networks(values: list[str]) -> list[str]:
+    try:
+        found = [ipaddress.ip_network(value) for value in values]
+    except ValueError:
+        raise ValueError("expected networks or addresses such as 10.1.0.0/16 or 192.168.1.5") from None
+    if not all(any(each.version == of.version and each.subnet_of(of) for of in PRIVATE) for each in found):  # type: ignore[arg-type]  # of one version
+        raise ValueError("expected private networks: what is public needs no permission")
+    return [str(each) for each in found]
+
+
+def _maybe_mail_address(value: str | None) -> str | None:
+    return _mail_address(value) if value else None
+
+
+def _mail_address(value: str) -> str:
+    """An address alone, in ASCII: it goes into headers and commands as it is."""
+    try:
+        address = Address(addr_spec=value)
+    except (ValueError, IndexError, MessageError):
+        address = Address()
+    if (
+        not address.username
+        or not _MAIL_HOST.fullmatch(address.domain)
+        or not (value.isascii() and value.isprintable())
+    ):
+        raise ValueError("expected an address such as alarms@shop.example, without a name beside it")
+    return value
+
+
 _NO_APP_SCHEMES = """about android-app app-settings blob brave chrome chrome-extension cid content data facetime feed file
     filesystem firefox ftp ftps googlechrome googlechromes gopher http https intent itms itms-apps
     itms-appss itms-services jar javascript ldap livescript mailto market mhtml microsoft-edge mocha
@@ -94,12 +131,17 @@ NO_APP_SCHEMES = frozenset(_NO_APP_SCHEMES.split())
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _FRAMER = re.compile(r"https?://(?:\*\.)?(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?/?")
 _COLOR = re.compile(r"#[0-9A-Fa-f]{6}")
-_ADDRESS, _DATABASE = "address", "database"
+_MAIL_HOST = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*")
+_ADDRESS, _DATABASE, _MAIL = "address", "database", "mail"
 Names = Annotated[list[str], BeforeValidator(split)]
 Ports = Annotated[list[Annotated[int, Field(ge=1, le=65535)]], BeforeValidator(split)]
 Pairs = Annotated[dict[str, str], BeforeValidator(_pairs)]
 Secrets = Annotated[list[SecretStr], BeforeValidator(split)]
 Addresses = Annotated[list[str], BeforeValidator(split), AfterValidator(_addresses)]
+Networks = Annotated[list[str], BeforeValidator(split), AfterValidator(_networks)]
+MaybeMailAddress = Annotated[str | None, AfterValidator(_maybe_mail_address)]
+MailAddresses = Annotated[list[Annotated[str, AfterValidator(_mail_address)]], BeforeValidator(split)]
+MailPassword = Annotated[SecretStr | None, _MAIL]
 HttpUrl = Annotated[str, AfterValidator(_http_url), _ADDRESS]
 MaybeHttpUrl = Annotated[str | None, AfterValidator(_maybe_http_url), _ADDRESS]
 Color = Annotated[str | None, AfterValidator(_color)]
@@ -130,6 +172,11 @@ def is_secret(field: FieldInfo) -> bool:
 def is_database(field: FieldInfo) -> bool:
     """Whether a setting is a `DatabaseUrl`."""
     return _DATABASE in field.metadata
+
+
+def is_mail_password(field: FieldInfo) -> bool:
+    """Whether a setting is a `MailPassword`, which a provider makes: some have twelve characters."""
+    return _MAIL in field.metadata
 
 
 def is_loopback(host: str) -> bool:

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, create_model, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.language import Language
 from app.domain.routing import RoutingRule, read_rule
 from app.domain.schedule import KEEP_ALIVE_S, LEASE_MARGIN_S
 from app.gateways.manifest import GatewaySettings, Manifest
@@ -24,9 +25,13 @@ from app.setting_types import (
     DatabaseUrl,
     Framers,
     HttpUrl,
+    MailAddresses,
+    MailPassword,
     MaybeDatabaseUrl,
     MaybeHttpUrl,
+    MaybeMailAddress,
     Names,
+    Networks,
     Ports,
     Secrets,
     hosts_of,
@@ -38,6 +43,7 @@ PUBLISHED = frozenset(
     {
         DEFAULT_SECRET_KEY,
         "6b1f0c9d7a4e2b8853f1d06c9ae7b3425d8e1f706a9c4b3d2e5f8a7c6b9d0e1f",  # .env.example had it as a history key
+        "from-your-mail-provider",  # .env.example has it as the mail server's password
     }
 )
 
@@ -83,9 +89,37 @@ class NotificationSettings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     allow_private: bool = False
-    """Whether an endpoint may be in a private network or on this machine: for local development, or a shop beside Onetill."""
+    """Whether an endpoint may be in any private network or on this machine: for local development, never in live mode."""
+    private_networks: Networks = []
+    """Private networks or addresses where an endpoint may be, comma-separated: for a shop beside Onetill."""
     ports: Ports = [80, 443, 8080, 8443]
     """Ports that endpoints may have, comma-separated. Private addresses, where they are allowed, may have any."""
+
+
+class AlarmSettings(BaseModel):
+    """Whom to tell what a person must look at, by mail. The log and the metrics say it in any case."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mail_to: MailAddresses = []
+    """Addresses, comma-separated. Empty: no mail."""
+    language: Language = "en"
+
+
+class SmtpSettings(BaseModel):
+    """The mail server that takes our mails."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str | None = None
+    port: Annotated[int | None, Field(ge=1, le=65535)] = None
+    """By default 587, with `tls` 465, with `none` 25."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """`none` is for a server on this machine: live mode takes it nowhere else, and no mode sends a password with it."""
+    user: str | None = None
+    password: MailPassword = None
+    sender: MaybeMailAddress = None
+    """From whom the mails are."""
 
 
 class ProductSettings(BaseSettings):
@@ -148,6 +182,8 @@ class ProductSettings(BaseSettings):
     """How many proxies of ours stand in front and append to X-Forwarded-For; 0 does not read it."""
     limits: LimitSettings = LimitSettings()
     notifications: NotificationSettings = NotificationSettings()
+    alarms: AlarmSettings = AlarmSettings()
+    smtp: SmtpSettings = SmtpSettings()
     encryption_keys: Secrets = []
     """What signing secrets are encrypted with, as `history_keys` are written: the first writes, all read. Empty: one made from
     `secret_key` in test mode; in live mode no endpoint can be kept."""
@@ -165,6 +201,15 @@ class ProductSettings(BaseSettings):
         """A rule for a gateway that does not exist is a typing error that would route payments elsewhere."""
         if unknown := sorted({rule.gateway for rule in self.routing} - set(NAMES)):
             raise ValueError(f"ONETILL_ROUTING names {unknown[0]}; there are {', '.join(NAMES)}")
+        return self
+
+    @model_validator(mode="after")
+    def know_the_mail_server(self) -> Self:
+        """Whoever wants mails names the server and the sender; a password never leaves without TLS."""
+        if self.alarms.mail_to and not (self.smtp.host and self.smtp.sender):
+            raise ValueError("ONETILL_ALARMS__MAIL_TO needs ONETILL_SMTP__HOST and ONETILL_SMTP__SENDER")
+        if self.smtp.security == "none" and self.smtp.password is not None:
+            raise ValueError("ONETILL_SMTP__SECURITY is none, and ONETILL_SMTP__PASSWORD would be sent in plain text")
         return self
 
     @model_validator(mode="after")
@@ -199,6 +244,13 @@ class ProductSettings(BaseSettings):
             yield "ONETILL_HISTORY_KEYS is missing: make one with `openssl rand -hex 32`"
         if "encryption_keys" in self.model_fields_set and not self.encryption_keys:
             yield "ONETILL_ENCRYPTION_KEYS is empty: make one with `openssl rand -hex 32`, or leave it out"
+        if self.notifications.allow_private:
+            yield (
+                "ONETILL_NOTIFICATIONS__ALLOW_PRIVATE opens every private network to who may add an endpoint: leave it out, and "
+                "name those where your shop is in ONETILL_NOTIFICATIONS__PRIVATE_NETWORKS"
+            )
+        if self.smtp.security == "none" and self.smtp.host and not is_loopback(self.smtp.host):
+            yield "ONETILL_SMTP__SECURITY sends mail to another machine without TLS: set starttls or tls"
         for setting in self._each_setting():
             yield from faults(setting)
         urls = (self.database_url, self.database_owner_url, self.database_direct_url)
@@ -217,7 +269,12 @@ class ProductSettings(BaseSettings):
     def _each_setting(self) -> Iterator[Setting]:
         plain = frozenset(self.database_plain_hosts)
         for name, field in ProductSettings.model_fields.items():
-            yield Setting(f"ONETILL_{name}".upper(), field, getattr(self, name), True, PUBLISHED, plain)
+            value = getattr(self, name)
+            if isinstance(value, BaseModel):
+                for each, inner in type(value).model_fields.items():
+                    yield Setting(f"ONETILL_{name}__{each}".upper(), inner, getattr(value, each), False, PUBLISHED)
+            else:
+                yield Setting(f"ONETILL_{name}".upper(), field, value, True, PUBLISHED, plain)
         for manifest, account in self.accounts():
             for name, field in manifest.fields().items():
                 yield Setting(

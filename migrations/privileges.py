@@ -164,6 +164,11 @@ RIGHTS: dict[str, Rights] = {
         },
         moves={},
     ),
+    "alarms": Rights(
+        "SELECT, INSERT, DELETE",
+        fixed={"id kind subject_id step raised_at": "what calls a person; it goes when it does not any more"},
+        moves={"mail_attempts mailed_at due_at claimed_until": "whether it was told, when it is to be, and who does"},
+    ),
     "api_keys": Rights(
         "SELECT",
         fixed={

@@ -2,6 +2,7 @@
 
 import typer
 
+from app.cli.alarms import alarms
 from app.cli.inbox import inbox
 from app.cli.keys import keys
 from app.cli.notifications import notifications
@@ -24,6 +25,7 @@ app.add_typer(refunds, name="refunds")
 app.add_typer(inbox, name="inbox")
 app.add_typer(webhooks, name="webhooks")
 app.add_typer(notifications, name="notifications")
+app.add_typer(alarms, name="alarms")
 
 
 def main() -> None:

@@ -123,6 +123,23 @@ DELIVERY_SPELL_S = 10.0
 MOST_RETRY_AFTER_S = 3600.0
 """An endpoint's `Retry-After` is followed up to so long."""
 
+# ── Alarms by mail ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ALARMS_EVERY_S = 30.0
+"""How often a worker looks what calls a person."""
+
+ALARMS_GATHERED_S = 300.0
+"""How long an alarm waits for others, so that what happens together goes in one mail."""
+
+MAIL_DEADLINE_S = 30.0
+"""How long a mail server may take for one mail in all."""
+
+MAIL_AGAIN = (60, 300, 900, 1800, 3600)
+"""Seconds between tries while the mail server does not take it; hourly after that …"""
+
+MAIL_TRIED_FOR = timedelta(days=3)
+"""… for so long."""
+
 # ── Everything that is tried again ────────────────────────────────────────────────────────────────────────────────────
 
 JITTER = 0.2

@@ -81,6 +81,7 @@ payments = Table(
     CheckConstraint("mode IN ('live', 'test')", name="mode"),
     CheckConstraint("currency ~ '^[A-Z]{3}$'", name="currency"),
     Index("payments_list_idx", "store", *_NEWEST),
+    Index("payments_attention_idx", "id", postgresql_where=text("attention IS NOT NULL")),
     Index("payments_order_idx", "store", "order_id", *_NEWEST),
     Index("payments_gateway_status_idx", "store", *_RUN),
     Index(

@@ -10,7 +10,6 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,14 +17,16 @@ import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from app.notifications.resolver import MachinesResolver
+from app.setting_types import PRIVATE
+
 Address = IPv4Address | IPv6Address
 
 NO_LIMIT = 0
 """Of the pool: whoever waited for a place would wait for those that hang. What is under way is limited by endpoint."""
 
 RESOLVED_WITHIN_S = 3.0
-RESOLVED_AT_ONCE = 64
-"""Names that are asked for at once: one whose server hangs holds a thread."""
+"""Who makes an endpoint waits so long for what its name leads to."""
 
 KEPT_OPEN_S = 2.0
 """How long an idle connection is kept: shorter than servers keep theirs, so that none is closed under a request."""
@@ -37,11 +38,6 @@ _CLOSED = tuple(
     for each in ("192.0.0.0/24", "192.88.99.0/24", "2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20", "5f00::/16")
 )
 """Public by its form, and yet nobody's server: tunnels that carry an IPv4 address inside, and examples."""
-_PRIVATE = tuple(
-    ip_network(each)
-    for each in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "::1/128", "fc00::/7")
-)
-"""What `allow_private` opens."""
 _METADATA = frozenset(
     ip_address(each) for each in ("100.100.100.200", "168.63.129.16", "fd00:ec2::23", "fd00:ec2::254", "fd20:ce::254")
 )
@@ -57,13 +53,19 @@ class Guard:
     """What the settings allow. Its methods raise Refused for what they do not."""
 
     def __init__(
-        self, *, https_only: bool, ports: Iterable[int], allow_private: bool, names: AbstractResolver | None = None
+        self,
+        *,
+        https_only: bool,
+        ports: Iterable[int],
+        allow_private: bool,
+        private_networks: Iterable[str] = (),
+        names: AbstractResolver | None = None,
     ) -> None:
         """`names` resolves names; by default the machine's own resolver does."""
         self._https_only = https_only
         self._ports = frozenset(ports)
-        self._allow_private = allow_private
-        self._resolver = _Resolver(self, names or _MachinesOwn())
+        self._private = PRIVATE if allow_private else tuple(map(ip_network, private_networks))
+        self._resolver = _Resolver(self, names or MachinesResolver())
 
     async def close(self) -> None:
         """Close the resolver."""
@@ -103,7 +105,7 @@ class Guard:
             raise Refused("must write an address as four decimal numbers, or as IPv6 in brackets")
         if literal is not None:
             self.check_address(str(literal), port)
-        elif port not in self._ports and not self._allow_private:
+        elif port not in self._ports and not self._private:
             raise self._port_refused(port)
         return parts
 
@@ -113,7 +115,7 @@ class Guard:
         if address is not None and is_public(address):
             if port not in self._ports:
                 raise self._port_refused(port)
-        elif address is None or not self._allow_private or not _is_private(address):
+        elif address is None or not _within(address, self._private) or not _is_private(address):
             raise Refused("leads to an address that is not public")
 
     def open_session(self) -> aiohttp.ClientSession:
@@ -154,7 +156,7 @@ def is_public(address: Address) -> bool:
 
 def _is_private(address: Address) -> bool:
     is_zoned = isinstance(address, IPv6Address) and address.scope_id is not None
-    return _within(address, _PRIVATE) and address not in _METADATA and not is_zoned
+    return _within(address, PRIVATE) and address not in _METADATA and not is_zoned
 
 
 def _within(address: Address, networks: Iterable[object]) -> bool:
@@ -174,7 +176,7 @@ def _port(parts: SplitResult) -> int:
 
 
 class _Resolver(AbstractResolver):
-    """Resolves by threads of its own, and judges."""
+    """Resolves, and judges."""
 
     def __init__(self, guard: Guard, names: AbstractResolver) -> None:
         self._guard = guard
@@ -192,27 +194,3 @@ class _Resolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver below."""
         await self._names.close()
-
-
-class _MachinesOwn(AbstractResolver):
-    """`getaddrinfo`, in threads that nothing else waits for."""
-
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(RESOLVED_AT_ONCE, "names")
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """The addresses, in the system's order."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(self._threads, socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
-        return [
-            ResolveResult(
-                hostname=host, host=str(where[0]), port=port, family=of, proto=protocol, flags=socket.AI_NUMERICHOST
-            )
-            for of, _, protocol, _, where in found
-        ]
-
-    async def close(self) -> None:
-        """Wait for no name that hangs."""
-        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -44,6 +44,11 @@ notification_endpoints = Table(
     CheckConstraint("rate_per_s BETWEEN 1 AND 10000", name="rate"),
     Index("notification_endpoints_store_idx", "store", "created_at", "id"),
     Index("notification_endpoints_old_idx", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
+    Index(
+        "notification_endpoints_alarm_idx",
+        "id",
+        postgresql_where=text("alarmed_percent > 0 OR pause_reason = 'gone'"),
+    ),
     Index("notification_endpoints_due_idx", "due_at", postgresql_where=text("due_at IS NOT NULL")),
 )
 

@@ -38,6 +38,7 @@ KEPT = {
     "history_anchors": "the books: what makes a cut tail visible",
     "api_keys": "as many as a person makes",
     "outbox_head": "one row",
+    "alarms": "one for each endpoint and payment that calls a person now",
 }
 """Tables that keep their rows, each with the reason. A new table must choose."""
 

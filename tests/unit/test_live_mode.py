@@ -13,9 +13,17 @@ from typer.testing import CliRunner
 
 from app.cli import app
 from app.gateways.registry import MANIFESTS
-from app.live_mode import OUR_LEAST, THEIR_LEAST
+from app.live_mode import MAIL_LEAST, OUR_LEAST, THEIR_LEAST
 from app.paths import ROOT
-from app.setting_types import NO_APP_SCHEMES, is_address, is_database, is_loopback, is_secret, listens_here
+from app.setting_types import (
+    NO_APP_SCHEMES,
+    is_address,
+    is_database,
+    is_loopback,
+    is_mail_password,
+    is_secret,
+    listens_here,
+)
 from app.settings import PUBLISHED, ProductSettings, Settings
 from simulator.server import twins
 
@@ -25,7 +33,12 @@ STRONG = "3f9c0b7be1d84a6c92d5770cfa1e6b48"
 FREE_TEXT = {
     "database_plain_hosts": "host names, which name themselves an exception",
     "return_hosts": "host names, which only narrow",
-    "ports": "numbers, which only narrow; private addresses have a switch of their own",
+    "ports": "numbers, which only narrow; private addresses have a setting of their own",
+    "private_networks": "networks, each named by itself; public ones are refused in every mode",
+    "mail_to": "addresses of people, checked in every mode",
+    "sender": "an address, checked in every mode",
+    "host": "a mail server, which must prove its name by TLS",
+    "user": "a login, worth nothing without its password",
     "routing": "rules, which are checked against the gateways that are on",
     "label": "read by buyers",
     "label_ko": "read by buyers",
@@ -49,7 +62,7 @@ FREE_TEXT = {
 """Settings that are neither a secret nor an address, each with the reason. A new one must choose."""
 
 BY_SCHEME = {"return_url_schemes": "refused in every mode, below"}
-TEST_ONLY = {"time_scale": "2"}
+TEST_ONLY = {"time_scale": "2", "notifications__allow_private": "true"}
 
 
 def every_setting() -> Iterator[tuple[str, FieldInfo]]:
@@ -150,9 +163,12 @@ def guesses_of(name: str) -> list[str]:
     for manifest in MANIFESTS:
         known |= {text for each in manifest.fields() if manifest.variable(each) == name for text in manifest.published}
     bare = {each.removeprefix("whsec_") for each in known}
+    guessed = GUESSED | {STRONG[: MAIL_LEAST - 1]: "too short for a mail provider"}
+    if is_mail_password(SECRETS[name]):
+        del guessed[STRONG[: THEIR_LEAST - 1]]
     return [
         each
-        for each, why in GUESSED.items()
+        for each, why in guessed.items()
         if not why.startswith("published") or each.removeprefix("whsec_").strip("=") in bare
     ]
 
@@ -287,6 +303,17 @@ def test_an_address_is_plain_letters_and_names_no_user(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(("name", "value"), [(f"ONETILL_{name}".upper(), value) for name, value in TEST_ONLY.items()])
 def test_what_is_for_tests_does_not_start(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     assert refusal(monkeypatch, {name: value}).count(name) == 1
+
+
+@pytest.mark.parametrize(("host", "starts"), [("127.0.0.1", True), ("localhost", True), ("smtp.shop.example", False)])
+def test_mail_without_tls_goes_to_this_machine_only(monkeypatch: pytest.MonkeyPatch, host: str, starts: bool) -> None:
+    said = refusal(monkeypatch, {"ONETILL_SMTP__HOST": host, "ONETILL_SMTP__SECURITY": "none"})
+    assert ("ONETILL_SMTP__SECURITY" not in said) == starts
+    assert refusal(monkeypatch, {"ONETILL_SMTP__HOST": host, "ONETILL_SMTP__SECURITY": "tls"}) == ""
+
+
+def test_private_networks_that_are_named_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert refusal(monkeypatch, {"ONETILL_NOTIFICATIONS__PRIVATE_NETWORKS": "10.1.0.0/24, 192.168.1.5"}) == ""
 
 
 @pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda each: each.name)

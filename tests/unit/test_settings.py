@@ -252,6 +252,48 @@ class TestSecrets:
         assert "input_value" not in str(refused.value)
 
 
+class TestAlarms:
+    def test_who_wants_mails_names_a_server_and_a_sender(self) -> None:
+        server = {"smtp": {"host": "smtp.shop.example", "sender": "onetill@shop.example"}}
+        to = {"alarms": {"mail_to": "a@shop.example, b@shop.example"}}
+        assert Settings.model_validate(server | to).alarms.mail_to == ["a@shop.example", "b@shop.example"]
+        for lacking in ({}, {"smtp": {"host": "smtp.shop.example"}}, {"smtp": {"sender": "a@shop.example"}}):
+            with pytest.raises(ValidationError, match="ONETILL_SMTP__HOST and ONETILL_SMTP__SENDER"):
+                Settings.model_validate(lacking | to)
+
+    def test_a_password_never_leaves_in_plain_text(self) -> None:
+        with pytest.raises(ValidationError, match="plain text"):
+            Settings.model_validate({"smtp": {"security": "none", "password": "a-password-of-mine"}})
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "x",
+            "x@",
+            "@x",
+            "A <a@shop.example>",
+            "a@shop.example\r\nBcc: b@x.example",
+            "a@b@c",
+            "a b@c",
+            "a@-c",
+            "é@c",
+            "a@c;d",
+        ],
+    )
+    def test_an_address_is_one_address(self, address: str) -> None:
+        for group in ({"alarms": {"mail_to": address}}, {"smtp": {"sender": address}}):
+            with pytest.raises(ValidationError, match="expected an address"):
+                Settings.model_validate(group)
+
+    @pytest.mark.parametrize(
+        "network",
+        ["0.0.0.0/0", "8.8.8.8", "10.0.0.0/7", "169.254.169.254", "::/0", "fe80::/10", "10.1.2.3/8", "x"],
+    )
+    def test_a_network_that_is_not_private_needs_no_permission_and_gets_none(self, network: str) -> None:
+        with pytest.raises(ValidationError, match="expected"):
+            Settings.model_validate({"notifications": {"private_networks": f"10.1.0.0/24,{network}"}})
+
+
 class TestTime:
     def test_the_scale_divides_intervals(self) -> None:
         assert Settings(time_scale=60).seconds(300) == 5

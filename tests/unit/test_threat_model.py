@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from app.api.security import Requirement
 from app.api_keys.service import SCOPES
@@ -76,6 +77,10 @@ def secret_settings() -> set[str]:
     ours = {
         f"ONETILL_{name}".upper() for name, f in ProductSettings.model_fields.items() if is_secret(f) or is_database(f)
     }
+    for group, f in ProductSettings.model_fields.items():
+        if isinstance(f.annotation, type) and issubclass(f.annotation, BaseModel):
+            inner = f.annotation.model_fields
+            ours |= {f"ONETILL_{group}__{name}".upper() for name, each in inner.items() if is_secret(each)}
     return ours | {m.variable(name) for m in MANIFESTS for name, field in m.fields().items() if is_secret(field)}
 
 

@@ -201,6 +201,30 @@ async def test_metadata_and_tunnels_stay_closed_where_private_addresses_are_allo
     assert made == []
 
 
+async def test_private_networks_are_open_one_by_one(receiver: Receiver) -> None:
+    """Any port of those that are named, nothing else inside, and no metadata in their midst."""
+    networks = ["127.0.0.1/32", "100.64.0.0/10", "fd00:ec2::/64"]
+    guard = Guard(
+        https_only=False, ports={80}, allow_private=False, private_networks=networks, names=Names(["127.0.0.1"])
+    )
+    deliverer = Deliverer(guard)
+    port = urlsplit(receiver.url).port
+    for host in ("127.0.0.1", "beside.example"):
+        assert (await deliverer.deliver(f"http://{host}:{port}/events", "evt_1", "{}", [], CLOCK)).is_taken
+    guard.check_address("100.64.0.1", 9999)
+    guard.check_address("fd00:ec2::1", 9999)
+    with connections() as made:
+        for name, address in INSIDE.items():
+            if address not in {"127.0.0.1", "100.64.0.1", "100.127.255.255"}:
+                ended = await deliverer.deliver(VECTORS[name], "evt_1", "{}", [], CLOCK)
+                assert ended.error == "the URL leads to an address that is not public", name
+        with pytest.raises(Refused, match="port 9999"):
+            guard.check_address(PUBLIC, 9999)
+    assert made == []
+    await deliverer.close()
+    await guard.close()
+
+
 async def test_live_mode_sends_by_https_only() -> None:
     guard = Guard(https_only=True, ports={80, 443}, allow_private=False, names=Names([PUBLIC]))
     with pytest.raises(Refused, match="https"):

@@ -1,0 +1,1 @@
+"""What a person must look at, told by mail: endpoints that take nothing, payments that call somebody."""
