@@ -4,6 +4,7 @@ What the shop sets and how the endpoint fares are columns apart, each written by
 and the sender's never undo each other.
 """
 
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +13,8 @@ from uuid import UUID
 import msgspec
 
 from app.db.database import Database
+from app.db.old_rows import BY_INDEX
+from app.db.pool import Connection
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import EncryptionKeyMissing, NotFound, TooManyEndpoints
@@ -35,9 +38,12 @@ MOST_SECRETS = 5
 SETTABLE = ("url", "description", "events", "rate_per_s")
 
 _BITE = 1000
+_DROP_SPELL_S = 2.0
+"""How long a call drops what waits for an endpoint that it ends; the worker goes on."""
+
 _COLUMNS = (
     "id, store, url, description, events, secrets, rate_per_s, created_at, updated_at, paused_at, pause_reason, failures, "
-    "failing_since, alarmed_percent, delivered_at"
+    "failing_since, alarmed_percent, delivered_at, key_missing_since"
 )
 _FIND = f"SELECT {_COLUMNS} FROM notification_endpoints WHERE id = $1 AND deleted_at IS NULL"  # noqa: S608  our names
 _PAGE = f"""
@@ -49,26 +55,30 @@ INSERT INTO notification_endpoints (id, store, url, description, events, secrets
 SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text[], $6::json, $7::integer, $8::timestamptz, $8::timestamptz
 WHERE (SELECT count(*) FROM notification_endpoints WHERE store = $2 AND deleted_at IS NULL) < {MOST_ENDPOINTS}
 """  # noqa: S608  our number
+_URL = "SELECT url FROM notification_endpoints WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 _ROTATE = """
-UPDATE notification_endpoints SET secrets = $2, updated_at = $3 WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
+UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_since = NULL,
+    due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
+WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
 """
+_TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND next_try_at > $2"
 _PAUSE = """
 UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL
 WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL AND ($4::text IS NULL OR url = $4 AND updated_at = $5)
 """
 """Whoever sends there keeps his claim until he looks again, so that nobody sends beside him once it is resumed."""
 _RESUME = """
-UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated_at = $2, failures = 0, failing_since = NULL,
-    alarmed_percent = 0, due_at = $2
-WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL
+UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated_at = $2, due_at = $2
+WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL RETURNING id
 """
+_ANEW = "UPDATE notification_endpoints SET failures = 0, failing_since = NULL, alarmed_percent = 0 WHERE id = $1"
 FEW_REFUSED = f"""
 (SELECT count(*) FROM (
     SELECT n.payment_id, n.event_id, n.delivery_attempts, n.delivered_at FROM notifications n
     WHERE n.endpoint_id = e.id AND n.next_try_at IS NOT NULL ORDER BY n.next_try_at DESC LIMIT {4 * DOWN_AFTER}
 ) AS last WHERE last.delivery_attempts > 0 AND NOT EXISTS (
     SELECT FROM deliveries d WHERE d.payment_id = last.payment_id AND d.event_id = last.event_id AND d.endpoint_id = e.id
-        AND d.at > coalesce(last.delivered_at, '-infinity') AND d.at < e.failing_since
+        AND d.at >= e.updated_at AND d.at > coalesce(last.delivered_at, '-infinity') AND d.at < e.failing_since
 )) < {DOWN_AFTER}
 """  # noqa: S608  our numbers
 """Whether the endpoint `e`, which is down, refused fewer different events than that since it took one: it may be the events, and
@@ -76,7 +86,7 @@ a new one is tried at once. Those that were put aside stand last."""
 _ALL_READY = f"""
 WITH judged AS MATERIALIZED (
     SELECT e.id, CASE WHEN $3::timestamptz IS NOT NULL AND {FEW_REFUSED} THEN 1 ELSE 0 END AS least
-    FROM notification_endpoints e WHERE e.id = $1
+    FROM notification_endpoints e WHERE e.id = $1 FOR UPDATE
 )
 UPDATE notifications AS n SET next_try_at = $2, delivery_attempts = least(n.delivery_attempts, greatest(
     judged.least, CASE WHEN $3::timestamptz IS NULL THEN 0 ELSE n.delivery_attempts - (
@@ -88,14 +98,24 @@ WHERE n.endpoint_id = judged.id AND n.next_try_at IS NOT NULL AND (n.next_try_at
 """  # noqa: S608  ours
 """Where few different events made it down, those are not new to it: it took another, so from now on they tell nothing of it."""
 _DELETE = """
-UPDATE notification_endpoints SET deleted_at = $2, updated_at = $2, due_at = NULL, secrets = '[]'
-WHERE id = $1 AND deleted_at IS NULL
+UPDATE notification_endpoints SET deleted_at = coalesce(deleted_at, $2), updated_at = $2, due_at = $2, secrets = '[]'
+WHERE id = $1 AND store = $3 AND (deleted_at IS NULL OR (
+    SELECT true FROM notifications WHERE endpoint_id = $1 AND next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1
+))
 """
+"""It is due until nothing waits for it any more, so a worker drops what a call that was cut off has left."""
 _DROP = """
-DELETE FROM notifications WHERE (payment_id, event_id, endpoint_id) IN (
-    SELECT payment_id, event_id, endpoint_id FROM notifications
-    WHERE endpoint_id = $1 AND next_try_at IS NOT NULL LIMIT $2
+WITH ended AS MATERIALIZED (
+    SELECT id FROM notification_endpoints WHERE id = $1 AND deleted_at IS NOT NULL FOR UPDATE
 )
+DELETE FROM notifications WHERE (payment_id, event_id, endpoint_id) IN (
+    SELECT n.payment_id, n.event_id, n.endpoint_id FROM notifications n
+    WHERE n.endpoint_id = (SELECT id FROM ended) AND n.next_try_at IS NOT NULL ORDER BY n.next_try_at LIMIT $2
+)
+"""
+_KEY_MISSING = """
+UPDATE notification_endpoints SET key_missing_since = $2::timestamptz
+WHERE id = $1 AND (key_missing_since IS NULL) = ($2::timestamptz IS NOT NULL)
 """
 
 
@@ -135,14 +155,19 @@ class Endpoints:
         return [Endpoint.of(row) for row in await self._database.rows(_PAGE, store, *after, limit)]
 
     async def change(self, endpoint_id: UUID, fields: dict[str, Any]) -> None:
-        """Set some of `SETTABLE`. What waits is tried at once: the change may be the mend."""
+        """Set some of `SETTABLE`. What waits is tried at once: the change may be the mend. At another URL all begins anew."""
         names = [name for name in SETTABLE if name in fields]
         sets = "".join(f", {name} = ${number}" for number, name in enumerate(names, 3))
         sql = (
             f"UPDATE notification_endpoints SET updated_at = $2{sets}, "  # noqa: S608  our names, values apart
             "due_at = CASE WHEN paused_at IS NULL THEN $2::timestamptz END WHERE id = $1 AND deleted_at IS NULL"
         )
-        await self._database.changed(sql, endpoint_id, self._now(), *(fields[name] for name in names))
+        now = self._now()
+        async with self._database.transaction() as connection:
+            before = await connection.fetchval(_URL, endpoint_id)
+            await connection.execute(sql, endpoint_id, now, *(fields[name] for name in names))
+            if before is not None and fields.get("url", before) != before:
+                await _begin_anew(connection, endpoint_id, now)
 
     async def pause(self, endpoint_id: UUID, reason: PauseReason, seen: Endpoint | None = None) -> bool:
         """Send nothing more until somebody resumes it. False: nothing was sent already, or the shop changed it since it was
@@ -152,14 +177,16 @@ class Endpoints:
 
     async def resume(self, endpoint_id: UUID) -> bool:
         """Send all that waits, at once. False: it was not paused."""
-        is_resumed = await self._database.changed(_RESUME, endpoint_id, self._now()) == 1
-        if is_resumed:
-            await self.make_all_ready(endpoint_id)
-        return is_resumed
+        now = self._now()
+        async with self._database.transaction() as connection:
+            if await connection.fetchval(_RESUME, endpoint_id, now) is None:
+                return False
+            await _begin_anew(connection, endpoint_id, now)
+        return True
 
-    async def make_all_ready(self, endpoint_id: UUID, down_since: datetime | None = None) -> None:
-        """What was tried is tried at once. Its attempts while the endpoint was down count for nothing; without that time, none
-        does. Few rows: what was never tried waits for nothing."""
+    async def make_all_ready(self, endpoint_id: UUID, down_since: datetime | None) -> None:
+        """What was tried is tried at once. Its attempts while the endpoint was down count for nothing. Few rows: what was never
+        tried waits for nothing."""
         await self._database.changed(_ALL_READY, endpoint_id, self._now(), down_since)
 
     async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
@@ -171,19 +198,32 @@ class Endpoints:
             old = [SealedSecret(each.text, min(each.ends_at or ends_at, ends_at)) for each in before.secrets]
             secrets = [self._seal(endpoint_id, secret), *(each for each in old if each.is_live(now))]
             stored = _stored(secrets[:MOST_SECRETS])
-            if await self._database.changed(_ROTATE, endpoint_id, stored, now, _stored(before.secrets)):
+            async with self._database.transaction() as connection:
+                done = await connection.execute(_ROTATE, endpoint_id, stored, now, _stored(before.secrets))
+                await connection.execute(_TRY_AGAIN, endpoint_id, now)
+            if done == "UPDATE 1":
                 return await self.get(endpoint_id, store), secret
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:
-        """End it. What was waiting for it is dropped; what was delivered stays listed."""
-        await self.get(endpoint_id, store)
-        await self._database.changed(_DELETE, endpoint_id, self._now())
-        await self.drop_pending(endpoint_id)
+        """End it. What was waiting for it is dropped; what was delivered stays listed. Again, it drops what is left.
 
-    async def drop_pending(self, endpoint_id: UUID) -> None:
-        """Forget what waits for an endpoint that ended."""
-        while await self._database.changed(_DROP, endpoint_id, _BITE) == _BITE:
-            pass
+        Raises NotFound also for one that ended, once nothing waits for it."""
+        if not await self._database.changed(_DELETE, endpoint_id, self._now(), store):
+            raise NotFound()
+        await self.drop_pending(endpoint_id, time.monotonic() + _DROP_SPELL_S)
+
+    async def drop_pending(self, endpoint_id: UUID, ends_at: float) -> None:
+        """Forget what waits for an endpoint that ended, until nothing is left or this moment has come."""
+        dropped = ""
+        while dropped != "DELETE 0" and time.monotonic() < ends_at:
+            async with self._database.transaction() as connection:
+                await connection.execute(BY_INDEX)
+                dropped = await connection.execute(_DROP, endpoint_id, _BITE)
+
+    async def note_key(self, endpoint: Endpoint, *, is_missing: bool) -> bool:
+        """Note that none of its secrets opens, or that one does again. False: that was known."""
+        since = self._now() if is_missing else None
+        return await self._database.changed(_KEY_MISSING, endpoint.id, since) == 1
 
     def live_secrets(self, endpoint: Endpoint, now: datetime) -> list[str]:
         """What signs now, the newest first. One whose encryption key has left the settings signs no more: the shop knows the
@@ -203,6 +243,12 @@ class Endpoints:
 
     def _seal(self, endpoint_id: UUID, secret: str) -> SealedSecret:
         return SealedSecret(self._encryption.seal(secret, ids.show(ids.Prefix.ENDPOINT, endpoint_id)))
+
+
+async def _begin_anew(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
+    """What it did not take counts for nothing any more, and is tried at once."""
+    await connection.execute(_ANEW, endpoint_id)
+    await connection.execute(_ALL_READY, endpoint_id, now, None)
 
 
 def _stored(secrets: Sequence[SealedSecret]) -> str:

@@ -38,7 +38,7 @@ class EndpointStatus(StrEnum):
 
     ACTIVE = "active"
     FAILING = "failing"
-    """It takes nothing, and is probed."""
+    """It takes nothing, and is probed; or nothing can be signed for it."""
     PAUSED = "paused"
 
 
@@ -74,6 +74,8 @@ class Endpoint:
     failing_since: datetime | None = None
     alarmed_percent: int = 0
     delivered_at: datetime | None = None
+    key_missing_since: datetime | None = None
+    """None of its secrets opens since then: nothing can be signed for it."""
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -99,7 +101,8 @@ class Endpoint:
         """How it fares."""
         if self.paused_at is not None:
             return EndpointStatus.PAUSED
-        return EndpointStatus.FAILING if self.is_down else EndpointStatus.ACTIVE
+        is_well = not self.is_down and self.key_missing_since is None
+        return EndpointStatus.ACTIVE if is_well else EndpointStatus.FAILING
 
 
 @dataclass(frozen=True, slots=True)

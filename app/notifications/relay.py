@@ -45,7 +45,7 @@ SET due_at = CASE
     WHEN paused_at IS NOT NULL THEN NULL
     WHEN failures < $3 OR due_at IS NULL OR {FEW_REFUSED} THEN $2
     ELSE due_at + interval '1 microsecond' END
-WHERE id = ANY($1) AND deleted_at IS NULL
+WHERE id = ANY($1) AND deleted_at IS NULL RETURNING id
 """  # noqa: S608  ours
 """Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace, once
 it refused different events. A paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
@@ -102,18 +102,23 @@ def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, 
 
 
 async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:
-    """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting."""
+    """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting.
+
+    An endpoint that ended meanwhile gets none. Whoever ends one now waits for this, and drops it.
+    """
     # Endpoints first, then their notifications, as the sender locks them.
-    await connection.execute(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
+    due = await connection.fetch(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
+    there = {row["id"] for row in due}
+    put = [(each, to) for each, to in wanted if to in there]
     await connection.execute(
         _PUT,
-        [each["payment_id"] for each, _ in wanted],
-        [each["id"] for each, _ in wanted],
-        [to for _, to in wanted],
-        [ids.uuid7() for _ in wanted],
-        [each["store"] for each, _ in wanted],
-        [each["type"] for each, _ in wanted],
-        [each["sequence"] for each, _ in wanted],
-        [each["created_at"] for each, _ in wanted],
+        [each["payment_id"] for each, _ in put],
+        [each["id"] for each, _ in put],
+        [to for _, to in put],
+        [ids.uuid7() for _ in put],
+        [each["store"] for each, _ in put],
+        [each["type"] for each, _ in put],
+        [each["sequence"] for each, _ in put],
+        [each["created_at"] for each, _ in put],
         now,
     )

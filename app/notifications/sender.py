@@ -8,7 +8,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from app.db.database import Database
 from app.db.due_work import DueRow
 from app.domain import ids
 from app.domain.clock import Now
+from app.domain.errors import EncryptionKeyMissing
 from app.domain.schedule import (
     ALARM_PERCENTS,
     DELIVERY_SPELL_S,
@@ -54,46 +55,74 @@ _FIRST = """
 _READY = f"""
 SELECT n.payment_id, n.event_id, n.created_at, n.next_try_at, n.delivery_attempts, o.body, EXISTS (
     SELECT FROM deliveries d WHERE d.payment_id = n.payment_id AND d.event_id = n.event_id AND d.endpoint_id = n.endpoint_id
-        AND d.at > coalesce(n.delivered_at, '-infinity') AND d.at < $4
+        AND d.at >= $5 AND d.at > coalesce(n.delivered_at, '-infinity') AND d.at < $4
 ) AS is_alone
 FROM notifications n LEFT JOIN outbox o ON o.payment_id = n.payment_id AND o.id = n.event_id
 WHERE n.endpoint_id = $1 AND n.next_try_at <= $2 {_FIRST} ORDER BY n.next_try_at, n.sequence LIMIT $3
 """  # noqa: S608  ours
 _RECORD = """
 WITH asked AS (
-    SELECT id FROM notification_endpoints WHERE id = $1 FOR UPDATE
+    SELECT id, url = $17 AS is_there, url = $17 AND updated_at = $18 AND deleted_at IS NULL AS is_same
+    FROM notification_endpoints WHERE id = $1 FOR UPDATE
 ), fares AS (
-    UPDATE notification_endpoints SET failures = $2, failing_since = $3, alarmed_percent = $4,
-        delivered_at = coalesce($5, delivered_at)
-    WHERE id = $1 AND url = $17 AND updated_at = $18
+    UPDATE notification_endpoints AS e SET failures = $2, failing_since = $3, alarmed_percent = $4,
+        delivered_at = coalesce($5, e.delivered_at)
+    FROM asked WHERE e.id = asked.id AND (asked.is_same OR asked.is_there AND $2 = 0)
 ), made AS (
     SELECT * FROM unnest($6::uuid[], $7::uuid[], $8::uuid[], $9::text[], $10::timestamptz[], $11::timestamptz[],
         $12::smallint[], $13::float8[], $14::text[], $15::text[], $16::timestamptz[])
         AS m (payment_id, event_id, id, status, next_try_at, at, answer, took_ms, error, excerpt, seen_at)
 ), noted AS (
-    UPDATE notifications AS n SET status = m.status, next_try_at = m.next_try_at, delivery_attempts = n.delivery_attempts + 1,
-        delivered_at = CASE WHEN m.status = 'delivered' THEN m.at ELSE n.delivered_at END
-    FROM made AS m, asked
-    WHERE n.payment_id = ANY($6) AND n.payment_id = m.payment_id AND n.event_id = m.event_id AND n.endpoint_id = asked.id
-        AND (m.status = 'delivered' OR n.next_try_at = m.seen_at)
+    UPDATE notifications AS n SET status = told.status,
+        next_try_at = CASE WHEN told.stands THEN told.next_try_at ELSE $19::timestamptz END,
+        delivery_attempts = n.delivery_attempts + told.stands::int,
+        delivered_at = CASE WHEN told.status = 'delivered' THEN told.at ELSE n.delivered_at END
+    FROM (
+        SELECT m.payment_id, m.event_id, asked.id AS endpoint_id, m.next_try_at, m.at, m.seen_at,
+            asked.is_same OR m.status = 'delivered' AS stands,
+            CASE WHEN asked.is_same OR m.status = 'delivered' THEN m.status ELSE 'pending' END AS status
+        FROM made AS m, asked
+    ) AS told
+    WHERE n.payment_id = ANY($6) AND n.payment_id = told.payment_id AND n.event_id = told.event_id
+        AND n.endpoint_id = told.endpoint_id AND (told.status = 'delivered' OR n.next_try_at = told.seen_at)
+    RETURNING n.event_id, n.status
+), kept AS (
+    INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
+    SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM made
 )
-INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
-SELECT payment_id, id, event_id, $1, at, answer, took_ms, error, excerpt FROM made
+SELECT is_same, ARRAY(SELECT event_id FROM noted WHERE status = 'failed') AS failed FROM asked
 """
-"""How it fares is kept only where the shop changed nothing since it was read: the answer was of what it was. A refusal stands
-only where nobody moved the event meanwhile; what was taken is taken."""
+"""A refusal stands only where the shop changed nothing of the endpoint since it was read, and nobody moved the event: else it was
+of what the endpoint is no more, and the event is tried again at once. What was taken is taken, and tells of its URL."""
 _NEXT = f"""
 UPDATE notification_endpoints
-SET claimed_until = NULL, due_at = CASE WHEN paused_at IS NULL AND deleted_at IS NULL THEN coalesce($3, (
-    SELECT n.next_try_at FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL {_FIRST}
-    ORDER BY n.next_try_at LIMIT 1
-)) END
+SET claimed_until = NULL, due_at = CASE
+    WHEN deleted_at IS NOT NULL THEN (
+        SELECT least(n.next_try_at, $2) FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL
+        ORDER BY n.next_try_at LIMIT 1
+    )
+    WHEN paused_at IS NULL THEN coalesce(CASE WHEN url = $4 AND updated_at = $5 THEN $3::timestamptz END, (
+        SELECT n.next_try_at FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL {_FIRST}
+        ORDER BY n.next_try_at LIMIT 1
+    )) END
 WHERE id = $1 AND due_at = $2
 """  # noqa: S608  ours
-"""Only where nothing came meanwhile: the relay moves the time with every new event."""
+"""Only where nothing came meanwhile: the relay moves the time with every new event. It rests as long as it was found to need,
+unless it is another one by now; one that ended is due until all that waits for it is dropped."""
 _RELEASE = "UPDATE notification_endpoints SET claimed_until = NULL WHERE id = $1"
 _PUT_OFF = "UPDATE notification_endpoints SET claimed_until = NULL, due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
-_DUE_AT = f"SELECT e.due_at, {FEW_REFUSED} AS is_hurried FROM notification_endpoints e WHERE e.id = $1"  # noqa: S608  ours
+_DUE_AT = f"""
+SELECT e.due_at, e.url, e.updated_at, {FEW_REFUSED} AS is_hurried FROM notification_endpoints e WHERE e.id = $1
+"""  # noqa: S608  ours
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Until when an endpoint is left alone, as it was when that was found."""
+
+    until: datetime
+    url: str
+    updated_at: datetime
 
 
 class Sender:
@@ -112,16 +141,17 @@ class Sender:
         """Send what waits for an endpoint until nothing is due, or for a spell; then say when it is due again."""
         seen: datetime | None = row.due_at
         ends_at = time.monotonic() + DELIVERY_SPELL_S
-        rests_until: datetime | None = None
+        rest: Rest | None = None
         while seen is not None and time.monotonic() < ends_at:
-            if rests_until is None or rests_until <= self._now():
-                rests_until = await self._send_ready(row.id, ends_at)
-            if await self._database.changed(_NEXT, row.id, seen, rests_until):
+            if rest is None or rest.until <= self._now():
+                rest = await self._send_ready(row.id, ends_at)
+            values = (rest.until, rest.url, rest.updated_at) if rest else (None, None, None)
+            if await self._database.changed(_NEXT, row.id, seen, *values):
                 return
             due = await self._database.row(_DUE_AT, row.id)
             seen = due["due_at"] if due else None
-            if due and due["is_hurried"]:
-                rests_until = None
+            if due and (due["is_hurried"] or (due["url"], due["updated_at"]) != values[1:]):
+                rest = None
         await self._database.changed(_RELEASE, row.id)
 
     async def close(self) -> None:
@@ -138,33 +168,60 @@ class Sender:
         secrets = self._endpoints.live_secrets(endpoint, at)
         return await self._deliverer.deliver(endpoint.url, event_id, body, secrets, at)
 
-    async def _send_ready(self, endpoint_id: UUID, ends_at: float) -> datetime | None:
+    async def _send_ready(self, endpoint_id: UUID, ends_at: float) -> Rest | None:
         """Send, a payment's events one after another, until nothing is due. Returns until when the endpoint is left alone.
 
-        The endpoint is read before each round: what the shop sets holds from then on.
+        The endpoint is read before each round: what the shop sets holds from then on. What waits for one that ended is dropped.
         """
         width = AT_ONCE_FIRST
         while time.monotonic() < ends_at:
             endpoint = await self._endpoints.find(endpoint_id)
-            if endpoint is None or endpoint.paused_at is not None:
+            if endpoint is None:
+                await self._endpoints.drop_pending(endpoint_id, ends_at)
                 return None
+            if endpoint.paused_at is not None:
+                return None
+            secrets = await self._secrets(endpoint)
+            if not secrets:
+                return self._rest(endpoint, timedelta(seconds=PUT_OFF_S / self._scale))
             limit = 1 if endpoint.is_down else min(width, endpoint.rate_per_s or width)
             until = self._now() + 2 * PUT_ASIDE if endpoint.is_down else self._now()
-            rows = await self._database.rows(_READY, endpoint_id, until, limit, endpoint.delivered_at)
+            seen = (endpoint.delivered_at, endpoint.updated_at)
+            rows = await self._database.rows(_READY, endpoint_id, until, limit, *seen)
             if not rows:
                 return None
-            sent = await self._send_all(endpoint, [Pending(**row) for row in rows])
+            sent = await self._send_all(endpoint, [Pending(**row) for row in rows], secrets)
             width = min(2 * width, AT_ONCE) if all(made.is_taken for _, made in sent) else AT_ONCE_FIRST
             after = await self._record(endpoint, sent)
-            if after.is_down:
+            if after is not None and after.is_down:
                 asked_s = max(made.retry_after_s for _, made in sent)
-                return self._now() + self._wait(PROBE_AGAIN, after.failures - DOWN_AFTER, asked_s)
-        return self._now()
+                return self._rest(endpoint, self._wait(PROBE_AGAIN, after.failures - DOWN_AFTER, asked_s))
+        return None
 
-    async def _send_all(self, endpoint: Endpoint, pending: Sequence[Pending]) -> list[tuple[Pending, Delivery]]:
+    def _rest(self, endpoint: Endpoint, wait: timedelta) -> Rest:
+        return Rest(self._now() + wait, endpoint.url, endpoint.updated_at)
+
+    async def _secrets(self, endpoint: Endpoint) -> list[str]:
+        """What signs now; nothing where none of its secrets opens. A person hears of that, and it is tried again by itself."""
+        missing: dict[str, object] = {}
+        try:
+            secrets = self._endpoints.live_secrets(endpoint, self._now())
+        except EncryptionKeyMissing as error:
+            secrets, missing = [], error.details
+        if (not secrets) is (endpoint.key_missing_since is not None):
+            return secrets
+        if await self._endpoints.note_key(endpoint, is_missing=not secrets):
+            if secrets:
+                log.info("endpoint_key_back", endpoint=endpoint.public_id)
+            else:
+                log.error("endpoint_key_missing", endpoint=endpoint.public_id, **missing)
+        return secrets
+
+    async def _send_all(
+        self, endpoint: Endpoint, pending: Sequence[Pending], secrets: Sequence[str]
+    ) -> list[tuple[Pending, Delivery]]:
         """Attempts beside each other, no more a second than the endpoint takes."""
         pause_s = 1 / endpoint.rate_per_s if endpoint.rate_per_s else 0.0
-        secrets = self._endpoints.live_secrets(endpoint, self._now())
 
         async def one(number: int, each: Pending) -> tuple[Pending, Delivery]:
             await asyncio.sleep(number * pause_s)
@@ -179,15 +236,21 @@ class Sender:
         await asyncio.sleep(pause_s)
         return sent
 
-    async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint:
-        """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused."""
+    async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint | None:
+        """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused. None: the shop changed
+        it meanwhile, so how it fares now is not known."""
         after = self._after(before, [each for each in sent if each[1].error != EVENT_GONE])
         if before.is_down and not after.is_down:
             log.info("endpoint_recovered", endpoint=before.public_id)
             await self._endpoints.make_all_ready(before.id, before.failing_since)
         fares = (after.failures, after.failing_since, after.alarmed_percent, after.delivered_at)
         rows = zip(*(self._row(after, *each) for each in sent), strict=True)
-        await self._database.changed(_RECORD, after.id, *fares, *map(list, rows), before.url, before.updated_at)
+        asked = (before.url, before.updated_at, self._now())
+        kept = await self._database.row(_RECORD, after.id, *fares, *map(list, rows), *asked)
+        if kept is None or not kept["is_same"]:
+            return None
+        for event_id in kept["failed"]:
+            log.error("notification_failed", endpoint=after.public_id, event_id=ids.show(ids.Prefix.EVENT, event_id))
         if after.alarmed_percent > before.alarmed_percent:
             ENDPOINT_ALARMS.labels(str(after.alarmed_percent)).inc()
             about = {"endpoint": after.public_id, "percent": after.alarmed_percent, "since": str(after.failing_since)}
@@ -223,9 +286,6 @@ class Sender:
     def _row(self, endpoint: Endpoint, pending: Pending, made: Delivery) -> tuple[object, ...]:
         """What is kept of an attempt, in the order of the statement."""
         status, next_at = self._next(endpoint, pending, made)
-        if status is NotificationStatus.FAILED:
-            event_id = ids.show(ids.Prefix.EVENT, pending.event_id)
-            log.error("notification_failed", endpoint=endpoint.public_id, event_id=event_id)
         about = (pending.payment_id, pending.event_id, ids.uuid7(), status, next_at)
         return (*about, made.at, made.status, made.took_ms, made.error, made.excerpt, pending.next_try_at)
 

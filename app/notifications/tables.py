@@ -39,6 +39,7 @@ notification_endpoints = Table(
     Column("delivered_at", MOMENT),
     Column("due_at", MOMENT),
     Column("claimed_until", MOMENT),
+    Column("key_missing_since", MOMENT),
     CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="paused"),
     CheckConstraint(one_of("pause_reason", PauseReason), name="pause_reason"),
     CheckConstraint("rate_per_s BETWEEN 1 AND 10000", name="rate"),

@@ -20,6 +20,7 @@ def endpoint_view(endpoint: Endpoint) -> EndpointView:
         "pause_reason": endpoint.pause_reason,
         "rate_per_s": endpoint.rate_per_s,
         "failing_since": rfc3339(endpoint.failing_since) if endpoint.failing_since else None,
+        "key_missing_since": rfc3339(endpoint.key_missing_since) if endpoint.key_missing_since else None,
         "last_delivered_at": rfc3339(endpoint.delivered_at) if endpoint.delivered_at else None,
         "created_at": rfc3339(endpoint.created_at),
         "updated_at": rfc3339(endpoint.updated_at),

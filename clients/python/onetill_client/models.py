@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 8603a745df47c0b667a1b0d012f5d412b14becdbb7da0b95c9451f2626bb60e7. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 36fc6d38f73bee34637b22b6f67f862721efaf61ad303c43f80a72c3ad46c6a5. Change nothing here.
 
 from __future__ import annotations
 
@@ -711,8 +711,10 @@ class EndpointView(TypedDict):
     """
     A notification endpoint.
 
-    `failing`: it took nothing since `failing_since`, and is probed at growing intervals. `paused`: nothing is sent, what happens
-    waits; `pause_reason` says why: `asked`, `gone` (it answered 410) or `failing` (it took nothing for eleven days).
+    `failing`: it took nothing since `failing_since`, and is probed at growing intervals; or nothing can be signed for it since
+    `key_missing_since`, because Onetill's operator has lost an encryption key: what happens waits until it is back, or until
+    `rotate-secret`. `paused`: nothing is sent, what happens waits; `pause_reason` says why: `asked`, `gone` (it answered 410)
+    or `failing` (it took nothing for eleven days).
     """
 
     id: str
@@ -723,6 +725,7 @@ class EndpointView(TypedDict):
     pause_reason: PauseReason | None
     rate_per_s: int | None
     failing_since: str | None
+    key_missing_since: str | None
     last_delivered_at: str | None
     created_at: str
     updated_at: str
@@ -750,6 +753,7 @@ class NewEndpointView(TypedDict):
     pause_reason: PauseReason | None
     rate_per_s: int | None
     failing_since: str | None
+    key_missing_since: str | None
     last_delivered_at: str | None
     created_at: str
     updated_at: str
