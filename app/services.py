@@ -32,6 +32,7 @@ from app.notifications.feed import Feed
 from app.notifications.guard import Guard
 from app.notifications.jobs import KIND as NOTIFICATIONS
 from app.notifications.jobs import due_endpoints, old_rows
+from app.notifications.queue import Queue
 from app.notifications.relay import Relay
 from app.notifications.sender import Sender
 from app.notifications.service import NotificationService
@@ -169,7 +170,7 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         ports=settings.notifications.ports,
         allow_private=settings.notifications.allow_private,
     )
-    sender = Sender(database, endpoints, Deliverer(guard), settings.time_scale, now)
+    sender = Sender(Queue(database, now), endpoints, Deliverer(guard), settings.time_scale, now)
     webhooks = WebhookService(Inbox(database), payments, gateways, wake_up, settings, now)
     return Services(
         settings=settings,

@@ -154,7 +154,7 @@ RIGHTS: dict[str, Rights] = {
         "SELECT, INSERT, DELETE",
         fixed={"payment_id event_id endpoint_id id store type sequence created_at": "which event, for which endpoint"},
         moves={
-            "status delivery_attempts next_try_at delivered_at": "what became of it",
+            "status delivery_attempts next_try_at tried_at is_again is_alone delivered_at": "what became of it",
         },
     ),
     "deliveries": Rights(

@@ -18,7 +18,6 @@ from app.db.pool import Connection
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import EncryptionKeyMissing, NotFound, TooManyEndpoints
-from app.domain.schedule import DOWN_AFTER
 from app.encryption import Encryption
 from app.logs import get_logger
 from app.notifications.model import Endpoint, PauseReason, SealedSecret
@@ -61,7 +60,7 @@ UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_sin
     due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
 WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
 """
-_TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND next_try_at > $2"
+_TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND is_again AND next_try_at > $2"
 _PAUSE = """
 UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL
 WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL AND ($4::text IS NULL OR url = $4 AND updated_at = $5)
@@ -72,35 +71,14 @@ UPDATE notification_endpoints SET paused_at = NULL, pause_reason = NULL, updated
 WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL RETURNING id
 """
 _ANEW = "UPDATE notification_endpoints SET failures = 0, failing_since = NULL, alarmed_percent = 0 WHERE id = $1"
-FEW_REFUSED = f"""
-(SELECT count(*) FROM (
-    SELECT n.payment_id, n.event_id, n.delivery_attempts, n.delivered_at FROM notifications n
-    WHERE n.endpoint_id = e.id AND n.next_try_at IS NOT NULL ORDER BY n.next_try_at DESC LIMIT {4 * DOWN_AFTER}
-) AS last WHERE last.delivery_attempts > 0 AND NOT EXISTS (
-    SELECT FROM deliveries d WHERE d.payment_id = last.payment_id AND d.event_id = last.event_id AND d.endpoint_id = e.id
-        AND d.at >= e.updated_at AND d.at > coalesce(last.delivered_at, '-infinity') AND d.at < e.failing_since
-)) < {DOWN_AFTER}
-"""  # noqa: S608  our numbers
-"""Whether the endpoint `e`, which is down, refused fewer different events than that since it took one: it may be the events, and
-a new one is tried at once. Those that were put aside stand last."""
-_ALL_READY = f"""
-WITH judged AS MATERIALIZED (
-    SELECT e.id, CASE WHEN $3::timestamptz IS NOT NULL AND {FEW_REFUSED} THEN 1 ELSE 0 END AS least
-    FROM notification_endpoints e WHERE e.id = $1 FOR UPDATE
-)
-UPDATE notifications AS n SET next_try_at = $2, delivery_attempts = least(n.delivery_attempts, greatest(
-    judged.least, CASE WHEN $3::timestamptz IS NULL THEN 0 ELSE n.delivery_attempts - (
-        SELECT count(*) FROM deliveries d
-        WHERE d.payment_id = n.payment_id AND d.event_id = n.event_id AND d.endpoint_id = n.endpoint_id AND d.at >= $3
-    ) END))
-FROM judged
-WHERE n.endpoint_id = judged.id AND n.next_try_at IS NOT NULL AND (n.next_try_at > $2 OR n.delivery_attempts > 0)
-"""  # noqa: S608  ours
-"""Where few different events made it down, those are not new to it: it took another, so from now on they tell nothing of it."""
+_FORGIVE = """
+UPDATE notifications SET next_try_at = $2, delivery_attempts = 0, tried_at = NULL, is_again = false, is_alone = false
+WHERE endpoint_id = $1 AND is_again AND next_try_at IS NOT NULL
+"""
 _DELETE = """
 UPDATE notification_endpoints SET deleted_at = coalesce(deleted_at, $2), updated_at = $2, due_at = $2, secrets = '[]'
 WHERE id = $1 AND store = $3 AND (deleted_at IS NULL OR (
-    SELECT true FROM notifications WHERE endpoint_id = $1 AND next_try_at IS NOT NULL ORDER BY next_try_at LIMIT 1
+    SELECT true FROM notifications WHERE endpoint_id = $1 AND next_try_at IS NOT NULL ORDER BY is_again, next_try_at LIMIT 1
 ))
 """
 """It is due until nothing waits for it any more, so a worker drops what a call that was cut off has left."""
@@ -110,7 +88,7 @@ WITH ended AS MATERIALIZED (
 )
 DELETE FROM notifications WHERE (payment_id, event_id, endpoint_id) IN (
     SELECT n.payment_id, n.event_id, n.endpoint_id FROM notifications n
-    WHERE n.endpoint_id = (SELECT id FROM ended) AND n.next_try_at IS NOT NULL ORDER BY n.next_try_at LIMIT $2
+    WHERE n.endpoint_id = (SELECT id FROM ended) AND n.next_try_at IS NOT NULL ORDER BY n.is_again, n.next_try_at LIMIT $2
 )
 """
 _KEY_MISSING = """
@@ -184,11 +162,6 @@ class Endpoints:
             await _begin_anew(connection, endpoint_id, now)
         return True
 
-    async def make_all_ready(self, endpoint_id: UUID, down_since: datetime | None) -> None:
-        """What was tried is tried at once. Its attempts while the endpoint was down count for nothing. Few rows: what was never
-        tried waits for nothing."""
-        await self._database.changed(_ALL_READY, endpoint_id, self._now(), down_since)
-
     async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
         """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends."""
         secret = new_secret()
@@ -248,7 +221,7 @@ class Endpoints:
 async def _begin_anew(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
     """What it did not take counts for nothing any more, and is tried at once."""
     await connection.execute(_ANEW, endpoint_id)
-    await connection.execute(_ALL_READY, endpoint_id, now, None)
+    await connection.execute(_FORGIVE, endpoint_id, now)
 
 
 def _stored(secrets: Sequence[SealedSecret]) -> str:
