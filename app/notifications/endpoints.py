@@ -5,7 +5,8 @@ and the sender's never undo each other.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -59,7 +60,7 @@ _URL = "SELECT url FROM notification_endpoints WHERE id = $1 AND deleted_at IS N
 _ROTATE = """
 UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_since = NULL,
     due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
-WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
+WHERE id = $1
 """
 _TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND next_try_at > $2"
 _PAUSE = """
@@ -119,6 +120,10 @@ WHERE id = $1 AND (key_missing_since IS NULL) = ($2::timestamptz IS NOT NULL)
 """
 
 
+Also = Callable[[Connection, Endpoint, str], Awaitable[None]]
+"""What is written in the transaction that gives an endpoint its secret."""
+
+
 class Endpoints:
     """Reads and writes endpoints. Raises NotFound for one that is not there, or another store's."""
 
@@ -128,15 +133,35 @@ class Endpoints:
         self._now = now
 
     async def add(
-        self, store: str, *, url: str, description: str, events: Sequence[str], rate_per_s: int | None
+        self,
+        store: str,
+        *,
+        url: str,
+        description: str,
+        events: Sequence[str],
+        rate_per_s: int | None,
+        also: Also | None = None,
     ) -> tuple[Endpoint, str]:
         """Keep a new endpoint, and return it with its fresh secret. Raises TooManyEndpoints, EncryptionKeyMissing."""
         endpoint_id, now, secret = ids.uuid7(), self._now(), new_secret()
-        sealed = _stored([self._seal(endpoint_id, secret)])
-        values = (endpoint_id, store, url, description, list(events), sealed, rate_per_s, now)
-        if not await self._database.changed(_ADD, *values):
-            raise TooManyEndpoints(limit=MOST_ENDPOINTS)
-        return await self.get(endpoint_id, store), secret
+        made = Endpoint(
+            id=endpoint_id,
+            store=store,
+            url=url,
+            description=description,
+            events=tuple(events),
+            secrets=(self._seal(endpoint_id, secret),),
+            rate_per_s=rate_per_s,
+            created_at=now,
+            updated_at=now,
+        )
+        values = (made.id, store, url, description, list(events), _stored(made.secrets), rate_per_s, now)
+        async with self._database.transaction() as connection:
+            if also is not None:
+                await also(connection, made, secret)
+            if await connection.execute(_ADD, *values) != "INSERT 0 1":
+                raise TooManyEndpoints(limit=MOST_ENDPOINTS)
+        return made, secret
 
     async def find(self, endpoint_id: UUID) -> Endpoint | None:
         """The endpoint, whoever's it is; None when there is none."""
@@ -189,20 +214,27 @@ class Endpoints:
         tried waits for nothing."""
         await self._database.changed(_ALL_READY, endpoint_id, self._now(), down_since)
 
-    async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
-        """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends."""
+    async def rotate(
+        self, endpoint_id: UUID, store: str, overlap: timedelta, also: Also | None = None
+    ) -> tuple[Endpoint, str]:
+        """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends. What waits is tried at
+        once: the secret may be the mend."""
         secret = new_secret()
-        while True:
-            before, now = await self.get(endpoint_id, store), self._now()
+        sealed = self._seal(endpoint_id, secret)
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(f"{_FIND} FOR UPDATE", endpoint_id)
+            if row is None or row["store"] != store:
+                raise NotFound()
+            before, now = Endpoint.of(row), self._now()
             ends_at = now + overlap
             old = [SealedSecret(each.text, min(each.ends_at or ends_at, ends_at)) for each in before.secrets]
-            secrets = [self._seal(endpoint_id, secret), *(each for each in old if each.is_live(now))]
-            stored = _stored(secrets[:MOST_SECRETS])
-            async with self._database.transaction() as connection:
-                done = await connection.execute(_ROTATE, endpoint_id, stored, now, _stored(before.secrets))
-                await connection.execute(_TRY_AGAIN, endpoint_id, now)
-            if done == "UPDATE 1":
-                return await self.get(endpoint_id, store), secret
+            secrets = (sealed, *(each for each in old if each.is_live(now)))[:MOST_SECRETS]
+            made = replace(before, secrets=secrets, updated_at=now, key_missing_since=None)
+            if also is not None:
+                await also(connection, made, secret)
+            await connection.execute(_ROTATE, endpoint_id, _stored(secrets), now)
+            await connection.execute(_TRY_AGAIN, endpoint_id, now)
+        return made, secret
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:
         """End it. What was waiting for it is dropped; what was delivered stays listed. Again, it drops what is left.
