@@ -11,6 +11,8 @@ export { OnetillError, OnetillProblem, OnetillUnreachable, type Patience, type P
 type Schemas = components["schemas"];
 export type Payment = Schemas["PaymentView"];
 export type Refund = Schemas["RefundView"];
+export type NewEndpoint = Schemas["NewEndpointView"];
+type RotateSecret = Schemas["RotateSecret"];
 
 type Query<Operation extends keyof operations> = NonNullable<operations[Operation]["parameters"]["query"]>;
 
@@ -121,10 +123,7 @@ export class Onetill {
   }
 
   /** Have events sent to an address. The answer has the signing `secret`, this once. */
-  async createNotificationEndpoint(
-    body: Schemas["CreateEndpoint"],
-    keyed: Partial<Keyed> = {},
-  ): Promise<Schemas["NewEndpointView"]> {
+  async createNotificationEndpoint(body: Schemas["CreateEndpoint"], keyed: Partial<Keyed> = {}): Promise<NewEndpoint> {
     return told(await this.api.POST("/notification-endpoints", { body, params: { header: headerOf(keyed) } }));
   }
 
@@ -149,11 +148,7 @@ export class Onetill {
   }
 
   /** A new signing secret; the old one signs beside it for `overlap_days`. */
-  async rotateNotificationSecret(
-    id: string,
-    body: Schemas["RotateSecret"] = {},
-    keyed: Partial<Keyed> = {},
-  ): Promise<Schemas["NewEndpointView"]> {
+  async rotateNotificationSecret(id: string, body: RotateSecret = {}, keyed: Partial<Keyed> = {}): Promise<NewEndpoint> {
     const params = { path: { id }, header: headerOf(keyed) };
     return told(await this.api.POST("/notification-endpoints/{id}/rotate-secret", { body, params }));
   }
