@@ -33,6 +33,8 @@ MOST_ENDPOINTS = 50
 OLDEST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 """Where the first page of a list begins."""
 
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
+
 MOST_SECRETS = 5
 """That sign at once, however often one is rotated."""
 
@@ -98,6 +100,18 @@ FROM judged
 WHERE n.endpoint_id = judged.id AND n.next_try_at IS NOT NULL AND (n.next_try_at > $2 OR n.delivery_attempts > 0)
 """  # noqa: S608  ours
 """Where few different events made it down, those are not new to it: it took another, so from now on they tell nothing of it."""
+_ANEW_BITE = """
+WITH chosen AS MATERIALIZED (
+    SELECT payment_id, event_id, next_try_at FROM notifications
+    WHERE endpoint_id = $1 AND next_try_at <= $3 AND (next_try_at > $2 OR delivery_attempts > 0)
+    ORDER BY next_try_at DESC LIMIT $4
+), ready AS (
+    UPDATE notifications AS n SET next_try_at = least(n.next_try_at, $2), delivery_attempts = 0 FROM chosen AS c
+    WHERE n.payment_id = c.payment_id AND n.event_id = c.event_id AND n.endpoint_id = $1
+)
+SELECT count(*) AS n, min(next_try_at) AS last FROM chosen
+"""
+"""As `_ALL_READY` does where nothing counts, of at most so many: an endpoint may have refused very many."""
 _DELETE = """
 UPDATE notification_endpoints SET deleted_at = coalesce(deleted_at, $2), updated_at = $2, due_at = $2, secrets = '[]'
 WHERE id = $1 AND store = $3 AND (deleted_at IS NULL OR (
@@ -187,6 +201,9 @@ class Endpoints:
             f"UPDATE notification_endpoints SET updated_at = $2{sets}, "  # noqa: S608  our names, values apart
             "due_at = CASE WHEN paused_at IS NULL THEN $2::timestamptz END WHERE id = $1 AND deleted_at IS NULL"
         )
+        seen = await self.find(endpoint_id)
+        if seen is not None and fields.get("url", seen.url) != seen.url:
+            await self._begin_anew_in_bites(endpoint_id)
         now = self._now()
         async with self._database.transaction() as connection:
             before = await connection.fetchval(_URL, endpoint_id)
@@ -202,12 +219,26 @@ class Endpoints:
 
     async def resume(self, endpoint_id: UUID) -> bool:
         """Send all that waits, at once. False: it was not paused."""
+        seen = await self.find(endpoint_id)
+        if seen is None or seen.paused_at is None:
+            return False
+        await self._begin_anew_in_bites(endpoint_id)
         now = self._now()
         async with self._database.transaction() as connection:
             if await connection.fetchval(_RESUME, endpoint_id, now) is None:
                 return False
             await _begin_anew(connection, endpoint_id, now)
         return True
+
+    async def _begin_anew_in_bites(self, endpoint_id: UUID) -> None:
+        """Most of what `_begin_anew` does, before the transaction that does the rest. Cut off, it has done no harm."""
+        now, last, bitten = self._now(), _NEVER, _BITE
+        while bitten == _BITE:
+            async with self._database.transaction() as connection:
+                await connection.execute(BY_INDEX)
+                row = await connection.fetchrow(_ANEW_BITE, endpoint_id, now, last, _BITE)
+            assert row is not None
+            last, bitten = row["last"], row["n"]
 
     async def make_all_ready(self, endpoint_id: UUID, down_since: datetime | None) -> None:
         """What was tried is tried at once. Its attempts while the endpoint was down count for nothing. Few rows: what was never

@@ -193,7 +193,7 @@ class Sender:
             sent = await self._send_all(endpoint, [Pending(**row) for row in rows], secrets)
             width = min(2 * width, AT_ONCE) if all(made.is_taken for _, made in sent) else AT_ONCE_FIRST
             after = await self._record(endpoint, sent)
-            if after is not None and after.is_down:
+            if after.is_down:
                 asked_s = max(made.retry_after_s for _, made in sent)
                 return self._rest(endpoint, self._wait(PROBE_AGAIN, after.failures - DOWN_AFTER, asked_s))
         return None
@@ -236,9 +236,9 @@ class Sender:
         await asyncio.sleep(pause_s)
         return sent
 
-    async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint | None:
-        """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused. None: the shop changed
-        it meanwhile, so how it fares now is not known."""
+    async def _record(self, before: Endpoint, sent: Sequence[tuple[Pending, Delivery]]) -> Endpoint:
+        """Keep how each attempt ended and how the endpoint fares after them: it is up, down, or paused. Where the shop changed it
+        meanwhile, that was of what it is no more: nobody is told."""
         after = self._after(before, [each for each in sent if each[1].error != EVENT_GONE])
         if before.is_down and not after.is_down:
             log.info("endpoint_recovered", endpoint=before.public_id)
@@ -248,7 +248,7 @@ class Sender:
         asked = (before.url, before.updated_at, self._now())
         kept = await self._database.row(_RECORD, after.id, *fares, *map(list, rows), *asked)
         if kept is None or not kept["is_same"]:
-            return None
+            return after
         for event_id in kept["failed"]:
             log.error("notification_failed", endpoint=after.public_id, event_id=ids.show(ids.Prefix.EVENT, event_id))
         if after.alarmed_percent > before.alarmed_percent:

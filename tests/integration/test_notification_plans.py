@@ -13,7 +13,7 @@ import pytest
 
 from app.db.old_rows import BY_INDEX
 from app.db.pool import Connection
-from app.notifications.endpoints import _DROP
+from app.notifications.endpoints import _ANEW_BITE, _DROP
 from app.notifications.feed import FeedQuery, NotificationQuery, events_page, notifications_page
 from app.notifications.model import NotificationStatus
 from app.notifications.sender import _DUE_AT, _NEXT, _READY
@@ -74,6 +74,7 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
         yield f"due {endpoint}", _DUE_AT, [endpoint]
         yield f"next {endpoint}", _NEXT, [endpoint, late, None, None, None]
         yield f"drop {endpoint}", _DROP, [endpoint, PAGE]
+        yield f"bite {endpoint}", _ANEW_BITE, [endpoint, START - timedelta(days=1), late, PAGE]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -88,7 +89,7 @@ async def faults(connection: Connection) -> dict[str, Any]:
     for name, sql, values in reads():
         transaction = connection.transaction()
         await transaction.start()
-        if name.startswith(("feed", "drop")):
+        if name.startswith(("feed", "drop", "bite")):
             await connection.execute(BY_INDEX)
         if name.startswith("drop"):
             await connection.execute("UPDATE notification_endpoints SET deleted_at = created_at, due_at = created_at")

@@ -7,9 +7,11 @@ from typing import Any
 import asyncpg
 import pytest
 
+from app.db.session import DIRECT
 from app.domain.schedule import DOWN_AFTER, JITTER, PROBE_AGAIN
 from app.jobs.worker import Worker
-from app.services import Services
+from app.services import Services, build_services
+from app.settings import Settings
 from tests.flows.notifications.house import (
     change,
     endpoint,
@@ -77,6 +79,33 @@ async def test_a_mend_while_it_is_probed_is_tried_at_once(
     assert len(receiver.taken) == events + 1
     assert len(mended) == events + 2, "once each, but for the one that was refused before the change"
     assert (await state(shop, made))["status"] == "active"
+
+
+@pytest.mark.parametrize("name", MENDS)
+async def test_a_mend_after_the_probe_and_before_its_rest_is_tried_at_once(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last moment at which what the probe learned could still be written over the change."""
+    made = await endpoint(shop, receiver.url)
+    receiver.status = 503
+    for _ in range(DOWN_AFTER + 3):
+        await paid(shop)
+    await pass_time(parts, clock, seconds=6 * HOUR, step_s=HOUR / 4)
+    sender = parts.notifications._sender
+    send, rests = sender._send_ready, list[Any]()
+
+    async def send_and_mend(*about: Any) -> Any:
+        rests.append(await send(*about))
+        if len(rests) == 1:
+            receiver.status = 204
+            await MENDS[name](shop, made, receiver)
+        return rests[-1]
+
+    monkeypatch.setattr(sender, "_send_ready", send_and_mend)
+    clock.advance(PROBE_AGAIN[-1] * (1 + JITTER))
+    await Worker(parts).sweep()
+    assert rests[0].until > clock()
+    assert len(receiver.taken) == DOWN_AFTER + 3
 
 
 @pytest.mark.parametrize("name", ["url", "secret"])
@@ -180,3 +209,37 @@ async def test_a_resume_that_breaks_resumes_nothing(
     await Worker(parts).sweep()
     (row,) = await notifications(shop)
     assert (row["status"], row["delivery_attempts"]) == ("pending", 1)
+
+
+TRIED = """
+INSERT INTO notifications (payment_id, event_id, endpoint_id, id, store, type, sequence, created_at, status, next_try_at,
+    delivery_attempts)
+SELECT gen_random_uuid(), gen_random_uuid(), $1, gen_random_uuid(), 'main', 'payment.paid', 6, now(), 'pending',
+    now() + (n % 3 - 1) * interval '1 day', 14 FROM generate_series(1, $2) AS n
+"""
+
+
+@pytest.mark.parametrize("name", ["url", "resume"])
+async def test_very_much_that_was_refused_begins_anew_in_small_statements(
+    shop: Shop, settings: Settings, receiver: Receiver, clock: MovableClock, urls: Urls, name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """One that refused a hundred thousand must not be one that nobody can mend any more."""
+    made = await endpoint(shop, receiver.url)
+    await change(shop, made, paused=True)
+    owner = await asyncpg.connect(urls.owner)
+    await owner.execute(TRIED, id_of(made), 40_000)
+    monkeypatch.setitem(DIRECT, "statement_timeout", "500ms")
+    mended = {"paused": False} if name == "resume" else {"url": receiver.url + "/new"}
+    house = build_services(settings, clock)
+    await house.database.open()
+    try:
+        paused = mended.pop("paused", None)
+        await house.notifications.change(id_of(made), "main", mended, paused=None if paused is None else bool(paused))
+    finally:
+        await house.close()
+    left = "SELECT count(*) FROM notifications WHERE delivery_attempts > 0 OR next_try_at > $1"
+    assert await owner.fetchval(left, clock()) == 0
+    assert await owner.fetchval("SELECT count(*) FROM notifications") == 40_000
+    await owner.close()
+    assert (await state(shop, made))["status"] == ("active" if name == "resume" else "paused")
