@@ -28,7 +28,7 @@ from app.domain.schedule import (
     PUT_OFF_S,
 )
 from app.logs import get_logger
-from app.metrics import ENDPOINT_ALARMS, NOTIFICATION_LAG
+from app.metrics import ENDPOINT_ALARMS, NOTIFICATION_LAG, NOTIFICATIONS_FAILED
 from app.notifications.delivery import Deliverer
 from app.notifications.endpoints import FEW_REFUSED, Endpoints
 from app.notifications.model import Delivery, Endpoint, NotificationStatus, PauseReason, Pending
@@ -250,6 +250,7 @@ class Sender:
         if kept is None or not kept["is_same"]:
             return after
         for event_id in kept["failed"]:
+            NOTIFICATIONS_FAILED.inc()
             log.error("notification_failed", endpoint=after.public_id, event_id=ids.show(ids.Prefix.EVENT, event_id))
         if after.alarmed_percent > before.alarmed_percent:
             ENDPOINT_ALARMS.labels(str(after.alarmed_percent)).inc()

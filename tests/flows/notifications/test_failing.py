@@ -38,6 +38,7 @@ async def test_one_that_is_not_taken_comes_again_by_the_table(
     poison = await paid(shop)
     receiver.answer = lambda got: 400 if got.event["payment_id"] == poison["id"] else 204
     waits = [0, *NOTIFY_AGAIN]
+    before = REGISTRY.get_sample_value("onetill_notifications_failed_total") or 0
     for number, wait_s in enumerate(waits):
         clock.advance(wait_s * (1 + JITTER))
         await paid(shop)  # keeps it up
@@ -48,6 +49,7 @@ async def test_one_that_is_not_taken_comes_again_by_the_table(
         assert shown["delivery_attempts"] == number + 1
         assert shown["status"] == ("failed" if number == len(NOTIFY_AGAIN) else "pending")
     assert len({(each.headers["webhook-id"], each.body) for each in tried}) == 1
+    assert REGISTRY.get_sample_value("onetill_notifications_failed_total") == before + 1
 
 
 async def test_no_attempt_comes_before_its_time(
