@@ -5,7 +5,8 @@ and the sender's never undo each other.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,7 @@ MOST_ENDPOINTS = 50
 
 OLDEST = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 """Where the first page of a list begins."""
+
 
 MOST_SECRETS = 5
 """That sign at once, however often one is rotated."""
@@ -58,7 +60,7 @@ _URL = "SELECT url FROM notification_endpoints WHERE id = $1 AND deleted_at IS N
 _ROTATE = """
 UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_since = NULL,
     due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
-WHERE id = $1 AND deleted_at IS NULL AND secrets::text = $4
+WHERE id = $1
 """
 _TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND is_again AND next_try_at > $2"
 _PAUSE = """
@@ -72,9 +74,14 @@ WHERE id = $1 AND paused_at IS NOT NULL AND deleted_at IS NULL RETURNING id
 """
 _ANEW = "UPDATE notification_endpoints SET failures = 0, failing_since = NULL, alarmed_percent = 0 WHERE id = $1"
 _FORGIVE = """
-UPDATE notifications SET next_try_at = $2, delivery_attempts = 0, tried_at = NULL, is_again = false, is_alone = false
-WHERE endpoint_id = $1 AND is_again AND next_try_at IS NOT NULL
+WITH refused AS MATERIALIZED (
+    SELECT payment_id, event_id FROM notifications
+    WHERE endpoint_id = $1 AND is_again AND next_try_at IS NOT NULL ORDER BY next_try_at LIMIT $3
+)
+UPDATE notifications AS n SET next_try_at = $2, delivery_attempts = 0, tried_at = NULL, is_again = false, is_alone = false
+FROM refused AS r WHERE n.payment_id = r.payment_id AND n.event_id = r.event_id AND n.endpoint_id = $1
 """
+"""In bites: an endpoint may have refused very many."""
 _DELETE = """
 UPDATE notification_endpoints SET deleted_at = coalesce(deleted_at, $2), updated_at = $2, due_at = $2, secrets = '[]'
 WHERE id = $1 AND store = $3 AND (deleted_at IS NULL OR (
@@ -97,6 +104,10 @@ WHERE id = $1 AND (key_missing_since IS NULL) = ($2::timestamptz IS NOT NULL)
 """
 
 
+Also = Callable[[Connection, Endpoint, str], Awaitable[None]]
+"""What is written in the transaction that gives an endpoint its secret."""
+
+
 class Endpoints:
     """Reads and writes endpoints. Raises NotFound for one that is not there, or another store's."""
 
@@ -106,15 +117,35 @@ class Endpoints:
         self._now = now
 
     async def add(
-        self, store: str, *, url: str, description: str, events: Sequence[str], rate_per_s: int | None
+        self,
+        store: str,
+        *,
+        url: str,
+        description: str,
+        events: Sequence[str],
+        rate_per_s: int | None,
+        also: Also | None = None,
     ) -> tuple[Endpoint, str]:
         """Keep a new endpoint, and return it with its fresh secret. Raises TooManyEndpoints, EncryptionKeyMissing."""
         endpoint_id, now, secret = ids.uuid7(), self._now(), new_secret()
-        sealed = _stored([self._seal(endpoint_id, secret)])
-        values = (endpoint_id, store, url, description, list(events), sealed, rate_per_s, now)
-        if not await self._database.changed(_ADD, *values):
-            raise TooManyEndpoints(limit=MOST_ENDPOINTS)
-        return await self.get(endpoint_id, store), secret
+        made = Endpoint(
+            id=endpoint_id,
+            store=store,
+            url=url,
+            description=description,
+            events=tuple(events),
+            secrets=(self._seal(endpoint_id, secret),),
+            rate_per_s=rate_per_s,
+            created_at=now,
+            updated_at=now,
+        )
+        values = (made.id, store, url, description, list(events), _stored(made.secrets), rate_per_s, now)
+        async with self._database.transaction() as connection:
+            if also is not None:
+                await also(connection, made, secret)
+            if await connection.execute(_ADD, *values) != "INSERT 0 1":
+                raise TooManyEndpoints(limit=MOST_ENDPOINTS)
+        return made, secret
 
     async def find(self, endpoint_id: UUID) -> Endpoint | None:
         """The endpoint, whoever's it is; None when there is none."""
@@ -140,6 +171,9 @@ class Endpoints:
             f"UPDATE notification_endpoints SET updated_at = $2{sets}, "  # noqa: S608  our names, values apart
             "due_at = CASE WHEN paused_at IS NULL THEN $2::timestamptz END WHERE id = $1 AND deleted_at IS NULL"
         )
+        seen = await self.find(endpoint_id)
+        if seen is not None and fields.get("url", seen.url) != seen.url:
+            await self._forgive(endpoint_id)
         now = self._now()
         async with self._database.transaction() as connection:
             before = await connection.fetchval(_URL, endpoint_id)
@@ -155,6 +189,10 @@ class Endpoints:
 
     async def resume(self, endpoint_id: UUID) -> bool:
         """Send all that waits, at once. False: it was not paused."""
+        seen = await self.find(endpoint_id)
+        if seen is None or seen.paused_at is None:
+            return False
+        await self._forgive(endpoint_id)
         now = self._now()
         async with self._database.transaction() as connection:
             if await connection.fetchval(_RESUME, endpoint_id, now) is None:
@@ -162,20 +200,35 @@ class Endpoints:
             await _begin_anew(connection, endpoint_id, now)
         return True
 
-    async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
-        """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends."""
+    async def _forgive(self, endpoint_id: UUID) -> None:
+        """Most of what `_begin_anew` does, before the transaction that does the rest. Cut off, it has done no harm."""
+        bitten = f"UPDATE {_BITE}"
+        while bitten == f"UPDATE {_BITE}":
+            async with self._database.transaction() as connection:
+                await connection.execute(BY_INDEX)
+                bitten = await connection.execute(_FORGIVE, endpoint_id, self._now(), _BITE)
+
+    async def rotate(
+        self, endpoint_id: UUID, store: str, overlap: timedelta, also: Also | None = None
+    ) -> tuple[Endpoint, str]:
+        """Give it a fresh secret, and return that. The ones before sign beside it until the overlap ends. What waits is tried at
+        once: the secret may be the mend."""
         secret = new_secret()
-        while True:
-            before, now = await self.get(endpoint_id, store), self._now()
+        sealed = self._seal(endpoint_id, secret)
+        async with self._database.transaction() as connection:
+            row = await connection.fetchrow(f"{_FIND} FOR UPDATE", endpoint_id)
+            if row is None or row["store"] != store:
+                raise NotFound()
+            before, now = Endpoint.of(row), self._now()
             ends_at = now + overlap
             old = [SealedSecret(each.text, min(each.ends_at or ends_at, ends_at)) for each in before.secrets]
-            secrets = [self._seal(endpoint_id, secret), *(each for each in old if each.is_live(now))]
-            stored = _stored(secrets[:MOST_SECRETS])
-            async with self._database.transaction() as connection:
-                done = await connection.execute(_ROTATE, endpoint_id, stored, now, _stored(before.secrets))
-                await connection.execute(_TRY_AGAIN, endpoint_id, now)
-            if done == "UPDATE 1":
-                return await self.get(endpoint_id, store), secret
+            secrets = (sealed, *(each for each in old if each.is_live(now)))[:MOST_SECRETS]
+            made = replace(before, secrets=secrets, updated_at=now, key_missing_since=None)
+            if also is not None:
+                await also(connection, made, secret)
+            await connection.execute(_ROTATE, endpoint_id, _stored(secrets), now)
+            await connection.execute(_TRY_AGAIN, endpoint_id, now)
+        return made, secret
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:
         """End it. What was waiting for it is dropped; what was delivered stays listed. Again, it drops what is left.
@@ -221,7 +274,7 @@ class Endpoints:
 async def _begin_anew(connection: Connection, endpoint_id: UUID, now: datetime) -> None:
     """What it did not take counts for nothing any more, and is tried at once."""
     await connection.execute(_ANEW, endpoint_id)
-    await connection.execute(_FORGIVE, endpoint_id, now)
+    await connection.execute(_FORGIVE, endpoint_id, now, None)
 
 
 def _stored(secrets: Sequence[SealedSecret]) -> str:

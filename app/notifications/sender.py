@@ -23,7 +23,7 @@ from app.domain.schedule import (
     SENDER_LEASE_S,
 )
 from app.logs import get_logger
-from app.metrics import ENDPOINT_ALARMS, NOTIFICATION_LAG
+from app.metrics import ENDPOINT_ALARMS, NOTIFICATION_LAG, NOTIFICATIONS_FAILED
 from app.notifications import decisions
 from app.notifications.decisions import PUT_ASIDE
 from app.notifications.delivery import Deliverer
@@ -199,6 +199,7 @@ class Sender:
         if kept is None or not kept["is_same"]:
             return None
         for event_id in kept["failed"]:
+            NOTIFICATIONS_FAILED.inc()
             log.error("notification_failed", endpoint=after.public_id, event_id=ids.show(ids.Prefix.EVENT, event_id))
         if after.alarmed_percent > before.alarmed_percent:
             ENDPOINT_ALARMS.labels(str(after.alarmed_percent)).inc()

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from app.db.database import Row
 from app.domain import ids
 from app.domain.clock import rfc3339
@@ -30,6 +32,11 @@ def endpoint_view(endpoint: Endpoint) -> EndpointView:
 def new_endpoint_view(endpoint: Endpoint, secret: str) -> NewEndpointView:
     """With its fresh secret."""
     return {**endpoint_view(endpoint), "secret": secret}
+
+
+def rendered(endpoint: Endpoint, secret: str) -> bytes:
+    """With its fresh secret, as the answer's bytes."""
+    return msgspec.json.encode(new_endpoint_view(endpoint, secret))
 
 
 def test_view(made: Delivery) -> TestView:

@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 36fc6d38f73bee34637b22b6f67f862721efaf61ad303c43f80a72c3ad46c6a5. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 60b9a12a40f8b9b331b8caaa609d66e658513cf5ff69fa3b4732a055f7ab2f5b. Change nothing here.
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ async def test_one_that_is_not_taken_comes_again_by_the_table(
     poison = await paid(shop)
     receiver.answer = lambda got: 400 if got.event["payment_id"] == poison["id"] else 204
     waits = [0, *NOTIFY_AGAIN]
+    before = REGISTRY.get_sample_value("onetill_notifications_failed_total") or 0
     for number, wait_s in enumerate(waits):
         clock.advance(wait_s * (1 + JITTER))
         await paid(shop)  # keeps it up
@@ -48,6 +49,7 @@ async def test_one_that_is_not_taken_comes_again_by_the_table(
         assert shown["delivery_attempts"] == number + 1
         assert shown["status"] == ("failed" if number == len(NOTIFY_AGAIN) else "pending")
     assert len({(each.headers["webhook-id"], each.body) for each in tried}) == 1
+    assert REGISTRY.get_sample_value("onetill_notifications_failed_total") == before + 1
 
 
 async def test_no_attempt_comes_before_its_time(
@@ -172,7 +174,9 @@ async def test_what_an_endpoint_that_was_down_did_not_take_counts_for_nothing_on
     payments = [await paid(shop) for _ in range(DOWN_AFTER)]
     await pass_time(parts, clock, seconds=5 * DAY, step_s=3600)
     assert len(receiver.got) > DOWN_AFTER * len(NOTIFY_AGAIN)
-    assert {each["delivery_attempts"] for each in await notifications(shop)} == {1}, "what it is probed with is not counted"
+    assert {each["delivery_attempts"] for each in await notifications(shop)} == {1}, (
+        "what it is probed with is not counted"
+    )
     poison = payments[1]["id"]
     receiver.answer = lambda got: 500 if got.event["payment_id"] == poison else 204
     await pass_time(parts, clock, seconds=4 * 3600, step_s=3600)
