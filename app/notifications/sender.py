@@ -101,14 +101,14 @@ SET claimed_until = NULL, due_at = CASE
         SELECT least(n.next_try_at, $2) FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL
         ORDER BY n.next_try_at LIMIT 1
     )
-    WHEN paused_at IS NULL THEN coalesce(CASE WHEN url = $4 AND updated_at = $5 THEN $3::timestamptz END, (
+    WHEN paused_at IS NULL THEN coalesce($3, (
         SELECT n.next_try_at FROM notifications n WHERE n.endpoint_id = $1 AND n.next_try_at IS NOT NULL {_FIRST}
         ORDER BY n.next_try_at LIMIT 1
     )) END
 WHERE id = $1 AND due_at = $2
 """  # noqa: S608  ours
-"""Only where nothing came meanwhile: the relay moves the time with every new event. It rests as long as it was found to need,
-unless it is another one by now; one that ended is due until all that waits for it is dropped."""
+"""Only where nothing came meanwhile: the relay moves the time with every new event, the shop with every change. One that ended is
+due until all that waits for it is dropped."""
 _RELEASE = "UPDATE notification_endpoints SET claimed_until = NULL WHERE id = $1"
 _PUT_OFF = "UPDATE notification_endpoints SET claimed_until = NULL, due_at = $2 WHERE id = $1 AND due_at IS NOT NULL"
 _DUE_AT = f"""
@@ -145,12 +145,14 @@ class Sender:
         while seen is not None and time.monotonic() < ends_at:
             if rest is None or rest.until <= self._now():
                 rest = await self._send_ready(row.id, ends_at)
-            values = (rest.until, rest.url, rest.updated_at) if rest else (None, None, None)
-            if await self._database.changed(_NEXT, row.id, seen, *values):
+            if await self._database.changed(_NEXT, row.id, seen, rest.until if rest else None):
                 return
             due = await self._database.row(_DUE_AT, row.id)
             seen = due["due_at"] if due else None
-            if due and (due["is_hurried"] or (due["url"], due["updated_at"]) != values[1:]):
+            is_same = (
+                rest is not None and due is not None and (due["url"], due["updated_at"]) == (rest.url, rest.updated_at)
+            )
+            if not is_same or (due and due["is_hurried"]):
                 rest = None
         await self._database.changed(_RELEASE, row.id)
 

@@ -72,7 +72,7 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
     for endpoint in (BUSY, DOWN, RARE):
         yield f"ready {endpoint}", _READY, [endpoint, late, PAGE, late, START]
         yield f"due {endpoint}", _DUE_AT, [endpoint]
-        yield f"next {endpoint}", _NEXT, [endpoint, late, None, None, None]
+        yield f"next {endpoint}", _NEXT, [endpoint, late, None]
         yield f"drop {endpoint}", _DROP, [endpoint, PAGE]
         yield f"bite {endpoint}", _ANEW_BITE, [endpoint, START - timedelta(days=1), late, PAGE]
 
