@@ -91,9 +91,7 @@ of what the endpoint is no more, and the event is tried again at once. What was 
 NEXT = Statement("""
 UPDATE notification_endpoints AS e SET claimed_until = NULL, due_at = CASE
     WHEN e.deleted_at IS NOT NULL THEN least(first.next_try_at, :seen::timestamptz)
-    WHEN e.paused_at IS NULL THEN coalesce(
-        CASE WHEN e.url = :rest.url AND e.updated_at = :rest.updated_at THEN :rest.until::timestamptz END, first.next_try_at
-    ) END
+    WHEN e.paused_at IS NULL THEN coalesce(:rest::timestamptz, first.next_try_at) END
 FROM (
     SELECT min(each.next_try_at) AS next_try_at FROM unnest('{false,true}'::boolean[]) AS q (is_again) CROSS JOIN LATERAL (
         SELECT n.next_try_at FROM notifications n
@@ -103,8 +101,8 @@ FROM (
 ) AS first
 WHERE e.id = :endpoint_id AND e.due_at = :seen AND e.claimed_until = :held::timestamptz
 """)
-"""Only where nothing came meanwhile: the relay moves the time with every new event. It rests as long as it was found to need,
-unless it is another one by now; one that ended is due until all that waits for it is dropped."""
+"""Only where nothing came meanwhile: the relay moves the time with every new event, the shop with every change. One that ended is
+due until all that waits for it is dropped."""
 
 HOLD = Statement("""
 UPDATE notification_endpoints SET claimed_until = :until::timestamptz
@@ -118,15 +116,6 @@ BRING = Statement("""
 UPDATE notifications SET next_try_at = :now, delivery_attempts = 0, is_again = false
 WHERE endpoint_id = :endpoint_id AND next_try_at IS NOT NULL AND NOT is_alone AND tried_at >= :since
 """)
-
-
-@dataclass(frozen=True, slots=True)
-class Rest:
-    """Until when an endpoint is left alone, as it was when that was found."""
-
-    until: datetime
-    url: str
-    updated_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +197,9 @@ class Queue:
         is somebody else's by now."""
         return await self._database.row(HOLD.sql, *HOLD.values(endpoint_id=endpoint_id, until=until, held=held))
 
-    async def let_go(self, endpoint_id: UUID, held: datetime, seen: datetime, rest: Rest | None) -> bool:
-        """End the claim, and say when the endpoint is due again. False: something came since it was due as `seen`."""
+    async def let_go(self, endpoint_id: UUID, held: datetime, seen: datetime, rest: datetime | None) -> bool:
+        """End the claim, and say when the endpoint is due again: not before `rest`. False: something came since it was due as
+        `seen`."""
         values = NEXT.values(endpoint_id=endpoint_id, held=held, seen=seen, rest=rest)
         return await self._database.changed(NEXT.sql, *values) == 1
 

@@ -29,8 +29,8 @@ from app.notifications.decisions import PUT_ASIDE
 from app.notifications.delivery import Deliverer
 from app.notifications.endpoints import Endpoints
 from app.notifications.model import Attempt, Delivery, Endpoint, Pending
-from app.notifications.queue import Queue, Rest
-from app.notifications.spell import Spell
+from app.notifications.queue import Queue
+from app.notifications.spell import Rest, Spell
 
 log = get_logger("notifications")
 
@@ -130,7 +130,7 @@ class Sender:
             await self._queue.release(spell.endpoint_id, spell.held)
             spell.held = None
             return
-        rest = spell.rest if spell.rest and spell.rest.until > self._now() else None
+        rest = spell.rest.until if spell.rest and spell.rest.until > self._now() else None
         if await self._queue.let_go(spell.endpoint_id, spell.held, spell.seen, rest):
             spell.held = None
         else:

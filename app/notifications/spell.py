@@ -7,11 +7,19 @@ from datetime import datetime
 from uuid import UUID
 
 from app.notifications.model import Attempt, Endpoint, Pending
-from app.notifications.queue import Rest
 
 AT_ONCE_FIRST, AT_ONCE = 4, 32
 """Attempts under way to one endpoint, each of another payment: few at first, one more for each that it took, half as many when it
 refused one. So one that hangs holds few connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Until when an endpoint is left alone, as it was when that was found."""
+
+    until: datetime
+    url: str
+    updated_at: datetime
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from app.db.pool import Connection
 from app.notifications.endpoints import _DROP, _FORGIVE
 from app.notifications.feed import FeedQuery, NotificationQuery, events_page, notifications_page
 from app.notifications.model import NotificationStatus
-from app.notifications.queue import BRING, NEXT, READY, Rest
+from app.notifications.queue import BRING, NEXT, READY
 from tests.support.databases import Urls
 
 ROWS, PAGE = 20_000, 20
@@ -72,8 +72,7 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
     for endpoint in (BUSY, DOWN, RARE):
         ready = {"endpoint_id": endpoint, "until": late, "busy": [UUID(int=9)], "fresh": PAGE, "again": PAGE}
         yield f"ready {endpoint}", READY.sql, READY.values(**ready)
-        rest = Rest(late, "", START)
-        yield f"next {endpoint}", NEXT.sql, NEXT.values(endpoint_id=endpoint, seen=late, held=late, rest=rest)
+        yield f"next {endpoint}", NEXT.sql, NEXT.values(endpoint_id=endpoint, seen=late, held=late, rest=None)
         yield f"bring {endpoint}", BRING.sql, BRING.values(endpoint_id=endpoint, since=START, now=late)
         yield f"drop {endpoint}", _DROP, [endpoint, PAGE]
         yield f"forgive {endpoint}", _FORGIVE, [endpoint, late, PAGE]
