@@ -42,6 +42,9 @@ DELIVERIES = _counter("onetill_deliveries", "Attempts to deliver events to endpo
 NOTIFICATION_LAG = _histogram(
     "onetill_notification_lag_seconds", "From an event to the first attempt to deliver it to an endpoint."
 )
+NOTIFICATIONS_FAILED = _counter(
+    "onetill_notifications_failed", "Events that an endpoint never took while it took others: nobody tries them again."
+)
 ENDPOINT_ALARMS = _counter(
     "onetill_endpoint_alarms",
     "Alarms about endpoints that take nothing, by percent of the time until they are paused.",

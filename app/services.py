@@ -36,6 +36,8 @@ from app.notifications.feed import Feed
 from app.notifications.guard import Guard
 from app.notifications.jobs import KIND as NOTIFICATIONS
 from app.notifications.jobs import due_endpoints, old_rows
+from app.notifications.once import Once
+from app.notifications.queue import Queue
 from app.notifications.relay import Relay
 from app.notifications.sender import Sender
 from app.notifications.service import NotificationService
@@ -168,14 +170,15 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     processor = RefundProcessor(repository, gateways, gateway_log, settings, now)
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
-    endpoints = Endpoints(database, encryption_of(settings), now)
+    encryption = encryption_of(settings)
+    endpoints = Endpoints(database, encryption, now)
     guard = Guard(
         https_only=settings.mode == "live",
         ports=settings.notifications.ports,
         allow_private=settings.notifications.allow_private,
         private_networks=settings.notifications.private_networks,
     )
-    sender = Sender(database, endpoints, Deliverer(guard), settings.time_scale, now)
+    sender = Sender(Queue(database, now), endpoints, Deliverer(guard), settings.time_scale, now)
     alarms = AlarmService(
         AlarmRepository(database), Mailer.of(settings), settings.alarms.language, settings.time_scale, now
     )
@@ -195,7 +198,9 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
         resolutions=ResolutionService(repository, gateways, gateway_log, refunds, processor, settings, now),
         links=LinkService(repository, now),
         webhooks=webhooks,
-        notifications=NotificationService(endpoints, sender, Feed(database, now), guard, wake_up, now),
+        notifications=NotificationService(
+            endpoints, sender, Feed(database, now), guard, Once(idempotency, encryption), wake_up, now
+        ),
         alarms=alarms,
         gateway_log=gateway_log,
         wake_up=wake_up,

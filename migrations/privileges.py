@@ -146,7 +146,7 @@ RIGHTS: dict[str, Rights] = {
         moves={
             "url description events secrets rate_per_s updated_at": "what the shop sets",
             "paused_at pause_reason deleted_at": "whether anything is sent there",
-            "failures failing_since alarmed_percent delivered_at": "how it fares",
+            "failures failing_since alarmed_percent delivered_at key_missing_since": "how it fares",
             "due_at claimed_until": "when something is to be sent, and who sends",
         },
     ),
@@ -154,7 +154,7 @@ RIGHTS: dict[str, Rights] = {
         "SELECT, INSERT, DELETE",
         fixed={"payment_id event_id endpoint_id id store type sequence created_at": "which event, for which endpoint"},
         moves={
-            "status delivery_attempts next_try_at delivered_at": "what became of it",
+            "status delivery_attempts next_try_at tried_at is_again is_alone delivered_at": "what became of it",
         },
     ),
     "deliveries": Rights(

@@ -68,13 +68,14 @@ FROM notification_endpoints e
 CROSS JOIN LATERAL (
     SELECT count(*) AS waiting, min(created_at) AS oldest FROM (
         SELECT created_at FROM notifications WHERE endpoint_id = e.id AND next_try_at IS NOT NULL
-        ORDER BY next_try_at LIMIT {MOST_COUNTED + 1}
+        ORDER BY is_again, next_try_at LIMIT {MOST_COUNTED + 1}
     ) AS counted
 ) AS w
 LEFT JOIN LATERAL (
     SELECT d.status, d.error, d.excerpt FROM (
         SELECT payment_id, event_id FROM notifications
-        WHERE endpoint_id = e.id AND next_try_at IS NOT NULL AND delivery_attempts > 0 ORDER BY next_try_at DESC LIMIT 10
+        WHERE endpoint_id = e.id AND is_again AND next_try_at IS NOT NULL AND tried_at IS NOT NULL
+        ORDER BY next_try_at DESC LIMIT 10
     ) AS tried CROSS JOIN LATERAL (
         SELECT at, status, error, excerpt FROM deliveries
         WHERE payment_id = tried.payment_id AND event_id = tried.event_id AND endpoint_id = e.id ORDER BY at DESC LIMIT 1

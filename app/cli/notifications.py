@@ -28,6 +28,7 @@ def list_endpoints(store: Store = "main", as_json: Json = False) -> None:
             "status": each.status,
             "pause_reason": each.pause_reason,
             "failing_since": each.failing_since and each.failing_since.isoformat(timespec="seconds"),
+            "key_missing_since": each.key_missing_since and each.key_missing_since.isoformat(timespec="seconds"),
             "delivered_at": each.delivered_at and each.delivered_at.isoformat(timespec="seconds"),
         }
         for each in found

@@ -6,7 +6,7 @@ moves its time, and by itself where its worker died. Docs: docs/decisions/0015-t
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -24,6 +24,8 @@ class DueRow:
     """None in a webhook whose payment is not known yet."""
     id: UUID
     due_at: datetime
+    claimed_until: datetime | None = None
+    """Until when the caller has it; None: it was only seen."""
 
 
 class DueTable:
@@ -73,7 +75,7 @@ class DueTable:
         columns = zip(*((row.payment_id, row.id, row.due_at) for row in ordered), strict=True)
         won = await self._database.rows(self._claim, now, until, *map(list, columns))
         ids = {row["id"] for row in won}
-        return [row for row in ordered if row.id in ids]
+        return [replace(row, claimed_until=until) for row in ordered if row.id in ids]
 
     async def put_off(self, row: DueRow, until: datetime) -> None:
         """Move a row's time away, unless it lies later by now, and give the claim back. For tables keyed by payment."""
@@ -114,12 +116,15 @@ class DueWork:
     deadline_s: float
     """Longer than `carry_out` takes on its slowest road."""
     lease_s: float
-    """How long a claim holds: longer than the deadline, and how long a row waits whose worker was killed."""
+    """How long a claim holds, and how long a row waits whose worker was killed: longer than the deadline, unless the work holds
+    its claim anew."""
     put_off: Callable[[DueRow], Awaitable[object]] | None = None
     """Moves the row's time on after `carry_out` broke, so that it comes back and does not stand in the way of others. Without
     it, the row comes back after PUT_OFF_S."""
     hands: int = HANDS
     """How many rows of it may be under way in one worker."""
+    is_cut_short: bool = False
+    """Whether a worker that stops cancels what is under way, which then comes to an end by itself."""
 
 
 @dataclass(frozen=True, slots=True)

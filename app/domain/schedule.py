@@ -103,7 +103,7 @@ NOTIFY_AGAIN = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, *(10 
 """Seconds between tries of a notification that its endpoint does not take, while it takes others: eleven days; then `failed`."""
 
 DOWN_AFTER = 5
-"""Tries in a row that an endpoint does not take before it is only probed: one notification at a time, at growing intervals."""
+"""Different events in a row that an endpoint refuses before it is only probed: one at a time, at growing intervals."""
 
 PROBE_AGAIN = (5, 15, 60, 300, 900, 1800, 3600)
 """Seconds between probes of such an endpoint; hourly after that."""
@@ -117,8 +117,12 @@ ALARM_PERCENTS = (50, 70, 90, 100)
 DELIVERY_DEADLINE_S = 10.0
 """How long one try may take from the first byte out to the last byte in."""
 
-DELIVERY_SPELL_S = 10.0
-"""How long one worker sends to one endpoint before others may have the place."""
+DELIVERY_SPELL_S, LONGEST_SPELL_S = 10.0, 600.0
+"""How long one worker sends to one endpoint before others may have the place; longer while attempts are always under way."""
+
+SENDER_LEASE_S = 16.0
+"""How long an endpoint waits whose sender was killed. Who sends holds his claim anew every few seconds, and begins no attempt
+that could end after it."""
 
 MOST_RETRY_AFTER_S = 3600.0
 """An endpoint's `Retry-After` is followed up to so long."""

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from app.db.database import DATABASE_AWAY, Database, Row
 from app.db.old_rows import OldRows
+from app.db.pool import Connection
 from app.domain.client_tokens import ClientTokens
 from app.domain.clock import Now
 from app.domain.errors import (
@@ -44,6 +45,11 @@ class Intent:
     fingerprint: bytes
     until: datetime | None = None
     """Until when the caller may work on it, once it has begun; see `Idempotency.working`."""
+
+    @property
+    def place(self) -> str:
+        """What the secrets in its stored answer are bound to."""
+        return _place(self.scope, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +194,18 @@ class Idempotency:
         if taken is None:
             raise self._in_use(self._lease)
         return TakeOver(taken["payment_id"], row["created_at"])
+
+    async def keep(self, connection: Connection, intent: Intent, about: UUID, answer: Answered) -> bool:
+        """Write the key with its answer, in the transaction that does what it stands for: so nobody ever finds it half done.
+
+        Waits for whoever does the same at this moment. False: he has done it, so nothing of this may be committed.
+        """
+        status = await connection.execute(
+            "INSERT INTO idempotency_keys (scope, key, fingerprint, payment_id, status, answer, created_at) "
+            "VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            intent.scope, intent.key, intent.fingerprint, about, answer.status, answer.body, self._now(),
+        )  # fmt: skip
+        return status == "INSERT 0 1"
 
     async def finish(self, intent: Intent, answer: Answered) -> Answered:
         """Store the answer of a key whose work is done, and return it; or the one that is stored, which is everybody's."""

@@ -125,6 +125,9 @@ class Lane:
             if not begun or len(self._under_way) == self._kind.hands:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self.again.wait(), self._look_every_s)
+        if self._kind.is_cut_short:
+            for task in self._under_way:
+                task.cancel()
         if self._under_way:
             await asyncio.wait(self._under_way)
 

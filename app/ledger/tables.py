@@ -324,3 +324,4 @@ idempotency_keys = Table(
     CheckConstraint("octet_length(fingerprint) = 32", name="fingerprint"),
     Index("idempotency_keys_created_at_idx", "created_at"),
 )
+"""`payment_id` is what the key's call is about; of a call about a notification endpoint, that endpoint's id."""

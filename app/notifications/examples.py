@@ -25,6 +25,7 @@ ENDPOINT: dict[str, Any] = {
     "pause_reason": None,
     "rate_per_s": None,
     "failing_since": None,
+    "key_missing_since": None,
     "last_delivered_at": "2026-11-21T08:31:02.123456Z",
     "created_at": "2026-11-20T10:15:00.123456Z",
     "updated_at": "2026-11-20T10:15:00.123456Z",

@@ -38,6 +38,7 @@ SELECT event_id, endpoint_id, id, at, status, took_ms, error, excerpt FROM (
 _GAUGES = f"""
 SELECT count(*) FILTER (WHERE paused_at IS NOT NULL) AS paused,
     count(*) FILTER (WHERE paused_at IS NULL AND failures >= {DOWN_AFTER}) AS failing,
+    count(*) FILTER (WHERE key_missing_since IS NOT NULL) AS keyless,
     (SELECT created_at FROM outbox WHERE position IS NULL ORDER BY number LIMIT 1) AS oldest
 FROM notification_endpoints WHERE deleted_at IS NULL
 """  # noqa: S608  our number
@@ -138,6 +139,10 @@ class Feed:
         return {
             "onetill_endpoints_paused": ("Notification endpoints to which nothing is sent.", float(row["paused"])),
             "onetill_endpoints_failing": ("Notification endpoints that take nothing.", float(row["failing"])),
+            "onetill_endpoints_key_missing": (
+                "Notification endpoints that nothing can be signed for: a key of ONETILL_ENCRYPTION_KEYS is missing.",
+                float(row["keyless"]),
+            ),
             "onetill_oldest_unrelayed_seconds": ("How long the oldest event waits for its position.", waited_s),
         }
 

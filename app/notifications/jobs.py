@@ -7,7 +7,7 @@ from app.db.database import Database
 from app.db.due_work import DueTable, DueWork
 from app.db.old_rows import OldRows
 from app.domain.clock import Now
-from app.domain.schedule import DELIVERY_DEADLINE_S, DELIVERY_SPELL_S, LEASE_MARGIN_S
+from app.domain.schedule import DELIVERY_DEADLINE_S, LEASE_MARGIN_S, LONGEST_SPELL_S, SENDER_LEASE_S
 from app.notifications.sender import Sender
 
 KIND = "notifications"
@@ -18,12 +18,15 @@ ENDPOINTS_AT_WORK = 256
 
 def due_endpoints(database: Database, sender: Sender) -> DueWork:
     """An endpoint is due while something waits for it, and by its own pace where it takes nothing."""
-    deadline_s = DELIVERY_SPELL_S + 2 * DELIVERY_DEADLINE_S + LEASE_MARGIN_S
+    deadline_s = LONGEST_SPELL_S + 2 * DELIVERY_DEADLINE_S + LEASE_MARGIN_S
     rows = DueTable(
         database, "notification_endpoints", due_at="due_at", payment_id="NULL::uuid", is_keyed_by_payment=False
     )
-    lease_s = deadline_s + LEASE_MARGIN_S
-    return DueWork(KIND, rows, sender.send_due, deadline_s, lease_s, sender.put_off, hands=ENDPOINTS_AT_WORK)
+    return DueWork(
+        *(KIND, rows, sender.send_due, deadline_s, SENDER_LEASE_S, sender.put_off),
+        hands=ENDPOINTS_AT_WORK,
+        is_cut_short=True,
+    )
 
 
 def old_rows(database: Database, keep: timedelta, now: Now) -> Iterator[tuple[str, OldRows]]:

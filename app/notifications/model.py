@@ -38,7 +38,7 @@ class EndpointStatus(StrEnum):
 
     ACTIVE = "active"
     FAILING = "failing"
-    """It takes nothing, and is probed."""
+    """It takes nothing, and is probed; or nothing can be signed for it."""
     PAUSED = "paused"
 
 
@@ -70,10 +70,12 @@ class Endpoint:
     paused_at: datetime | None = None
     pause_reason: PauseReason | None = None
     failures: int = 0
-    """Attempts in a row that it did not take; while it is up, those of events that it refuses beside others do not count."""
+    """Different events in a row that it refused at their first attempt; while it is down, its probes beside them."""
     failing_since: datetime | None = None
     alarmed_percent: int = 0
     delivered_at: datetime | None = None
+    key_missing_since: datetime | None = None
+    """None of its secrets opens since then: nothing can be signed for it."""
 
     @classmethod
     def of(cls, row: Row) -> Self:
@@ -94,12 +96,17 @@ class Endpoint:
         """Whether it takes nothing, and is only probed."""
         return self.failures >= DOWN_AFTER
 
+    def took_since(self, moment: datetime | None) -> bool:
+        """Whether it took something after that moment."""
+        return moment is not None and self.delivered_at is not None and self.delivered_at > moment
+
     @property
     def status(self) -> EndpointStatus:
         """How it fares."""
         if self.paused_at is not None:
             return EndpointStatus.PAUSED
-        return EndpointStatus.FAILING if self.is_down else EndpointStatus.ACTIVE
+        is_well = not self.is_down and not self.alarmed_percent and self.key_missing_since is None
+        return EndpointStatus.ACTIVE if is_well else EndpointStatus.FAILING
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +115,14 @@ class Pending:
 
     payment_id: UUID
     event_id: UUID
+    sequence: int
     created_at: datetime
     next_try_at: datetime
     delivery_attempts: int
+    """Those that count: of before it was sent again, and while the endpoint was down, none does."""
+    tried_at: datetime | None
     is_alone: bool
-    """The endpoint took another one after it refused this one."""
+    """It was refused again although the endpoint took another since: that tells of the event, not of the endpoint."""
     body: str | None
 
 
@@ -136,3 +146,12 @@ class Delivery:
     def is_gone(self) -> bool:
         """Whether the shop says that nobody listens there any more."""
         return self.status == 410
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt: what was sent, to the endpoint as it was then, and how it ended."""
+
+    pending: Pending
+    endpoint: Endpoint
+    made: Delivery

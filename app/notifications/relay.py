@@ -15,7 +15,6 @@ from app.domain import ids
 from app.domain.clock import Now
 from app.domain.schedule import DOWN_AFTER, RELAYED_AT_ONCE
 from app.metrics import EVENTS_RELAYED
-from app.notifications.endpoints import FEW_REFUSED
 
 _IS_NEW = "SELECT FROM outbox WHERE position IS NULL LIMIT 1"
 _LOCK = "SELECT position FROM outbox_head WHERE id = 1 FOR UPDATE"
@@ -36,19 +35,20 @@ SELECT n.payment_id, n.event_id, n.endpoint_id, n.id, n.store, n.type, n.sequenc
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bigint[], $8::timestamptz[])
     AS n (payment_id, event_id, endpoint_id, id, store, type, sequence, created_at)
 ON CONFLICT (payment_id, event_id, endpoint_id)
-DO UPDATE SET status = 'pending', delivery_attempts = 0, next_try_at = excluded.next_try_at
-WHERE notifications.next_try_at IS NULL
+DO UPDATE SET status = 'pending', delivery_attempts = 0, tried_at = NULL, is_again = false, is_alone = false,
+    next_try_at = least(notifications.next_try_at, excluded.next_try_at)
 """
-_DUE = f"""
+"""One that waits already is sent now: whoever has it sent again has mended something."""
+_DUE = """
 UPDATE notification_endpoints AS e
 SET due_at = CASE
     WHEN paused_at IS NOT NULL THEN NULL
-    WHEN failures < $3 OR due_at IS NULL OR {FEW_REFUSED} THEN $2
+    WHEN failures < $3 OR due_at IS NULL THEN $2
     ELSE due_at + interval '1 microsecond' END
-WHERE id = ANY($1) AND deleted_at IS NULL
-"""  # noqa: S608  ours
-"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace, once
-it refused different events. A paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
+WHERE id = ANY($1) AND deleted_at IS NULL RETURNING id
+"""
+"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace.
+A paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
 
 
 class Relay:
@@ -102,18 +102,23 @@ def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, 
 
 
 async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:
-    """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting."""
+    """Have these events sent to these endpoints, from now on; one that waits there already goes on waiting.
+
+    An endpoint that ended meanwhile gets none. Whoever ends one now waits for this, and drops it.
+    """
     # Endpoints first, then their notifications, as the sender locks them.
-    await connection.execute(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
+    due = await connection.fetch(_DUE, sorted({to for _, to in wanted}), now, DOWN_AFTER)
+    there = {row["id"] for row in due}
+    put = [(each, to) for each, to in wanted if to in there]
     await connection.execute(
         _PUT,
-        [each["payment_id"] for each, _ in wanted],
-        [each["id"] for each, _ in wanted],
-        [to for _, to in wanted],
-        [ids.uuid7() for _ in wanted],
-        [each["store"] for each, _ in wanted],
-        [each["type"] for each, _ in wanted],
-        [each["sequence"] for each, _ in wanted],
-        [each["created_at"] for each, _ in wanted],
+        [each["payment_id"] for each, _ in put],
+        [each["id"] for each, _ in put],
+        [to for _, to in put],
+        [ids.uuid7() for _ in put],
+        [each["store"] for each, _ in put],
+        [each["type"] for each, _ in put],
+        [each["sequence"] for each, _ in put],
+        [each["created_at"] for each, _ in put],
         now,
     )

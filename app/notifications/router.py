@@ -8,9 +8,9 @@ import msgspec
 from fastapi import APIRouter, Body, Depends, Path, Query, Response, Security
 from pydantic import BeforeValidator, WithJsonSchema
 
-from app.api.document import ALWAYS, BODY, nothing, problems, shown, success
+from app.api.document import ALWAYS, BODY, KEYED, nothing, problems, shown, success
 from app.api.pagination import cursor, position
-from app.api.parameters import kept
+from app.api.parameters import OptionalIdempotencyKey, kept
 from app.api.route import Answer, StrictRoute
 from app.api.security import Caller, secret_key
 from app.domain import ids
@@ -35,7 +35,7 @@ from app.notifications.schemas import (
     TestView,
 )
 from app.notifications.service import NotificationService
-from app.notifications.views import endpoint_view, new_endpoint_view, notification_view, test_view
+from app.notifications.views import endpoint_view, notification_view, rendered, test_view
 
 router = APIRouter(route_class=StrictRoute, tags=["notifications"])
 
@@ -67,28 +67,27 @@ _NAMED = ("not_found", "malformed_id")
     response_description="Kept; its signing secret is shown this once.",
     response_model=NewEndpointView,
     responses={
-        201: success(examples.NEW_ENDPOINT),
-        **problems(_ENDPOINTS, *ALWAYS, *BODY, "too_many_endpoints", "encryption_key_missing"),
+        201: success(examples.NEW_ENDPOINT, headers=["Idempotency-Replayed"]),
+        **problems(_ENDPOINTS, *ALWAYS, *BODY, *KEYED, "too_many_endpoints", "encryption_key_missing"),
     },
 )
 async def create_endpoint(
     body: Annotated[CreateEndpoint, Body(openapi_examples=shown(examples.CREATE))],
     caller: Writer,
     service: Notifications,
+    key: OptionalIdempotencyKey = None,
 ) -> Answer:
     """Signed events are sent there by POST, as Standard Webhooks has it, from now on.
 
     Verify the signature with the secret, answer 2xx within ten seconds, and read what you need by the API. Each event comes
-    with the same id and body until it is taken; a payment's events come one after another.
+    with the same id and body until it is taken; a payment's events come one after another. With an Idempotency-Key, a
+    repeated call makes no second endpoint and gets the same secret.
     """
-    made, secret = await service.add(
-        caller.own_store,
-        url=body.url,
-        description=body.description,
-        events=body.events,
-        rate_per_s=body.rate_per_s,
-    )
-    return Answer(msgspec.json.encode(new_endpoint_view(made, secret)), 201)
+    fields = {name: getattr(body, name) for name in CreateEndpoint.model_fields}
+    if key is not None:
+        intent = caller.intent("create_endpoint", key, body)
+        return Answer.of(await service.add_once(caller.own_store, fields, intent, rendered))
+    return Answer(rendered(*await service.add(caller.own_store, **fields)), 201)
 
 
 @router.get(
@@ -169,8 +168,8 @@ async def delete_endpoint(endpoint_id: EndpointId, caller: Writer, service: Noti
     response_description="The endpoint, with the new secret, which is shown this once.",
     response_model=NewEndpointView,
     responses={
-        200: success(examples.NEW_ENDPOINT),
-        **problems(f"{_AT}/rotate-secret", *ALWAYS, *BODY, *_NAMED, "encryption_key_missing"),
+        200: success(examples.NEW_ENDPOINT, headers=["Idempotency-Replayed"]),
+        **problems(f"{_AT}/rotate-secret", *ALWAYS, *BODY, *KEYED, *_NAMED, "encryption_key_missing"),
     },
 )
 async def rotate_secret(
@@ -178,11 +177,14 @@ async def rotate_secret(
     body: Annotated[RotateSecret, Body(openapi_examples=shown(examples.ROTATE))],
     caller: Writer,
     service: Notifications,
+    key: OptionalIdempotencyKey = None,
 ) -> Answer:
     """Every attempt carries a signature of both until the overlap ends, so that you can change it over without a gap."""
     overlap = timedelta(days=body.overlap_days)
-    rotated, secret = await service.rotate(endpoint_id, caller.own_store, overlap)
-    return Answer(msgspec.json.encode(new_endpoint_view(rotated, secret)))
+    if key is not None:
+        intent = caller.intent(f"rotate_secret:{endpoint_id.hex}", key, body)
+        return Answer.of(await service.rotate_once(endpoint_id, caller.own_store, overlap, intent, rendered))
+    return Answer(rendered(*await service.rotate(endpoint_id, caller.own_store, overlap)))
 
 
 @router.post(

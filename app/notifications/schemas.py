@@ -159,8 +159,10 @@ class EndpointsQuery(Query):
 class EndpointView(TypedDict):
     """A notification endpoint.
 
-    `failing`: it took nothing since `failing_since`, and is probed at growing intervals. `paused`: nothing is sent, what happens
-    waits; `pause_reason` says why: `asked`, `gone` (it answered 410) or `failing` (it took nothing for eleven days).
+    `failing`: it took nothing since `failing_since`, and is probed at growing intervals; or nothing can be signed for it since
+    `key_missing_since`, because Onetill's operator has lost an encryption key: what happens waits until it is back, or until
+    `rotate-secret`. `paused`: nothing is sent, what happens waits; `pause_reason` says why: `asked`, `gone` (it answered 410)
+    or `failing` (it took nothing for eleven days).
     """
 
     id: str
@@ -171,6 +173,7 @@ class EndpointView(TypedDict):
     pause_reason: PauseReason | None
     rate_per_s: int | None
     failing_since: Timestamp | None
+    key_missing_since: Timestamp | None
     last_delivered_at: Timestamp | None
     created_at: Timestamp
     updated_at: Timestamp

@@ -9,12 +9,14 @@ from app.db.wake_up import WakeUp
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import InvalidRequest
+from app.idempotency.service import Answered, Intent
 from app.ledger.outbox import event
 from app.notifications.endpoints import Endpoints
 from app.notifications.feed import Feed, FeedQuery, NotificationQuery, ReplayQuery
 from app.notifications.guard import Guard, Refused
 from app.notifications.jobs import KIND
 from app.notifications.model import Delivery, Endpoint, PauseReason
+from app.notifications.once import Once, Render
 from app.notifications.sender import Sender
 
 TEST_EVENT = "endpoint.test"
@@ -24,12 +26,13 @@ class NotificationService:
     """Endpoints of a store, and what was told there. Raises NotFound for what is not the store's."""
 
     def __init__(
-        self, endpoints: Endpoints, sender: Sender, feed: Feed, guard: Guard, wake_up: WakeUp, now: Now
+        self, endpoints: Endpoints, sender: Sender, feed: Feed, guard: Guard, once: Once, wake_up: WakeUp, now: Now
     ) -> None:
         self._endpoints = endpoints
         self._sender = sender
         self._feed = feed
         self._guard = guard
+        self._once = once
         self._wake_up = wake_up
         self._now = now
 
@@ -45,6 +48,13 @@ class NotificationService:
         TooManyEndpoints, EncryptionKeyMissing."""
         await self._check(url)
         return await self._endpoints.add(store, url=url, description=description, events=events, rate_per_s=rate_per_s)
+
+    async def add_once(self, store: str, fields: dict[str, Any], intent: Intent, render: Render) -> Answered:
+        """As `add`, once under this key: the same call again gets the same answer. Raises the idempotency errors as well."""
+        if (found := await self._once.find(intent)) is not None:
+            return found
+        await self._check(fields["url"])
+        return await self._once.do(intent, 201, render, lambda also: self._endpoints.add(store, **fields, also=also))
 
     async def get(self, endpoint_id: UUID, store: str) -> Endpoint:
         """One endpoint."""
@@ -72,11 +82,27 @@ class NotificationService:
 
     async def rotate(self, endpoint_id: UUID, store: str, overlap: timedelta) -> tuple[Endpoint, str]:
         """Give it a fresh secret, and return that. Raises EncryptionKeyMissing."""
-        return await self._endpoints.rotate(endpoint_id, store, overlap)
+        rotated = await self._endpoints.rotate(endpoint_id, store, overlap)
+        self._wake_up(KIND)
+        return rotated
+
+    async def rotate_once(
+        self, endpoint_id: UUID, store: str, overlap: timedelta, intent: Intent, render: Render
+    ) -> Answered:
+        """As `rotate`, once under this key."""
+        await self._endpoints.get(endpoint_id, store)
+        if (found := await self._once.find(intent)) is not None:
+            return found
+        rotated = await self._once.do(
+            intent, 200, render, lambda also: self._endpoints.rotate(endpoint_id, store, overlap, also)
+        )
+        self._wake_up(KIND)
+        return rotated
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:
         """End it."""
         await self._endpoints.delete(endpoint_id, store)
+        self._wake_up(KIND)
 
     async def test(self, endpoint_id: UUID, store: str) -> Delivery:
         """Send a signed `endpoint.test` now, whether it is paused or not. Raises EncryptionKeyMissing."""

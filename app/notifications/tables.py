@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -39,6 +40,7 @@ notification_endpoints = Table(
     Column("delivered_at", MOMENT),
     Column("due_at", MOMENT),
     Column("claimed_until", MOMENT),
+    Column("key_missing_since", MOMENT),
     CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="paused"),
     CheckConstraint(one_of("pause_reason", PauseReason), name="pause_reason"),
     CheckConstraint("rate_per_s BETWEEN 1 AND 10000", name="rate"),
@@ -68,10 +70,25 @@ notifications = Table(
     Column("status", Text, nullable=False),
     Column("delivery_attempts", Integer, nullable=False, server_default=text("0")),
     Column("next_try_at", MOMENT),
+    Column("tried_at", MOMENT),
+    Column("is_again", Boolean, nullable=False, server_default=text("false")),
+    Column("is_alone", Boolean, nullable=False, server_default=text("false")),
     Column("delivered_at", MOMENT),
     CheckConstraint(one_of("status", NotificationStatus), name="status"),
     CheckConstraint("(status = 'pending') = (next_try_at IS NOT NULL)", name="pending_is_due"),
-    Index("notifications_due_idx", "endpoint_id", "next_try_at", postgresql_where=text("next_try_at IS NOT NULL")),
+    Index(
+        "notifications_queue_idx",
+        "endpoint_id",
+        "is_again",
+        "next_try_at",
+        postgresql_where=text("next_try_at IS NOT NULL"),
+    ),
+    Index(
+        "notifications_refused_idx",
+        "endpoint_id",
+        "tried_at",
+        postgresql_where=text("next_try_at IS NOT NULL AND tried_at IS NOT NULL AND NOT is_alone"),
+    ),
     Index(
         "notifications_head_idx",
         "endpoint_id",

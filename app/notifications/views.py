@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from app.db.database import Row
 from app.domain import ids
 from app.domain.clock import rfc3339
@@ -20,6 +22,7 @@ def endpoint_view(endpoint: Endpoint) -> EndpointView:
         "pause_reason": endpoint.pause_reason,
         "rate_per_s": endpoint.rate_per_s,
         "failing_since": rfc3339(endpoint.failing_since) if endpoint.failing_since else None,
+        "key_missing_since": rfc3339(endpoint.key_missing_since) if endpoint.key_missing_since else None,
         "last_delivered_at": rfc3339(endpoint.delivered_at) if endpoint.delivered_at else None,
         "created_at": rfc3339(endpoint.created_at),
         "updated_at": rfc3339(endpoint.updated_at),
@@ -29,6 +32,11 @@ def endpoint_view(endpoint: Endpoint) -> EndpointView:
 def new_endpoint_view(endpoint: Endpoint, secret: str) -> NewEndpointView:
     """With its fresh secret."""
     return {**endpoint_view(endpoint), "secret": secret}
+
+
+def rendered(endpoint: Endpoint, secret: str) -> bytes:
+    """With its fresh secret, as the answer's bytes."""
+    return msgspec.json.encode(new_endpoint_view(endpoint, secret))
 
 
 def test_view(made: Delivery) -> TestView:

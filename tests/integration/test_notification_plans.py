@@ -1,5 +1,5 @@
-"""Every filter of the feed and of the list of notifications, the sender's reads and a down endpoint's backlog cost no more as the
-history grows, whatever Postgres knows of the tables (law 18)."""
+"""Every filter of the feed and of the list of notifications, the sender's reads, a down endpoint's backlog and a bite of one
+that ended cost no more as the history grows, whatever Postgres knows of the tables (law 18)."""
 
 import json
 from collections.abc import Iterator
@@ -13,9 +13,10 @@ import pytest
 
 from app.db.old_rows import BY_INDEX
 from app.db.pool import Connection
+from app.notifications.endpoints import _DROP, _FORGIVE
 from app.notifications.feed import FeedQuery, NotificationQuery, events_page, notifications_page
 from app.notifications.model import NotificationStatus
-from app.notifications.sender import _DUE_AT, _NEXT, _READY
+from app.notifications.queue import BRING, NEXT, READY
 from tests.support.databases import Urls
 
 ROWS, PAGE = 20_000, 20
@@ -69,9 +70,12 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
         found = NotificationQuery("main", PAGE, below, status, endpoint, kind, since)
         yield f"list {found}", *notifications_page(found)
     for endpoint in (BUSY, DOWN, RARE):
-        yield f"ready {endpoint}", _READY, [endpoint, late, PAGE, late]
-        yield f"due {endpoint}", _DUE_AT, [endpoint]
-        yield f"next {endpoint}", _NEXT, [endpoint, late, None]
+        ready = {"endpoint_id": endpoint, "until": late, "busy": [UUID(int=9)], "fresh": PAGE, "again": PAGE}
+        yield f"ready {endpoint}", READY.sql, READY.values(**ready)
+        yield f"next {endpoint}", NEXT.sql, NEXT.values(endpoint_id=endpoint, seen=late, held=late, rest=None)
+        yield f"bring {endpoint}", BRING.sql, BRING.values(endpoint_id=endpoint, since=START, now=late)
+        yield f"drop {endpoint}", _DROP, [endpoint, PAGE]
+        yield f"forgive {endpoint}", _FORGIVE, [endpoint, late, PAGE]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -86,8 +90,10 @@ async def faults(connection: Connection) -> dict[str, Any]:
     for name, sql, values in reads():
         transaction = connection.transaction()
         await transaction.start()
-        if name.startswith("feed"):
+        if name.startswith(("feed", "drop", "forgive")):
             await connection.execute(BY_INDEX)
+        if name.startswith("drop"):
+            await connection.execute("UPDATE notification_endpoints SET deleted_at = created_at, due_at = created_at")
         (told,) = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *values))
         await transaction.rollback()
         steps = list(nodes(told["Plan"]))

@@ -144,9 +144,12 @@ class Onetill:
         """What happened, in one order: keep `next_cursor`, go on with it as `after`. Also `payment_id`, `type`, `limit`."""
         return cast(ShopEventPage, self.call("GET", "/events", query=query))
 
-    def create_notification_endpoint(self, **body: Unpack[CreateEndpoint]) -> NewEndpointView:
-        """Have events sent to an address. The answer has the signing `secret`, this once."""
-        return cast(NewEndpointView, self.call("POST", "/notification-endpoints", body))
+    def create_notification_endpoint(
+        self, *, idempotency_key: str | None = None, **body: Unpack[CreateEndpoint]
+    ) -> NewEndpointView:
+        """Have events sent to an address. The answer has the signing `secret`; with a key, a lost answer is had again."""
+        path = "/notification-endpoints"
+        return cast(NewEndpointView, self.call("POST", path, body, idempotency_key=idempotency_key))
 
     def list_notification_endpoints(self, **page: Any) -> EndpointPage:
         """The store's endpoints, oldest first: `cursor`, `limit`."""
@@ -165,10 +168,12 @@ class Onetill:
         """End it, and drop what waits for it."""
         self.call("DELETE", f"/notification-endpoints/{_part(endpoint_id)}")
 
-    def rotate_notification_secret(self, endpoint_id: str, **body: Unpack[RotateSecret]) -> NewEndpointView:
+    def rotate_notification_secret(
+        self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[RotateSecret]
+    ) -> NewEndpointView:
         """A new signing secret; the old one signs beside it for `overlap_days`."""
         path = f"/notification-endpoints/{_part(endpoint_id)}/rotate-secret"
-        return cast(NewEndpointView, self.call("POST", path, body))
+        return cast(NewEndpointView, self.call("POST", path, body, idempotency_key=idempotency_key))
 
     def test_notification_endpoint(self, endpoint_id: str) -> TestView:
         """Send a signed `endpoint.test` now; what came of it."""

@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 e78f5beb941a9b4f05061a3a25b7018b3168c6b71e0ce0851599517ae406993e. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 dadf520c3bf5319133b5c65a563258416c75126ab564bc29e089cc0787dd9bdc. Change nothing here.
 
 from __future__ import annotations
 
@@ -715,8 +715,10 @@ class EndpointView(TypedDict):
     """
     A notification endpoint.
 
-    `failing`: it took nothing since `failing_since`, and is probed at growing intervals. `paused`: nothing is sent, what happens
-    waits; `pause_reason` says why: `asked`, `gone` (it answered 410) or `failing` (it took nothing for eleven days).
+    `failing`: it took nothing since `failing_since`, and is probed at growing intervals; or nothing can be signed for it since
+    `key_missing_since`, because Onetill's operator has lost an encryption key: what happens waits until it is back, or until
+    `rotate-secret`. `paused`: nothing is sent, what happens waits; `pause_reason` says why: `asked`, `gone` (it answered 410)
+    or `failing` (it took nothing for eleven days).
     """
 
     id: str
@@ -727,6 +729,7 @@ class EndpointView(TypedDict):
     pause_reason: PauseReason | None
     rate_per_s: int | None
     failing_since: str | None
+    key_missing_since: str | None
     last_delivered_at: str | None
     created_at: str
     updated_at: str
@@ -754,6 +757,7 @@ class NewEndpointView(TypedDict):
     pause_reason: PauseReason | None
     rate_per_s: int | None
     failing_since: str | None
+    key_missing_since: str | None
     last_delivered_at: str | None
     created_at: str
     updated_at: str

@@ -11,6 +11,8 @@ export { OnetillError, OnetillProblem, OnetillUnreachable, type Patience, type P
 type Schemas = components["schemas"];
 export type Payment = Schemas["PaymentView"];
 export type Refund = Schemas["RefundView"];
+export type NewEndpoint = Schemas["NewEndpointView"];
+type RotateSecret = Schemas["RotateSecret"];
 
 type Query<Operation extends keyof operations> = NonNullable<operations[Operation]["parameters"]["query"]>;
 
@@ -70,8 +72,8 @@ export class Onetill {
 
   /** Let the buyer try again, at the same or another gateway. */
   async createAttempt(id: string, body: Schemas["CreateAttempt"] = {}, keyed: Partial<Keyed> = {}): Promise<Payment> {
-    const header = keyed.idempotencyKey === undefined ? {} : { "Idempotency-Key": keyed.idempotencyKey };
-    return told(await this.api.POST("/payments/{id}/attempts", { body, params: { path: { id }, header } }));
+    const params = { path: { id }, header: headerOf(keyed) };
+    return told(await this.api.POST("/payments/{id}/attempts", { body, params }));
   }
 
   /** Close a payment without money. */
@@ -121,8 +123,8 @@ export class Onetill {
   }
 
   /** Have events sent to an address. The answer has the signing `secret`, this once. */
-  async createNotificationEndpoint(body: Schemas["CreateEndpoint"]): Promise<Schemas["NewEndpointView"]> {
-    return told(await this.api.POST("/notification-endpoints", { body }));
+  async createNotificationEndpoint(body: Schemas["CreateEndpoint"], keyed: Partial<Keyed> = {}): Promise<NewEndpoint> {
+    return told(await this.api.POST("/notification-endpoints", { body, params: { header: headerOf(keyed) } }));
   }
 
   /** The store's endpoints, oldest first. */
@@ -146,8 +148,9 @@ export class Onetill {
   }
 
   /** A new signing secret; the old one signs beside it for `overlap_days`. */
-  async rotateNotificationSecret(id: string, body: Schemas["RotateSecret"] = {}): Promise<Schemas["NewEndpointView"]> {
-    return told(await this.api.POST("/notification-endpoints/{id}/rotate-secret", { body, params: { path: { id } } }));
+  async rotateNotificationSecret(id: string, body: RotateSecret = {}, keyed: Partial<Keyed> = {}): Promise<NewEndpoint> {
+    const params = { path: { id }, header: headerOf(keyed) };
+    return told(await this.api.POST("/notification-endpoints/{id}/rotate-secret", { body, params }));
   }
 
   /** Send a signed `endpoint.test` now; what came of it. */
@@ -167,6 +170,10 @@ export class Onetill {
 }
 
 /** The body of an answer; `send` has thrown for every other one. */
+function headerOf({ idempotencyKey }: Partial<Keyed>): { "Idempotency-Key"?: string } {
+  return idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
+}
+
 function told<Data>({ data }: { data?: Data }): Data {
   return data as Data;
 }

@@ -1,7 +1,11 @@
 """What these tests do again and again: endpoints, paid payments, the feed, and time that passes."""
 
+import asyncio
 from typing import Any
+from uuid import UUID
 
+from app.db.pool import Connection
+from app.domain import ids
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import BY_NAME
@@ -49,6 +53,21 @@ async def notifications(shop: Shop, **query: Any) -> list[dict[str, Any]]:
     answer = await shop.client.get("/notifications", params=query)
     assert answer.status_code == 200, answer.text
     return list(answer.json()["data"])
+
+
+def id_of(made: dict[str, Any]) -> UUID:
+    """The endpoint's id as the database has it."""
+    return ids.read(ids.Prefix.ENDPOINT, made["id"])
+
+
+async def somebody_waits(connection: Connection) -> None:
+    """Return once another session waits for what this one's transaction has locked."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+    async with asyncio.timeout(30):
+        while True:
+            if await connection.fetchval(waiting):
+                return
+            await asyncio.sleep(0.01)
 
 
 async def pass_time(parts: Services, clock: MovableClock, *, seconds: float, step_s: float) -> None:

@@ -15,7 +15,7 @@ from app.jobs.worker import Worker
 from app.ledger.transitions import step
 from app.services import Services, build_services
 from app.settings import Settings
-from tests.flows.notifications.house import endpoint, feed, notifications, paid, pass_time
+from tests.flows.notifications.house import change, endpoint, feed, notifications, paid, pass_time, state
 from tests.support import MovableClock, Shop, key
 from tests.support.databases import Urls
 from tests.support.receiver import Received, Receiver
@@ -140,3 +140,41 @@ async def test_workers_are_woken_once_something_is_to_be_told(shop: Shop, urls: 
     async with asyncio.timeout(60):
         await heard.wait()
     await listener.close()
+
+
+async def test_one_that_was_paused_as_failing_gets_everything_once_and_in_order_after_one_more_refusal(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock
+) -> None:
+    """Away for eleven days, resumed two days later, and it refuses once more while it starts: nothing is given up for that."""
+    made = await endpoint(shop, receiver.url)
+    receiver.status = 503
+    for number in range(12):
+        payment = await paid(shop)
+        answer = await shop.client.post(f"/payments/{payment['id']}/refunds", json={"reason": "back"}, headers=key())
+        assert answer.status_code == 201, answer.text
+        await pass_time(parts, clock, seconds=DAY if number < 11 else DAY / 2, step_s=DAY / 12)
+    assert (await state(shop, made))["pause_reason"] == "failing"
+    most = max(await notifications(shop, limit=100), key=lambda each: int(each["delivery_attempts"]))
+    clock.advance(2 * DAY)
+    refused: list[Received] = []
+
+    def refuse_once(got: Received) -> int:
+        if refused or got.headers["webhook-id"] != most["event_id"]:
+            return 204
+        refused.append(got)
+        return 503
+
+    receiver.answer = refuse_once
+    await change(shop, made, paused=False)
+    await Worker(parts).sweep()
+    assert len(refused) == 1
+    await pass_time(parts, clock, seconds=60, step_s=10)
+    told = await feed(shop)
+    taken = [each.event for each in receiver.taken]
+    assert len(taken) == 24
+    assert sorted(each["id"] for each in taken) == sorted(each["id"] for each in told), "everything, and once"
+    order: dict[str, list[int]] = defaultdict(list)
+    for each in taken:
+        order[each["payment_id"]].append(each["sequence"])
+    assert all(len(each) == 2 and each == sorted(each) for each in order.values())
+    assert {each["status"] for each in await notifications(shop, limit=100)} == {"delivered"}

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from app.db.database import Database
 from app.domain.errors import EncryptionKeyMissing
+from app.domain.schedule import PUT_OFF_S
 from app.jobs.worker import Worker
 from app.notifications.endpoints import MOST_ENDPOINTS, MOST_SECRETS, OLDEST
 from app.services import Services, build_services
@@ -228,7 +229,12 @@ async def test_a_key_does_what_its_scopes_say(
 
 
 async def test_a_key_that_left_the_settings_stops_its_endpoint_and_says_so(
-    shop: Shop, parts: Services, settings: Settings, receiver: Receiver, clock: MovableClock
+    shop: Shop,
+    parts: Services,
+    settings: Settings,
+    receiver: Receiver,
+    clock: MovableClock,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Others go on; it is read and changed as before; and what waits for it is sent when the key is back."""
     lost, kept = await endpoint(shop, receiver.url + "/lost"), await endpoint(shop, receiver.url + "/kept")
@@ -242,16 +248,29 @@ async def test_a_key_that_left_the_settings_stops_its_endpoint_and_says_so(
         with pytest.raises(EncryptionKeyMissing):
             await other.notifications.test(ids[0], "main")
         await Worker(other).sweep()
+        clock.advance(PUT_OFF_S + 1)
+        await Worker(other).sweep()
+        gauges = await other.notifications.gauges()
     finally:
         await other.close()
     assert [each.path for each in receiver.taken] == ["/events/kept"]
-    assert (await state(shop, lost))["status"] == "active"
+    told = [each.msg for each in caplog.records if isinstance(each.msg, dict)]
+    assert [each["endpoint"] for each in told if each["event"] == "endpoint_key_missing"] == [lost["id"]], "once"
+    assert gauges["onetill_endpoints_key_missing"][1] == 1
+    shown = await state(shop, lost)
+    assert (shown["status"], shown["failing_since"]) == ("failing", None)
+    assert shown["key_missing_since"] > shown["created_at"]
+    assert (await state(shop, kept))["key_missing_since"] is None
     answer = await shop.client.post(f"/notification-endpoints/{kept['id']}/test")
     assert problem(answer, "encryption_key_missing")["setting"] == "ONETILL_ENCRYPTION_KEYS"
-    clock.advance(600)
-    await change(shop, lost, description="its key is back")
     await Worker(parts).sweep()
-    assert [each.path for each in receiver.taken] == ["/events/kept", "/events/lost"]
+    assert len(receiver.taken) == 1, "it rests"
+    clock.advance(PUT_OFF_S + 1)
+    await Worker(parts).sweep()
+    assert [each.path for each in receiver.taken] == ["/events/kept", "/events/lost"], "by itself"
+    shown = await state(shop, lost)
+    assert (shown["status"], shown["key_missing_since"]) == ("active", None)
+    assert (await parts.notifications.gauges())["onetill_endpoints_key_missing"][1] == 0
 
 
 async def _id(services: Services, made: dict[str, Any]) -> UUID:

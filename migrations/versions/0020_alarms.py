@@ -1,13 +1,13 @@
 """The alarms that are raised, for whom is told by mail, and the payments that call a person by an index.
 
-Revision ID: 0019
-Revises: 0017
+Revision ID: 0020
+Revises: 0019
 """
 
 from alembic import op
 
-revision = "0019"
-down_revision = "0017"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
