@@ -13,7 +13,8 @@ depends_on = None
 
 COLUMNS = """
 ALTER TABLE notifications ADD COLUMN IF NOT EXISTS tried_at timestamptz,
-    ADD COLUMN IF NOT EXISTS is_again boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS is_alone boolean NOT NULL DEFAULT false
+    ADD COLUMN IF NOT EXISTS is_again boolean NOT NULL DEFAULT false,
+    ADD COLUMN IF NOT EXISTS is_alone boolean NOT NULL DEFAULT false
 """
 REFUSED = """
 UPDATE notifications SET is_again = true, tried_at = created_at
