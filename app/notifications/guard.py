@@ -10,12 +10,15 @@ import asyncio
 import re
 import socket
 from collections.abc import Iterable
+from functools import partial
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import aiohttp
 from aiohappyeyeballs import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.client_proto import ResponseHandler
 
 from app.notifications.resolver import MachinesResolver
 from app.setting_types import PRIVATE
@@ -30,6 +33,9 @@ RESOLVED_WITHIN_S = 3.0
 
 KEPT_OPEN_S = 2.0
 """How long an idle connection is kept: shorter than servers keep theirs, so that none is closed under a request."""
+
+MOST_READ_BYTES = 32_768
+"""Of one answer, with its head and all around it."""
 
 _INTERNET = IPv6Network("2000::/3")
 """The only IPv6 that anybody is given."""
@@ -127,6 +133,7 @@ class Guard:
             limit=NO_LIMIT,
             keepalive_timeout=KEPT_OPEN_S,
         )
+        connector._factory = partial(_Bounded, asyncio.get_running_loop())  # type: ignore[assignment]  # a kind of it
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -173,6 +180,31 @@ def _literal(host: str) -> Address | None:
 def _port(parts: SplitResult) -> int:
     """Raises ValueError for what is no port."""
     return (443 if parts.scheme == "https" else 80) if parts.port is None else parts.port
+
+
+class _Bounded(ResponseHandler):
+    """A connection that reads so much of an answer, in all, and leaves the rest to the deadline.
+
+    aiohttp bounds what it keeps and not what it reads: it takes endless `103` answers, or the text behind a chunk's size, without
+    letting anybody else have a turn.
+    """
+
+    _read = 0
+
+    def set_response_params(self, **how: Any) -> None:
+        """Another answer begins."""
+        self._read = 0
+        super().set_response_params(**how)
+
+    def data_received(self, data: bytes) -> None:
+        """As it comes, up to the bound."""
+        left = MOST_READ_BYTES - self._read
+        self._read += len(data)
+        if left > 0:
+            super().data_received(data[:left])
+        elif self.transport is not None:
+            self.force_close()
+            self.transport.pause_reading()
 
 
 class _Resolver(AbstractResolver):

@@ -90,7 +90,7 @@ of what the endpoint is no more, and the event is tried again at once. What was 
 
 NEXT = Statement("""
 UPDATE notification_endpoints AS e SET claimed_until = NULL, due_at = CASE
-    WHEN e.deleted_at IS NOT NULL THEN least(first.next_try_at, :seen::timestamptz)
+    WHEN e.deleted_at IS NOT NULL THEN CASE WHEN first.next_try_at IS NOT NULL THEN :seen::timestamptz END
     WHEN e.paused_at IS NULL THEN coalesce(:rest::timestamptz, first.next_try_at) END
 FROM (
     SELECT min(each.next_try_at) AS next_try_at FROM unnest('{false,true}'::boolean[]) AS q (is_again) CROSS JOIN LATERAL (
