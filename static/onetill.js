@@ -10,26 +10,28 @@
   const GOES_ON = new Set(["open", "processing", "awaiting_deposit", "unknown"]);
 
   const FILL = { border: "0", width: "100%", height: "100%" };
-  const COVER = { ...FILL, padding: "0", maxWidth: "none", maxHeight: "none", background: "rgb(13 13 13 / 40%)" };
+  const COVER = { ...FILL, padding: "0", maxWidth: "none", maxHeight: "none", background: "#0d0d0d66" };
   const AT_TOP = { position: "absolute", right: "8px", top: "8px", padding: "12px 20px" };
   const SIGN = { ...AT_TOP, border: "1px solid", background: "#14171f", color: "#fff", font: "16px sans-serif" };
 
   const shown = new WeakMap(); // by place (the document: over it)
   let beside; // static/onetill_window.js, once needed
 
-  globalThis.Onetill ??= { version: VERSION, origin: originOfThisFile(), open };
+  const own = Object.getOwnPropertyDescriptor; // which no name of an element is
+  if (!own(globalThis, "Onetill")?.value.open)
+    globalThis.Onetill = { version: VERSION, origin: originOfThisFile(), open };
 
   function open({ clientToken, mode = "overlay", container, onResult } = {}) {
     const { origin } = globalThis.Onetill;
     if (!/^ct_[\w-]+$/.test(clientToken)) return wrong("clientToken must be the payment's client_token (ct_…)");
-    if (!origin) return wrong("set Onetill.origin: this file was not loaded from where Onetill runs");
+    if (!origin) return wrong("set Onetill.origin to where Onetill runs");
     const url = `${origin}/checkout/${clientToken}`;
     const over = mode === "overlay";
     const listeners = new Set([onResult]);
     if (mode === "redirect" || (over && !window.HTMLDialogElement)) return leave(url).then(hear);
     const place = over ? document : typeof container === "string" ? document.querySelector(container) : container;
     if (!over && !(mode === "inline" && place instanceof Element))
-      return wrong("mode is 'overlay', 'redirect', or 'inline' with a container: an element or its selector");
+      return wrong("mode is 'overlay', 'redirect', or 'inline' with a container");
     const there = shown.get(place);
     if (there?.frame.isConnected) {
       if (there.url === url) return there.listeners.add(onResult) && there.promise;
@@ -99,7 +101,7 @@
 
   /** In place of the page, which ends here. */
   function leave(url) {
-    window.location.assign(`${url}#go`);
+    location.assign(`${url}#go`);
     return new Promise((resolve) => {
       window.addEventListener("pageshow", ({ persisted }) => persisted && resolve(left()));
     });
@@ -114,7 +116,7 @@
     frame.title = word("결제", "Checkout");
     frame.allow = "payment *; clipboard-write";
     frame.referrerPolicy = "no-referrer";
-    frame.src = `${url}#shop=${encodeURIComponent(window.location.origin)}&mode=${mode}`;
+    frame.src = `${url}#shop=${encodeURIComponent(location.origin)}&mode=${mode}`;
     frame.onload = () => (patience = Math.min(patience, LOADED_S));
     window.addEventListener("message", onMessage);
     mine.say = (status) => frame.contentWindow?.postMessage({ version: VERSION, status }, "*");
@@ -179,11 +181,10 @@
     return element;
   }
 
-  /** By its element or, where imported, by what was fetched. */
+  /** By the engine's word on what runs here, else by its element: all other names of it, markup can write. */
   function originOfThisFile() {
-    const elements = [document.currentScript, ...document.scripts].map((script) => script?.src);
-    const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
-    const address = [...elements, ...fetched].find((each) => /\/static\/onetill\.js([?#]|$)/.test(each));
-    return address ? new URL(address).origin : null;
+    const src = own(Document.prototype, "currentScript").get.call(document)?.getAttribute("src");
+    const ours = /^[^:]*(https?:\/\/[^/@]+)\/static\/onetill\.js([:?#]|$)/;
+    return (ours.exec(new Error().stack) ?? ours.exec(src))?.[1] ?? null;
   }
 })();

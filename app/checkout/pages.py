@@ -15,7 +15,7 @@ from app.api.parameters import kept
 from app.api.problems import explain, problem
 from app.checkout.amounts import format_amount
 from app.checkout.brand import Brand
-from app.checkout.response_security import ResponseSecurity, payment_cookie, token_of
+from app.checkout.response_security import ResponseSecurity, payment_cookies, token_of
 from app.checkout.texts import TEXTS
 from app.checkout.view import CheckoutView, OrderLine
 from app.checkout.ways import to_choose, ways_to_pay
@@ -152,7 +152,8 @@ async def show_checkout(client_token: str, request: Request, checkout: CheckoutP
     )
     html = checkout.templates.get_template("checkout.html").render(view=view, brand=Brand.of(checkout.settings))
     response = security.page(html, 200, checkout.payments.page_sources(payment))
-    response.headers.append("Set-Cookie", payment_cookie(payment, token, checkout.settings, now))
+    for cookie in payment_cookies(payment, token, request, checkout.settings, now):
+        response.headers.append("Set-Cookie", cookie)
     return response
 
 

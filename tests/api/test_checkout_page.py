@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 
-from app.checkout.response_security import COMING_BACK_S, payment_cookie
+from app.checkout.response_security import COMING_BACK_S, MOST_ENDED, payment_cookie, payment_cookies
 from app.settings import Settings
 from simulator.server import Simulator
 from tests.flows.gateways.orders import BUYER, BY_NAME
@@ -82,6 +82,17 @@ def test_the_cookie_is_as_strict_as_the_address_allows(
     payment = a_payment()
     cookie = payment_cookie(payment, "ct_x", changed, payment.expires_at)
     assert cookie == f"onetill_{payment.id.hex}=ct_x; Path=/checkout; Max-Age={COMING_BACK_S}; {ends}"
+
+
+def test_an_answer_ends_only_so_many_cookies_at_once(settings: Settings) -> None:
+    """The oldest first, in the same words, with which a browser finds them; and none of anybody else's."""
+    payment = a_payment()
+    ours = [f"onetill_{payment.id.hex[:30]}{place:02d}" for place in range(40)]
+    kept = "; ".join(f"{name}=ct_x" for name in ["onetill_theme", *reversed(ours), f"onetill_{payment.id.hex}"])
+    request = Request({"type": "http", "headers": [(b"cookie", kept.encode())]})
+    first, *ended = payment_cookies(payment, "ct_x", request, settings, payment.expires_at)
+    assert first == payment_cookie(payment, "ct_x", settings, payment.expires_at)
+    assert ended == [f"{name}=; Path=/checkout; Max-Age=0; HttpOnly; SameSite=Lax" for name in ours[:MOST_ENDED]]
 
 
 async def test_point3s_window_stands_in_the_html(shop: Shop, browser: httpx.AsyncClient) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.browser.driver import DEVICES, FOUR, Visit
+from app.checkout.response_security import MOST_COOKIES
+from tests.browser.driver import DEVICES, FOUR, Buyer, Visit
 from tests.flows.gateways.orders import BUYER
 from tests.support import key
 
@@ -144,3 +145,24 @@ async def test_a_window_that_another_tab_left_behind_is_not_opened_again(visit: 
     await buyer.chooses("point3", "#decline")
     await buyer.chooses("portone_v2", "#pay")
     await buyer.sees("paid")
+
+
+OPEN_ALL = """async (tokens) => {
+  for (const token of tokens) await fetch(`/checkout/${token}`, { redirect: "error" });
+}"""
+
+
+async def test_a_browser_that_many_pay_at_keeps_so_many_that_a_proxy_lets_it_in(buyer: Buyer) -> None:
+    """A till: 72 payments' cookies were 8 kB, beyond which nginx lets nobody to the checkout."""
+    made = [await buyer.world.shop.create() for _ in range(72)]
+    await buyer.page.goto(f"{buyer.world.api}/healthz")
+    await buyer.page.evaluate(OPEN_ALL, [payment["client_token"] for payment in made])
+    opened = [each for each in buyer.witness.requests if "/checkout/" in each.url]
+    assert len(opened) == 72
+    heads = [(await each.all_headers()).get("cookie", "") for each in opened]
+    assert 2_000 < max(map(len, heads)) < 4_000
+    kept = {cookie["name"] for cookie in await buyer.page.context.cookies()}
+    assert kept == {f"onetill_{payment['id'][4:]}" for payment in made[-MOST_COOKIES:]}
+    await buyer.opens(made[0])
+    await buyer.page.reload()
+    await buyer.widget_is_open(by_script=False)
