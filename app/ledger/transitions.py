@@ -191,7 +191,8 @@ def step(
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
     refunds = (*payment.refunds, refund) if refund else payment.refunds
-    is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
+    # Once: a review may end where money was captured long ago.
+    is_paid = target is PaymentStatus.PAID and not payment.captured_minor
     is_kept = target is PaymentStatus.REVIEW or mismatched(payment) or (_is_said_once(payment) and not ends_call)
     after = replace(
         payment,
