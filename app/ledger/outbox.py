@@ -47,6 +47,8 @@ _TOLD = {
     PaymentStatus.AWAITING_DEPOSIT: "payment.awaiting_deposit",
     PaymentStatus.PROCESSING: "payment.processing",
 }
+ONCE = frozenset({"payment.paid", "payment.expired"})
+"""Told once of a payment: there is one capture that is kept, and nothing leads back to `expired`."""
 _FAILED = frozenset({AttemptStatus.FAILED, AttemptStatus.REJECTED})
 
 
@@ -104,7 +106,7 @@ def _events(step: Step) -> Iterator[ShopEvent]:
 
 def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data: dict[str, Any]) -> ShopEvent:
     """One event with its text. `payment_id` None: it is about no payment."""
-    event_id = ids.uuid7()
+    event_id = _id(payment_id, kind, sequence, data) if payment_id else ids.uuid7()
     body = {
         "id": ids.show(ids.Prefix.EVENT, event_id),
         "type": kind,
@@ -116,13 +118,21 @@ def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data:
     return ShopEvent(event_id, kind, sequence, msgspec.json.encode(body).decode())
 
 
+def _id(payment_id: UUID, kind: str, sequence: int, data: dict[str, Any]) -> UUID:
+    """Follows from the fact: one that is found again, in a database that was restored to before it, keeps the id it was told by.
+
+    What comes once is the same fact wherever it stands in the story, and of whichever attempt.
+    """
+    fact = [kind] if kind in ONCE else [kind, sequence, data]
+    return ids.derived(payment_id, msgspec.json.encode(fact, order="sorted"))
+
+
 def _of_payment(step: Step) -> str | None:
     """Each status in which an event left the shop is left by an event; and one capture is told as paid once."""
     before, after = step.before.status, step.after.status
-    is_kept = step.before.captured_minor > 0
-    if before is PaymentStatus.REVIEW and after in PAYMENT_COLLECTED and is_kept:
+    if before is PaymentStatus.REVIEW and after in PAYMENT_COLLECTED and step.before.captured_minor:
         return "payment.review_ended"
-    if after is not before and after in _TOLD and not (after is PaymentStatus.PAID and is_kept):
+    if after is not before and after in _TOLD:
         return _TOLD[after]
     has_failed = step.attempt.status in _FAILED and step.event.attempt_from != step.attempt.status
     if has_failed and after in PAYMENT_UNPAID:
