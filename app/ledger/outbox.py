@@ -22,11 +22,13 @@ from app.domain.states import (
     PaymentStatus,
     RefundStatus,
 )
+from app.ledger.model import Attempt
 from app.ledger.transitions import Step
 
 EVENT_TYPES: dict[str, str] = {
     "payment.paid": "The money is taken. Deliver.",
-    "payment.failed": "An attempt failed, or its money did not match and goes back. The buyer may try again while it is open.",
+    "payment.failed": "An attempt failed in its window, or its money did not match and goes back. The buyer may try again "
+    "while the payment is open.",
     "payment.canceled": "Closed without money. What turns up later goes back.",
     "payment.expired": "Its time is over and nothing was paid. A late payment may still turn it paid.",
     "payment.review": "Money may have moved and a person must decide (docs/states.md).",
@@ -49,7 +51,6 @@ _TOLD = {
 }
 ONCE = frozenset({"payment.paid", "payment.expired"})
 """Told once of a payment: there is one capture that is kept, and nothing leads back to `expired`."""
-_FAILED = frozenset({AttemptStatus.FAILED, AttemptStatus.REJECTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,7 @@ def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data:
 def _id(payment_id: UUID, kind: str, sequence: int, data: dict[str, Any]) -> UUID:
     """Follows from the fact: one that is found again, in a database that was restored to before it, keeps the id it was told by.
 
-    What comes once is the same fact wherever it stands in the story, and of whichever attempt.
+    What comes once is the same fact at whichever step, and of whichever attempt.
     """
     fact = [kind] if kind in ONCE else [kind, sequence, data]
     return ids.derived(payment_id, msgspec.json.encode(fact, order="sorted"))
@@ -134,10 +135,15 @@ def _of_payment(step: Step) -> str | None:
         return "payment.review_ended"
     if after is not before and after in _TOLD:
         return _TOLD[after]
-    has_failed = step.attempt.status in _FAILED and step.event.attempt_from != step.attempt.status
-    if has_failed and after in PAYMENT_UNPAID:
+    has_moved = step.event.attempt_from != step.attempt.status
+    if has_moved and after in PAYMENT_UNPAID and _has_failed(step.attempt):
         return "payment.failed"
     return "payment.open" if after is PaymentStatus.OPEN is not before else None
+
+
+def _has_failed(attempt: Attempt) -> bool:
+    """One without a window is no news: whoever asked for it has the gateway's error, and asks again while the gateway is down."""
+    return attempt.status is AttemptStatus.REJECTED or (attempt.status is AttemptStatus.FAILED and attempt.was_opened)
 
 
 def _of_refund(step: Step) -> str | None:

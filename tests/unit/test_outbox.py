@@ -64,6 +64,19 @@ def test_a_move_of_a_payment_tells(
 
 
 @pytest.mark.parametrize(
+    ("before", "came", "tells"), [(P.OPEN, A.CREATED, []), (P.PROCESSING, A.UNKNOWN, ["payment.open"])]
+)
+def test_a_window_that_never_opened_is_not_told_as_an_attempt_that_failed(
+    before: PaymentStatus, came: AttemptStatus, tells: list[str]
+) -> None:
+    made = moved(before, came, P.OPEN, A.FAILED)
+    assert told(replace(made, attempt=replace(made.attempt, next_action=None))).types == tells
+    assert told(replace(made, attempt=replace(made.attempt, next_action=None, gateway_ref="sig"))).types == [
+        "payment.failed"
+    ]
+
+
+@pytest.mark.parametrize(
     ("came", "to", "tells"),
     [
         (None, R.CREATED, None), (R.CREATED, R.UNKNOWN, None), (R.UNKNOWN, R.PENDING, None), (R.UNKNOWN, R.CREATED, None),

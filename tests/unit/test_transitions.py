@@ -146,13 +146,18 @@ class TestAttention:
 class TestRefusals:
     @pytest.mark.parametrize("source", A)
     def test_an_attempt_moves_only_as_its_table_says(self, source: AttemptStatus) -> None:
-        stored = payment(attempt(source), status=P.REVIEW)  # a status that follows no attempt
+        stored = payment(attempt(source, next_action=None), status=P.REVIEW)  # a status that follows no attempt
         for target in A:
             if target is source or target in ATTEMPT_MOVES[source]:
                 assert move(stored, target).attempt.status is target
             else:
                 with pytest.raises(IllegalTransition):
                     move(stored, target)
+
+    @pytest.mark.parametrize("trace", [{}, {"next_action": None, "gateway_ref": "sig"}])
+    def test_one_that_failed_is_not_opened_again_where_a_buyer_may_have_been_in_it(self, trace: dict[str, Any]) -> None:
+        with pytest.raises(IllegalTransition):
+            move(payment(attempt(A.FAILED, **trace)), A.PENDING)
 
     @pytest.mark.parametrize("source", P)
     def test_a_payment_moves_only_as_its_table_says(self, source: PaymentStatus) -> None:
