@@ -30,16 +30,17 @@ EVENT_TYPES: dict[str, str] = {
     "payment.failed": "An attempt failed in its window, or its money did not match and goes back. The buyer may try again "
     "while the payment is open.",
     "payment.canceled": "Closed without money. What turns up later goes back.",
-    "payment.expired": "Its time is over and nothing was paid. A late payment may still turn it paid.",
+    "payment.expired": "Its time is over and nothing was paid. A late payment may still turn it `paid`.",
     "payment.review": "Money may have moved and a person must decide (docs/states.md).",
     "payment.awaiting_deposit": "The buyer was given an account to transfer to. Do not deliver yet.",
     "payment.processing": "The gateway was asked, or is approving; how it ends is not known yet.",
     "payment.open": "It waits for the buyer again: what was processing, or the account that he was given, ended without money.",
-    "payment.review_ended": "A person has decided, and the money stays with you: `status` and the amounts say how it stands.",
-    "refund.succeeded": "Money went back: the shop's refund, or one that was made in the gateway's console.",
+    "payment.review_ended": "A person has decided, and the money stays with you: `status` and the amounts say how it stands. One "
+    "capture is told as `payment.paid` once.",
+    "refund.succeeded": "Money went back: your refund, or one that was made in the gateway's console.",
     "refund.failed": "A refund ended without money going back.",
 }
-"""Every type with what it says. A noun that has something to tell adds its own."""
+"""Every type with what it says, in docs/notifications.md by `make docs`. A noun that has something to tell adds its own."""
 
 _TOLD = {
     PaymentStatus.PAID: "payment.paid",
