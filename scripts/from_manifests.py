@@ -1,4 +1,4 @@
-"""The parts of README.md, `.env.example` and docker-compose.yml that follow from the manifests.
+"""The parts of documents that follow from the code: from the gateways' manifests, and from the events that a shop is told.
 
 `make docs` writes them between their marks; a test finds a document that drifted.
 """
@@ -12,6 +12,7 @@ from typing import Any
 from app.gateways.manifest import Manifest, example_of
 from app.gateways.registry import MANIFESTS
 from app.gateways.values import Capability
+from app.ledger.outbox import EVENT_TYPES
 from app.paths import ROOT
 
 _COLUMNS = (
@@ -65,10 +66,20 @@ def compose_variables() -> str:
     return "\n".join(f"  {manifest.variable(name)}:" for manifest in MANIFESTS for name in manifest.fields())
 
 
+def event_table() -> str:
+    """Every event that a shop is told, as a Markdown table."""
+    says = (
+        f"| `{kind}` | {text.replace('docs/states.md', '[states.md](states.md)')} |"
+        for kind, text in EVENT_TYPES.items()
+    )
+    return "\n".join(["| type | says |", "|---|---|", *says])
+
+
 PARTS: dict[str, tuple[str, str, Callable[[], str]]] = {
     "README.md": ("<!-- gateways -->", "<!-- /gateways -->", capability_table),
     "README.ko.md": ("<!-- gateways -->", "<!-- /gateways -->", capability_table_ko),
     ".env.example": ("# ==== Gateways, from their manifests ====", "# ==== end of gateways ====", example_variables),
+    "docs/notifications.md": ("<!-- events -->", "<!-- /events -->", event_table),
     "docker-compose.yml": ("  # gateways, from their manifests", "  # end of gateways", compose_variables),
 }
 """By document: the marks around the part that is made, and what makes it."""

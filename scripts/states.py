@@ -43,7 +43,7 @@ ATTEMPT_WORDS: Mapping[AttemptStatus, str] = {
     A.PENDING: "Open at the gateway; the buyer has not finished.",
     A.AWAITING_DEPOSIT: "The gateway waits for the buyer's deposit.",
     A.CAPTURED: "A look-up, or an explicit yes to confirm, proved that the money was taken.",
-    A.FAILED: "Explicitly declined, or never opened. A look-up may still find a late approval.",
+    A.FAILED: "Explicitly declined, or never opened, and then it may be opened after all. A look-up may find a late approval.",
     A.CANCELED: "Ended at the gateway or with its payment. Money that turns up afterwards goes back.",
     A.EXPIRED: "We stopped waiting. A look-up may still find a late approval.",
     A.UNKNOWN: "Asked, and no answer was kept: only a look-up ends it.",

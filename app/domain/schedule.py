@@ -30,6 +30,9 @@ def next_look(now: datetime, looks: int, *, returned: bool, time_scale: float = 
     return now + timedelta(seconds=wait_s / time_scale)
 
 
+UNOPENED_AGAIN = (0, 2, 5, 15, 30, 60, 120, 300)
+"""Seconds until a gateway that did not open the window of one, two, … attempts in a row is asked for a further one."""
+
 UNKNOWN_FOR = timedelta(hours=1)
 """How long an attempt may be unknown before a person is called (law 4)."""
 

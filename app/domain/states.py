@@ -70,7 +70,8 @@ ATTEMPT_MOVES: Mapping[AttemptStatus, frozenset[AttemptStatus]] = {
     A.PENDING: frozenset({A.AWAITING_DEPOSIT, A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
     A.AWAITING_DEPOSIT: frozenset({A.CAPTURED, A.UNKNOWN, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
     A.UNKNOWN: frozenset({A.PENDING, A.AWAITING_DEPOSIT, A.CAPTURED, A.FAILED, A.CANCELED, A.EXPIRED, A.REJECTED}),
-    A.FAILED: frozenset({A.CAPTURED, A.REJECTED}),  # late approval: by look-up only
+    # Late approval: by look-up only. And one whose window was never opened may be opened after all.
+    A.FAILED: frozenset({A.PENDING, A.CAPTURED, A.REJECTED}),
     A.EXPIRED: frozenset({A.CAPTURED, A.REJECTED}),  # the same, after we stopped waiting
     A.CANCELED: frozenset({A.REJECTED}),  # money that turns up afterwards goes back
     A.CAPTURED: frozenset(),

@@ -129,7 +129,7 @@ class Idempotency:
             yield leased
         except Exception as error:
             if not isinstance(error, OnetillError) or isinstance(error, IllegalTransition):
-                task = asyncio.create_task(self._let_go(leased))
+                task = asyncio.create_task(self.let_go(leased))
                 self._letting_go.add(task)
                 task.add_done_callback(self._letting_go.discard)
             raise
@@ -140,8 +140,8 @@ class Idempotency:
             task.cancel()
         await asyncio.gather(*self._letting_go, return_exceptions=True)
 
-    async def _let_go(self, intent: Intent) -> None:
-        """Only of our own lease: somebody else may work on the key by now."""
+    async def let_go(self, intent: Intent) -> None:
+        """Let go of our own lease, and of no other: somebody else may work on the key by now."""
         assert intent.until is not None
         while self._now() < intent.until:
             try:

@@ -57,9 +57,14 @@ class Attempt:
         return self.status in ATTEMPT_UNDECIDED
 
     @property
+    def was_opened(self) -> bool:
+        """Whether its window was opened, as far as anybody was told."""
+        return self.next_action is not None or self.gateway_ref is not None
+
+    @property
     def may_hold_money(self) -> bool:
         """Whether its gateway may hold money for it: not where no window was ever opened."""
-        return self.is_undecided or self.next_action is not None or self.gateway_ref is not None
+        return self.is_undecided or self.was_opened
 
     def is_due(self, now: datetime) -> bool:
         """Whether its time to be looked at has come."""

@@ -22,22 +22,25 @@ from app.domain.states import (
     PaymentStatus,
     RefundStatus,
 )
+from app.ledger.model import Attempt
 from app.ledger.transitions import Step
 
 EVENT_TYPES: dict[str, str] = {
     "payment.paid": "The money is taken. Deliver.",
-    "payment.failed": "An attempt failed, or its money did not match and goes back. The buyer may try again while it is open.",
+    "payment.failed": "An attempt failed in its window, or its money did not match and goes back. The buyer may try again "
+    "while the payment is open.",
     "payment.canceled": "Closed without money. What turns up later goes back.",
-    "payment.expired": "Its time is over and nothing was paid. A late payment may still turn it paid.",
+    "payment.expired": "Its time is over and nothing was paid. A late payment may still turn it `paid`.",
     "payment.review": "Money may have moved and a person must decide (docs/states.md).",
     "payment.awaiting_deposit": "The buyer was given an account to transfer to. Do not deliver yet.",
     "payment.processing": "The gateway was asked, or is approving; how it ends is not known yet.",
     "payment.open": "It waits for the buyer again: what was processing, or the account that he was given, ended without money.",
-    "payment.review_ended": "A person has decided, and the money stays with you: `status` and the amounts say how it stands.",
-    "refund.succeeded": "Money went back: the shop's refund, or one that was made in the gateway's console.",
+    "payment.review_ended": "A person has decided, and the money stays with you: `status` and the amounts say how it stands. One "
+    "capture is told as `payment.paid` once.",
+    "refund.succeeded": "Money went back: your refund, or one that was made in the gateway's console.",
     "refund.failed": "A refund ended without money going back.",
 }
-"""Every type with what it says. A noun that has something to tell adds its own."""
+"""Every type with what it says, in docs/notifications.md by `make docs`. A noun that has something to tell adds its own."""
 
 _TOLD = {
     PaymentStatus.PAID: "payment.paid",
@@ -47,7 +50,8 @@ _TOLD = {
     PaymentStatus.AWAITING_DEPOSIT: "payment.awaiting_deposit",
     PaymentStatus.PROCESSING: "payment.processing",
 }
-_FAILED = frozenset({AttemptStatus.FAILED, AttemptStatus.REJECTED})
+ONCE = frozenset({"payment.paid", "payment.expired"})
+"""Told once of a payment: there is one capture that is kept, and nothing leads back to `expired`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +108,7 @@ def _events(step: Step) -> Iterator[ShopEvent]:
 
 def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data: dict[str, Any]) -> ShopEvent:
     """One event with its text. `payment_id` None: it is about no payment."""
-    event_id = ids.uuid7()
+    event_id = _id(payment_id, kind, sequence, data) if payment_id else ids.uuid7()
     body = {
         "id": ids.show(ids.Prefix.EVENT, event_id),
         "type": kind,
@@ -116,18 +120,31 @@ def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data:
     return ShopEvent(event_id, kind, sequence, msgspec.json.encode(body).decode())
 
 
+def _id(payment_id: UUID, kind: str, sequence: int, data: dict[str, Any]) -> UUID:
+    """Follows from the fact: one that is found again, in a database that was restored to before it, keeps the id it was told by.
+
+    What comes once is the same fact at whichever step, and of whichever attempt.
+    """
+    fact = [kind] if kind in ONCE else [kind, sequence, data]
+    return ids.derived(payment_id, msgspec.json.encode(fact, order="sorted"))
+
+
 def _of_payment(step: Step) -> str | None:
     """Each status in which an event left the shop is left by an event; and one capture is told as paid once."""
     before, after = step.before.status, step.after.status
-    is_kept = step.before.captured_minor > 0
-    if before is PaymentStatus.REVIEW and after in PAYMENT_COLLECTED and is_kept:
+    if before is PaymentStatus.REVIEW and after in PAYMENT_COLLECTED and step.before.captured_minor:
         return "payment.review_ended"
-    if after is not before and after in _TOLD and not (after is PaymentStatus.PAID and is_kept):
+    if after is not before and after in _TOLD:
         return _TOLD[after]
-    has_failed = step.attempt.status in _FAILED and step.event.attempt_from != step.attempt.status
-    if has_failed and after in PAYMENT_UNPAID:
+    has_moved = step.event.attempt_from != step.attempt.status
+    if has_moved and after in PAYMENT_UNPAID and _has_failed(step.attempt):
         return "payment.failed"
     return "payment.open" if after is PaymentStatus.OPEN is not before else None
+
+
+def _has_failed(attempt: Attempt) -> bool:
+    """One without a window is no news: whoever asked for it has the gateway's error, and asks again while the gateway is down."""
+    return attempt.status is AttemptStatus.REJECTED or (attempt.status is AttemptStatus.FAILED and attempt.was_opened)
 
 
 def _of_refund(step: Step) -> str | None:

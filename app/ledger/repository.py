@@ -241,10 +241,13 @@ class PaymentRepository:
         assert row is not None
         return row["n"], float(row["age_s"])
 
-    async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> None:
-        """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened."""
+    async def reschedule(self, payment_id: UUID, before: Attempt, after: Attempt) -> bool:
+        """Note that a look decided nothing: when to look next, and who is busy. No event: nothing happened.
+
+        False: the attempt was not as it was read, and nothing is noted.
+        """
         values = RESCHEDULE.values(payment_id=payment_id, before=before, after=after)
-        await self._database.row(RESCHEDULE.sql, *values)
+        return await self._database.row(RESCHEDULE.sql, *values) is not None
 
     async def reschedule_refund(
         self, payment_id: UUID, refund: Refund, lookup_attempts: int, look_at: datetime | None

@@ -142,6 +142,7 @@ UPDATE attempts SET lookup_attempts = :after.lookup_attempts, next_check_at = :a
     claimed_until = CASE WHEN next_check_at = :after.next_check_at THEN claimed_until END
 WHERE payment_id = :payment_id AND id = :before.id AND status = :before.status
     AND lookup_attempts = :before.lookup_attempts AND busy_until IS NOT DISTINCT FROM :before.busy_until
+RETURNING id
 """)
 """Only while the attempt is as it was read: a lease that somebody took meanwhile stays."""
 

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 
 from app.domain.attention import Attention
+from app.domain.errors import IllegalTransition
 from app.domain.schedule import KEPT_LOOKS, LATE_CAPTURE, LATE_LOOKS
 from app.domain.states import (
     ATTEMPT_UNDECIDED,
@@ -161,8 +162,8 @@ def step(
     """
     known = {a.id: a for a in payment.attempts}
     came_from = known[attempt.id].status if attempt.id in known else None
-    if came_from is not None:
-        check_attempt(came_from, to)
+    if came_from is not None and check_attempt(came_from, to):
+        _check_reopens(known[attempt.id], to)
     others = [a.status for a in payment.attempts if a.id != attempt.id]
     target = payment_to or payment_after(payment.status, to, others)
     if payment_to is None and payment.status is PaymentStatus.REVIEW and _has_ended(payment, to, others, refund):
@@ -191,7 +192,8 @@ def step(
     if refund is not None:
         evidence = evidence | {"refund": _refund_evidence(None, refund)}
     refunds = (*payment.refunds, refund) if refund else payment.refunds
-    is_paid = target is PaymentStatus.PAID and payment.status is not PaymentStatus.PAID
+    # Once: a review may end where money was captured long ago.
+    is_paid = target is PaymentStatus.PAID and not payment.captured_minor
     is_kept = target is PaymentStatus.REVIEW or mismatched(payment) or (_is_said_once(payment) and not ends_call)
     after = replace(
         payment,
@@ -309,6 +311,12 @@ def _refund_evidence(known: Refund | None, moved: Refund) -> dict[str, Any]:
         "currency": moved.amount.currency,
         "gateway_ref": moved.gateway_ref,
     }
+
+
+def _check_reopens(attempt: Attempt, to: AttemptStatus) -> None:
+    """An attempt that has ended is opened only where no buyer can have been in its window. Raises IllegalTransition."""
+    if to in ATTEMPT_UNDECIDED and not attempt.is_undecided and attempt.was_opened:
+        raise IllegalTransition(source=str(attempt.status), target=str(to))
 
 
 def _has_ended(payment: Payment, to: AttemptStatus, others: list[AttemptStatus], refund: Refund | None) -> bool:

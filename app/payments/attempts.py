@@ -1,13 +1,15 @@
 """Opening an attempt at a gateway: the intent is stored, then the gateway is called, then its answer is stored.
 
 No money moves here. A refusal or an unreachable gateway fails the attempt; a lost answer leaves it `unknown`. Either way
-the payment stays, and the same Idempotency-Key goes on where this stopped.
+the payment stays, and whoever asks next goes on where this stopped: with the same attempt where its gateway opens one twice.
 """
 
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
+from math import ceil
 
 import msgspec
 
@@ -16,16 +18,18 @@ from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import (
     GatewayError,
+    GatewayRefused,
     GatewayTimeout,
+    GatewayUnavailable,
     IllegalTransition,
     PaymentNotOpen,
     PaymentProcessing,
     TooManyAttempts,
 )
-from app.domain.schedule import WRITE_S, next_look
+from app.domain.schedule import UNOPENED_AGAIN, WRITE_S, next_look
 from app.domain.states import PAYMENT_UNPAID, AttemptStatus, PaymentStatus
 from app.gateways.port import Gateway
-from app.gateways.values import Failure
+from app.gateways.values import Capability, Failure
 from app.ledger.model import Attempt, Payment
 from app.ledger.repository import KeyState, PaymentRepository
 from app.ledger.transitions import Step, Trigger, step
@@ -34,7 +38,9 @@ from app.settings import Settings
 
 RETRY_PROCESSING_S = 2
 MAX_ATTEMPTS = 50
-"""A buyer's browser may open attempts; so many are enough for any buyer."""
+"""A buyer's browser may open attempts; so many windows are enough for any buyer. Those that did not open count for nothing."""
+
+_MAY_OPEN = frozenset({AttemptStatus.CREATED, AttemptStatus.UNKNOWN, AttemptStatus.FAILED})
 
 Render = Callable[[Payment], bytes]
 """Makes the answer's bytes out of a payment; given in, so that the answer is stored in the commit that it tells of."""
@@ -79,47 +85,73 @@ class AttemptOpener:
     async def further_attempt(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
         """Store a further attempt that is about to be opened.
 
-        Raises PaymentNotOpen, or PaymentProcessing while an earlier attempt may still bring money any moment.
+        Raises PaymentNotOpen, PaymentProcessing while an earlier attempt may still bring money any moment, or the stored
+        GatewayError of the attempt before while its gateway is given a pause.
         """
-        has_run_out = payment.status in PAYMENT_UNPAID and payment.expires_at <= self._now()
-        if has_run_out or payment.status not in PAYMENT_UNPAID:
-            status = PaymentStatus.EXPIRED if has_run_out else payment.status
-            raise PaymentNotOpen(status=str(status), payment_id=payment.public_id)
-        if payment.last_attempt.number >= MAX_ATTEMPTS:
+        self._check_is_open(payment)
+        if sum(attempt.may_hold_money for attempt in payment.attempts) >= MAX_ATTEMPTS:
             raise TooManyAttempts(payment_id=payment.public_id, limit=MAX_ATTEMPTS)
         if payment.status is PaymentStatus.PROCESSING:
             raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
+        self._check_may_ask(payment, gateway)
         begun = self.begin(payment, gateway, trigger)
         if not await self._repository.apply(begun):
             raise IllegalTransition(source=str(payment.status), target="created")
         return begun.after
 
-    async def again(self, payment: Payment, gateway: Gateway, trigger: Trigger) -> Payment:
-        """Take the lease on opening the last attempt again, whose first opening left no answer."""
-        now = self._now()
-        lease = self._lease(gateway, now)
-        attempt = payment.last_attempt
-        resumed = step(
-            payment,
-            attempt,
-            attempt.status,
-            at=now,
-            trigger=trigger,
-            reason="opening_again",
-            evidence={},
-            busy_until=lease,
-            next_check_at=lease,
+    def _check_is_open(self, payment: Payment) -> None:
+        has_run_out = payment.status in PAYMENT_UNPAID and payment.expires_at <= self._now()
+        if has_run_out or payment.status not in PAYMENT_UNPAID:
+            status = PaymentStatus.EXPIRED if has_run_out else payment.status
+            raise PaymentNotOpen(status=str(status), payment_id=payment.public_id)
+
+    def _check_may_ask(self, payment: Payment, gateway: Gateway) -> None:
+        """Raise the error of the last attempt here while the gateway, which opened none of the newest ones, has its pause.
+
+        Each costs rows that are kept, however often a shop asks while the gateway is down.
+        """
+        newest = takewhile(lambda attempt: not attempt.was_opened, reversed(payment.attempts))
+        unopened = [a for a in newest if a.gateway == gateway.name and gateway.has_opened(a.account) and a.ended_at]
+        if not unopened:
+            return
+        last, wait_s = unopened[0], UNOPENED_AGAIN[min(len(unopened), len(UNOPENED_AGAIN)) - 1]
+        assert last.ended_at is not None
+        left_s = self._settings.seconds(wait_s) - (self._now() - last.ended_at).total_seconds()
+        if left_s > 0:
+            said = {"payment_id": payment.public_id, "gateway": gateway.name, "retry_after_s": ceil(left_s)}
+            failure = msgspec.json.decode(last.failure, type=Failure) if last.failure else None
+            if failure is not None and failure.code == GatewayRefused.code:
+                raise GatewayRefused(**said, raw_code=failure.raw_code)
+            raise GatewayUnavailable(**said)
+
+    def can_reopen(self, attempt: Attempt, gateway: Gateway) -> bool:
+        """Whether the gateway opens this attempt, in whose window nobody can have been, under the same reference."""
+        is_its = attempt.gateway == gateway.name and gateway.has_opened(attempt.account)
+        is_unopened = not attempt.was_opened and attempt.status in _MAY_OPEN
+        return is_its and is_unopened and Capability.REOPEN in gateway.capabilities
+
+    async def again(self, payment: Payment, gateway: Gateway) -> Payment:
+        """Take the lease on opening the last attempt again. Its intent is stored, so no step: an outage leaves no rows.
+
+        Raises PaymentNotOpen, or PaymentProcessing while an earlier attempt may still bring money any moment.
+        """
+        self._check_is_open(payment)
+        attempt, lease = payment.last_attempt, self._lease(gateway, self._now())
+        if payment.status is PaymentStatus.PROCESSING and attempt.status is not AttemptStatus.UNKNOWN:
+            raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
+        leased = replace(
+            attempt, busy_until=lease, next_check_at=lease if attempt.is_undecided else attempt.next_check_at
         )
-        if not await self._repository.apply(resumed):
+        if not await self._repository.reschedule(payment.id, attempt, leased):
             raise IllegalTransition(source=str(attempt.status), target="pending")
-        return resumed.after
+        return replace(payment, attempts=(*payment.attempts[:-1], leased))
 
     async def open(
         self, payment: Payment, gateway: Gateway, trigger: Trigger, render: Render, key: KeyState | None
     ) -> bytes:
         """Create the last attempt's session at its gateway, store it, and return the answer that `render` makes.
 
-        The caller's `key` keeps that answer in the same commit, and is free again when the gateway failed. Raises the
+        The caller's `key` keeps that answer in the same commit, and may be free again when the gateway failed. Raises the
         gateway's error with `payment_id`.
         """
         attempt = payment.last_attempt
@@ -141,6 +173,7 @@ class AttemptOpener:
             evidence={"next_action": opened.next_action.get("type")},
             gateway_ref=opened.gateway_ref,
             next_action=encode_action(opened.next_action).decode(),
+            failure=None,
             busy_until=None,
             next_check_at=min(
                 next_look(now, 0, returned=False, time_scale=self._settings.time_scale), payment.expires_at
@@ -157,6 +190,13 @@ class AttemptOpener:
     ) -> None:
         now = self._now()
         is_lost = isinstance(error, GatewayTimeout)
+        look_at = next_look(now, 0, returned=True, time_scale=self._settings.time_scale)
+        if attempt.status is AttemptStatus.FAILED or (is_lost and attempt.status is AttemptStatus.UNKNOWN):
+            # Opened again in vain: nobody has its window, and nothing has happened that is not stored.
+            let_go = replace(attempt, busy_until=None, next_check_at=look_at if is_lost else attempt.next_check_at)
+            unchanged = partial(self._repository.reschedule, payment.id, attempt, let_go)
+            await insist(unchanged, attempt.busy_until, self._now)
+            return
         raw_code = error.details.get("raw_code")
         failure = Failure(error.code, raw_code=str(raw_code) if raw_code else None)
         failed = step(
@@ -169,7 +209,7 @@ class AttemptOpener:
             evidence={},
             failure=msgspec.json.encode(failure).decode(),
             busy_until=None,
-            next_check_at=next_look(now, 0, returned=True, time_scale=self._settings.time_scale),
+            next_check_at=look_at,
         )
         await insist(partial(self._repository.apply, failed, released), attempt.busy_until, self._now)
 

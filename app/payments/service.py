@@ -150,7 +150,10 @@ class PaymentService:
                 return await self._go_on(payment.id, intent, trigger, render)
         payment = await self._look_first(payment, trigger)
         try:
-            payment = await self._opener.further_attempt(payment, gateway, trigger)
+            if self._opener.can_reopen(payment.last_attempt, gateway) and not payment.last_attempt.is_busy(self._now()):
+                payment = await self._opener.again(payment, gateway)
+            else:
+                payment = await self._opener.further_attempt(payment, gateway, trigger)
         except OnetillError:
             if intent is not None and (stored := await self._idempotency.release(intent)) is not None:
                 return stored
@@ -357,15 +360,15 @@ class PaymentService:
         gateway = self._registry.named(attempt.gateway)
         if attempt.next_action is not None or payment.status not in PAYMENT_UNPAID:
             return await self._idempotency.finish(intent, Answered(201, render(payment)))
-        can_reopen = Capability.REOPEN in gateway.capabilities and gateway.has_opened(attempt.account)
+        can_reopen = self._opener.can_reopen(attempt, gateway)
         if attempt.status is not AttemptStatus.FAILED and not can_reopen:
             # This gateway takes a reference once. Nobody holds the key to what the lost call may have opened.
             payment = (await self.verify(payment_id, trigger=trigger, attempt_id=attempt.id)).payment
         try:
-            if attempt.status is AttemptStatus.FAILED or not can_reopen:
-                payment = await self._opener.further_attempt(payment, gateway, trigger)
+            if can_reopen:
+                payment = await self._opener.again(payment, gateway)
             else:
-                payment = await self._opener.again(payment, gateway, trigger)
+                payment = await self._opener.further_attempt(payment, gateway, trigger)
         except OnetillError:
             if (stored := await self._idempotency.release(intent)) is not None:
                 return stored
@@ -380,8 +383,10 @@ class PaymentService:
                 key = _key_state(intent) if intent else None
                 return Answered(201, await self._opener.open(payment, gateway, trigger, render, key))
         except OnetillError:
-            if intent is not None and (stored := await self._idempotency.stored(intent)) is not None:
-                return stored  # by somebody who took the key over, and so has moved the payment
+            if intent is not None:
+                await self._idempotency.let_go(intent)
+                if (stored := await self._idempotency.stored(intent)) is not None:
+                    return stored  # by somebody who took the key over, and so has moved the payment
             raise
 
 

@@ -25,6 +25,17 @@ def test_a_fresh_id_is_a_uuid_of_version_7() -> None:
     assert fresh.variant == RFC_4122
 
 
+def test_a_derived_id_is_a_uuid_of_version_7_with_the_time_of_what_it_is_about() -> None:
+    made = ids.derived(SOME, b"paid")
+    assert (made.version, made.variant, ids.made_at(made)) == (7, RFC_4122, ids.made_at(SOME))
+    assert made == ids.derived(SOME, b"paid")
+
+
+def test_a_derived_id_is_of_one_fact_about_one_thing() -> None:
+    others = [ids.derived(UUID(int=SOME.int ^ 1), b"paid"), *(ids.derived(SOME, b"%d" % n) for n in range(1000))]
+    assert len({ids.derived(SOME, b"paid"), *others}) == 1002
+
+
 def test_an_id_begins_with_the_milliseconds_of_its_making() -> None:
     before = time.time_ns() // 1_000_000
     fresh = ids.uuid7()

@@ -105,7 +105,7 @@ def test_the_checkout_page_knows_its_next_action(manifest: Manifest[Any]) -> Non
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_what_is_made_from_the_manifests_has_not_drifted(name: str) -> None:
+def test_what_is_made_from_the_code_has_not_drifted(name: str) -> None:
     text = (ROOT / name).read_text("utf-8")
     assert text == made_anew(name, text), f"{name} drifted: make docs"
 

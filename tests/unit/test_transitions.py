@@ -107,6 +107,24 @@ class TestBothMove:
 
 
 class TestAttention:
+    @pytest.mark.parametrize("source", [each for each in PaymentStatus if P.PAID in PAYMENT_MOVES[each]])
+    @pytest.mark.parametrize("to", [A.CAPTURED, A.FAILED, A.CANCELED, A.UNKNOWN])
+    @pytest.mark.parametrize("is_kept", [True, False])
+    def test_every_move_to_paid_says_once_when_and_where(
+        self, source: PaymentStatus, to: AttemptStatus, is_kept: bool
+    ) -> None:
+        kept = {"captured_minor": AMOUNT.minor, "paid_at": CREATED_AT, "gateway": "another"} if is_kept else {}
+        done = move(payment(attempt(A.UNKNOWN), status=source, **kept), to, payment_to=P.PAID, at=LATER).after
+        assert (done.status, done.captured_minor) == (P.PAID, AMOUNT.minor)
+        assert (done.paid_at, done.gateway) == ((CREATED_AT, "another") if is_kept else (LATER, "acmepay"))
+
+    @pytest.mark.parametrize("end", [A.FAILED, A.CANCELED, A.EXPIRED])
+    def test_a_review_that_ends_leaves_captured_money_where_and_when_it_was_taken(self, end: AttemptStatus) -> None:
+        kept, doubt = attempt(A.CAPTURED), attempt(A.UNKNOWN, number=2, gateway="another")
+        money = {"captured_minor": AMOUNT.minor, "paid_at": CREATED_AT}
+        done = move(payment(kept, doubt, status=P.REVIEW, **money), end, doubt, at=LATER).after
+        assert (done.status, done.paid_at, done.gateway) == (P.PAID, CREATED_AT, "acmepay")
+
     def test_a_step_that_needs_a_person_says_why(self) -> None:
         done = move(payment(attempt(A.UNKNOWN), status=P.PROCESSING), A.UNKNOWN, attention=Attention.UNDECIDED)
         assert done.after.attention == Attention.UNDECIDED
@@ -128,13 +146,18 @@ class TestAttention:
 class TestRefusals:
     @pytest.mark.parametrize("source", A)
     def test_an_attempt_moves_only_as_its_table_says(self, source: AttemptStatus) -> None:
-        stored = payment(attempt(source), status=P.REVIEW)  # a status that follows no attempt
+        stored = payment(attempt(source, next_action=None), status=P.REVIEW)  # a status that follows no attempt
         for target in A:
             if target is source or target in ATTEMPT_MOVES[source]:
                 assert move(stored, target).attempt.status is target
             else:
                 with pytest.raises(IllegalTransition):
                     move(stored, target)
+
+    @pytest.mark.parametrize("trace", [{}, {"next_action": None, "gateway_ref": "sig"}])
+    def test_one_that_failed_is_not_opened_again_where_a_buyer_may_have_been_in_it(self, trace: dict[str, Any]) -> None:
+        with pytest.raises(IllegalTransition):
+            move(payment(attempt(A.FAILED, **trace)), A.PENDING)
 
     @pytest.mark.parametrize("source", P)
     def test_a_payment_moves_only_as_its_table_says(self, source: PaymentStatus) -> None:

@@ -35,6 +35,9 @@ TOLD = {
     "paid": "payment.paid", "canceled": "payment.canceled", "expired": "payment.expired", "review": "payment.review",
     "awaiting_deposit": "payment.awaiting_deposit", "processing": "payment.processing",
 }  # fmt: skip
+FAILED = {"failed", "rejected"}
+UNOPENED = {"gateway_unavailable", "gateway_refused", "never_opened"}
+"""Why a window did not open: whoever asked for it was told so."""
 
 
 def expected(events: Sequence[Row]) -> list[tuple[str, int, str]]:
@@ -43,12 +46,15 @@ def expected(events: Sequence[Row]) -> list[tuple[str, int, str]]:
     for row in sorted(events, key=lambda each: (each["payment_id"], each["seq"])):
         payment = ids.show(ids.Prefix.PAYMENT, row["payment_id"])
         came, went = row["payment_from"], row["payment_to"]
-        is_first = payment not in kept
-        if came == "review" != went and went in {"paid", "partially_refunded", "refunded"} and not is_first:
+        if came == "review" != went and went in {"paid", "partially_refunded", "refunded"} and payment in kept:
             found.append((payment, row["seq"], "payment.review_ended"))
-        elif came != went and went in TOLD and (went != "paid" or is_first):
+        elif came != went and went in TOLD:
             found.append((payment, row["seq"], TOLD[went]))
-        elif went in PAYMENT_UNPAID and row["attempt_from"] != row["attempt_to"] in {"failed", "rejected"}:
+        elif (
+            went in PAYMENT_UNPAID
+            and row["attempt_from"] != row["attempt_to"] in FAILED
+            and row["reason"] not in UNOPENED
+        ):
             found.append((payment, row["seq"], "payment.failed"))
         elif came not in {None, "open"} and went == "open":
             found.append((payment, row["seq"], "payment.open"))
