@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 60b9a12a40f8b9b331b8caaa609d66e658513cf5ff69fa3b4732a055f7ab2f5b. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 60b9a12a40f8b9b331b8caaa609d66e658513cf5ff69fa3b4732a055f7ab2f5b; below: sha256 c8dcfa204a6dd415ee02e78b28bc981192bf36868f5bc7c75528c97b32f6410d. Change nothing here.
 
 from __future__ import annotations
 
