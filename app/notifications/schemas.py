@@ -252,7 +252,7 @@ class ShopEventView(TypedDict):
     id: str
     type: str
     created_at: Timestamp
-    payment_id: str | None
+    payment_id: str
     sequence: int
     data: dict[str, Any]
 

@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from app.gateways.portone_v1.session import BYPASS, OPTIONS
 from app.notifications.guard import Refused
 from app.paths import ROOT
 from tests.support.korean import not_korean
+from tests.support.named import named_in
 
 FOR_OPERATORS = {"api_keys", "cli", "demo"}
 """Rooms whose errors a terminal prints, in English."""
@@ -54,7 +54,7 @@ def spoken() -> Iterator[str]:
 
 def _said_in(path: Path) -> Iterator[str]:
     tree = ast.parse(path.read_text("utf-8"))
-    named = _named_in(tree)
+    named = named_in(tree)
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id=error), args=args, keywords=keywords) if error in RAISED:
@@ -79,24 +79,6 @@ def _said_in(path: Path) -> Iterator[str]:
                             yield from _texts(value)
                         case ast.Call(func=ast.Name(id="ValueError"), args=[raised]):
                             yield from _texts(raised)
-
-
-def _named_in(tree: ast.Module) -> dict[str, list[ast.AST]]:
-    """What a module's names may stand for: assigned values, members of its classes, what its functions return."""
-    named: dict[str, list[ast.AST]] = defaultdict(list)
-    for node in ast.walk(tree):
-        match node:
-            case ast.Assign(targets=targets, value=value):
-                for target in targets:
-                    if isinstance(target, ast.Name):
-                        named[target.id].append(value)
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                named[name].append(value)
-            case ast.ClassDef(name=name, body=body):
-                named[name] += [each.value for each in body if isinstance(each, ast.Assign)]
-            case ast.FunctionDef(name=name):
-                named[name] += [each.value for each in ast.walk(node) if isinstance(each, ast.Return) and each.value]
-    return named
 
 
 def _sentences(node: ast.AST, named: dict[str, list[ast.AST]], seen: frozenset[str] = frozenset()) -> Iterator[str]:

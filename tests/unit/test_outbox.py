@@ -3,13 +3,17 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import get_type_hints
 
 import msgspec
 import pytest
 
 from app.domain.states import AttemptStatus, PaymentStatus, RefundStatus
 from app.ledger.outbox import EVENT_TYPES, told
+from app.ledger.tables import outbox
 from app.ledger.transitions import Step, refund_step, step
+from app.notifications.schemas import NotificationView, ShopEventView
+from app.notifications.tables import notifications
 from tests.unit.factories import AMOUNT, NOW, attempt, payment, refund
 
 P, A, R = PaymentStatus, AttemptStatus, RefundStatus
@@ -106,4 +110,10 @@ def test_one_capture_is_told_as_paid_once(after: PaymentStatus) -> None:
 
 
 def test_every_type_is_documented_and_no_other() -> None:
-    assert set(re.findall(r"^\| `((?:payment|refund)\.\w+)` \|", PAGE, re.MULTILINE)) == EVENT_TYPES.keys()
+    assert set(re.findall(r"^\| `([a-z]+\.\w+)` \|", PAGE, re.MULTILINE)) == EVENT_TYPES.keys()
+
+
+def test_every_event_is_a_payments_wherever_it_is_told() -> None:
+    assert not outbox.c.payment_id.nullable
+    assert not notifications.c.payment_id.nullable
+    assert {get_type_hints(view)["payment_id"] for view in (ShopEventView, NotificationView)} == {str}
