@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 60b9a12a40f8b9b331b8caaa609d66e658513cf5ff69fa3b4732a055f7ab2f5b; below: sha256 c8dcfa204a6dd415ee02e78b28bc981192bf36868f5bc7c75528c97b32f6410d. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 82c57a88773826fcee892d29bd2b9de036fd6fabdd4c4743a4c3705fda55d2a5; below: sha256 bde68ce0c8d05ad06ad365e05a9dd6486f4128f72cbba8373e55de51c1aa5c80. Change nothing here.
 
 from __future__ import annotations
 
@@ -482,7 +482,7 @@ class ShopEventView(TypedDict):
     id: str
     type: str
     created_at: str
-    payment_id: str | None
+    payment_id: str
     sequence: int
     data: dict[str, Any]
 
