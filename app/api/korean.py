@@ -44,6 +44,7 @@ TEXTS = {
     "should be a valid dictionary": "객체여야 합니다",
     "should be a valid {}": "올바른 {} 값이 아닙니다",
     "should be a finite number": "유한한 숫자여야 합니다",
+    "holds a number that is not finite": "유한하지 않은 숫자가 들어 있습니다",
     "should be a whole number": "정수여야 합니다",
     "should be true or false": "true 또는 false여야 합니다",
     "should be greater than or equal to {}": "{} 이상이어야 합니다",

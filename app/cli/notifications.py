@@ -23,7 +23,16 @@ def list_endpoints(store: Store = "main", as_json: Json = False) -> None:
 
     found = with_services(lambda services: services.notifications.page(store, OLDEST, MOST_ENDPOINTS))
     views = [endpoint_view(each) for each in found]
-    columns = ("id", "url", "events", "status", "pause_reason", "failing_since", "key_missing_since", "last_delivered_at")
+    columns = (
+        "id",
+        "url",
+        "events",
+        "status",
+        "pause_reason",
+        "failing_since",
+        "key_missing_since",
+        "last_delivered_at",
+    )
     show(
         views if as_json else [_columns(view, columns) | {"events": view["events"] or "all"} for view in views],
         as_json=as_json,
