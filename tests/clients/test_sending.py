@@ -70,7 +70,9 @@ def test_a_page_of_a_proxy_is_no_answer() -> None:
     ],
     ids=["final", "told to wait too long", "waited too long", "not to be repeated"],
 )
-def test_it_gives_up(answers: list[httpx2.Response], options: dict[str, bool]) -> None:
+def test_a_refusal_is_raised_where_no_further_try_may_help(
+    answers: list[httpx2.Response], options: dict[str, bool]
+) -> None:
     with pytest.raises(OnetillProblem) as given_up:
         after(*answers, **options)
     assert given_up.value.code == "overloaded"
