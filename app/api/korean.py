@@ -1,7 +1,8 @@
 """What an answer says beside its problem's own text, in Korean: of wrong fields, of credentials, and of what stands in the way.
 
 The English is the key, as in gettext, so whoever raises an error writes one language and knows no other. `{}` stands for what
-is filled in, a gateway's title too. What has no entry stays English; a test finds it.
+is filled in, a gateway's title too. What has no entry stays English: tests/unit/test_korean_texts.py finds it in the code, and
+tests/support/korean.py in every answer that a test gets.
 """
 
 import re
@@ -9,6 +10,9 @@ from collections.abc import Mapping
 from functools import cache
 
 from app.domain.errors import Obstacle
+
+SENTENCES = frozenset({"hint", "why", "reason", "what", "action"})
+"""The details of a problem that are sentences, which its own text says on."""
 
 LONGEST = 1_000
 """A longer text is a caller's own, for the most part: it stays as it is."""
@@ -19,6 +23,7 @@ TEXTS = {
     "is not a known field": "알 수 없는 필드입니다",
     "is no parameter of this call; it takes {}": "이 호출에 없는 매개변수입니다. 쓸 수 있는 것: {}",
     "was given twice": "두 번 보냈습니다",
+    "should not be null; leave it out to keep it": "null일 수 없습니다. 그대로 두려면 빼 주세요",
     "is past": "이미 지난 시각입니다",
     "is not known; {} has no options": "알 수 없습니다. {}에는 옵션이 없습니다",
     "is not known; this account takes {}": "알 수 없습니다. 이 계정에서 쓸 수 있는 것: {}",
@@ -39,6 +44,7 @@ TEXTS = {
     "should be a valid dictionary": "객체여야 합니다",
     "should be a valid {}": "올바른 {} 값이 아닙니다",
     "should be a finite number": "유한한 숫자여야 합니다",
+    "holds a number that is not finite": "유한하지 않은 숫자가 들어 있습니다",
     "should be a whole number": "정수여야 합니다",
     "should be true or false": "true 또는 false여야 합니다",
     "should be greater than or equal to {}": "{} 이상이어야 합니다",
@@ -208,6 +214,45 @@ TEXTS = {
     "Send `Authorization: Bearer` with ONETILL_METRICS_TOKEN.": (
         "ONETILL_METRICS_TOKEN을 `Authorization: Bearer`로 보내 주세요."
     ),
+    "{} is {}: nothing was changed. Only what is not decided is marked, or asked for again": (
+        "{}은(는) {} 상태이므로 변경된 것은 없습니다. 결정되지 않은 것만 표시하거나 다시 요청할 수 있습니다"
+    ),
+    # of a webhook that is not believed
+    "our settings hold no webhook secret": "웹훅 시크릿이 설정되어 있지 않습니다",
+    "a webhook- header is missing": "webhook- 헤더가 없습니다",
+    "a webhook- header cannot be read": "webhook- 헤더를 읽을 수 없습니다",
+    "wrong clock, or sent again: rightly signed, and its timestamp is too old": (
+        "서명은 맞지만 너무 오래되었습니다. 시계가 틀렸거나 다시 보낸 것입니다"
+    ),
+    "wrong clock, or sent again: rightly signed, and its timestamp is too far from ours": (
+        "서명은 맞지만 시각이 이 서버와 너무 다릅니다. 시계가 틀렸거나 다시 보낸 것입니다"
+    ),
+    "wrong clock: rightly signed, and its timestamp is ahead of ours": (
+        "서명은 맞지만 시각이 이 서버보다 앞섭니다. 시계가 틀렸습니다"
+    ),
+    "wrong secret, or forged: its signature is that of no secret of ours": (
+        "서명이 어느 시크릿과도 맞지 않습니다. 시크릿이 틀렸거나 위조된 것입니다"
+    ),
+    "wrong secret, or forged: its signature is not that of our app and its secret": (
+        "서명이 이 앱과 시크릿의 것이 아닙니다. 시크릿이 틀렸거나 위조된 것입니다"
+    ),
+    "its sender is not one of those that this account takes webhooks from": "이 계정이 웹훅을 받는 발신지가 아닙니다",
+    # of a result that is not the payment's
+    "it belongs to another order": "다른 주문의 결제입니다",
+    "the amount is another": "금액이 다릅니다",
+    "the currency is another": "통화가 다릅니다",
+    "it was paid to another store": "다른 상점의 결제입니다",
+    "it was paid through a live channel": "실제 결제 채널의 결제입니다",
+    "it was paid through a test channel": "테스트 채널 결제입니다",
+    "the order was paid already": "이미 결제된 주문입니다",
+    "the payment was closed": "종료된 결제입니다",
+    "another payment took the order meanwhile": "다른 결제로 처리된 주문입니다",
+    "A person at the shop will give the money back.": "상점 담당자가 결제된 금액을 돌려드립니다.",
+    "Nothing was charged for it.": "이 건으로 청구된 금액은 없습니다.",
+    "A person at the shop has to look at it.": "상점 담당자가 확인해야 합니다.",
+    "The money is being given back.": "결제된 금액을 돌려드리고 있습니다.",
+    "The refund was requested from the gateway.": "결제사에 환불을 요청했습니다.",
+    "The money was given back.": "결제된 금액을 돌려드렸습니다.",
     # of what stands in the way of a decision
     Obstacle.NOT_SHOWN_WHOLE.way_out: (
         "이 주문의 전액이 승인되고 아직 반영되지 않은 것으로 조회되지 않습니다. 결제사가 응답할 때 다시 시도하거나 "
@@ -254,7 +299,7 @@ def in_korean(text: str) -> str:
 def details_in_korean(details: Mapping[str, object]) -> dict[str, object]:
     """The details of a problem, with the sentences among them in Korean."""
     told = {
-        name: in_korean(value) if isinstance(value, str) and name in {"hint", "why"} else value
+        name: in_korean(value) if isinstance(value, str) and name in SENTENCES else value
         for name, value in details.items()
     }
     errors = details.get("errors")

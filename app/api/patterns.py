@@ -5,6 +5,7 @@ Python's. ECMA's `$`, by which the OpenAPI document is read, means the same.
 """
 
 LINE = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+LINE_OR_NOTHING = r"^[^\u0000-\u001f\u007f-\u009f]*$"
 WORD = r"^[a-z0-9_]+$"
 METHOD = r"^[A-Za-z0-9_]+$"
 EMAIL = r"^[^@\s\u0000-\u001f\u007f-\u009f]+@[^@\s\u0000-\u001f\u007f-\u009f]+$"
@@ -18,6 +19,7 @@ ACCOUNT = r"^[0-9\-]+$"
 
 MEANINGS = {
     LINE: "must be one line of text without control characters",
+    LINE_OR_NOTHING: "must be one line of text without control characters",
     WORD: "must be lower-case letters, digits and underscores",
     METHOD: "must be letters, digits and underscores",
     EMAIL: "must be an e-mail address",

@@ -12,7 +12,7 @@ import msgspec
 from fastapi import Request, Response
 from starlette.types import Scope
 
-from app.api.korean import details_in_korean
+from app.api.korean import SENTENCES, details_in_korean
 from app.domain.language import Language, pick_language
 from app.logs import get_logger
 
@@ -59,7 +59,7 @@ PROBLEMS: dict[str, Problem] = {
     "webhook_refused": Problem(
         401, False, "Webhook refused", "거부된 웹훅",
         "The webhook is not its gateway's: {reason}. Check the webhook secret on both sides, and the clock.",
-        "결제사의 웹훅으로 확인되지 않았습니다({reason}). 양쪽의 웹훅 시크릿과 시계를 확인해 주세요.",
+        "결제사의 웹훅으로 확인되지 않았습니다: {reason}. 양쪽의 웹훅 시크릿과 시계를 확인해 주세요.",
     ),
     "idempotency_key_missing": Problem(
         400, False, "Idempotency-Key missing", "Idempotency-Key 없음",
@@ -203,7 +203,7 @@ PROBLEMS: dict[str, Problem] = {
     "result_mismatch": Problem(
         409, False, "Result does not match", "결제 결과 불일치",
         "What the gateway holds differs from this payment: {what}. {action}",
-        "결제사에 있는 내역이 이 결제와 다릅니다: {what_ko}. {action_ko}",
+        "결제사에 있는 내역이 이 결제와 다릅니다: {what}. {action}",
     ),
     "illegal_transition": Problem(
         409, True, "State changed", "상태 변경됨",
@@ -247,7 +247,7 @@ PROBLEMS: dict[str, Problem] = {
     ),
 }  # fmt: skip
 
-_HIDDEN = frozenset({"hint", "action_ko", "what", "what_ko", "why"})
+_HIDDEN = frozenset({"hint", "what", "why"})
 """Details that only fill the texts and are no members of the answer."""
 
 _RENAMED = {"status": "payment_status"}
@@ -293,6 +293,10 @@ def problem_body(
         "retryable": entry.retryable,
     }
     told = details_in_korean(details) if language == "ko" else details
+    told = {
+        **told,
+        **{name: details[name] for name in SENTENCES & details.keys()},
+    }  # as members they are read by programs
     shown = {_RENAMED.get(name, name): value for name, value in told.items() if name not in _HIDDEN}
     return members | {name: value for name, value in shown.items() if name not in members}
 

@@ -3,9 +3,9 @@
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from app.domain import ids
+from app.domain.clock import utc_now
 from app.domain.errors import InvalidRequest, MalformedId, OnetillError
 from app.settings import Settings
 
@@ -38,7 +39,7 @@ Note = Annotated[
 ]
 
 
-def show(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+def show(rows: Sequence[Mapping[str, object]], *, as_json: bool) -> None:
     """Print rows for programs or for people."""
     if as_json:
         typer.echo(json.dumps(rows))
@@ -78,6 +79,17 @@ def duration(text: str | timedelta) -> timedelta:
     if found is None:
         raise typer.BadParameter(f"{text!r} is no length of time; write 90d, 12h or 30m")
     return int(found[1]) * {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}[found[2]]
+
+
+def moment(text: str) -> datetime:
+    """A time that a person typed: RFC 3339 with its zone, or how long ago it was, as `duration` reads it. Raises BadParameter."""
+    with suppress(typer.BadParameter):
+        return utc_now() - duration(text)
+    with suppress(ValueError, OverflowError):
+        at = datetime.fromisoformat(text.strip().upper())
+        if at.tzinfo is not None and "T" in text.upper():
+            return at.astimezone(UTC)
+    raise typer.BadParameter(f"{text!r} is no time; write 90d, 12h or 30m for so long ago, or 2026-11-21T08:30:00Z")
 
 
 @contextmanager

@@ -23,9 +23,12 @@ DATABASE = "onetill"
 async def run_demo(*, port: int, as_json: bool) -> None:
     """Start all, print where it is, and run until told to stop; then end all of it.
 
-    `ONETILL_*` variables that are set already win over the demo's own. Raises RuntimeError when a part does not start.
+    `ONETILL_*` variables that are set already win over the demo's own, and are named aloud. Raises RuntimeError when a part does
+    not start.
     """
     say = Console(stderr=True)
+    if given := sorted(name for name in os.environ if name.upper().startswith("ONETILL_")):
+        say.print(f"From your environment, not the demo's own: {', '.join(given)}", soft_wrap=True, markup=False)
     async with until_told(), AsyncExitStack() as stack:
         ports = ports_from(port, 3 + len(MANIFESTS))
         api, shop = f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}"

@@ -40,7 +40,8 @@ EVENT_TYPES: dict[str, str] = {
     "refund.succeeded": "Money went back: your refund, or one that was made in the gateway's console.",
     "refund.failed": "A refund ended without money going back.",
 }
-"""Every type with what it says, in docs/notifications.md by `make docs`. A noun that has something to tell adds its own."""
+"""Every type with what it says, in docs/notifications.md by `make docs`. A noun of a payment that has something to tell adds its own:
+events are kept by their payment."""
 
 _TOLD = {
     PaymentStatus.PAID: "payment.paid",
@@ -107,7 +108,7 @@ def _events(step: Step) -> Iterator[ShopEvent]:
 
 
 def event(payment_id: UUID | None, kind: str, sequence: int, at: datetime, data: dict[str, Any]) -> ShopEvent:
-    """One event with its text. `payment_id` None: it is about no payment."""
+    """One event with its text. `payment_id` None: a test of an endpoint, which is sent and not kept."""
     event_id = _id(payment_id, kind, sequence, data) if payment_id else ids.uuid7()
     body = {
         "id": ids.show(ids.Prefix.EVENT, event_id),

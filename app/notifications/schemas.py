@@ -65,7 +65,7 @@ Events = Annotated[
     list[EventType],
     Field(max_length=100, description="The types it is told. Empty: all, also those that later releases add."),
 ]
-Description = Annotated[str, Field(max_length=200, pattern=r"^[^\u0000-\u001f\u007f-\u009f]*$", description="For you.")]
+Description = Annotated[str, Field(max_length=200, pattern=patterns.LINE_OR_NOTHING, description="For you.")]
 Rate = Annotated[int, Field(ge=1, le=10_000)]
 RATE = "Requests a second at most. Null: as fast as it answers."
 
@@ -252,7 +252,7 @@ class ShopEventView(TypedDict):
     id: str
     type: str
     created_at: Timestamp
-    payment_id: str | None
+    payment_id: str
     sequence: int
     data: dict[str, Any]
 

@@ -79,7 +79,10 @@ class Item(Input):
 
 def _finite(options: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Raise ValueError for a number beyond every float (`1e999`), which JSON can write and cannot store."""
-    json.dumps(options, allow_nan=False)
+    try:
+        json.dumps(options, allow_nan=False)
+    except ValueError as error:
+        raise ValueError("holds a number that is not finite") from error
     return options
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import schemathesis
 from schemathesis import Case, CheckContext, HookContext, Response
 
+from tests.support.korean import not_korean
+
 _numbers = count(1)
 
 RULES = {
@@ -52,6 +54,7 @@ def problems_are_whole(ctx: CheckContext, response: Response, case: Case[Any]) -
         body = response.json()
         assert body["status"] == response.status_code
         assert [body["request_id"]] == response.headers["x-request-id"]
+        assert not_korean(body) == []
 
 
 @schemathesis.hook

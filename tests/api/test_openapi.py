@@ -192,7 +192,7 @@ async def test_every_operation_shows_every_problem_that_it_may_answer(document: 
 
 async def test_the_example_of_a_problem_is_what_is_really_answered(client: httpx.AsyncClient) -> None:
     def members(code: str) -> set[str]:
-        hidden = {"hint", "action_ko", "what", "what_ko", "why"}
+        hidden = {"hint", "what", "why"}
         return {"payment_status" if name == "status" else name for name in EXAMPLE_DETAILS.get(code, {})} - hidden
 
     standard = {"type", "title", "status", "detail", "instance", "code", "request_id", "retryable"}

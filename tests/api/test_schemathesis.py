@@ -80,7 +80,7 @@ async def _run(tmp_path: Path, url: str, credential: str, payments: Payments, *m
         "--no-color", "--config-file", str(config), "run", f"{url}/openapi.json",
         "--header", f"Authorization: Bearer {credential}", *more,
         cwd=ROOT,
-        env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HYPOTHESIS_STORAGE_DIRECTORY": str(tmp_path)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip

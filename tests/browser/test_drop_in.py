@@ -164,7 +164,7 @@ async def test_from_another_site_without_cookies(customer: NewCustomer, embeddin
 
 
 @pytest.mark.parametrize("way_in", ["classic", "module", "import", "named"])
-async def test_every_way_to_load_it(customer: NewCustomer, way_in: str) -> None:
+async def test_the_script_opens_a_checkout_however_it_is_loaded(customer: NewCustomer, way_in: str) -> None:
     buyer = await customer(query=f"script={way_in if way_in in {'classic', 'module'} else 'none'}")
     address = f"{buyer.embedding.world.api}/static/onetill." + ("mjs" if way_in == "named" else "js")
     if way_in == "named":

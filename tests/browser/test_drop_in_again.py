@@ -54,7 +54,9 @@ async def test_inline_twice_is_one_that_stays(customer: NewCustomer) -> None:
 
 
 @pytest.mark.parametrize("replaced", [True, False])
-async def test_an_inline_that_is_gone_leads_nobody_away(customer: NewCustomer, *, replaced: bool) -> None:
+async def test_an_inline_checkout_that_was_taken_away_leads_nobody_away(
+    customer: NewCustomer, *, replaced: bool
+) -> None:
     buyer = await customer()
     second = await another(buyer)
     await buyer.page.evaluate(

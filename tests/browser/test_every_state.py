@@ -111,7 +111,9 @@ async def test_every_state_can_be_used_by_everybody(
 
 
 @pytest.mark.parametrize(("lang", "theme"), LOOKS)
-async def test_so_can_the_pages_around_it(branded: World, chromium: Browser, lang: str, theme: str) -> None:
+async def test_everybody_can_use_the_pages_around_the_checkout(
+    branded: World, chromium: Browser, lang: str, theme: str
+) -> None:
     """A payment window that has just opened, links that lead nowhere, and the sheet for where no script runs."""
     payment, closed = await branded.shop.create(), await branded.shop.create()
     await branded.shop.client.post(f"/payments/{closed['id']}/close-link")
@@ -142,7 +144,7 @@ async def test_so_can_the_pages_around_it(branded: World, chromium: Browser, lan
 
 
 @pytest.mark.parametrize(("lang", "theme"), LOOKS)
-async def test_so_can_the_frame_over_a_shops_page(customer: NewCustomer, lang: str, theme: str) -> None:
+async def test_everybody_can_use_the_frame_over_a_shops_page(customer: NewCustomer, lang: str, theme: str) -> None:
     device = {"locale": {"en": "en-US", "ko": "ko-KR"}[lang], "color_scheme": theme}
     buyer = await customer("point3", device, query=f"lang={lang}")
     await buyer.presses_buy("overlay")

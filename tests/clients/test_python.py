@@ -65,7 +65,7 @@ async def test_it_pays_at_every_gateway(shop: Onetill, simulator: Simulator, gat
 
 
 @pytest.mark.parametrize("gateway", REFUNDING)
-async def test_it_refunds(shop: Onetill, simulator: Simulator, gateway: str) -> None:
+async def test_what_was_paid_is_refunded_and_read_back(shop: Onetill, simulator: Simulator, gateway: str) -> None:
     def refunds() -> list[object]:
         payment_id = create(shop, gateway)
         buyer_pays(shop, simulator, payment_id)

@@ -198,7 +198,7 @@ def test_it_says_the_same_in_korean() -> None:
         assert said == meant if part == headings else sorted(said) == sorted(meant)  # a sentence has its own order
 
 
-async def test_in_python(tmp_path: Path, chromium: Browser) -> None:
+async def test_the_quickstart_takes_a_payment_in_python(tmp_path: Path, chromium: Browser) -> None:
     async with reader(tmp_path) as terminal:
         folder = tmp_path / "my-shop"
         install = block("### In Python")

@@ -113,7 +113,9 @@ def test_what_was_never_sent_is_not_sent_again(error: httpx2.TransportError) -> 
     ],
     ids=["final", "told to wait too long", "waited too long", "not to be repeated"],
 )
-def test_it_gives_up(answers: list[httpx2.Response], options: dict[str, bool]) -> None:
+def test_a_refusal_is_raised_where_no_further_try_may_help(
+    answers: list[httpx2.Response], options: dict[str, bool]
+) -> None:
     with pytest.raises(OnetillProblem) as given_up:
         after(*answers, **options)
     assert given_up.value.code == "overloaded"

@@ -144,6 +144,8 @@ def test_both_sides_know_the_accounts_and_secrets_that_are_set(tmp_path: Path) -
         assert {status // 100 for status in answered.values()} == {2}, (
             "the product takes no webhook of a wrong signature"
         )
+        assert f"not the demo's own: {', '.join(sorted(SECRETS))}" in said.read_text().replace("\n", " ")
+        assert not [value for value in SECRETS.values() if value in said.read_text()]
         process.terminate()
         assert process.wait(WAIT_S) == 0
 

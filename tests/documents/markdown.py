@@ -74,7 +74,8 @@ def read(path: str | Path) -> Document:
     return Document(full, full.read_text("utf-8"))
 
 
-DOCUMENTS = [read(path) for path in sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])]
+FOLDERS = ("*.md", "docs/**/*.md", "clients/*.md", "clients/*/*.md", "examples/*.md", "examples/*/*.md")
+DOCUMENTS = [read(path) for path in sorted({path for folder in FOLDERS for path in ROOT.glob(folder)})]
 """Every document of the product, in every language."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.paths import ROOT
-from tests.documents.markdown import Document, read
+from tests.documents.markdown import DOCUMENTS, Document, read
 
 MODULES = ROOT / ".venv/documents/node_modules"
 OPTIONS: dict[str, Any] = {
@@ -78,6 +78,5 @@ def test_a_wrong_name_would_be_seen(name: str, wrong: dict[str, str], complaints
 
 
 def test_every_document_with_typescript_is_compiled() -> None:
-    found = {path for path in Path(ROOT, "docs").rglob("*.md") if read(path).blocks("ts", "tsx")}
-    named = {read(name).path for name in WORLDS}
-    assert {path for path in found if not read(path).is_korean} == named
+    found = {document.name for document in DOCUMENTS if document.blocks("ts", "tsx") and not document.is_korean}
+    assert found == WORLDS.keys()

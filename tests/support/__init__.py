@@ -17,6 +17,7 @@ from app.domain.clock import Now, utc_now
 from app.main import create_app
 from app.settings import Settings
 from simulator.server import Simulator
+from tests.support.korean import KoreanToo
 
 TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """For clients that never use it: httpx would read the machine's certificates for each of them, 20 ms every time."""
@@ -49,9 +50,11 @@ async def reset(simulator: Simulator) -> None:
 def app_of(settings: Settings, now: Now = utc_now) -> FastAPI:
     """The product, with the routes of this process's first one, for no setting is in them.
 
+    What it answers can be said in Korean, or the test fails.
     FastAPI would make their models again at the first request of each app: 80 ms of CPU.
     """
     app = create_app(settings, now)
+    app.add_middleware(KoreanToo)
     if not _routes:
         _routes.extend(app.router.routes)
     app.router.routes[:] = _routes

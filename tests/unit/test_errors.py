@@ -39,7 +39,7 @@ FILLED_BY = {
     "refund_declined": {"raw_code"},
     "nothing_to_resolve": {"status"},
     "resolution_refused": {"why"},
-    "result_mismatch": {"action", "action_ko", "what", "what_ko"},
+    "result_mismatch": {"action", "what"},
     "overloaded": {"retry_after_s"},
     "gateway_refused": {"raw_code"},
 }

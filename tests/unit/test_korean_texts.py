@@ -10,17 +10,33 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.api import patterns
-from app.api.korean import LONGEST, TEXTS, details_in_korean, in_korean
-from app.api.problem_examples import EXAMPLE_DETAILS
-from app.api.problems import PROBLEMS, explain
+from app.api.korean import LONGEST, SENTENCES, TEXTS, details_in_korean, in_korean
+from app.api.problem_examples import EXAMPLE_DETAILS, example
+from app.api.problems import PROBLEMS, explain, problem_body
 from app.api.schemas import told
-from app.domain.errors import Obstacle
+from app.domain.errors import Obstacle, OnetillError
+from app.domain.language import Language
 from app.gateways.portone_v1.session import BYPASS, OPTIONS
+from app.notifications.guard import Refused
 from app.paths import ROOT
+from tests.support.korean import not_korean
+from tests.support.named import named_in
 
 FOR_OPERATORS = {"api_keys", "cli", "demo"}
 """Rooms whose errors a terminal prints, in English."""
 FILLED = "7"
+
+
+def _raised() -> Iterator[str]:
+    waiting: list[type[Exception]] = [OnetillError, Refused]
+    while waiting:
+        found = waiting.pop()
+        yield found.__name__
+        waiting += found.__subclasses__()
+
+
+RAISED = set(_raised())
+"""Whatever is said with one of these reaches an answer."""
 
 
 def spoken() -> Iterator[str]:
@@ -37,11 +53,13 @@ def spoken() -> Iterator[str]:
 
 
 def _said_in(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    tree = ast.parse(path.read_text("utf-8"))
+    named = named_in(tree)
+    for node in ast.walk(tree):
         match node:
-            case ast.Call(func=ast.Name(id="InvalidRequest"), args=args):
-                for arg in args:
-                    yield from _texts(arg.elts[1] if isinstance(arg, ast.Tuple) else None)
+            case ast.Call(func=ast.Name(id=error), args=args, keywords=keywords) if error in RAISED:
+                for arg in [*args, *(each.value for each in keywords if each.arg in SENTENCES)]:
+                    yield from _sentences(arg, named)
             case ast.Yield(value=ast.Tuple(elts=[_, said])) if "session" in path.name:
                 yield from _texts(said)
             case ast.Call(func=ast.Attribute(attr="append"), args=[ast.Tuple(elts=[_, said])]) if (
@@ -61,6 +79,19 @@ def _said_in(path: Path) -> Iterator[str]:
                             yield from _texts(value)
                         case ast.Call(func=ast.Name(id="ValueError"), args=[raised]):
                             yield from _texts(raised)
+
+
+def _sentences(node: ast.AST, named: dict[str, list[ast.AST]], seen: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Every sentence that stands in an expression, or in what its names stand for, in whatever shape."""
+    match node:
+        case ast.Constant(value=str()) | ast.JoinedStr():
+            yield from (text for text in _texts(node) if re.search(r"[A-Za-z0-9]\S* [a-z]", text))
+        case ast.Name(id=name) if name not in seen:
+            for value in named.get(name, []):
+                yield from _sentences(value, named, seen | {name})
+        case _:
+            for inner in ast.iter_child_nodes(node):
+                yield from _sentences(inner, named, seen)
 
 
 def _texts(node: ast.expr | None) -> Iterator[str]:
@@ -89,6 +120,29 @@ def test_what_the_code_says_has_its_korean(text: str) -> None:
 def test_enough_is_found_to_be_said() -> None:
     assert len(SAID) > 70
     assert {"is past", "must not be blank", "is not a URL", "The key is unknown or was revoked."} <= set(SAID)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize(
+    ("code", "details"),
+    [
+        ("invalid_request", {"errors": [{"field": "a", "message": "was never said before"}]}),
+        ("resolution_refused", {"why": "was never said before"}),
+        ("webhook_refused", {"reason": "was never said before"}),
+        ("forbidden", {"hint": "was never said before"}),
+        ("result_mismatch", {"what": "was never said before", "action": "The money was given back."}),
+        ("result_mismatch", {"what": "the amount is another", "action": "was never said before"}),
+    ],
+)
+def test_an_answer_that_stays_english_is_seen(code: str, details: dict[str, object], language: Language) -> None:
+    body = problem_body(code, details, language, instance="/", request_id="1")
+    assert not_korean(body) == ["was never said before"]
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("code", EXAMPLE_DETAILS)
+def test_every_example_has_its_korean(code: str, language: Language) -> None:
+    assert not_korean(example(code, language)) == []
 
 
 class _Body(BaseModel):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import get_type_hints
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,10 @@ import pytest
 
 from app.domain.states import PAYMENT_COLLECTED, PAYMENT_MOVES, AttemptStatus, PaymentStatus, RefundStatus
 from app.ledger.outbox import ONCE, told
+from app.ledger.tables import outbox
 from app.ledger.transitions import Step, refund_step, step
+from app.notifications.schemas import NotificationView, ShopEventView
+from app.notifications.tables import notifications
 from tests.unit.factories import AMOUNT, NOW, attempt, payment, refund
 
 P, A, R = PaymentStatus, AttemptStatus, RefundStatus
@@ -160,3 +164,9 @@ def test_another_fact_has_another_id_also_at_the_same_place() -> None:
         replace(made, after=replace(made.after, id=UUID(int=3))),
     ]
     assert len({_id(made), _id(made, seq=4), *(_id(each) for each in others)}) == 2 + len(others)
+
+
+def test_every_event_is_a_payments_wherever_it_is_told() -> None:
+    assert not outbox.c.payment_id.nullable
+    assert not notifications.c.payment_id.nullable
+    assert {get_type_hints(view)["payment_id"] for view in (ShopEventView, NotificationView)} == {str}

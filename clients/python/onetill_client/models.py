@@ -1,4 +1,4 @@
-# Made by make clients from docs/openapi.json, sha256 dadf520c3bf5319133b5c65a563258416c75126ab564bc29e089cc0787dd9bdc. Change nothing here.
+# Made by make clients from docs/openapi.json, sha256 1ba2bee24b2c36a8c0774c06f4db2b9f703b761c16a7fc1f9e820771e3593aef; below: sha256 cb9e4461804a49a6cce933ef32373f840f1f8abfaec77d95c871f30227e500cd. Change nothing here.
 
 from __future__ import annotations
 
@@ -482,7 +482,7 @@ class ShopEventView(TypedDict):
     id: str
     type: str
     created_at: str
-    payment_id: str | None
+    payment_id: str
     sequence: int
     data: dict[str, Any]
 

@@ -1,6 +1,7 @@
 """pytest plugin: a whole Onetill with imitated gateways beside the tests of a shop, and every fault on order.
 
-Nothing leaves the machine.
+Nothing leaves the machine: the product is started without the `ONETILL_*` variables of whoever runs the tests, so that it knows
+no gateway, secret or database but its own. It ends with the tests; on Linux also when they are killed.
 
 | fixture | is |
 |---|---|
@@ -12,12 +13,19 @@ Nothing leaves the machine.
 | `onetill_command` | `onetill demo`: the command of an installation that has the extra `demo` |
 | `onetill_gateways` | all of them |
 | `onetill_time_scale` | 20: by how much waits of the product are divided |
+| `onetill_environment` | none: the `ONETILL_*` variables that the product is given as they are set, by name |
+| `onetill_start_timeout_s` | 180: how long the command may take until it says where it is |
 """
 
+import ctypes
 import json
 import os
+import select
 import shlex
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
@@ -30,6 +38,8 @@ from onetill_client.client import Onetill
 from onetill_client.models import AttemptView
 
 STOP_TIMEOUT_S = 30.0
+PREFIX = "ONETILL_"
+_PR_SET_PDEATHSIG = 1
 AFTER_PAYING = {"console_cancel"}
 """Scenarios of what somebody does to a payment that is paid."""
 
@@ -127,6 +137,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("onetill_command", "Starts the demo; gets --json --port 0.", default="onetill demo")
     parser.addini("onetill_gateways", "Whose scenarios `onetill_scenario` runs through.", type="args", default=[])
     parser.addini("onetill_time_scale", "By how much the product's waits are divided.", default="20")
+    parser.addini("onetill_environment", "ONETILL_* variables that the product is given.", type="args", default=[])
+    parser.addini("onetill_start_timeout_s", "Until the command says where it is.", default="180")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -137,6 +149,34 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("onetill_scenario", chosen, ids=[f"{each.gateway}-{each.name}" for each in chosen])
 
 
+def _environment(wanted: list[str]) -> dict[str, str]:
+    """The developer's environment, of which the product's own settings, in any spelling, only where they are named."""
+    named = {name.upper() for name in wanted}
+    return {
+        name: text for name, text in os.environ.items() if not name.upper().startswith(PREFIX) or name.upper() in named
+    }
+
+
+def _end_with_parent() -> None:
+    """In the child, before it becomes the command: ask the kernel to interrupt it when these tests die."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _first_line(process: "subprocess.Popen[bytes]", timeout_s: float) -> bytes | None:
+    """The line that says where everything is; empty where the command ended without, None where it said none in time."""
+    assert process.stdout is not None
+    said, until = b"", time.monotonic() + timeout_s
+    while b"\n" not in said:
+        ready, _, _ = select.select([process.stdout], [], [], max(0.0, until - time.monotonic()))
+        if not ready:
+            return None
+        read = os.read(process.stdout.fileno(), 65_536)
+        if not read:
+            return b""
+        said += read
+    return said.partition(b"\n")[0]
+
+
 @pytest.fixture(scope="session")
 def onetill_process(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
     """The running product; ask for `onetill` instead."""
@@ -145,10 +185,21 @@ def onetill_process(pytestconfig: pytest.Config) -> Iterator[Sandbox]:
         "ONETILL_TIME_SCALE": pytestconfig.getini("onetill_time_scale"),
         "ONETILL_NOTIFICATIONS__ALLOW_PRIVATE": "true",  # the shop under test listens on this machine
     }
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=own | os.environ) as process:  # noqa: S603  # the project's own setting
+    with subprocess.Popen(  # noqa: S603  # the project's own setting
+        command,
+        stdout=subprocess.PIPE,
+        env=own | _environment(pytestconfig.getini("onetill_environment")),
+        preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+    ) as process:
         try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
+            timeout_s = float(pytestconfig.getini("onetill_start_timeout_s"))
+            line = _first_line(process, timeout_s)
+            if line is None:
+                pytest.fail(
+                    f"`{shlex.join(command)}` said nothing within {timeout_s:g} s (onetill_start_timeout_s); what it printed "
+                    "stands above",
+                    pytrace=False,
+                )
             if not line:
                 pytest.fail(f"`{shlex.join(command)}` did not start; it says why above", pytrace=False)
             sandbox = Sandbox(json.loads(line))

@@ -5,11 +5,12 @@ import time
 from collections import defaultdict
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
 
-from app.domain.schedule import PROBE_AGAIN
+from app.domain.schedule import DELIVERY_DEADLINE_S, PROBE_AGAIN
 from app.domain.states import AttemptStatus
 from app.jobs.worker import Worker
 from app.ledger.transitions import step
@@ -81,7 +82,7 @@ async def test_a_crash_between_commit_and_delivery_loses_nothing(
 
 
 async def test_an_endpoint_that_hangs_holds_up_no_other(shop: Shop, parts: Services, receiver: Receiver) -> None:
-    """Eleven endpoints, ten of which never answer: the other one is told at once, and goes on being told."""
+    """Eleven endpoints, ten of which never answer: the other one is told before those are given up, again and again."""
     released = asyncio.Event()
 
     async def answer(got: Received) -> int:
@@ -95,19 +96,17 @@ async def test_an_endpoint_that_hangs_holds_up_no_other(shop: Shop, parts: Servi
     await endpoint(shop, receiver.url)
     worker = Worker(parts)
     running = asyncio.create_task(worker._engine.run())
-    waited = []
     for _ in range(5):
         payment = await paid(shop)
         since = time.monotonic()
         worker._engine.wake()
         while not any(each.event["payment_id"] == payment["id"] for each in receiver.taken):
             await asyncio.sleep(0.005)
-            assert time.monotonic() - since < 8, "it waits for those that hang"
-        waited.append(time.monotonic() - since)
+            assert time.monotonic() - since < 0.8 * DELIVERY_DEADLINE_S, "it waits for those that hang"
     released.set()
     worker._engine.stop()
     await asyncio.wait_for(running, 60)
-    assert {each.path for each in receiver.taken} >= {receiver.url[-7:]}
+    assert urlsplit(receiver.url).path in {each.path for each in receiver.taken}
 
 
 async def test_a_change_that_did_not_commit_is_told_to_nobody(shop: Shop, parts: Services) -> None:

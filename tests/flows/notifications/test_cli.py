@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,13 +46,30 @@ async def test_it_shows_where_the_shop_is_told_and_how_that_went(
     (shown,) = await listed("endpoints")
     assert (shown["id"], shown["events"], shown["status"]) == (made["id"], ["payment.paid"], "active")
     assert made["secret"] not in str(shown)
-    for words in ([], ["--status", "pending"], ["--endpoint", made["id"]]):
-        (row,) = await listed("list", *words)
-        assert (row["type"], row["status"], row["attempts"], row["answered"]) == ("payment.paid", "pending", 1, 500)
-    for words in (["--status", "failed"], ["--store", "other"]):
+    assert shown == await state(shop, made), "--json is the API's own"
+    (told,) = (await shop.client.get("/notifications")).json()["data"]
+    a_moment_ago = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    own = [
+        ["--status", "pending"], ["--endpoint", made["id"]], ["--event", "payment.paid"], ["--since", "1h"],
+        ["--since", a_moment_ago],
+    ]  # fmt: skip
+    for words in ([], *own):
+        assert await listed("list", *words) == [told]
+    assert (told["type"], told["status"], told["deliveries"][-1]["status"]) == ("payment.paid", "pending", 500)
+    table = await terminal("list")
+    assert told["event_id"] in table
+    assert "500" in table
+    others = [["--status", "failed"], ["--store", "other"], ["--event", "payment.failed"], ["--since", "0m"]]
+    for words in others:
         assert await listed("list", *words) == []
     assert made["id"] in await terminal("endpoints"), "whole, as the next command takes it"
-    await terminal("list", "--status", "lost", code=2)
+    for words in (
+        ["--status", "lost"],
+        ["--event", "payment.lost"],
+        ["--since", "2026-11-21"],
+        ["--since", "2026-11-21T08:30:00"],
+    ):
+        await terminal("list", *words, code=2)
     await terminal("pause", "pay_1", code=2)
 
 
@@ -62,7 +80,13 @@ async def test_it_stops_goes_on_and_sends_again(shop: Shop, parts: Services, rec
     await Worker(parts).sweep()
     assert "paused" in await terminal("pause", made["id"])
     assert (await state(shop, made))["pause_reason"] == "asked"
-    assert "1 would be" in await terminal("replay", "--since", "1h", "--preview")
+    (told,) = await listed("list")
+    for words in (["--since", "1h"], ["--until", "0m"], [told["event_id"]], [told["event_id"], "--since", "1h"]):
+        assert "1 would be" in await terminal("replay", *words, "--preview"), words
+    for words in (["--until", "1h"], ["--since", "0m"], ["evt_" + "0" * 32]):
+        assert "0 would be" in await terminal("replay", *words, "--preview"), words
+    for words in ([], ["evt_1"], ["--until", "yesterday"]):
+        await terminal("replay", *words, "--preview", code=2)
     assert "1 are being" in await terminal("replay", "--since", "1h", "--endpoint", made["id"])
     await Worker(parts).sweep()
     assert len(receiver.taken) == 1

@@ -110,7 +110,7 @@ async def test_positions_go_on_after_a_restore(
     assert after != before
 
 
-async def test_it_is_filtered(shop: Shop, parts: Services) -> None:
+async def test_the_feed_is_narrowed_by_payment_and_type(shop: Shop, parts: Services) -> None:
     first, second = await refunded(shop), await refunded(shop)
     await Worker(parts).sweep()
     assert {each["payment_id"] for each in await feed(shop, payment_id=first["id"])} == {first["id"]}
@@ -228,7 +228,7 @@ async def test_an_endpoint_that_came_later_is_told_by_a_replay(shop: Shop, parts
     assert receiver.types() == ["payment.paid"]
 
 
-async def test_a_replay_says_what_it_is_about(shop: Shop) -> None:
+async def test_a_replay_without_ids_and_time_is_refused(shop: Shop) -> None:
     assert wrong_fields(await shop.client.post("/notifications/replay", json={})) == ["ids"]
     problem(
         await shop.client.post(
