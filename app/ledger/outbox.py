@@ -40,8 +40,8 @@ EVENT_TYPES: dict[str, str] = {
     "refund.succeeded": "Money went back: your refund, or one that was made in the gateway's console.",
     "refund.failed": "A refund ended without money going back.",
 }
-"""Every type with what it says, in docs/notifications.md by `make docs`. A noun of a payment that has something to tell adds its own:
-events are kept by their payment."""
+"""Every type with what it says, in docs/notifications.md by `make docs`. A noun of a payment that has something to tell adds its
+own: events are kept by their payment."""
 
 _TOLD = {
     PaymentStatus.PAID: "payment.paid",

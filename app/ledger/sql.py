@@ -78,6 +78,7 @@ WITH payment AS (
     SELECT payment.id, each.id, payment.store, each.type, each.sequence, :event.at, each.body
     FROM payment, unnest(:told.ids::uuid[], :told.types::text[], :told.sequences::bigint[], :told.bodies::text[])
         AS each (id, type, sequence, body)
+    ON CONFLICT (payment_id, id) DO NOTHING
 ), refund AS (
     INSERT INTO refunds (payment_id, {REFUND}) SELECT id, {REFUND.places("refund")} FROM payment
     WHERE :refund.id IS NOT NULL

@@ -1,10 +1,15 @@
 """What a shop is told, by push and by pull: signed, thin, once, and in order."""
 
+import asyncpg
+import msgspec
+
+from app.domain import ids
 from app.jobs.worker import Worker
 from app.services import Services
 from tests.flows.gateways.orders import BUYER, BY_NAME
 from tests.flows.notifications.house import endpoint, feed
 from tests.support import MovableClock, Shop, key
+from tests.support.databases import Urls
 from tests.support.receiver import Receiver
 
 
@@ -69,3 +74,19 @@ async def test_no_buyer_data_is_told(shop: Shop, parts: Services, receiver: Rece
     for word in (*BUYER.values(), "A private thing", "c-1", payment["client_token"]):
         assert len(word) < 3 or word not in got.body.decode()
     assert got.event.keys() == {"id", "type", "created_at", "payment_id", "sequence", "data"}
+
+
+async def test_a_fact_that_was_told_keeps_no_money_from_moving(shop: Shop, urls: Urls) -> None:
+    """Its id follows from the fact, so it may be there already: then it is not told twice, and that is all."""
+    payment = await shop.create()
+    payment_id = ids.read(ids.Prefix.PAYMENT, payment["id"])
+    told = ids.derived(payment_id, msgspec.json.encode(["payment.paid"]))
+    owner = await asyncpg.connect(urls.owner)
+    await owner.execute(
+        """INSERT INTO outbox (payment_id, id, store, type, sequence, created_at, body, position)
+        VALUES ($1, $2, 'main', 'payment.paid', 9999, now(), '{}', 1)""",
+        *(payment_id, told),
+    )
+    await owner.close()
+    answer = await shop.complete(payment, **await shop.buyer_pays(payment))
+    assert answer.json()["status"] == "paid", answer.text
