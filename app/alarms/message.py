@@ -76,7 +76,7 @@ def _payment(told: CallingPayment, texts: dict[str, str], language: Language) ->
 
 
 def _state(told: FailingEndpoint) -> str:
-    return "gone" if told.step == GONE else "paused" if told.step == _LAST else "failing"
+    return "gone" if told.step == GONE else "paused" if told.step == _LAST and told.is_paused else "failing"
 
 
 def _waiting(told: FailingEndpoint, texts: dict[str, str]) -> str:

@@ -50,6 +50,7 @@ class FailingEndpoint:
     waiting: int
     """Events, counted up to `MOST_COUNTED`."""
     oldest: datetime | None
+    is_paused: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ UPDATE alarms AS a SET due_at = next.due_at, mail_attempts = mail_attempts + 1, 
 FROM unnest($1::uuid[], $2::timestamptz[]) AS next (id, due_at) WHERE a.id = next.id
 """
 _ENDPOINTS = f"""
-SELECT e.id, e.store, e.url, e.description, coalesce(e.failing_since, e.paused_at) AS since, w.waiting, w.oldest,
+SELECT e.id, e.store, e.url, e.description, e.paused_at IS NOT NULL AS is_paused,
+    coalesce(e.failing_since, e.paused_at) AS since, w.waiting, w.oldest,
     d.status AS answer, d.error, d.excerpt
 FROM notification_endpoints e
 CROSS JOIN LATERAL (
@@ -151,6 +152,7 @@ def _endpoint(row: Row, step: str) -> FailingEndpoint:
     return FailingEndpoint(
         id=row["id"], store=row["store"], host=urlsplit(row["url"]).netloc, description=row["description"], step=step,
         since=row["since"], answered=answered.strip(), waiting=row["waiting"], oldest=row["oldest"],
+        is_paused=row["is_paused"],
     )  # fmt: skip
 
 

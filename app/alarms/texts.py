@@ -12,7 +12,9 @@ _ENGLISH = {
         "Endpoint {host} ({id}, store {store})\n  Description: {description}\n  State: {state}\n  Since: {since}\n"
         "  It answered: {answered}\n  Waiting: {waiting}"
     ),
-    "endpoint_failing": "takes nothing. At 100 % of {days} days it is paused; it is at {step} %",
+    "endpoint_failing": (
+        "takes nothing; it is at {step} % of {days} days. At 100 %, having refused five different events, it is paused"
+    ),
     "endpoint_paused": "paused. It took nothing for {days} days",
     "endpoint_gone": "paused. It answered 410",
     "mend_failing": (
@@ -54,7 +56,10 @@ _KOREAN = {
         "엔드포인트 {host} ({id}, 상점 {store})\n  설명: {description}\n  상태: {state}\n  시작: {since}\n"
         "  응답: {answered}\n  대기: {waiting}"
     ),
-    "endpoint_failing": "아무것도 받지 않습니다. {days}일의 100 %가 되면 중지됩니다. 지금은 {step} %입니다",
+    "endpoint_failing": (
+        "아무것도 받지 않습니다. 지금 {days}일의 {step} %입니다. "
+        "서로 다른 이벤트 다섯 건을 받지 않은 채 100 %가 되면 중지됩니다"
+    ),
     "endpoint_paused": "중지됨. {days}일 동안 아무것도 받지 않았습니다",
     "endpoint_gone": "중지됨. 410으로 응답했습니다",
     "mend_failing": (

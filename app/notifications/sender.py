@@ -38,7 +38,7 @@ LOOK_AGAIN_S = 0.25
 """How soon one looks for what came meanwhile, while all that is under way hangs."""
 
 BROUGHT_AFTER = timedelta(minutes=1)
-"""An endpoint that took nothing for so long, and then something, gets at once what it refused; else that comes soon anyway."""
+"""An endpoint that took nothing for so long, or was down, gets at once what it refused; else that comes soon anyway."""
 
 HELD_FOR, RENEWED_AFTER = timedelta(seconds=SENDER_LEASE_S), timedelta(seconds=3)
 
@@ -177,6 +177,7 @@ class Sender:
         for _, attempts in groupby(spell.ended(), key=lambda each: each.endpoint.updated_at):
             ended = list(attempts)
             after = await self._keep(endpoint or ended[0].endpoint, ended)
+            spell.forget(ended)  # not before: canceled meanwhile, it is kept by whoever comes last
             if after is not None and after.is_down:
                 slowest = max((each.made for each in ended), key=lambda made: made.retry_after_s)
                 spell.rest = self._rest(after, decisions.probe_after(after, slowest, self._scale))
@@ -188,12 +189,9 @@ class Sender:
         after = decisions.fares(before, ended, now, FAILING_FOR / self._scale)
         if before.is_down and not after.is_down:
             log.info("endpoint_recovered", endpoint=before.public_id)
-        if (
-            before.failing_since
-            and not after.failing_since
-            and now - before.failing_since > BROUGHT_AFTER / self._scale
-        ):
-            await self._queue.bring(before.id, before.failing_since)
+        since = before.failing_since if after.failing_since is None else None
+        if since is not None and (before.is_down or now - since > BROUGHT_AFTER / self._scale):
+            await self._queue.bring(before.id, since)
         stands = [(each, decisions.standing(after, each, now, self._scale)) for each in ended]
         kept = await self._queue.record(asked, after, stands)
         if kept is None or not kept["is_same"]:

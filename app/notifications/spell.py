@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -60,14 +61,17 @@ class Spell:
         return any(task.done() for task in self.under_way)
 
     def ended(self) -> list[Attempt]:
-        """Take out what has ended."""
-        ended = [task for task in self.under_way if task.done()]
-        for task in ended:
-            del self.under_way[task]
-        made = [task.result() for task in ended]
-        for each in made:
+        """What has ended, and is not forgotten yet."""
+        return [task.result() for task in self.under_way if task.done()]
+
+    def forget(self, attempts: Sequence[Attempt]) -> None:
+        """These are recorded."""
+        for each in attempts:
             self._width = min(AT_ONCE, self._width + 1) if each.made.is_taken else max(AT_ONCE_FIRST, self._width // 2)
-        return made
+        known = set(map(id, attempts))
+        self.under_way = {
+            task: of for task, of in self.under_way.items() if not (task.done() and id(task.result()) in known)
+        }
 
     @property
     def pause_s(self) -> float:

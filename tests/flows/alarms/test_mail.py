@@ -131,7 +131,7 @@ NASTY = "x\r\nBcc: thief@evil.example\r\n\r\n<b>\x1b[31m\u202e; rm -rf ~"
 def failing(text: str, number: int = 1) -> FailingEndpoint:
     return FailingEndpoint(
         id=UUID(int=number), store=text, host=text, description=text, step="70", since=NOW - timedelta(days=8),
-        answered=text * 100, waiting=20_000, oldest=NOW,
+        answered=text * 100, waiting=20_000, oldest=NOW, is_paused=False,
     )  # fmt: skip
 
 

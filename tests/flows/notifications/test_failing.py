@@ -173,7 +173,7 @@ async def test_what_an_endpoint_that_was_down_did_not_take_counts_for_nothing_on
     receiver.status = 503
     payments = [await paid(shop) for _ in range(DOWN_AFTER)]
     await pass_time(parts, clock, seconds=5 * DAY, step_s=3600)
-    assert len(receiver.got) > DOWN_AFTER * len(NOTIFY_AGAIN)
+    assert len(receiver.got) > 5 * 10, "some ten a day"
     assert {each["delivery_attempts"] for each in await notifications(shop)} == {1}, (
         "what it is probed with is not counted"
     )
