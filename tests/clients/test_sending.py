@@ -132,5 +132,5 @@ def test_a_refusal_is_raised_where_no_further_try_may_help(
     ids=["JSON", "a picture", "nothing"],
 )
 def test_a_call_without_a_method_answers_what_came(method: str, answer: httpx2.Response, told: object) -> None:
-    with Onetill("http://onetill.example", "sk_test_1", transport=httpx2.MockTransport(lambda _: answer)) as onetill:
+    with Onetill("https://onetill.example", "sk_test_1", transport=httpx2.MockTransport(lambda _: answer)) as onetill:
         assert onetill.call(method, "/anything") == told

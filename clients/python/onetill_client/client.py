@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self, Unpack, cast
-from urllib.parse import quote
 
 import httpx2
 
+from onetill_client.checks import base_url, key_header, path_part
 from onetill_client.models import (
     ChangeEndpoint,
     CompletePayment,
@@ -43,7 +43,8 @@ class Onetill:
 
     A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key, after pauses of
     `patience_s` in all. What has no key and may not happen twice, as `resolve_payment`, is sent once. Every method raises
-    OnetillProblem or OnetillUnreachable.
+    OnetillProblem or OnetillUnreachable; OnetillError itself where the address, an id or a key cannot be right: nothing was sent.
+    The address is https, but on this machine, or with `allow_http` in a network that is yours alone.
     """
 
     def __init__(
@@ -54,11 +55,12 @@ class Onetill:
         patience_s: float = PATIENCE_S,
         timeout_s: float = TIMEOUT_S,
         language: str = "en",
+        allow_http: bool = False,
         transport: httpx2.BaseTransport | None = None,
     ) -> None:
         self._patience_s = patience_s
         self._client = httpx2.Client(
-            base_url=url,
+            base_url=base_url(url, allow_http=allow_http),
             headers={"Authorization": f"Bearer {key}", "Accept-Language": language},
             timeout=timeout_s,
             transport=transport,
@@ -82,7 +84,7 @@ class Onetill:
 
     def get_payment(self, payment_id: str) -> PaymentView:
         """Read a payment. Deliver when its `status` is `paid`, and only then."""
-        return cast(PaymentView, self.call("GET", f"/payments/{_part(payment_id)}"))
+        return cast(PaymentView, self.call("GET", f"/payments/{path_part(payment_id)}"))
 
     def list_payments(self, **filters: Any) -> PaymentPage:
         """Search, newest first: `order_id`, `status`, `gateway`, `customer`, `created_from`, `cursor`, `limit` …"""
@@ -90,7 +92,7 @@ class Onetill:
 
     def list_payment_events(self, payment_id: str, **page: int) -> EventPage:
         """A payment's audit trail, in order: `cursor`, `limit`."""
-        return cast(EventPage, self.call("GET", f"/payments/{_part(payment_id)}/events", query=page))
+        return cast(EventPage, self.call("GET", f"/payments/{path_part(payment_id)}/events", query=page))
 
     def complete_payment(self, **brought: Unpack[CompletePayment]) -> PaymentView:
         """Say that the buyer is done, with what the browser brought. Still undecided where `status` is `processing`."""
@@ -98,47 +100,47 @@ class Onetill:
 
     def sync_payment(self, payment_id: str) -> PaymentView:
         """Ask the gateway now, about every attempt that may hold money."""
-        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/sync", may_repeat=True))
+        return cast(PaymentView, self.call("POST", f"/payments/{path_part(payment_id)}/sync", may_repeat=True))
 
     def create_attempt(
         self, payment_id: str, *, idempotency_key: str | None = None, **body: Unpack[CreateAttempt]
     ) -> PaymentView:
         """Let the buyer try again, at the same or another gateway."""
-        path = f"/payments/{_part(payment_id)}/attempts"
+        path = f"/payments/{path_part(payment_id)}/attempts"
         return cast(PaymentView, self.call("POST", path, body, idempotency_key=idempotency_key))
 
     def cancel_payment(self, payment_id: str) -> PaymentView:
         """Close a payment without money."""
-        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/cancel", may_repeat=True))
+        return cast(PaymentView, self.call("POST", f"/payments/{path_part(payment_id)}/cancel", may_repeat=True))
 
     def close_link(self, payment_id: str) -> PaymentView:
         """End a payment's link for browsers that have not opened it yet."""
-        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/close-link", may_repeat=True))
+        return cast(PaymentView, self.call("POST", f"/payments/{path_part(payment_id)}/close-link", may_repeat=True))
 
     def get_link_qr(self, payment_id: str) -> str:
         """A payment's link as a QR code, an SVG image."""
-        return cast(str, self.call("GET", f"/payments/{_part(payment_id)}/qr.svg"))
+        return cast(str, self.call("GET", f"/payments/{path_part(payment_id)}/qr.svg"))
 
     def resolve_payment(self, payment_id: str, **body: Unpack[ResolvePayment]) -> PaymentView:
         """Say what becomes of a payment that needs a person."""
-        return cast(PaymentView, self.call("POST", f"/payments/{_part(payment_id)}/resolve", body))
+        return cast(PaymentView, self.call("POST", f"/payments/{path_part(payment_id)}/resolve", body))
 
     def create_refund(self, payment_id: str, *, idempotency_key: str, **body: Unpack[CreateRefund]) -> RefundView:
         """Give money back, all that is left or `amount`. One key is one refund, however often it is sent."""
-        path = f"/payments/{_part(payment_id)}/refunds"
+        path = f"/payments/{path_part(payment_id)}/refunds"
         return cast(RefundView, self.call("POST", path, body, idempotency_key=idempotency_key))
 
     def get_refund(self, refund_id: str) -> RefundView:
         """Read a refund."""
-        return cast(RefundView, self.call("GET", f"/refunds/{_part(refund_id)}"))
+        return cast(RefundView, self.call("GET", f"/refunds/{path_part(refund_id)}"))
 
     def list_refunds(self, payment_id: str, **page: int) -> RefundPage:
         """The refunds of a payment, oldest first: `cursor`, `limit`."""
-        return cast(RefundPage, self.call("GET", f"/payments/{_part(payment_id)}/refunds", query=page))
+        return cast(RefundPage, self.call("GET", f"/payments/{path_part(payment_id)}/refunds", query=page))
 
     def get_refund_options(self, payment_id: str) -> OptionsView:
         """What can be refunded now, and if not, why."""
-        return cast(OptionsView, self.call("GET", f"/payments/{_part(payment_id)}/refund-options"))
+        return cast(OptionsView, self.call("GET", f"/payments/{path_part(payment_id)}/refund-options"))
 
     def list_events(self, **query: Any) -> ShopEventPage:
         """What happened, in one order: keep `next_cursor`, go on with it as `after`. Also `payment_id`, `type`, `limit`."""
@@ -157,27 +159,27 @@ class Onetill:
 
     def get_notification_endpoint(self, endpoint_id: str) -> EndpointView:
         """Read an endpoint, and how it fares."""
-        return cast(EndpointView, self.call("GET", f"/notification-endpoints/{_part(endpoint_id)}"))
+        return cast(EndpointView, self.call("GET", f"/notification-endpoints/{path_part(endpoint_id)}"))
 
     def change_notification_endpoint(self, endpoint_id: str, **body: Unpack[ChangeEndpoint]) -> EndpointView:
         """Set what is named; `paused` stops it and goes on."""
-        path = f"/notification-endpoints/{_part(endpoint_id)}"
+        path = f"/notification-endpoints/{path_part(endpoint_id)}"
         return cast(EndpointView, self.call("PATCH", path, body, may_repeat=True))
 
     def delete_notification_endpoint(self, endpoint_id: str) -> None:
         """End it, and drop what waits for it."""
-        self.call("DELETE", f"/notification-endpoints/{_part(endpoint_id)}")
+        self.call("DELETE", f"/notification-endpoints/{path_part(endpoint_id)}")
 
     def rotate_notification_secret(
         self, endpoint_id: str, *, idempotency_key: str | None = None, **body: Unpack[RotateSecret]
     ) -> NewEndpointView:
         """A new signing secret; the old one signs beside it for `overlap_days`."""
-        path = f"/notification-endpoints/{_part(endpoint_id)}/rotate-secret"
+        path = f"/notification-endpoints/{path_part(endpoint_id)}/rotate-secret"
         return cast(NewEndpointView, self.call("POST", path, body, idempotency_key=idempotency_key))
 
     def test_notification_endpoint(self, endpoint_id: str) -> TestView:
         """Send a signed `endpoint.test` now; what came of it."""
-        return cast(TestView, self.call("POST", f"/notification-endpoints/{_part(endpoint_id)}/test"))
+        return cast(TestView, self.call("POST", f"/notification-endpoints/{path_part(endpoint_id)}/test"))
 
     def list_notifications(self, **filters: Any) -> NotificationPage:
         """What was sent to whom, newest first: `status`, `endpoint`, `event`, `since`, `cursor`, `limit`."""
@@ -198,11 +200,7 @@ class Onetill:
         may_repeat: bool = False,
     ) -> Any:
         """The JSON or text of any call, for one that has no method here. A GET, and a call with a key, may always be repeated."""
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        headers = key_header(idempotency_key)
         request = self._client.build_request(method, path, json=body, params=query, headers=headers)
         may_repeat = may_repeat or method == "GET" or idempotency_key is not None
         return send(self._client, request, may_repeat=may_repeat, patience_s=self._patience_s)
-
-
-def _part(text: str) -> str:
-    return quote(text, safe="")

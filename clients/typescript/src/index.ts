@@ -2,6 +2,7 @@
 
 import createClient, { type Client } from "openapi-fetch";
 
+import { baseUrl, keyHeader, pathWith } from "./checks.js";
 import type { components, operations, paths } from "./schema.js";
 import { type Patience, send } from "./sending.js";
 
@@ -21,20 +22,28 @@ export interface Keyed {
   idempotencyKey: string;
 }
 
+export interface Options extends Patience {
+  /** Of problems: "en", or "ko". */
+  language?: string;
+  /** Send the key by http to another machine, in a network that is yours alone. Else the address is https, but on this machine. */
+  allowHttp?: boolean;
+}
+
 /**
  * One store's calls, with its secret key or a payment's client token.
  *
  * A call whose answer is lost, or whose problem is `retryable`, is sent again with the same Idempotency-Key;
  * what has no key and may not happen twice, as `resolvePayment`, is sent once. Every method throws OnetillProblem or
- * OnetillUnreachable.
+ * OnetillUnreachable; OnetillError itself where the address, an id or a key cannot be right: nothing was sent.
  */
 export class Onetill {
   /** Every call of the API by its path, for what has no method here. */
   readonly api: Client<paths>;
 
-  constructor(url: string, key: string, { language = "en", ...patience }: Patience & { language?: string } = {}) {
+  constructor(url: string, key: string, { language = "en", allowHttp = false, ...patience }: Options = {}) {
     this.api = createClient<paths>({
-      baseUrl: url,
+      baseUrl: baseUrl(url, allowHttp),
+      pathSerializer: pathWith,
       headers: { Authorization: `Bearer ${key}`, "Accept-Language": language },
       fetch: (request) => send(request, patience),
     });
@@ -42,7 +51,7 @@ export class Onetill {
 
   /** Ask for money. */
   async createPayment(body: Schemas["CreatePayment"], { idempotencyKey }: Keyed): Promise<Payment> {
-    return told(await this.api.POST("/payments", { body, params: { header: { "Idempotency-Key": idempotencyKey } } }));
+    return told(await this.api.POST("/payments", { body, params: { header: keyHeader(idempotencyKey) } }));
   }
 
   /** Read a payment. Deliver when its `status` is `paid`, and only then. */
@@ -98,7 +107,7 @@ export class Onetill {
 
   /** Give money back, all that is left or `amount`. One key is one refund, however often it is sent. */
   async createRefund(id: string, body: Schemas["CreateRefund"], { idempotencyKey }: Keyed): Promise<Refund> {
-    const params = { path: { id }, header: { "Idempotency-Key": idempotencyKey } };
+    const params = { path: { id }, header: keyHeader(idempotencyKey) };
     return told(await this.api.POST("/payments/{id}/refunds", { body, params }));
   }
 
@@ -169,11 +178,11 @@ export class Onetill {
   }
 }
 
-/** The body of an answer; `send` has thrown for every other one. */
 function headerOf({ idempotencyKey }: Partial<Keyed>): { "Idempotency-Key"?: string } {
-  return idempotencyKey === undefined ? {} : { "Idempotency-Key": idempotencyKey };
+  return idempotencyKey === undefined ? {} : keyHeader(idempotencyKey);
 }
 
+/** The body of an answer; `send` has thrown for every other one. */
 function told<Data>({ data }: { data?: Data }): Data {
   return data as Data;
 }

@@ -4,7 +4,7 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { test } from "node:test";
 
-import { Onetill, OnetillProblem, OnetillUnreachable } from "onetill-client";
+import { Onetill, OnetillError, OnetillProblem, OnetillUnreachable } from "onetill-client";
 
 /** @param {string | undefined} [retryAfter] */
 function problem(retryAfter, retryable = true) {
@@ -28,7 +28,7 @@ async function after(answers, call = (onetill) => onetill.getPayment("pay_1")) {
   const pauses = [];
   const sleep = async (/** @type {number} */ seconds) => void pauses.push(seconds);
   const fetching = async () => answers.shift() ?? assert.fail("asked too often");
-  await call(new Onetill("http://onetill.example", "sk_test_1", { fetch: fetching, sleep }));
+  await call(new Onetill("https://onetill.example", "sk_test_1", { fetch: fetching, sleep }));
   assert.equal(answers.length, 0);
   return pauses;
 }
@@ -96,4 +96,42 @@ test("the real fetch follows nobody elsewhere", async () => {
   await assert.rejects(onetill.createRefund("pay_1", { reason: "Broken" }, { idempotencyKey: "k1" }), OnetillUnreachable);
   assert.deepEqual(asked, ["POST /payments/pay_1/refunds"]);
   server.close();
+});
+
+/** @param {(onetill: Onetill) => Promise<unknown>} call */
+async function sendsNothing(call) {
+  const onetill = new Onetill("https://onetill.example", "sk_test_1", { fetch: async () => assert.fail("it was sent") });
+  await assert.rejects(call(onetill), isOurs);
+}
+
+/** @param {unknown} error */
+function isOurs(error) {
+  return error instanceof OnetillError && !(error instanceof OnetillProblem || error instanceof OnetillUnreachable);
+}
+
+test("the secret key does not travel in plain text", () => {
+  const others = ["http://pay.shop.example", "http://10.0.0.1:8000", "http://onetill:8000", "http://localhost.shop.example"];
+  for (const url of [...others, "http://127.0.0.1.shop.example", "http://localhost@pay.shop.example", "ftp://shop.example", "shop.example", ""]) {
+    assert.throws(() => new Onetill(url, "sk_test_1"), isOurs, url);
+  }
+  for (const url of ["https://pay.shop.example", "http://127.0.0.1:8000", "http://localhost", "http://a.localhost", "http://[::1]:8000"]) {
+    new Onetill(url, "sk_test_1");
+  }
+  new Onetill("http://onetill:8000", "sk_test_1", { allowHttp: true });
+});
+
+test("no id makes another call of it", async () => {
+  for (const id of ["", ".", "..", "../refunds", "pay_1/events", "pay_1?x=1", "pay_1#", "%2e%2e", "pay_1\n", "결제"]) {
+    await sendsNothing((onetill) => onetill.getPayment(id));
+    await sendsNothing((onetill) => onetill.createRefund(id, { reason: "Broken" }, { idempotencyKey: "k1" }));
+    await sendsNothing((onetill) => onetill.deleteNotificationEndpoint(id));
+    await sendsNothing((onetill) => onetill.api.GET("/refunds/{id}", { params: { path: { id } } }));
+  }
+});
+
+test("a key that no header carries is called so", async () => {
+  for (const idempotencyKey of ["", "주문-1", "café", "order 1", "order-1\n", "order-1\x7f"]) {
+    await sendsNothing((onetill) => onetill.createRefund("pay_1", { reason: "Broken" }, { idempotencyKey }));
+    await sendsNothing((onetill) => onetill.createAttempt("pay_1", {}, { idempotencyKey }));
+  }
 });
