@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from app.domain.addresses import address_in
 from app.domain.currencies import EXPONENT
+from app.domain.shared_names import is_shared
 
 PRIVATE = tuple(
     ipaddress.ip_network(each)
@@ -73,6 +74,8 @@ def _framers(values: list[str]) -> list[str]:
         host = urlsplit(_origin(value)).hostname or ""
         if not _FRAMER.fullmatch(value) or "*" in host.removeprefix("*.") or (host[:1] == "*" and host.count(".") < 2):
             raise ValueError("expected origins such as https://shop.example or https://*.shop.example, never any (*)")
+        if host[:1] == "*" and is_shared(host.removeprefix("*.")):
+            raise ValueError(f"anybody can have a name of {host}: name your own origins one by one")
     return values
 
 

@@ -336,7 +336,9 @@ def test_every_offender_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     "framers",
     ["*", "https://*", "http://*", "https:", "*.shop.example", "https://*.example", "https://a.*.example", "'self'",
      "https://shop.example/path", "https://shop.example; script-src *", "https://shop.example https://evil.example",
-     "https://evil.example\\@shop.example", "https://user@shop.example", "data:", "https://shop.example,*"],
+     "https://evil.example\\@shop.example", "https://user@shop.example", "data:", "https://shop.example,*",
+     "https://*.co.kr", "https://*.Co.UK:8443", "https://*.com.au", "https://*.github.io", "https://*.vercel.app.",
+     "https://shop.example,https://*.cafe24.com"],
 )  # fmt: skip
 def test_no_mode_lets_anybody_frame_the_page(monkeypatch: pytest.MonkeyPatch, mode: str, framers: str) -> None:
     said = refusal(monkeypatch, {"ONETILL_MODE": mode, "ONETILL_FRAME_ANCESTORS": framers})
@@ -344,7 +346,17 @@ def test_no_mode_lets_anybody_frame_the_page(monkeypatch: pytest.MonkeyPatch, mo
 
 
 @pytest.mark.parametrize("mode", ["test", "live"])
-@pytest.mark.parametrize("framers", ["https://shop.example", "https://*.shop.example,https://m.shop.example:8443"])
+@pytest.mark.parametrize(
+    "framers",
+    [
+        "https://shop.example",
+        "https://*.shop.example,https://m.shop.example:8443",
+        "https://*.shop.co.kr",
+        "https://*.shop.kr",
+        "https://shop.github.io,https://*.shop.github.io",
+        "https://co.kr",
+    ],
+)
 def test_every_mode_lets_origins_frame_it(monkeypatch: pytest.MonkeyPatch, mode: str, framers: str) -> None:
     assert refusal(monkeypatch, {"ONETILL_MODE": mode, "ONETILL_FRAME_ANCESTORS": framers}) == ""
 
