@@ -11,7 +11,10 @@ UNPAID = {"canceled", "expired"}
 
 
 class Bookshop:
-    """Orders in SQLite. Every method may be called twice, by two at once, and after a crash in between."""
+    """Orders in SQLite. Every method may be called twice, by two at once, and after a crash in between.
+
+    Raises LookupError for an order that was never taken, and to give back what was never asked for.
+    """
 
     def __init__(self, onetill: Onetill, database: str, return_url: str = "https://bookshop.example/orders") -> None:
         self._onetill = onetill
@@ -95,6 +98,8 @@ class Bookshop:
     def take_back(self, order_id: str, reason: str) -> str:
         """Refund a delivered order, all that is left of it; the refund's status. After a refusal it is a new try."""
         payment_id = self._find(order_id)["payment_id"]
+        if payment_id is None:
+            raise LookupError(f"nothing was paid for order {order_id}")
         refused = [each for each in self._onetill.list_refunds(payment_id)["data"] if each["status"] == "failed"]
         key = f"bookshop-{order_id}-back-{len(refused) + 1}"  # one for each refund that is meant: a retry is no second refund
         return self._onetill.create_refund(payment_id, idempotency_key=key, reason=reason)["status"]
@@ -121,5 +126,7 @@ class Bookshop:
         return int(self._find(order_id)["parcels"])
 
     def _find(self, order_id: str) -> sqlite3.Row:
-        found: sqlite3.Row = self._orders.execute("SELECT * FROM orders WHERE id = ?", (order_id,)).fetchone()
+        found: sqlite3.Row | None = self._orders.execute("SELECT * FROM orders WHERE id = ?", (order_id,)).fetchone()
+        if found is None:
+            raise LookupError(f"there is no order {order_id}")
         return found

@@ -124,6 +124,8 @@ async def test_a_shop_that_dies_before_it_has_the_answer_goes_on_with_that_payme
     with pytest.raises(OnetillUnreachable):
         await buying.does(orders, Losing(1))
     assert await buying.does(lambda shop: shop.settle("1")) == "waiting", "there is nothing to ask about yet"
+    with pytest.raises(LookupError, match="nothing was paid for order 1"):
+        await buying.does(lambda shop: shop.take_back("1", "Changed his mind"))
     payment = await buying.does(orders)
     await buying.pays(payment["id"])
     await buying.ends_delivered_once()
@@ -165,3 +167,10 @@ async def test_money_that_comes_late_for_a_payment_that_expired_is_delivered_too
     assert await buying.does(lambda shop: shop.settle("1")) == "delivered"
     assert (await buying.does(orders))["id"] == first["id"], "what is paid is not asked for again"
     await buying.ends_delivered_once()
+
+
+@pytest.mark.parametrize("step", ["settle", "state", "parcels", "take_back"])
+async def test_an_order_that_nobody_made_is_called_so(buying: Buying, step: str) -> None:
+    rest = ("Broken",) if step == "take_back" else ()
+    with pytest.raises(LookupError, match="there is no order 2"):
+        await buying.does(lambda shop: getattr(shop, step)("2", *rest))
