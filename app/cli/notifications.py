@@ -60,16 +60,16 @@ def list_notifications(
     found = with_services(lambda services: services.notifications.notifications(query))
     rows = [
         {
-            "event": ids.show(ids.Prefix.EVENT, row["event_id"]),
-            "type": row["type"],
-            "endpoint": ids.show(ids.Prefix.ENDPOINT, row["endpoint_id"]),
-            "status": row["status"],
-            "attempts": row["delivery_attempts"],
-            "answered": deliveries[-1]["status"] if deliveries else None,
-            "error": deliveries[-1]["error"] if deliveries else None,
-            "created_at": row["created_at"].isoformat(timespec="seconds"),
+            "event": ids.show(ids.Prefix.EVENT, each.event_id),
+            "type": each.type,
+            "endpoint": ids.show(ids.Prefix.ENDPOINT, each.endpoint_id),
+            "status": each.status,
+            "attempts": each.delivery_attempts,
+            "answered": each.deliveries[-1].made.status if each.deliveries else None,
+            "error": each.deliveries[-1].made.error if each.deliveries else None,
+            "created_at": each.created_at.isoformat(timespec="seconds"),
         }
-        for row, deliveries in found
+        for each in found
     ]
     show(rows, as_json=as_json)
 

@@ -5,6 +5,7 @@ they become visible, and whoever has read up to one has seen all before it. A pa
 one is written after the one before was committed. Docs: docs/decisions/0024-the-outbox.md.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -13,7 +14,7 @@ from app.db.database import Database, Row
 from app.db.pool import Connection
 from app.domain import ids
 from app.domain.clock import Now
-from app.domain.schedule import DOWN_AFTER, RELAYED_AT_ONCE
+from app.domain.schedule import DOWN_AFTER, PUT_AT_ONCE, RELAYED_AT_ONCE
 from app.metrics import EVENTS_RELAYED
 
 _IS_NEW = "SELECT FROM outbox WHERE position IS NULL LIMIT 1"
@@ -67,6 +68,8 @@ class Relay:
             events = await connection.fetch(_NEW, RELAYED_AT_ONCE)
             if not events:
                 return 0
+            endpoints = await connection.fetch(_ENDPOINTS, list({each["store"] for each in events}))
+            events, wanted = _one_turn(events, endpoints)
             now = self._now()
             first = max(last + 1, int(now.timestamp() * 1_000_000))
             positions = list(range(first, first + len(events)))
@@ -74,8 +77,7 @@ class Relay:
                 _PLACE, [each["payment_id"] for each in events], [each["id"] for each in events], positions
             )
             await connection.execute(_ADVANCE, positions[-1])
-            endpoints = await connection.fetch(_ENDPOINTS, list({each["store"] for each in events}))
-            if wanted := _wanted(events, endpoints):
+            if wanted:
                 await put_in_turn(connection, wanted, now)
         EVENTS_RELAYED.inc(len(events))
         return len(events)
@@ -91,14 +93,18 @@ async def take_turn(connection: Connection) -> int:
     return last
 
 
-def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, UUID]]:
-    """Each event with each endpoint of its store that is told its type."""
-    return [
-        (each, to["id"])
-        for each in events
-        for to in endpoints
-        if to["store"] == each["store"] and (not to["events"] or each["type"] in to["events"])
-    ]
+def _one_turn(events: list[Row], endpoints: list[Row]) -> tuple[list[Row], list[tuple[Row, UUID]]]:
+    """The first events, with each endpoint of their store that is told their type: no more than one turn takes, one at least."""
+    by_store = defaultdict[str, list[Row]](list)
+    for to in endpoints:
+        by_store[to["store"]].append(to)
+    wanted = list[tuple[Row, UUID]]()
+    for number, each in enumerate(events):
+        told = [(each, to["id"]) for to in by_store[each["store"]] if not to["events"] or each["type"] in to["events"]]
+        if number and len(wanted) + len(told) > PUT_AT_ONCE:
+            return events[:number], wanted
+        wanted += told
+    return events, wanted
 
 
 async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:
