@@ -15,7 +15,13 @@ from app.db.old_rows import BY_INDEX
 from app.db.pool import Connection
 from app.notifications.endpoints import _DROP, _FORGIVE
 from app.notifications.feed import (
-    FeedQuery, NotificationQuery, ReplayQuery, deliveries_of, events_page, notifications_page, replayed,
+    FeedQuery,
+    NotificationQuery,
+    ReplayQuery,
+    deliveries_of,
+    events_page,
+    notifications_page,
+    replayed,
 )  # fmt: skip
 from app.notifications.model import NotificationStatus
 from app.notifications.queue import BRING, NEXT, READY
