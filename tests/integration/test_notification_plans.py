@@ -131,8 +131,8 @@ def writes(late: datetime) -> Iterator[tuple[str, str, list[Any]]]:
     payments, events = [UUID(int=n // 2) for n in numbers], [UUID(int=n) for n in numbers]
     yield "page", _PAGE, ["main", *OLDEST, PAGE]
     yield "add", _ADD, [UUID(int=9), "main", "", "", [], "[]", None, late]
-    yield "is new", _IS_NEW, []
-    yield "new", _NEW, [PAGE]
+    yield "is new", _IS_NEW, [0]
+    yield "new", _NEW, [0, PAGE]
     yield "place", _PLACE, [payments, events, list(numbers)]
     yield "told", _ENDPOINTS, [["main", "other"]]
     yield "told at", _DUE, [[BUSY, DOWN], late, DOWN_AFTER]
@@ -205,7 +205,7 @@ async def faults(connection: Connection, plans: str) -> dict[str, Any]:
         if name.startswith("drop"):
             await connection.execute("UPDATE notification_endpoints SET deleted_at = created_at, due_at = created_at")
         await connection.execute(f"PREPARE read AS {sql}")
-        execute = f"EXECUTE read ({', '.join(map(literal, values))})" if values else "EXECUTE read"
+        execute = f"EXECUTE read ({', '.join(map(literal, values))})"
         (told,) = json.loads(await connection.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {execute}"))
         await transaction.rollback()
         await connection.execute("DEALLOCATE read")

@@ -13,9 +13,7 @@ from app.db.database import Database
 from app.db.pool import Connection
 from app.domain import ids
 from app.domain.errors import InvalidRequest
-from app.domain.schedule import PUT_AT_ONCE
 from app.jobs.worker import Worker
-from app.notifications.endpoints import MOST_ENDPOINTS
 from app.notifications.feed import Feed, ReplayQuery, replayed
 from app.services import Services
 from tests.api.checks import problem, wrong_fields
@@ -270,32 +268,6 @@ async def test_a_replay_is_in_the_feeds_order(shop: Shop, parts: Services, datab
     for query in (ReplayQuery("main", chosen), ReplayQuery("main", since=datetime(2026, 1, 1, tzinfo=UTC))):
         sql, values = replayed(query, 100)
         assert [row["id"] for row in await database.rows(sql, *values)] == list(chosen)
-
-
-async def test_a_replay_waits_for_no_relay(shop: Shop, parts: Services, receiver: Receiver, owner: Connection) -> None:
-    await endpoint(shop, receiver.url)
-    await paid(shop)
-    await Worker(parts).sweep()
-    async with owner.transaction():
-        await owner.execute("SELECT FROM outbox_head FOR UPDATE")
-        assert await replay(shop, since="2026-01-01T00:00:00Z") == 1
-
-
-async def test_the_relays_turn_is_bounded_by_what_it_makes(
-    shop: Shop, parts: Services, receiver: Receiver, owner: Connection
-) -> None:
-    for _ in range(MOST_ENDPOINTS):
-        await endpoint(shop, receiver.url)
-    many = PUT_AT_ONCE // MOST_ENDPOINTS + 1
-    await owner.execute(
-        """INSERT INTO outbox (payment_id, id, store, type, sequence, created_at, body)
-        SELECT gen_random_uuid(), gen_random_uuid(), 'main', 'payment.paid', 2, now(), '{}'
-        FROM generate_series(1, $1::integer)""",
-        many,
-    )
-    (pump,) = parts.pumps
-    assert [await pump.run() for _ in range(3)] == [many - 1, 1, 0]
-    assert await owner.fetchval("SELECT count(*) FROM notifications") == many * MOST_ENDPOINTS
 
 
 async def test_a_replay_says_what_it_is_about(shop: Shop) -> None:
