@@ -50,6 +50,7 @@ async def test_they_lock_endpoints_in_one_order(
     """Whatever order they lie in: so a relay and a replay never wait for each other."""
     first, second = sorted([id_of(await endpoint(shop, receiver.url)) for _ in range(2)])
     await owner.execute("UPDATE notification_endpoints SET description = 'now it lies behind' WHERE id = $1", first)
+    await owner.execute(NEW, 1)
     other = await asyncpg.connect(urls.app)
     await other.execute("SET enable_indexscan = off; SET enable_bitmapscan = off")
     async with owner.transaction():
@@ -62,9 +63,9 @@ async def test_they_lock_endpoints_in_one_order(
 
 
 async def _put(connection: Connection, endpoints: list[UUID], clock: MovableClock) -> None:
-    event = dict.fromkeys(("payment_id", "id"), UUID(int=1)) | {"store": "main", "type": "payment.paid", "sequence": 2}
     async with connection.transaction():
-        await put_in_turn(connection, [(event | {"created_at": clock()}, to) for to in endpoints], clock())
+        (event,) = await connection.fetch("SELECT * FROM outbox")
+        await put_in_turn(connection, [(event, to) for to in endpoints], clock())
 
 
 async def test_the_relays_turn_is_bounded_by_what_it_makes(
