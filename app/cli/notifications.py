@@ -64,7 +64,7 @@ def list_notifications(
         since=None if since is None else moment(since),
     )
     found = with_services(lambda services: services.notifications.notifications(query))
-    views = [notification_view(*each) for each in found]
+    views = [notification_view(each) for each in found]
     columns = ("event_id", "type", "endpoint_id", "status", "delivery_attempts", "created_at")
     show(
         views if as_json else [_columns(view, columns) | _newest(view["deliveries"]) for view in views], as_json=as_json

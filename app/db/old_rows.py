@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from app.db.database import Database
 
-BY_INDEX = "SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_sort = off"
+BY_INDEX = "; ".join(f"SET LOCAL enable_{each} = off" for each in ("seqscan", "bitmapscan", "sort", "incremental_sort"))
 """Without fresh statistics, Postgres takes a third of the table to be old, and reads all of it in each bite."""
 
 

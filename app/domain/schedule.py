@@ -99,8 +99,11 @@ UNANSWERED_HINT_AGAIN = (5, 15, 60, 300, 900, 3600, 3600, 21_600, 86_400)
 
 # ── Notifications ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-RELAYED_AT_ONCE = 500
-"""Events that the relay hands on in one transaction."""
+RELAYED_AT_ONCE, PUT_AT_ONCE = 500, 2500
+"""Events that the relay hands on in one transaction, and notifications of them: who has many endpoints holds nobody up."""
+
+LOOK_BEHIND_S = 60.0
+"""How often the relay looks for events from the very beginning, and not only behind what it handed on before that time."""
 
 NOTIFY_AGAIN = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, *(10 * (86_400,)))
 """Seconds between tries of a notification that its endpoint does not take, while it takes others: eleven days; then `failed`."""

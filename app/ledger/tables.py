@@ -297,6 +297,7 @@ outbox = Table(
     Index("outbox_new_idx", "number", postgresql_where=text("position IS NULL")),
     Index("outbox_feed_idx", "store", "position", postgresql_where=text("position IS NOT NULL")),
     Index("outbox_type_idx", "store", "type", "position", postgresql_where=text("position IS NOT NULL")),
+    Index("outbox_time_idx", "store", "type", "created_at", postgresql_where=text("position IS NOT NULL")),
     Index("outbox_id_idx", "id"),
     Index("outbox_old_idx", "created_at", postgresql_where=text("position IS NOT NULL")),
 )

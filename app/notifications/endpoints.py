@@ -51,6 +51,8 @@ _PAGE = f"""
 SELECT {_COLUMNS} FROM notification_endpoints
 WHERE store = $1 AND deleted_at IS NULL AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
 """  # noqa: S608  our names
+ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('notification_endpoints ' || $1::text, 0))"
+"""Of a store, until the transaction ends: else each of two would not see the other."""
 _ADD = f"""
 INSERT INTO notification_endpoints (id, store, url, description, events, secrets, rate_per_s, created_at, updated_at)
 SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text[], $6::json, $7::integer, $8::timestamptz, $8::timestamptz
@@ -143,6 +145,7 @@ class Endpoints:
         async with self._database.transaction() as connection:
             if also is not None:
                 await also(connection, made, secret)
+            await connection.execute(ONE_AT_A_TIME, store)
             if await connection.execute(_ADD, *values) != "INSERT 0 1":
                 raise TooManyEndpoints(limit=MOST_ENDPOINTS)
         return made, secret

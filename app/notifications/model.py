@@ -1,5 +1,6 @@
 """The values of notifications: an endpoint, what waits for it, and how an attempt ended."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -155,3 +156,42 @@ class Attempt:
     pending: Pending
     endpoint: Endpoint
     made: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class PastDelivery:
+    """An attempt that is kept."""
+
+    id: UUID
+    made: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """One event and one endpoint as they are listed, with the newest attempts, the newest last."""
+
+    id: UUID
+    payment_id: UUID
+    event_id: UUID
+    endpoint_id: UUID
+    type: str
+    sequence: int
+    created_at: datetime
+    status: NotificationStatus
+    delivery_attempts: int
+    next_try_at: datetime | None
+    delivered_at: datetime | None
+    deliveries: tuple[PastDelivery, ...]
+
+    @classmethod
+    def of(cls, row: Row, deliveries: Sequence[Row]) -> Self:
+        """As they are stored."""
+        fields: dict[str, Any] = dict(row)
+        fields["status"] = NotificationStatus(fields["status"])
+        kept = (
+            PastDelivery(
+                each["id"], Delivery(each["at"], each["took_ms"], each["status"], each["error"], each["excerpt"])
+            )
+            for each in deliveries
+        )
+        return cls(**fields, deliveries=tuple(kept))

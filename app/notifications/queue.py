@@ -41,7 +41,8 @@ WITH front AS (
 )
 SELECT f.payment_id, f.event_id, f.sequence, f.created_at, f.next_try_at, f.delivery_attempts, f.tried_at, f.is_alone, f.is_again,
     o.body, f.sequence = f.head_sequence AS is_first, {_HAS_TO_WAIT} AS is_parked
-FROM front AS f LEFT JOIN outbox o ON o.payment_id = f.payment_id AND o.id = f.event_id
+FROM front AS f
+LEFT JOIN LATERAL (SELECT body FROM outbox WHERE payment_id = f.payment_id AND id = f.event_id OFFSET 0) AS o ON true
 ORDER BY f.is_again, f.next_try_at, f.sequence
 """)  # noqa: S608  ours
 

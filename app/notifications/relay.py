@@ -5,6 +5,8 @@ they become visible, and whoever has read up to one has seen all before it. A pa
 one is written after the one before was committed. Docs: docs/decisions/0024-the-outbox.md.
 """
 
+import time
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -13,14 +15,15 @@ from app.db.database import Database, Row
 from app.db.pool import Connection
 from app.domain import ids
 from app.domain.clock import Now
-from app.domain.schedule import DOWN_AFTER, RELAYED_AT_ONCE
+from app.domain.schedule import DOWN_AFTER, LOOK_BEHIND_S, PUT_AT_ONCE, RELAYED_AT_ONCE
 from app.metrics import EVENTS_RELAYED
 
-_IS_NEW = "SELECT FROM outbox WHERE position IS NULL LIMIT 1"
+_IS_NEW = "SELECT FROM outbox WHERE position IS NULL AND number > $1 ORDER BY number LIMIT 1"
 _LOCK = "SELECT position FROM outbox_head WHERE id = 1 FOR UPDATE"
 _BEGIN = "INSERT INTO outbox_head (id, position) VALUES (1, 0) ON CONFLICT DO NOTHING"
 _NEW = """
-SELECT payment_id, id, store, type, sequence, created_at FROM outbox WHERE position IS NULL ORDER BY number LIMIT $1
+SELECT payment_id, id, store, type, sequence, created_at, number FROM outbox WHERE position IS NULL AND number > $1
+ORDER BY number LIMIT $2
 """
 _PLACE = """
 UPDATE outbox AS o SET position = placed.position
@@ -40,33 +43,71 @@ DO UPDATE SET status = 'pending', delivery_attempts = 0, tried_at = NULL, is_aga
 """
 """One that waits already is sent now: whoever has it sent again has mended something."""
 _DUE = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM notification_endpoints WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE notification_endpoints AS e
 SET due_at = CASE
     WHEN paused_at IS NOT NULL THEN NULL
     WHEN failures < $3 OR due_at IS NULL THEN $2
     ELSE due_at + interval '1 microsecond' END
-WHERE id = ANY($1) AND deleted_at IS NULL RETURNING id
+FROM locked WHERE e.id = ANY($1) AND e.id = locked.id AND deleted_at IS NULL RETURNING e.id
 """
-"""Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace.
+"""In the order of their ids, since a replay does so beside the relay.
+
+Also where somebody is sending there just now: he sees that the time moved, and looks again. A down one keeps its pace.
 A paused one is written, too, so that who resumes it waits for what is handed on at this moment."""
+
+
+class Done:
+    """Up to which number nothing new is looked for.
+
+    While a long transaction runs elsewhere (a dump, a report), Postgres keeps in the index of what is new all that was new since
+    it began, and each look from the beginning would read that. Whoever drew a number has committed long before `look_behind_s` is
+    over. All the same, one look in that time is from the beginning.
+    """
+
+    def __init__(self, look_behind_s: float) -> None:
+        self.number = 0
+        self._look_behind_s = look_behind_s
+        self._before = self._newest = 0
+        self._since = time.monotonic()
+
+    def next_look(self) -> int:
+        """Behind which number to look now."""
+        if time.monotonic() - self._since < self._look_behind_s:
+            return self.number
+        self._since = time.monotonic()
+        self.number, self._before = self._before, self._newest
+        return 0
+
+    def note(self, first: int, last: int) -> None:
+        """Events of these numbers were handed on. Was one of them looked for no more, there may be others."""
+        if first <= self.number:
+            self.number = self._before = 0
+        self._newest = max(self._newest, last)
 
 
 class Relay:
     """Hands new events on. Safe to run in several workers: they take turns."""
 
-    def __init__(self, database: Database, now: Now) -> None:
+    def __init__(self, database: Database, now: Now, look_behind_s: float = LOOK_BEHIND_S) -> None:
         self._database = database
         self._now = now
+        self.done = Done(look_behind_s)
 
     async def __call__(self) -> int:
         """Hand on the events that are new, a bounded number of them, and return how many. All or nothing."""
-        if await self._database.row(_IS_NEW) is None:
+        after = self.done.next_look()
+        if await self._database.row(_IS_NEW, after) is None:
             return 0
         async with self._database.transaction() as connection:
             last = await take_turn(connection)
-            events = await connection.fetch(_NEW, RELAYED_AT_ONCE)
+            events = await connection.fetch(_NEW, after, RELAYED_AT_ONCE)
             if not events:
                 return 0
+            endpoints = await connection.fetch(_ENDPOINTS, list({each["store"] for each in events}))
+            events, wanted = _one_turn(events, endpoints)
             now = self._now()
             first = max(last + 1, int(now.timestamp() * 1_000_000))
             positions = list(range(first, first + len(events)))
@@ -74,9 +115,9 @@ class Relay:
                 _PLACE, [each["payment_id"] for each in events], [each["id"] for each in events], positions
             )
             await connection.execute(_ADVANCE, positions[-1])
-            endpoints = await connection.fetch(_ENDPOINTS, list({each["store"] for each in events}))
-            if wanted := _wanted(events, endpoints):
+            if wanted:
                 await put_in_turn(connection, wanted, now)
+        self.done.note(events[0]["number"], events[-1]["number"])
         EVENTS_RELAYED.inc(len(events))
         return len(events)
 
@@ -91,14 +132,18 @@ async def take_turn(connection: Connection) -> int:
     return last
 
 
-def _wanted(events: Sequence[Row], endpoints: Sequence[Row]) -> list[tuple[Row, UUID]]:
-    """Each event with each endpoint of its store that is told its type."""
-    return [
-        (each, to["id"])
-        for each in events
-        for to in endpoints
-        if to["store"] == each["store"] and (not to["events"] or each["type"] in to["events"])
-    ]
+def _one_turn(events: list[Row], endpoints: list[Row]) -> tuple[list[Row], list[tuple[Row, UUID]]]:
+    """The first events, with each endpoint of their store that is told their type: no more than one turn takes, one at least."""
+    by_store = defaultdict[str, list[Row]](list)
+    for to in endpoints:
+        by_store[to["store"]].append(to)
+    wanted = list[tuple[Row, UUID]]()
+    for number, each in enumerate(events):
+        told = [(each, to["id"]) for to in by_store[each["store"]] if not to["events"] or each["type"] in to["events"]]
+        if number and len(wanted) + len(told) > PUT_AT_ONCE:
+            return events[:number], wanted
+        wanted += told
+    return events, wanted
 
 
 async def put_in_turn(connection: Connection, wanted: Sequence[tuple[Row, UUID]], now: datetime) -> None:

@@ -224,9 +224,9 @@ async def list_notifications(
         )
     )
     page = found[: query.limit]
-    last = page[-1][0] if len(found) > len(page) else None
-    more = cursor(last["created_at"], last["id"]) if last else None
-    answer: NotificationPage = {"data": [notification_view(*each) for each in page], "next_cursor": more}
+    last = page[-1] if len(found) > len(page) else None
+    more = cursor(last.created_at, last.id) if last else None
+    answer: NotificationPage = {"data": [notification_view(each) for each in page], "next_cursor": more}
     return Answer(msgspec.json.encode(answer))
 
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from app.db.database import Row
 from app.db.wake_up import WakeUp
 from app.domain import ids
 from app.domain.clock import Now
@@ -15,7 +14,7 @@ from app.notifications.endpoints import Endpoints
 from app.notifications.feed import Feed, FeedQuery, NotificationQuery, ReplayQuery
 from app.notifications.guard import Guard, Refused
 from app.notifications.jobs import KIND
-from app.notifications.model import Delivery, Endpoint, PauseReason
+from app.notifications.model import Delivery, Endpoint, Notification, PauseReason
 from app.notifications.once import Once, Render
 from app.notifications.sender import Sender
 
@@ -120,11 +119,9 @@ class NotificationService:
         self._wake_up(KIND)
         return count
 
-    async def notifications(self, query: NotificationQuery) -> list[tuple[Row, list[Row]]]:
+    async def notifications(self, query: NotificationQuery) -> list[Notification]:
         """Notifications, each with its newest attempts."""
-        rows = await self._feed.notifications(query)
-        deliveries = await self._feed.deliveries(rows)
-        return [(row, deliveries.get((row["event_id"], row["endpoint_id"]), [])) for row in rows]
+        return await self._feed.notifications(query)
 
     async def events(self, query: FeedQuery) -> list[tuple[int, str]]:
         """What happened, in one order: positions and bodies."""

@@ -44,7 +44,7 @@ notification_endpoints = Table(
     CheckConstraint("(paused_at IS NULL) = (pause_reason IS NULL)", name="paused"),
     CheckConstraint(one_of("pause_reason", PauseReason), name="pause_reason"),
     CheckConstraint("rate_per_s BETWEEN 1 AND 10000", name="rate"),
-    Index("notification_endpoints_store_idx", "store", "created_at", "id"),
+    Index("notification_endpoints_live_idx", "store", "created_at", "id", postgresql_where=text("deleted_at IS NULL")),
     Index("notification_endpoints_old_idx", "deleted_at", postgresql_where=text("deleted_at IS NOT NULL")),
     Index(
         "notification_endpoints_alarm_idx",
@@ -97,7 +97,8 @@ notifications = Table(
         postgresql_where=text("next_try_at IS NOT NULL"),
     ),
     Index("notifications_list_idx", "store", *_NEWEST),
-    Index("notifications_runs_idx", "endpoint_id", "status", "type", *_NEWEST),
+    Index("notifications_runs_idx", "endpoint_id", "status", "type", "created_at", "id"),
+    Index("notifications_store_runs_idx", "store", "status", "type", "created_at", "id"),
     Index("notifications_old_idx", "created_at"),
 )
 

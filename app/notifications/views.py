@@ -1,13 +1,10 @@
 """From endpoints, notifications and attempts to JSON."""
 
-from collections.abc import Sequence
-
 import msgspec
 
-from app.db.database import Row
 from app.domain import ids
 from app.domain.clock import rfc3339
-from app.notifications.model import Delivery, Endpoint, NotificationStatus
+from app.notifications.model import Delivery, Endpoint, Notification, PastDelivery
 from app.notifications.schemas import DeliveryView, EndpointView, NewEndpointView, NotificationView, TestView
 
 
@@ -50,30 +47,30 @@ def test_view(made: Delivery) -> TestView:
     }
 
 
-def notification_view(row: Row, deliveries: Sequence[Row]) -> NotificationView:
+def notification_view(each: Notification) -> NotificationView:
     """A notification's JSON with its newest attempts."""
     return {
-        "id": ids.show(ids.Prefix.NOTIFICATION, row["id"]),
-        "event_id": ids.show(ids.Prefix.EVENT, row["event_id"]),
-        "endpoint_id": ids.show(ids.Prefix.ENDPOINT, row["endpoint_id"]),
-        "type": row["type"],
-        "payment_id": ids.show(ids.Prefix.PAYMENT, row["payment_id"]),
-        "sequence": row["sequence"],
-        "created_at": rfc3339(row["created_at"]),
-        "status": NotificationStatus(row["status"]),
-        "delivery_attempts": row["delivery_attempts"],
-        "next_try_at": rfc3339(row["next_try_at"]) if row["next_try_at"] else None,
-        "delivered_at": rfc3339(row["delivered_at"]) if row["delivered_at"] else None,
-        "deliveries": [_delivery_view(each) for each in deliveries],
+        "id": ids.show(ids.Prefix.NOTIFICATION, each.id),
+        "event_id": ids.show(ids.Prefix.EVENT, each.event_id),
+        "endpoint_id": ids.show(ids.Prefix.ENDPOINT, each.endpoint_id),
+        "type": each.type,
+        "payment_id": ids.show(ids.Prefix.PAYMENT, each.payment_id),
+        "sequence": each.sequence,
+        "created_at": rfc3339(each.created_at),
+        "status": each.status,
+        "delivery_attempts": each.delivery_attempts,
+        "next_try_at": rfc3339(each.next_try_at) if each.next_try_at else None,
+        "delivered_at": rfc3339(each.delivered_at) if each.delivered_at else None,
+        "deliveries": [_delivery_view(past) for past in each.deliveries],
     }
 
 
-def _delivery_view(row: Row) -> DeliveryView:
+def _delivery_view(past: PastDelivery) -> DeliveryView:
     return {
-        "id": ids.show(ids.Prefix.DELIVERY, row["id"]),
-        "at": rfc3339(row["at"]),
-        "status": row["status"],
-        "duration_ms": row["took_ms"],
-        "error": row["error"],
-        "excerpt": row["excerpt"],
+        "id": ids.show(ids.Prefix.DELIVERY, past.id),
+        "at": rfc3339(past.made.at),
+        "status": past.made.status,
+        "duration_ms": past.made.took_ms,
+        "error": past.made.error,
+        "excerpt": past.made.excerpt,
     }

@@ -1,10 +1,12 @@
 """Endpoints by the API: made, read, changed, rotated, tested, ended; whose they are, and what of them lies in the database."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -14,13 +16,13 @@ from app.db.database import Database
 from app.domain.errors import EncryptionKeyMissing
 from app.domain.schedule import PUT_OFF_S
 from app.jobs.worker import Worker
-from app.notifications.endpoints import MOST_ENDPOINTS, MOST_SECRETS, OLDEST
+from app.notifications.endpoints import MOST_ENDPOINTS, MOST_SECRETS, OLDEST, ONE_AT_A_TIME
 from app.services import Services, build_services
 from app.settings import Settings
 from tests.api.checks import problem, wrong_fields
-from tests.flows.notifications.house import change, endpoint, paid, state
+from tests.flows.notifications.house import change, endpoint, id_of, paid, somebody_waits, state
 from tests.support import MovableClock, Shop
-from tests.support.databases import keys_of
+from tests.support.databases import Urls, keys_of
 from tests.support.receiver import Received, Receiver
 
 
@@ -160,6 +162,24 @@ async def test_a_store_has_so_many_at_most(shop: Shop, receiver: Receiver) -> No
         pages += [each["id"] for each in page.json()["data"]]
         cursor = page.json()["next_cursor"]
     assert pages == [each["id"] for each in made]
+
+
+async def test_one_that_is_made_at_the_same_moment_counts(shop: Shop, receiver: Receiver, urls: Urls) -> None:
+    for _ in range(MOST_ENDPOINTS - 1):
+        last = await endpoint(shop, receiver.url)
+    owner = await asyncpg.connect(urls.owner)
+    async with owner.transaction():
+        await owner.execute(ONE_AT_A_TIME, "main")
+        await owner.execute(
+            """INSERT INTO notification_endpoints (id, store, url, description, events, secrets, created_at, updated_at)
+            SELECT gen_random_uuid(), store, url, description, events, secrets, created_at, updated_at
+            FROM notification_endpoints WHERE id = $1""",
+            id_of(last),
+        )
+        late = asyncio.create_task(shop.client.post("/notification-endpoints", json={"url": receiver.url}))
+        await somebody_waits(owner)
+    problem(await late, "too_many_endpoints")
+    await owner.close()
 
 
 async def test_wrong_bodies_are_refused_field_by_field(shop: Shop, receiver: Receiver) -> None:

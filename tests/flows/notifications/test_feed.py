@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
 
+from app.db.database import Database
 from app.db.pool import Connection
+from app.domain import ids
+from app.domain.errors import InvalidRequest
 from app.jobs.worker import Worker
+from app.notifications.feed import Feed, ReplayQuery, replayed
 from app.services import Services
 from tests.api.checks import problem, wrong_fields
 from tests.flows.notifications.house import endpoint, feed, notifications, paid
@@ -29,6 +35,10 @@ async def refunded(shop: Shop) -> dict[str, Any]:
     answer = await shop.client.post(f"/payments/{payment['id']}/refunds", json={"reason": "back"}, headers=key())
     assert answer.status_code == 201, answer.text
     return payment
+
+
+def evt(event: dict[str, Any]) -> UUID:
+    return ids.read(ids.Prefix.EVENT, event["id"])
 
 
 async def page(shop: Shop, **query: Any) -> tuple[list[str], int]:
@@ -226,6 +236,38 @@ async def test_an_endpoint_that_came_later_is_told_by_a_replay(shop: Shop, parts
     assert await replay(shop, since="2026-01-01T00:00:00Z") == 1
     await Worker(parts).sweep()
     assert receiver.types() == ["payment.paid"]
+
+
+async def test_a_replay_of_too_many_is_refused_whole(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock
+) -> None:
+    await endpoint(shop, receiver.url)
+    await refunded(shop)
+    await refunded(shop)
+    await Worker(parts).sweep()
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    for found in (ReplayQuery("main", since=at), ReplayQuery("main", tuple(evt(each) for each in await feed(shop)))):
+        three, four = (Feed(parts.database, clock, most) for most in (3, 4))
+        assert await three.count(found) == 4, "one more than it may"
+        receiver.taken.clear()
+        with pytest.raises(InvalidRequest, match="more than 3"):
+            await three.replay(found)
+        assert {each["status"] for each in await notifications(shop)} == {"delivered"}
+        assert await four.replay(found) == 4
+        await Worker(parts).sweep()
+        assert len(receiver.taken) == 4
+
+
+async def test_a_replay_is_in_the_feeds_order(shop: Shop, parts: Services, database: Database) -> None:
+    """So a payment's events are put in their order, also where they come in two bites."""
+    await endpoint(shop, "https://shop.example/1")
+    for _ in range(3):
+        await refunded(shop)
+    await Worker(parts).sweep()
+    chosen = tuple(evt(each) for each in await feed(shop))
+    for query in (ReplayQuery("main", chosen), ReplayQuery("main", since=datetime(2026, 1, 1, tzinfo=UTC))):
+        sql, values = replayed(query, 100)
+        assert [row["id"] for row in await database.rows(sql, *values)] == list(chosen)
 
 
 async def test_a_replay_without_ids_and_time_is_refused(shop: Shop) -> None:
