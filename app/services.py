@@ -171,14 +171,15 @@ def build_services(settings: Settings, now: Now = utc_now) -> Services:
     payments = PaymentService(repository, gateways, idempotency, gateway_log, verifier, processor, settings, now)
     refunds = RefundService(repository, processor, gateways, idempotency, settings, now)
     encryption = encryption_of(settings)
-    endpoints = Endpoints(database, encryption, now)
+    queue = Queue(database, now)
+    endpoints = Endpoints(database, queue, encryption, now)
     guard = Guard(
         https_only=settings.mode == "live",
         ports=settings.notifications.ports,
         allow_private=settings.notifications.allow_private,
         private_networks=settings.notifications.private_networks,
     )
-    sender = Sender(Queue(database, now), endpoints, Deliverer(guard), settings.time_scale, now)
+    sender = Sender(queue, endpoints, Deliverer(guard), settings.time_scale, now)
     alarms = AlarmService(
         AlarmRepository(database), Mailer.of(settings), settings.alarms.language, settings.time_scale, now
     )

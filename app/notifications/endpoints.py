@@ -22,6 +22,7 @@ from app.domain.errors import EncryptionKeyMissing, NotFound, TooManyEndpoints
 from app.encryption import Encryption
 from app.logs import get_logger
 from app.notifications.model import Endpoint, PauseReason, SealedSecret
+from app.notifications.queue import Queue
 from app.notifications.signing import new_secret
 
 log = get_logger("notifications")
@@ -64,7 +65,6 @@ UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_sin
     due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
 WHERE id = $1
 """
-_TRY_AGAIN = "UPDATE notifications SET next_try_at = $2 WHERE endpoint_id = $1 AND is_again AND next_try_at > $2"
 _PAUSE = """
 UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL
 WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL AND ($4::text IS NULL OR url = $4 AND updated_at = $5)
@@ -113,8 +113,9 @@ Also = Callable[[Connection, Endpoint, str], Awaitable[None]]
 class Endpoints:
     """Reads and writes endpoints. Raises NotFound for one that is not there, or another store's."""
 
-    def __init__(self, database: Database, encryption: Encryption, now: Now) -> None:
+    def __init__(self, database: Database, queue: Queue, encryption: Encryption, now: Now) -> None:
         self._database = database
+        self._queue = queue
         self._encryption = encryption
         self._now = now
 
@@ -230,7 +231,7 @@ class Endpoints:
             if also is not None:
                 await also(connection, made, secret)
             await connection.execute(_ROTATE, endpoint_id, _stored(secrets), now)
-            await connection.execute(_TRY_AGAIN, endpoint_id, now)
+        await self._queue.hurry(endpoint_id)
         return made, secret
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.db.database import Database, Row
+from app.db.old_rows import BY_INDEX
 from app.db.statements import Statement
 from app.domain import ids
 from app.domain.clock import Now
@@ -83,6 +84,7 @@ WITH asked AS (
 ), kept AS (
     INSERT INTO deliveries (payment_id, id, event_id, endpoint_id, at, status, took_ms, error, excerpt)
     SELECT payment_id, id, event_id, :asked.id, at, answer, took_ms, error, excerpt FROM made
+    ON CONFLICT (payment_id, id) DO NOTHING
 )
 SELECT is_same, ARRAY(SELECT event_id FROM noted WHERE status = 'failed') AS failed FROM asked
 """)
@@ -114,9 +116,19 @@ RELEASE = Statement(
 )
 PUT_OFF = Statement("UPDATE notification_endpoints SET due_at = :until WHERE id = :endpoint_id AND due_at IS NOT NULL")
 BRING = Statement("""
+WITH taker AS MATERIALIZED (SELECT id FROM notification_endpoints WHERE id = :endpoint_id FOR UPDATE)
 UPDATE notifications SET next_try_at = :now, delivery_attempts = 0, is_again = false
-WHERE endpoint_id = :endpoint_id AND next_try_at IS NOT NULL AND NOT is_alone AND tried_at >= :since
+WHERE endpoint_id = (SELECT id FROM taker) AND next_try_at IS NOT NULL AND NOT is_alone AND tried_at IS NOT NULL
 """)
+HURRY = Statement("""
+WITH taker AS MATERIALIZED (SELECT id FROM notification_endpoints WHERE id = :endpoint_id FOR UPDATE)
+UPDATE notifications SET next_try_at = :now WHERE (payment_id, event_id, endpoint_id) IN (
+    SELECT n.payment_id, n.event_id, n.endpoint_id FROM notifications n
+    WHERE n.endpoint_id = (SELECT id FROM taker) AND n.is_again AND n.next_try_at > :now
+    ORDER BY n.next_try_at LIMIT :bite::integer
+)
+""")
+_BITE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +199,19 @@ class Queue:
         values = RECORD.values(asked=asked, after=after, made=Made.of(ended), now=self._now())
         return await self._database.row(RECORD.sql, *values)
 
-    async def bring(self, endpoint_id: UUID, since: datetime) -> None:
-        """Have sent at once what was refused since then, but not beside others that were taken. Few rows: what was never tried
-        waits for nothing."""
-        values = BRING.values(endpoint_id=endpoint_id, since=since, now=self._now())
-        await self._database.changed(BRING.sql, *values)
+    async def bring(self, endpoint_id: UUID) -> None:
+        """Have sent at once, and as if for the first time, what was refused, but not beside others that were taken. Few rows:
+        what was never tried waits for nothing, and what is refused beside others is soon known for that."""
+        await self._database.changed(BRING.sql, *BRING.values(endpoint_id=endpoint_id, now=self._now()))
+
+    async def hurry(self, endpoint_id: UUID) -> None:
+        """Have sent at once all that was refused, whatever is known of it. In bites: it may be very much."""
+        now, hurried = self._now(), _BITE
+        while hurried == _BITE:
+            async with self._database.transaction() as connection:
+                await connection.execute(BY_INDEX)
+                values = HURRY.values(endpoint_id=endpoint_id, now=now, bite=_BITE)
+                hurried = int((await connection.execute(HURRY.sql, *values)).rpartition(" ")[2])
 
     async def hold(self, endpoint_id: UUID, until: datetime, held: datetime) -> Row | None:
         """Hold the claim until then, which was held until `held`. Returns when the endpoint is due, as `due_at`, or None where it

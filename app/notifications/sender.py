@@ -8,9 +8,11 @@ import asyncio
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 
 from app.db.due_work import DueRow
+from app.db.insist import insist
 from app.domain import ids
 from app.domain.clock import Now
 from app.domain.errors import EncryptionKeyMissing
@@ -30,12 +32,9 @@ from app.notifications.delivery import Deliverer
 from app.notifications.endpoints import Endpoints
 from app.notifications.model import Attempt, Delivery, Endpoint, Pending
 from app.notifications.queue import Queue
-from app.notifications.spell import Rest, Spell
+from app.notifications.spell import LOOK_AGAIN_S, LOOK_AT_MOST_S, Rest, Spell
 
 log = get_logger("notifications")
-
-LOOK_AGAIN_S = 0.25
-"""How soon one looks for what came meanwhile, while all that is under way hangs."""
 
 BROUGHT_AFTER = timedelta(minutes=1)
 """An endpoint that took nothing for so long, or was down, gets at once what it refused; else that comes soon anyway."""
@@ -66,7 +65,8 @@ class Sender:
         """
         spell = Spell(row.id, row.due_at, row.claimed_until)
         try:
-            await self._send(spell)
+            while await insist(partial(self._go_on, spell), spell.held or self._now(), self._now):
+                pass
         finally:
             if spell.under_way:
                 await asyncio.wait(spell.under_way)
@@ -88,28 +88,34 @@ class Sender:
         secrets = self._endpoints.live_secrets(endpoint, at)
         return await self._deliverer.deliver(endpoint.url, event_id, body, secrets, at)
 
-    async def _send(self, spell: Spell) -> None:
-        """Send until nothing is due, the claim is lost, or others are to have the place."""
-        while await self._hold(spell):
-            endpoint = await self._endpoints.find(spell.endpoint_id)  # each time: what the shop sets holds from then on
-            spell_s = LONGEST_SPELL_S if spell.under_way else DELIVERY_SPELL_S
-            if spell.has_ended:
-                await self._record(spell, endpoint)
-            elif time.monotonic() > spell.began_at + spell_s:
-                return
-            elif endpoint is None and not spell.under_way:
-                await self._endpoints.drop_pending(spell.endpoint_id, spell.began_at + DELIVERY_SPELL_S)
-                await self._let_go(spell)
-            elif endpoint is not None and await self._begin(spell, endpoint):
-                continue
-            elif spell.under_way:
-                looks = endpoint is not None and not endpoint.is_down and spell.free > 0
-                timeout_s = LOOK_AGAIN_S if looks else DELIVERY_DEADLINE_S
-                await asyncio.wait(spell.under_way, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            elif spell.pause_s:
-                await asyncio.sleep(spell.pause_s)
-            else:
-                await self._let_go(spell)
+    async def _go_on(self, spell: Spell) -> bool:
+        """Record, begin, or wait: one of them. False: nothing is due, the claim is lost, or others are to have the place.
+
+        Safe to repeat, and repeated while the database does not answer: what has ended is recorded once it does.
+        """
+        if not await self._hold(spell):
+            return False
+        endpoint = await self._endpoints.find(spell.endpoint_id)  # each time: what the shop sets holds from then on
+        spell_s = LONGEST_SPELL_S if spell.under_way else DELIVERY_SPELL_S
+        if spell.has_ended:
+            await self._record(spell, endpoint)
+        elif time.monotonic() > spell.began_at + spell_s:
+            return False
+        elif endpoint is None and not spell.under_way:
+            await self._endpoints.drop_pending(spell.endpoint_id, spell.began_at + DELIVERY_SPELL_S)
+            await self._let_go(spell)
+        elif endpoint is not None and await self._begin(spell, endpoint):
+            pass
+        elif spell.under_way:
+            looks = endpoint is not None and not endpoint.is_down and spell.free > 0
+            timeout_s = spell.look_s if looks else DELIVERY_DEADLINE_S
+            await asyncio.wait(spell.under_way, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+            spell.look_s = min(2 * spell.look_s, LOOK_AT_MOST_S)
+        elif spell.pause_s:
+            await asyncio.sleep(spell.pause_s)
+        else:
+            await self._let_go(spell)
+        return True
 
     async def _hold(self, spell: Spell) -> bool:
         """Whether the endpoint is ours, for longer than an attempt takes."""
@@ -157,6 +163,8 @@ class Sender:
             front = await self._queue.front(spell.endpoint_id, now, spell.busy, fresh=most, again=again)
         fresh = [each for each in front.ready if not each[1]][:most]
         chosen = fresh + [each for each in front.ready if each[1]][: min(again, most - len(fresh))]
+        if chosen:
+            spell.look_s = LOOK_AGAIN_S
         for pending, is_again in chosen:
             attempt = self._attempt(pending, endpoint, secrets, spell.next_place_s(endpoint))
             spell.under_way[asyncio.create_task(attempt)] = (pending, is_again)
@@ -191,7 +199,9 @@ class Sender:
             log.info("endpoint_recovered", endpoint=before.public_id)
         since = before.failing_since if after.failing_since is None else None
         if since is not None and (before.is_down or now - since > BROUGHT_AFTER / self._scale):
-            await self._queue.bring(before.id, since)
+            await self._queue.bring(before.id)
+        if before.is_down and not after.is_down:
+            await self._queue.hurry(before.id)
         stands = [(each, decisions.standing(after, each, now, self._scale)) for each in ended]
         kept = await self._queue.record(asked, after, stands)
         if kept is None or not kept["is_same"]:

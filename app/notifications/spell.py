@@ -13,6 +13,9 @@ AT_ONCE_FIRST, AT_ONCE = 4, 32
 """Attempts under way to one endpoint, each of another payment: few at first, one more for each that it took, half as many when it
 refused one. So one that hangs holds few connections."""
 
+LOOK_AGAIN_S, LOOK_AT_MOST_S = 0.25, 1.0
+"""How soon one looks for what came meanwhile, while all that is under way hangs: later each time that nothing came."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rest:
@@ -36,6 +39,8 @@ class Spell:
     began_at: float = field(default_factory=time.monotonic)
     under_way: dict[asyncio.Task[Attempt], tuple[Pending, bool]] = field(default_factory=dict)
     """Each attempt with its notification, and whether that was refused before."""
+    look_s: float = LOOK_AGAIN_S
+    """How soon the next look for what came."""
     _width: int = AT_ONCE_FIRST
     _free_at: float = 0.0
 

@@ -81,6 +81,7 @@ notifications = Table(
         "endpoint_id",
         "is_again",
         "next_try_at",
+        "sequence",
         postgresql_where=text("next_try_at IS NOT NULL"),
     ),
     Index(

@@ -5,6 +5,7 @@ Revises: 0018
 """
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0019"
 down_revision = "0018"
@@ -17,11 +18,13 @@ ALTER TABLE notifications ADD COLUMN IF NOT EXISTS tried_at timestamptz,
     ADD COLUMN IF NOT EXISTS is_alone boolean NOT NULL DEFAULT false
 """
 REFUSED = """
-UPDATE notifications SET is_again = true, tried_at = created_at
-WHERE next_try_at IS NOT NULL AND delivery_attempts > 0 AND tried_at IS NULL
+UPDATE notifications SET is_again = true, tried_at = created_at WHERE (payment_id, event_id, endpoint_id) IN (
+    SELECT payment_id, event_id, endpoint_id FROM notifications
+    WHERE next_try_at IS NOT NULL AND delivery_attempts > 0 AND tried_at IS NULL LIMIT 5000
+)
 """
 INDEXES = {
-    "notifications_queue_idx": "notifications (endpoint_id, is_again, next_try_at) WHERE next_try_at IS NOT NULL",
+    "notifications_queue_idx": "notifications (endpoint_id, is_again, next_try_at, sequence) WHERE next_try_at IS NOT NULL",
     "notifications_refused_idx": """notifications (endpoint_id, tried_at)
         WHERE next_try_at IS NOT NULL AND tried_at IS NOT NULL AND NOT is_alone""",
 }
@@ -29,8 +32,10 @@ BEFORE = {"notifications_due_idx": "notifications (endpoint_id, next_try_at) WHE
 
 
 def upgrade() -> None:
-    op.execute(COLUMNS)
-    op.execute(REFUSED)
+    with op.get_context().autocommit_block():  # each by itself: nobody waits for all of them
+        op.execute(COLUMNS)
+        while op.get_bind().execute(text(REFUSED)).rowcount:
+            pass
     _replace(BEFORE, INDEXES)
 
 

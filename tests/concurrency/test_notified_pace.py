@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from app.domain import ids
 from app.ledger.outbox import event
 from app.ledger.repository import RELAY
 from app.notifications.endpoints import Endpoints
+from app.notifications.queue import Queue
 from app.paths import ROOT
 from app.services import encryption_of
 from app.settings import Settings
@@ -127,7 +129,8 @@ async def test_a_shop_is_told_within_a_second_and_hanging_endpoints_delay_nobody
     database = Database(own_urls.app, connections=4)
     await database.open()
     settings = Settings(_env_file=None, secret_key=SECRET_KEY)  # type: ignore[call-arg, arg-type]  # pydantic-settings takes both
-    endpoints = Endpoints(database, encryption_of(settings), lambda: datetime.now(UTC))
+    now = partial(datetime.now, UTC)
+    endpoints = Endpoints(database, Queue(database, now), encryption_of(settings), now)
     shops = Shops(database)
     async with receiving(answer=shops.answer) as receiver, working(own_urls, tmp_path / "worker.log"):
         await endpoints.add("main", url=receiver.url, description="", events=[], rate_per_s=None)

@@ -30,7 +30,7 @@ from app.notifications.feed import (
     replayed,
 )  # fmt: skip
 from app.notifications.model import Endpoint, NotificationStatus
-from app.notifications.queue import BRING, NEXT, READY, RECORD, Made
+from app.notifications.queue import BRING, HURRY, NEXT, READY, RECORD, Made
 from app.notifications.relay import _DUE, _ENDPOINTS, _IS_NEW, _NEW, _PLACE, _PUT
 from tests.support.databases import Urls
 
@@ -118,7 +118,8 @@ def reads() -> Iterator[tuple[str, str, list[Any]]]:
         ready = {"endpoint_id": endpoint, "until": late, "busy": [UUID(int=9)], "fresh": PAGE, "again": PAGE}
         yield f"ready {endpoint}", READY.sql, READY.values(**ready)
         yield f"next {endpoint}", NEXT.sql, NEXT.values(endpoint_id=endpoint, seen=late, held=late, rest=None)
-        yield f"bring {endpoint}", BRING.sql, BRING.values(endpoint_id=endpoint, since=START, now=late)
+        yield f"bring {endpoint}", BRING.sql, BRING.values(endpoint_id=endpoint, now=late)
+        yield f"hurry {endpoint}", HURRY.sql, HURRY.values(endpoint_id=endpoint, now=START, bite=PAGE)
         yield f"drop {endpoint}", _DROP, [endpoint, PAGE]
         yield f"forgive {endpoint}", _FORGIVE, [endpoint, late, PAGE]
         yield f"end {endpoint}", _DELETE, [endpoint, late, "main"]
@@ -166,7 +167,6 @@ UNTRIED = {
     "_FRONT": "a part of `READY`",
     "ONE_AT_A_TIME": "reads no table",
     "_GAUGES": "reads all endpoints that are there, once a scrape",
-    "_TRY_AGAIN": "writes all that the endpoint refused, as the shop asks",
 }
 """Statements that these tests leave out, and why."""
 

@@ -61,8 +61,8 @@ def id_of(made: dict[str, Any]) -> UUID:
 
 
 async def somebody_waits(connection: Connection) -> None:
-    """Return once another session waits for what this one's transaction has locked."""
-    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND transactionid = pg_current_xact_id()::xid"
+    """Return once another session waits for what this one has locked."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     async with asyncio.timeout(30):
         while True:
             if await connection.fetchval(waiting):

@@ -271,3 +271,29 @@ async def test_an_attempt_ends_at_its_deadline_and_a_status_that_came_stands(
     told = (await shop.client.post(f"/notification-endpoints/{made['id']}/test")).json()
     assert (told["delivered"], told["status"], told["error"]) == (True, 200, None)
     released.set()
+
+
+ASIDE = """
+UPDATE notifications SET delivery_attempts = 1, is_again = true, is_alone = $1, tried_at = $2::timestamptz - interval '1 hour',
+    next_try_at = $2::timestamptz + interval '1 day'
+"""
+
+
+@pytest.mark.parametrize("is_alone", [False, True])
+async def test_what_was_put_aside_comes_at_once_whenever_its_attempt_began(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock, is_alone: bool
+) -> None:
+    """Its attempt began before the first refusal that was noticed, and ended after it: it hung, and others did not."""
+    made = await endpoint(shop, receiver.url)
+    await change(shop, made, paused=True)
+    for _ in range(3):
+        await paid(shop)
+    await Worker(parts).sweep()
+    await parts.database.changed(ASIDE, is_alone, clock())
+    await change(shop, made, description="still paused")
+    down = """UPDATE notification_endpoints
+        SET failures = 5, failing_since = $1, paused_at = NULL, pause_reason = NULL, due_at = $1"""
+    await parts.database.changed(down, clock())
+    await paid(shop)
+    await Worker(parts).sweep()
+    assert len(receiver.taken) == 4
