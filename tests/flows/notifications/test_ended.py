@@ -47,7 +47,7 @@ async def ended_in_the_middle(parts: Services, database: Database, urls: Urls, m
 
 
 @pytest.mark.parametrize("by", ["a second call", "the worker"])
-@pytest.mark.parametrize("rows", [8_000, pytest.param(100_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rows", [40_000, pytest.param(100_000, marks=pytest.mark.long)])
 async def test_a_backlog_whose_end_was_cut_off_is_dropped(
     shop: Shop, parts: Services, receiver: Receiver, database: Database, urls: Urls, by: str, rows: int
 ) -> None:
