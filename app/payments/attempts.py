@@ -137,7 +137,9 @@ class AttemptOpener:
         """
         self._check_is_open(payment)
         attempt, lease = payment.last_attempt, self._lease(gateway, self._now())
-        if payment.status is PaymentStatus.PROCESSING and attempt.status is not AttemptStatus.UNKNOWN:
+        is_lost = attempt.status is AttemptStatus.UNKNOWN
+        others = {each.status for each in payment.attempts[:-1]}
+        if payment.status is PaymentStatus.PROCESSING and (not is_lost or AttemptStatus.UNKNOWN in others):
             raise PaymentProcessing(payment_id=payment.public_id, retry_after_s=RETRY_PROCESSING_S)
         leased = replace(
             attempt, busy_until=lease, next_check_at=lease if attempt.is_undecided else attempt.next_check_at

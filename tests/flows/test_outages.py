@@ -272,6 +272,24 @@ async def test_nobody_opens_it_where_money_may_come_or_time_is_over(database: Da
     assert sum(other.asked.values()) == 1
 
 
+async def test_a_lost_opening_is_not_repeated_while_money_of_another_attempt_is_under_way(
+    database: Database, clock: MovableClock
+) -> None:
+    """Both are unknown: of one nobody had the window, of the other the buyer has just paid."""
+    other = Door("other", reopens=True)
+    shop = Shop(database, clock, Door(reopens=True), other)
+    other.fault = LOST
+    await shop.post()
+    await shop.again("other")
+    payment, _ = await shop.now()
+    assert statuses(payment) == ["pending", "unknown"]
+    about: dict[str, Any] = {"at": clock(), "trigger": "browser", "reason": "confirm_requested", "evidence": {}}
+    assert await shop.repository.apply(step(payment, payment.attempts[0], A.UNKNOWN, gateway_ref="sig", **about))
+    other.fault = None
+    assert isinstance(await shop.again("other"), PaymentProcessing)
+    assert sum(other.asked.values()) == 1
+
+
 async def test_two_at_once_are_two_attempts_and_never_two_windows_of_one(
     database: Database, clock: MovableClock
 ) -> None:
