@@ -90,6 +90,8 @@ def _why(error: Exception) -> str:
         return f"it refused every recipient ({', '.join(sorted({str(each.code) for each in error.recipients}))})"
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{type(error).__name__.removeprefix('SMTP')} ({error.code})"
+    if isinstance(error, aiosmtplib.SMTPConnectError | OSError) and not isinstance(error, TimeoutError):
+        return "nobody answers there: see ONETILL_SMTP__HOST, ONETILL_SMTP__PORT and ONETILL_SMTP__SECURITY"
     if isinstance(error, TimeoutError):
         return f"no answer within {MAIL_DEADLINE_S:g} s"
     return type(error).__name__.removeprefix("SMTP")

@@ -52,8 +52,14 @@ def list_notifications(
     """List what was sent to whom, and how the newest attempt ended."""
     from app.ledger.outbox import EVENT_TYPES
     from app.notifications.feed import NotificationQuery
-    from app.notifications.model import NotificationStatus
+    from app.notifications.model import Notification, NotificationStatus
     from app.notifications.views import notification_view
+    from app.services import Services
+
+    async def found(services: Services) -> list[Notification]:
+        if query.endpoint_id is not None:
+            await services.notifications.get(query.endpoint_id, store)  # one that is not there is no quiet one
+        return await services.notifications.notifications(query)
 
     query = NotificationQuery(
         store=store,
@@ -63,8 +69,7 @@ def list_notifications(
         event_type=None if event is None else _one_of(EVENT_TYPES, event),
         since=None if since is None else moment(since),
     )
-    found = with_services(lambda services: services.notifications.notifications(query))
-    views = [notification_view(each) for each in found]
+    views = [notification_view(each) for each in with_services(found)]
     columns = ("event_id", "type", "endpoint_id", "status", "delivery_attempts", "created_at")
     show(
         views if as_json else [_columns(view, columns) | _newest(view["deliveries"]) for view in views], as_json=as_json

@@ -62,13 +62,14 @@ def _failures(before: Endpoint, refused: Sequence[Attempt]) -> int:
     return min(before.failures + first, DOWN_AFTER)
 
 
-def standing(after: Endpoint, attempt: Attempt, now: datetime, time_scale: float) -> Standing:
-    """Where the event stands, for an endpoint that fares so after the attempt."""
+def standing(before: Endpoint, after: Endpoint, attempt: Attempt, now: datetime, time_scale: float) -> Standing:
+    """Where the event stands after an attempt, for an endpoint that fared and fares so. While nothing at all is taken, a refusal
+    tells nothing of the event."""
     pending, made = attempt.pending, attempt.made
     number = pending.delivery_attempts + (not attempt.endpoint.is_down)
     if made.is_taken:
         return Standing(NotificationStatus.DELIVERED, None, number, pending.is_alone)
-    took_others = after.took_since(pending.tried_at)
+    took_others = before.failing_since is None and after.took_since(pending.tried_at)
     is_alone = pending.is_alone or took_others
     is_over = took_others and not after.is_down and pending.delivery_attempts >= len(NOTIFY_AGAIN)
     if pending.body is None or is_over:

@@ -202,7 +202,7 @@ class Sender:
             await self._queue.bring(before.id)
         if before.is_down and not after.is_down:
             await self._queue.hurry(before.id)
-        stands = [(each, decisions.standing(after, each, now, self._scale)) for each in ended]
+        stands = [(each, decisions.standing(before, after, each, now, self._scale)) for each in ended]
         kept = await self._queue.record(asked, after, stands)
         if kept is None or not kept["is_same"]:
             return None

@@ -10,8 +10,8 @@ from uuid import UUID
 from app.notifications.model import Attempt, Endpoint, Pending
 
 AT_ONCE_FIRST, AT_ONCE = 4, 32
-"""Attempts under way to one endpoint, each of another payment: few at first, one more for each that it took, half as many when it
-refused one. So one that hangs holds few connections."""
+"""Attempts under way to one endpoint, each of another payment: few at first, one more for each that it took, one less for each
+that it did not. So one that hangs holds few connections, and one that mostly answers has places beside what hangs."""
 
 LOOK_AGAIN_S, LOOK_AT_MOST_S = 0.25, 1.0
 """How soon one looks for what came meanwhile, while all that is under way hangs: later each time that nothing came."""
@@ -72,7 +72,8 @@ class Spell:
     def forget(self, attempts: Sequence[Attempt]) -> None:
         """These are recorded."""
         for each in attempts:
-            self._width = min(AT_ONCE, self._width + 1) if each.made.is_taken else max(AT_ONCE_FIRST, self._width // 2)
+            width = self._width + (1 if each.made.is_taken else -1)
+            self._width = min(AT_ONCE, max(AT_ONCE_FIRST, width))
         known = set(map(id, attempts))
         self.under_way = {
             task: of for task, of in self.under_way.items() if not (task.done() and id(task.result()) in known)

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from app.domain.schedule import ALARM_PERCENTS, DOWN_AFTER, FAILING_FOR, JITTER, NOTIFY_AGAIN, PROBE_AGAIN
-from app.notifications.decisions import PUT_ASIDE, fares, probe_after, standing
+from app.notifications.decisions import PUT_ASIDE, Standing, fares, probe_after, standing
 from app.notifications.model import Attempt, Delivery, Endpoint, NotificationStatus, PauseReason, Pending
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
@@ -35,6 +35,10 @@ def attempt(status: int | None = 500, pending: Pending = FRESH, endpoint: Endpoi
 
 def after(before: Endpoint, *attempts: Attempt) -> Endpoint:
     return fares(before, attempts, NOW, FAILING_FOR)
+
+
+def stands(endpoint: Endpoint, made: Attempt, before: Endpoint | None = None) -> Standing:
+    return standing(before or endpoint, endpoint, made, NOW, 1)
 
 
 class TestEndpoint:
@@ -84,43 +88,54 @@ class TestEndpoint:
 
 class TestEvent:
     def test_one_that_is_taken_is_delivered(self) -> None:
-        told = standing(UP, attempt(204, AGAIN), NOW, 1)
+        told = stands(UP, attempt(204, AGAIN))
         assert (told.status, told.next_try_at, told.delivery_attempts) == (NotificationStatus.DELIVERED, None, 4)
 
     @pytest.mark.parametrize("number", range(len(NOTIFY_AGAIN) + 5))
     def test_it_waits_by_the_table_and_the_last_wait_repeats(self, number: int) -> None:
         pending = replace(AGAIN, delivery_attempts=number)
-        told = standing(UP, attempt(pending=pending), NOW, 1)
+        told = stands(UP, attempt(pending=pending))
         assert told.status is NotificationStatus.PENDING
         assert told.next_try_at is not None
         wait_s = NOTIFY_AGAIN[min(number, len(NOTIFY_AGAIN) - 1)]
         assert wait_s <= (told.next_try_at - NOW).total_seconds() <= wait_s * (1 + JITTER)
 
     def test_retry_after_lengthens_a_wait(self) -> None:
-        told = standing(UP, attempt(429, retry_after_s=3000.0), NOW, 1)
+        told = stands(UP, attempt(429, retry_after_s=3000.0))
         assert told.next_try_at == NOW + timedelta(seconds=3000)
 
     def test_it_is_given_up_only_where_others_were_taken_since_its_last_attempt(self) -> None:
         last = replace(AGAIN, delivery_attempts=len(NOTIFY_AGAIN))
         took = replace(UP, delivered_at=BEFORE + timedelta(seconds=1))
-        assert standing(took, attempt(pending=last), NOW, 1).status is NotificationStatus.FAILED
+        assert stands(took, attempt(pending=last)).status is NotificationStatus.FAILED
         for endpoint in (UP, replace(UP, delivered_at=BEFORE), replace(took, failures=DOWN_AFTER)):
-            assert standing(endpoint, attempt(pending=last), NOW, 1).status is NotificationStatus.PENDING
+            assert stands(endpoint, attempt(pending=last)).status is NotificationStatus.PENDING
         sooner = replace(last, delivery_attempts=last.delivery_attempts - 1)
-        assert standing(took, attempt(pending=sooner), NOW, 1).status is NotificationStatus.PENDING
+        assert stands(took, attempt(pending=sooner)).status is NotificationStatus.PENDING
 
     def test_it_is_alone_once_others_were_taken_and_stays_so(self) -> None:
         took = replace(UP, delivered_at=NOW)
-        assert not standing(took, attempt(), NOW, 1).is_alone
-        assert standing(took, attempt(pending=AGAIN), NOW, 1).is_alone
-        assert standing(UP, attempt(pending=ALONE), NOW, 1).is_alone
+        assert not stands(took, attempt()).is_alone
+        assert stands(took, attempt(pending=AGAIN)).is_alone
+        assert stands(UP, attempt(pending=ALONE)).is_alone
+
+    @pytest.mark.parametrize("number", [3, len(NOTIFY_AGAIN)])
+    def test_a_refusal_while_nothing_is_taken_tells_nothing_of_it(self, number: int) -> None:
+        """The endpoint took others after its last attempt, and then nothing more: it is away."""
+        pending = replace(AGAIN, delivery_attempts=number)
+        for before in (
+            replace(DOWN, delivered_at=NOW),
+            replace(UP, failures=1, failing_since=BEFORE, delivered_at=NOW),
+        ):
+            told = stands(before, attempt(pending=pending, endpoint=before))
+            assert (told.status, told.is_alone) == (NotificationStatus.PENDING, False)
 
     def test_a_probe_is_put_aside_and_not_counted(self) -> None:
-        told = standing(DOWN, attempt(pending=AGAIN, endpoint=DOWN), NOW, 1)
+        told = stands(DOWN, attempt(pending=AGAIN, endpoint=DOWN))
         assert (told.next_try_at, told.delivery_attempts) == (NOW + PUT_ASIDE, AGAIN.delivery_attempts)
 
     def test_one_whose_event_is_not_kept_any_more_is_given_up(self) -> None:
-        told = standing(UP, attempt(None, replace(FRESH, body=None)), NOW, 1)
+        told = stands(UP, attempt(None, replace(FRESH, body=None)))
         assert told.status is NotificationStatus.FAILED
 
 

@@ -120,7 +120,7 @@ async def test_one_that_drips_is_left_in_time(monkeypatch: pytest.MonkeyPatch) -
 async def test_nobody_listens() -> None:
     with serving_mail() as server:
         pass
-    with pytest.raises(MailNotTaken, match="Connect"):
+    with pytest.raises(MailNotTaken, match="nobody answers there"):
         await mailer(server).send(HELLO)
 
 
@@ -202,6 +202,8 @@ class TestByTheTerminal:
             ended = CliRunner().invoke(app, ["alarms", "test"])
         assert ended.exit_code == 1
         assert "The mail server did not take it: DataError (554)." in ended.output
+        ended = CliRunner().invoke(app, ["alarms", "test"])  # the server is gone
+        assert (ended.exit_code, "ONETILL_SMTP__PORT" in ended.output) == (1, True)
         monkeypatch.delenv("ONETILL_ALARMS__MAIL_TO")
         ended = CliRunner().invoke(app, ["alarms", "test"])
         assert (ended.exit_code, "ONETILL_ALARMS__MAIL_TO" in ended.output) == (2, True)

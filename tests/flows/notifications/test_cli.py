@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import app
+from app.domain import ids
 from app.jobs.worker import Worker
 from app.services import Services
 from app.settings import Settings
@@ -71,6 +72,8 @@ async def test_it_shows_where_the_shop_is_told_and_how_that_went(
     ):
         await terminal("list", *words, code=2)
     await terminal("pause", "pay_1", code=2)
+    nobodys = ids.show(ids.Prefix.ENDPOINT, ids.uuid7())
+    assert "not_found" in await terminal("list", "--endpoint", nobodys, code=2)
 
 
 @pytest.mark.usefixtures("variables")
