@@ -23,7 +23,9 @@ PREFIXES = {"payment_id": "pay", "refund_id": "ref", "key_id": "key", "webhook_i
 VALUES = {name: f"{prefix}_{'0' * 32}" for name, prefix in PREFIXES.items()}
 VALUES |= {"note": "seen", "action": "close", "since": "1h", "forward_to": "http://127.0.0.1:9", "key": "sk_test_x"}
 PROCESSES = {("serve",), ("worker",)}
-NO_DATABASE = {("simulator",), ("webhooks", "listen")}
+NO_DATABASE = {("simulator",), ("webhooks", "listen"), ("alarms", "test")}
+MORE_WORDS = {("demo",): ["--port", "0"], ("notifications", "replay"): ["--since", "1h"]}
+"""What else is typed, though no single option is required."""
 SECRET = "s3cr3t-word"
 
 
@@ -58,7 +60,7 @@ def _tells(text: str) -> None:
 
 @pytest.mark.parametrize("path", [path for path in COMMANDS if path not in PROCESSES | NO_DATABASE], ids=" ".join)
 async def test_a_command_says_so_and_ends(path: tuple[str, ...], url: str, tmp_path: Path) -> None:
-    words = [*path, *COMMANDS[path], *(["--port", "0"] if path == ("demo",) else [])]
+    words = [*path, *COMMANDS[path], *MORE_WORDS.get(path, [])]
     status = await Forked(words, os.environ, tmp_path).ended(within_s=120)
     said = (tmp_path / "stderr").read_text(encoding="utf-8")
     assert status == 1, said

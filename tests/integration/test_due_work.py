@@ -5,6 +5,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -88,7 +89,8 @@ async def test_a_row_that_moved_since_it_was_seen_is_not_claimed(
     rows = DueTable(database, "errands", due_at="next_at")
     moved, still = await rows.due(clock(), 10)
     await table.owner.execute("UPDATE errands SET next_at = next_at - interval '1 hour' WHERE id = $1", moved.id)
-    assert await rows.claim([moved, still], clock(), clock() + timedelta(seconds=30)) == [still]
+    ends = clock() + timedelta(seconds=30)
+    assert await rows.claim([moved, still], clock(), ends) == [replace(still, claimed_until=ends)]
 
 
 async def test_a_claim_ends_with_its_lease_by_the_clock_of_those_who_claim(
@@ -98,11 +100,14 @@ async def test_a_claim_ends_with_its_lease_by_the_clock_of_those_who_claim(
     clock.advance(1)
     rows = DueTable(database, "errands", due_at="next_at")
     (row,) = await rows.due(clock(), 10)
-    assert await rows.claim([row], clock(), clock() + timedelta(seconds=30)) == [row]
+    ends = clock() + timedelta(seconds=30)
+    assert await rows.claim([row], clock(), ends) == [replace(row, claimed_until=ends)]
     for seconds, found in ((29, []), (-3600, []), (3601, [row])):
         clock.advance(seconds)
         assert await rows.due(clock(), 10) == found, "a clock that went back does not free it, nor does a little before"
-        assert await rows.claim([row], clock(), clock() + timedelta(seconds=30)) == found
+        ends = clock() + timedelta(seconds=30)
+        won = await rows.claim([row], clock(), ends)
+        assert won == [replace(each, claimed_until=ends) for each in found]
 
 
 async def test_due_rows_are_found_by_the_index_however_many_lie_in_the_future(

@@ -15,6 +15,7 @@ from tests.support.databases import Urls
 from tests.support.settings import settings_for
 
 PAYMENTS, DUE = 20_000, 300
+TABLES = ("attempts", "refunds", "webhook_inbox", "notification_endpoints", "alarms")
 
 REFUNDS = """
 INSERT INTO refunds (payment_id, id, number, attempt_id, amount_minor, currency, taxed_minor, tax_free_minor, initiator, reason,
@@ -54,7 +55,14 @@ SELECT gen_random_uuid(), 'main', '', '', '{{}}', '[]', now(), now(),
     CASE WHEN n <= $1 THEN now() - n * interval '1 s' ELSE now() + interval '1 day' END
 FROM generate_series(1, {PAYMENTS}) AS n
 """  # noqa: S608  our number
+ALARMS = f"""
+INSERT INTO alarms (id, kind, subject_id, step, raised_at, due_at)
+SELECT gen_random_uuid(), 'payment', gen_random_uuid(), 'raised', now(),
+    CASE WHEN n <= $1 THEN now() - n * interval '1 s' ELSE now() + interval '1 day' END
+FROM generate_series(1, {PAYMENTS}) AS n
+"""  # noqa: S608  our number
 INDEXES = {
+    "alarms": {"alarms_due_idx"},
     "notifications": {"notification_endpoints_due_idx"},
     "attempts": {"attempts_due_idx"},
     "refunds": {"refunds_due_idx", "attempts_pkey", "attempts_payment_id_number_key"},
@@ -67,10 +75,10 @@ async def test_a_lane_reads_what_is_due_and_no_history(urls: Urls, parts: Servic
     """The gateway of a refund stands in another table, and indexes that begin with the gateway lead to all that ever was."""
     owner = await asyncpg.connect(urls.owner)
     try:
-        for table in ("attempts", "refunds", "webhook_inbox", "notification_endpoints"):
+        for table in TABLES:
             await owner.execute(f"ALTER TABLE {table} SET (autovacuum_enabled = off)")
         await fill(urls.owner, PAYMENTS)
-        for sql in (ATTEMPTS, REFUNDS, WEBHOOKS, ENDPOINTS):
+        for sql in (ATTEMPTS, REFUNDS, WEBHOOKS, ENDPOINTS, ALARMS):
             await owner.execute(sql, DUE)
         for statistics in ("without", "with"):
             found = dict.fromkeys(INDEXES, 0)
@@ -84,9 +92,9 @@ async def test_a_lane_reads_what_is_due_and_no_history(urls: Urls, parts: Servic
                 read = sum(_read(node) for node in scans if node["Node Type"] != "Bitmap Index Scan")
                 assert read <= 2 * DUE, (statistics, lane.name, plan)
                 found[kind] += plan["Actual Rows"]
-            own = {"attempts": DUE, "refunds": DUE, "webhooks": DUE / 2, "hints": DUE / 2, "notifications": DUE}
+            own = dict.fromkeys(INDEXES, DUE) | {"webhooks": DUE // 2, "hints": DUE // 2}
             assert found == own, "each in one lane"
-            await owner.execute("VACUUM ANALYZE payments, attempts, refunds, webhook_inbox, notification_endpoints")
+            await owner.execute(f"VACUUM ANALYZE payments, {', '.join(TABLES)}")
     finally:
         await owner.close()
 

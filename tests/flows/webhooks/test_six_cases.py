@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -205,7 +206,7 @@ class TestHandlerFailsOnce:
         await post(shop, told(shop, clock, payment))
         (webhooks,) = [kind for kind in parts.due_work if kind.name == "webhooks_portone_v2"]
         due, ends = await webhooks.rows.due(clock(), 10), clock() + timedelta(seconds=webhooks.lease_s)
-        assert await webhooks.rows.claim(due, clock(), ends) == due
+        assert await webhooks.rows.claim(due, clock(), ends) == [replace(row, claimed_until=ends) for row in due]
         assert await Worker(parts).sweep() == 0, "somebody has it"
         clock.advance(webhooks.lease_s)
         assert await Worker(parts).sweep() == 1
