@@ -92,4 +92,8 @@ def _why(error: Exception) -> str:
         return f"{type(error).__name__.removeprefix('SMTP')} ({error.code})"
     if isinstance(error, TimeoutError):
         return f"no answer within {MAIL_DEADLINE_S:g} s"
+    if isinstance(error, aiosmtplib.SMTPConnectError):
+        return (
+            "ConnectError, it cannot be reached (see ONETILL_SMTP__HOST, ONETILL_SMTP__PORT and ONETILL_SMTP__SECURITY)"
+        )
     return type(error).__name__.removeprefix("SMTP")

@@ -1,5 +1,6 @@
 """`onetill notifications`: where the shop is told and how that fares, what was sent, and sending again."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -63,7 +64,13 @@ def list_notifications(
         event_type=None if event is None else _one_of(EVENT_TYPES, event),
         since=None if since is None else moment(since),
     )
-    found = with_services(lambda services: services.notifications.notifications(query))
+
+    async def ask(services: Any) -> Any:
+        if query.endpoint_id is not None:
+            await services.notifications.get(query.endpoint_id, store)  # "None." of nobody's endpoint would mislead
+        return await services.notifications.notifications(query)
+
+    found = with_services(ask)
     views = [notification_view(each) for each in found]
     columns = ("event_id", "type", "endpoint_id", "status", "delivery_attempts", "created_at")
     show(
@@ -91,6 +98,7 @@ def replay(
     store: Store = "main",
     endpoint: Annotated[str | None, typer.Option(help="nep_…: to this endpoint only.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Count only, send nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send events again, with the ids and bodies of then: those named, or those of a time."""
     from app.notifications.feed import ReplayQuery
@@ -105,6 +113,9 @@ def replay(
         None if until is None else moment(until),
     )
     count = with_services(lambda services: services.notifications.replay(query, is_preview=preview))
+    if as_json:
+        typer.echo(json.dumps({"count": count}))
+        return
     typer.echo(f"{count} {'would be' if preview else 'are being'} sent again.")
 
 
