@@ -21,7 +21,7 @@
   if (!own(globalThis, "Onetill")?.value.open)
     globalThis.Onetill = { version: VERSION, origin: originOfThisFile(), open };
 
-  function open({ clientToken, mode = "overlay", container, onResult } = {}) {
+  async function open({ clientToken, mode = "overlay", container, onResult } = {}) {
     const { origin } = globalThis.Onetill;
     if (!/^ct_[\w-]+$/.test(clientToken)) return wrong("clientToken must be the payment's client_token (ct_…)");
     if (!origin) return wrong("set Onetill.origin to where Onetill runs");
@@ -31,14 +31,14 @@
     if (mode === "redirect" || (over && !window.HTMLDialogElement)) return leave(url).then(hear);
     const place = over ? document : typeof container === "string" ? document.querySelector(container) : container;
     if (!over && !(mode === "inline" && place instanceof Element))
-      return wrong("mode is 'overlay', 'redirect', or 'inline' with a container");
+      return wrong("mode is 'overlay', 'redirect', or 'inline' with a container that is there");
     const there = shown.get(place);
     if (there?.frame.isConnected) {
       if (there.url === url) return there.listeners.add(onResult) && there.promise;
       if (over) return wrong("another payment is open");
       there.stop();
       there.end(left(there.said));
-    }
+    } else there?.gone?.();
     const mine = { url, origin, listeners, hear, said: {} };
     shown.set(place, mine);
     mine.promise = new Promise((end) => (mine.end = end));
@@ -46,18 +46,19 @@
     return mine.promise;
 
     function hear(result) {
-      for (const each of listeners) queueMicrotask(() => each?.(result)); // if that breaks, it is the shop's own
+      for (const each of listeners) queueMicrotask(() => each?.(result)); // its errors are the shop's own
       return result;
     }
   }
 
-  /** Over the page, inert behind it: a modal dialog keeps the focus, and gives it back. */
+  /** Over the page, inert behind it: a modal dialog keeps and returns the focus. */
   function overlay(mine) {
     const { style } = document.documentElement;
     const { overflow } = style;
     const dialog = made("dialog", COVER);
-    const wayOut = made("button", SIGN); // while there is no checkout with its own
+    const wayOut = made("button", SIGN); // while no checkout has its own
     const frame = framed(mine, "overlay", { isThere, closed });
+    mine.gone = closed;
     wayOut.textContent = word("결제 페이지를 여는 중입니다… ✕", "Opening the checkout… ✕");
     dialog.ariaLabel = frame.title;
     frame.style.visibility = "hidden";
@@ -80,9 +81,10 @@
       (is ? frame : wayOut).focus();
     }
 
-    /** The checkout has told all that it knows before it asks for this. */
+    /** The checkout tells all it knows before it asks for this. */
     function closed(isAsked = false) {
-      if (!frame.isConnected) return;
+      if (!mine.gone) return;
+      mine.gone = null;
       mine.stop();
       dialog.close();
       dialog.remove();
@@ -92,7 +94,7 @@
     }
   }
 
-  /** In an element of the page, which says how wide it is. */
+  /** In an element of the page, as wide as that. */
   function inline(mine, place) {
     const frame = framed(mine, "inline");
     frame.style.minHeight = "680px";
@@ -127,9 +129,9 @@
     };
     return frame;
 
-    /** It may come to show anything, a browser's error too: so it is asked again and again. */
+    /** It may come to show anything, a browser's error too: so it is asked again. */
     function look() {
-      if (!frame.isConnected) return mine.stop();
+      if (!frame.isConnected) return (mine.gone ?? mine.stop)();
       mine.say("hello");
       if ((patience -= 1) > 0) return;
       if (mine.said.status) return isThere?.(false);
@@ -151,7 +153,7 @@
       }
     }
 
-    /** The gateway's page cannot be framed: in a window of its own, where it is not blocked. */
+    /** In a window, where it is not blocked: the gateway's page cannot be framed. */
     function goBeside() {
       beside ??= import(`${origin}/static/onetill_window.js`).catch(() => null);
       beside.then((its) => frame.isConnected && (its?.show(url) || leave(url)));
@@ -167,14 +169,14 @@
   }
 
   function wrong(reason) {
-    return Promise.reject(new TypeError(`Onetill.open: ${reason}`));
+    throw new TypeError(`Onetill.open: ${reason}`);
   }
 
   function word(korean, english) {
     return /^ko/.test(document.documentElement.lang || navigator.language) ? korean : english;
   }
 
-  /** Whatever the page's style sheets say of such elements. */
+  /** Whatever the page's style sheets say. */
   function made(tag, style) {
     const element = document.createElement(tag);
     Object.assign(element.style, { all: "revert", ...style });

@@ -91,7 +91,7 @@ def _why(error: Exception) -> str:
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return f"{type(error).__name__.removeprefix('SMTP')} ({error.code})"
     if isinstance(error, aiosmtplib.SMTPConnectError | OSError) and not isinstance(error, TimeoutError):
-        return "nobody answers there: see ONETILL_SMTP__HOST, ONETILL_SMTP__PORT and ONETILL_SMTP__SECURITY"
+        return "it cannot be reached, see ONETILL_SMTP__HOST, ONETILL_SMTP__PORT and ONETILL_SMTP__SECURITY"
     if isinstance(error, TimeoutError):
         return f"no answer within {MAIL_DEADLINE_S:g} s"
     return type(error).__name__.removeprefix("SMTP")

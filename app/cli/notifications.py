@@ -1,5 +1,6 @@
 """`onetill notifications`: where the shop is told and how that fares, what was sent, and sending again."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any
 
@@ -96,6 +97,7 @@ def replay(
     store: Store = "main",
     endpoint: Annotated[str | None, typer.Option(help="nep_…: to this endpoint only.")] = None,
     preview: Annotated[bool, typer.Option("--preview", help="Count only, send nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Send events again, with the ids and bodies of then: those named, or those of a time."""
     from app.notifications.feed import ReplayQuery
@@ -110,6 +112,9 @@ def replay(
         None if until is None else moment(until),
     )
     count = with_services(lambda services: services.notifications.replay(query, is_preview=preview))
+    if as_json:
+        typer.echo(json.dumps({"count": count}))
+        return
     typer.echo(f"{count} {'would be' if preview else 'are being'} sent again.")
 
 

@@ -63,6 +63,9 @@ const NEWS = { paid: "success", canceled: "error", expired: "error", refunded: "
 /** And to a shop's page around us, each time that it opens us: what was paid in full or in part is no `error`. */
 const NEWS_TO_SHOP = { ...NEWS, partially_refunded: "success", review: "error", awaiting_deposit: "error" };
 
+/** Whose window shows its own end to the buyer in there. */
+const PAYS_ON = new Set(["paid", "awaiting_deposit"]);
+
 /** How often a frame looks whether the buyer is done in the window beside it. */
 const LOOK_EVERY_MS = 1_500;
 
@@ -280,6 +283,7 @@ function rest({ status, last_failure, mismatch, next_action, attempts = [] }, pr
     if (mismatch) return showMismatch(mismatch); // found before this page was loaded
     return last_failure ? showDeclined(last_failure) : panel.show("unopened", { retry: again, others: others() });
   }
+  if (!PAYS_ON.has(status)) ask("stay", ""); // what has ended, nobody pays in the window beside the shop's page
   const deposit = attempts.map((attempt) => attempt.deposit).filter(Boolean).pop() ?? page.deposit;
   panel.show(`${status}_heading` in page.texts ? status : "review", status === "awaiting_deposit" ? { deposit } : {});
   if (status === "paid") panel.leaveSoon();

@@ -80,10 +80,12 @@ export function createPanel(page, goBack) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button quiet";
+    const label = document.createElement("span"); // in one piece: a button's own parts stand in columns, without the blanks between
     const name = document.createElement("bdi");
     const [before, after] = page.texts.pay_at.split("{gateway}");
     name.textContent = title;
-    button.append(before, name, after);
+    label.append(before, name, after);
+    button.append(label);
     button.addEventListener("click", choose);
     return button;
   }

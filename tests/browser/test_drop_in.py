@@ -195,6 +195,12 @@ async def test_wrong_options_are_named(customer: NewCustomer, options: str, reas
     await expect(buyer.page.locator("dialog, iframe")).to_have_count(0)
 
 
+@pytest.mark.parametrize("options", ["null", "{clientToken: 'ct_1', mode: 'inline', container: '['}"])
+async def test_what_the_engine_refuses_rejects_as_well(customer: NewCustomer, options: str) -> None:
+    buyer = await customer()
+    assert await buyer.page.evaluate(f"Onetill.open({options}).catch((error) => error instanceof Error)")
+
+
 async def test_a_shop_whose_own_code_breaks_is_paid_all_the_same(customer: NewCustomer) -> None:
     buyer = await customer()
     buyer.witness.expect("the shop's own")

@@ -7,6 +7,7 @@ import pytest
 from playwright.async_api import Route, expect
 
 from tests.browser.conftest import NewCustomer
+from tests.browser.driver import expect_soon
 from tests.browser.storefront import Customer
 from tests.flows.gateways.orders import BY_NAME
 
@@ -69,6 +70,26 @@ async def test_an_inline_checkout_that_was_taken_away_leads_nobody_away(
     if replaced:
         assert ((await buyer.ended())["msg"], (await buyer.ended())["payment_status"]) == ("closed", "unknown")
     await stays_in_the_shop(buyer)
+
+
+@pytest.mark.parametrize("again", [True, False])
+async def test_an_overlay_that_a_router_took_away_leaves_a_page_that_scrolls(
+    customer: NewCustomer, *, again: bool
+) -> None:
+    """And its promise ends; also where the next one opens before the clock has seen it."""
+    buyer = await customer()
+    await buyer.presses_buy("overlay")
+    await buyer.window("point3")
+    await buyer.page.evaluate("document.querySelector('dialog').remove()")
+    if again:
+        await buyer.page.evaluate(SECOND, buyer.payment["client_token"])
+        await buyer.checkout.locator("#checkout").wait_for()
+    assert (await buyer.ended())["msg"] == "closed"
+    if again:
+        await buyer.page.evaluate("document.querySelector('dialog').remove()")
+        await expect_soon(buyer.page, "window.second !== null")
+    assert await buyer.page.evaluate("document.documentElement.style.overflow") == ""
+    await expect(buyer.page.locator("dialog")).to_have_count(0)
 
 
 async def test_another_payment_does_not_get_the_answer_of_the_one_that_is_open(customer: NewCustomer) -> None:

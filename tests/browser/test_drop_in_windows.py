@@ -1,5 +1,6 @@
 """Where a frame leads out: every link goes to the whole window, and no window stays payable beside another way unseen."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from playwright.async_api import Page, expect
 from tests.browser.conftest import NewCustomer
 from tests.browser.driver import DESK, PHONE, expect_soon
 from tests.browser.storefront import Customer
+from tests.browser.test_drop_in_answers import calls_a_person, is_canceled, runs_out
 
 LINE = {
     **PHONE,
@@ -134,6 +136,22 @@ async def test_closing_the_overlay_closes_the_window_beside_it(customer: NewCust
     await buyer.checkout.locator("#retry").click()
     await buyer.presses("unifi_pay", "#pay")
     assert (await buyer.ended())["status"] == "success"
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [(is_canceled, "canceled"), (runs_out, "expired"), (calls_a_person, "review")],
+)
+async def test_what_ends_the_payment_closes_the_window_beside_it(
+    customer: NewCustomer, end: Callable[[Customer], Awaitable[None]], status: str
+) -> None:
+    """Who paid in there now would have paid for nothing."""
+    buyer = await customer("unifi_pay")
+    await buyer.presses_buy("overlay")
+    first = (await buyer.window("unifi_pay")).page
+    await end(buyer)
+    await buyer.sees(status)
+    await has_gone(first)
 
 
 async def test_where_its_module_does_not_come_the_page_leaves(customer: NewCustomer) -> None:

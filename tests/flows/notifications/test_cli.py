@@ -88,6 +88,9 @@ async def test_it_stops_goes_on_and_sends_again(shop: Shop, parts: Services, rec
         assert "1 would be" in await terminal("replay", *words, "--preview"), words
     for words in (["--until", "1h"], ["--since", "0m"], ["evt_" + "0" * 32]):
         assert "0 would be" in await terminal("replay", *words, "--preview"), words
+    assert json.loads(await terminal("replay", "--since", "1h", "--preview", "--json")) == {"count": 1}, "the API's own"
+    for command in (["list"], ["replay", "--since", "1h"]):
+        await terminal(*command, "--endpoint", made["id"], "--store", "other", code=2)
     for words in ([], ["evt_1"], ["--until", "yesterday"]):
         await terminal("replay", *words, "--preview", code=2)
     assert "1 are being" in await terminal("replay", "--since", "1h", "--endpoint", made["id"])
