@@ -41,13 +41,13 @@ INSERT INTO alarms (id, kind, subject_id, step, raised_at, due_at)
 SELECT id, kind, subject_id, step, $1::timestamptz, $2::timestamptz FROM calling
 WHERE NOT EXISTS (SELECT FROM alarms a WHERE a.id = calling.id) LIMIT {RAISED_AT_ONCE}
 ON CONFLICT (id) DO NOTHING RETURNING kind, subject_id, step
-"""  # noqa: S608  ours
+"""  # noqa: S608  only constants of the code are put in; values are bound
 _END = f"""
 WITH {_CALLING}
 DELETE FROM alarms AS a WHERE (a.claimed_until IS NULL OR a.claimed_until <= $1) AND NOT EXISTS (
     SELECT FROM calling WHERE calling.id = a.id
 )
-"""  # noqa: S608  ours
+"""  # noqa: S608  only constants of the code are put in; values are bound
 _COLUMNS = "id, kind, subject_id, step, raised_at, mail_attempts"
 _ONE = f"SELECT {_COLUMNS} FROM alarms WHERE id = $1 AND due_at = $2"  # noqa: S608  our names
 _CLAIM_OTHERS = f"""
@@ -55,7 +55,7 @@ UPDATE alarms SET claimed_until = $2 WHERE id IN (
     SELECT id FROM alarms WHERE due_at IS NOT NULL AND (claimed_until IS NULL OR claimed_until <= $1)
     ORDER BY raised_at LIMIT {MAILED_AT_ONCE} FOR UPDATE SKIP LOCKED
 ) RETURNING {_COLUMNS}
-"""  # noqa: S608  our names
+"""  # noqa: S608  only constants of the code are put in; values are bound
 _MAILED = "UPDATE alarms SET mailed_at = $2, due_at = NULL, claimed_until = NULL WHERE id = ANY($1)"
 _AGAIN = """
 UPDATE alarms AS a SET due_at = next.due_at, mail_attempts = mail_attempts + 1, claimed_until = NULL
@@ -83,7 +83,7 @@ LEFT JOIN LATERAL (
     ) AS d ORDER BY d.at DESC LIMIT 1
 ) AS d ON true
 WHERE e.id = ANY($1) AND e.deleted_at IS NULL
-"""  # noqa: S608  our numbers
+"""  # noqa: S608  only constants of the code are put in; values are bound
 _PAYMENTS = """
 SELECT id, store, order_id, amount_minor, currency, gateway, status, attention FROM payments
 WHERE id = ANY($1) AND attention IS NOT NULL

@@ -51,19 +51,22 @@ _FIND = f"SELECT {_COLUMNS} FROM notification_endpoints WHERE id = $1 AND delete
 _PAGE = f"""
 SELECT {_COLUMNS} FROM notification_endpoints
 WHERE store = $1 AND deleted_at IS NULL AND (created_at, id) > ($2, $3) ORDER BY created_at, id LIMIT $4
-"""  # noqa: S608  our names
+"""  # noqa: S608  only constants of the code are put in; values are bound
 ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtextextended('notification_endpoints ' || $1::text, 0))"
 """Of a store, until the transaction ends: else each of two would not see the other."""
 _ADD = f"""
 INSERT INTO notification_endpoints (id, store, url, description, events, secrets, rate_per_s, created_at, updated_at)
 SELECT $1::uuid, $2::text, $3::text, $4::text, $5::text[], $6::json, $7::integer, $8::timestamptz, $8::timestamptz
 WHERE (SELECT count(*) FROM notification_endpoints WHERE store = $2 AND deleted_at IS NULL) < {MOST_ENDPOINTS}
-"""  # noqa: S608  our number
+"""  # noqa: S608  only constants of the code are put in; values are bound
 _URL = "SELECT url FROM notification_endpoints WHERE id = $1 AND deleted_at IS NULL FOR UPDATE"
 _ROTATE = """
 UPDATE notification_endpoints SET secrets = $2, updated_at = $3, key_missing_since = NULL,
     due_at = CASE WHEN paused_at IS NULL THEN $3::timestamptz END
 WHERE id = $1
+"""
+_LOOK_NOW = """
+UPDATE notification_endpoints SET due_at = $2 WHERE id = $1 AND paused_at IS NULL AND deleted_at IS NULL
 """
 _PAUSE = """
 UPDATE notification_endpoints SET paused_at = $2, pause_reason = $3, updated_at = $2, due_at = NULL
@@ -232,6 +235,7 @@ class Endpoints:
                 await also(connection, made, secret)
             await connection.execute(_ROTATE, endpoint_id, _stored(secrets), now)
         await self._queue.hurry(endpoint_id)
+        await self._database.changed(_LOOK_NOW, endpoint_id, self._now())  # a sender may have looked before that
         return made, secret
 
     async def delete(self, endpoint_id: UUID, store: str) -> None:

@@ -116,7 +116,7 @@ SELECT position, body FROM outbox WHERE position IS NOT NULL
     AND (store, type, position) > (:query.store, :query.event_type, :query.after)
     AND (store, type, position) <= (:query.store, :query.event_type, {2**63 - 1})
 ORDER BY store, type, position LIMIT :query.limit
-""")  # noqa: S608  our number
+""")  # noqa: S608  only constants of the code are put in; values are bound
 EVENTS_OF_PAYMENT = Statement("""
 SELECT position, body FROM (SELECT * FROM outbox WHERE payment_id = :query.payment_id OFFSET 0) AS o
 WHERE store = :query.store AND position > :query.after AND type = coalesce(:query.event_type::text, type)
@@ -141,16 +141,16 @@ _RUN = """
 LIST = Statement(f"""
 SELECT {_LISTED} FROM notifications n
 WHERE n.store = :query.store AND n.created_at >= :query.first AND (n.created_at, n.id) < (:query.last, :query.last_id) {_NEWEST}
-""")  # noqa: S608  our names
+""")  # noqa: S608  only constants of the code are put in; values are bound
 LIST_OF_STORE = Statement(f"""
 SELECT n.* FROM (SELECT :query.store::text AS store) AS e {_RUN.format(of="store", listed=_LISTED, first_id=_FIRST)} {_NEWEST}
-""")  # noqa: S608  our names
+""")  # noqa: S608  only constants of the code are put in; values are bound
 """So that endpoints that have ended, however many, cost nothing."""
 LIST_OF_ENDPOINT = Statement(f"""
 SELECT n.* FROM (
     SELECT id AS endpoint_id FROM notification_endpoints WHERE id = :query.endpoint_id AND store = :query.store OFFSET 0
 ) AS e {_RUN.format(of="endpoint_id", listed=_LISTED, first_id=_FIRST)} {_NEWEST}
-""")  # noqa: S608  our names
+""")  # noqa: S608  only constants of the code are put in; values are bound
 DELIVERIES = Statement(f"""
 SELECT d.* FROM unnest(:listed.payment_ids::uuid[], :listed.event_ids::uuid[], :listed.endpoint_ids::uuid[])
     AS n (payment_id, event_id, endpoint_id)
@@ -160,7 +160,7 @@ CROSS JOIN LATERAL (
         AND (d.payment_id, d.event_id, d.endpoint_id) <= (n.payment_id, n.event_id, n.endpoint_id)
     ORDER BY d.payment_id DESC, d.event_id DESC, d.endpoint_id DESC, d.at DESC LIMIT {DELIVERIES_SHOWN}
 ) AS d ORDER BY d.at, d.id
-""")  # noqa: S608  our number
+""")  # noqa: S608  only constants of the code are put in; values are bound
 
 _ENDPOINTS = """(
     SELECT id, events FROM notification_endpoints
@@ -200,7 +200,7 @@ SELECT count(*) FILTER (WHERE paused_at IS NOT NULL) AS paused,
     count(*) FILTER (WHERE key_missing_since IS NOT NULL) AS keyless,
     (SELECT created_at FROM outbox WHERE position IS NULL ORDER BY number LIMIT 1) AS oldest
 FROM notification_endpoints WHERE deleted_at IS NULL
-"""  # noqa: S608  our number
+"""  # noqa: S608  only constants of the code are put in; values are bound
 
 
 class Feed:

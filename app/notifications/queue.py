@@ -45,7 +45,7 @@ SELECT f.payment_id, f.event_id, f.sequence, f.created_at, f.next_try_at, f.deli
 FROM front AS f
 LEFT JOIN LATERAL (SELECT body FROM outbox WHERE payment_id = f.payment_id AND id = f.event_id OFFSET 0) AS o ON true
 ORDER BY f.is_again, f.next_try_at, f.sequence
-""")  # noqa: S608  ours
+""")  # noqa: S608  only constants of the code are put in; values are bound
 
 RECORD = Statement("""
 WITH asked AS (

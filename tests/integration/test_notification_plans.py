@@ -162,7 +162,7 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 BY_KEY = "one row by its key"
 UNTRIED = {
-    **dict.fromkeys(("_FIND", "_URL", "_ROTATE", "_PAUSE", "_RESUME", "_ANEW", "_KEY_MISSING"), BY_KEY),
+    **dict.fromkeys(("_FIND", "_URL", "_ROTATE", "_LOOK_NOW", "_PAUSE", "_RESUME", "_ANEW", "_KEY_MISSING"), BY_KEY),
     **dict.fromkeys(("HOLD", "RELEASE", "PUT_OFF", "_LOCK", "_BEGIN", "_ADVANCE"), BY_KEY),
     "_FRONT": "a part of `READY`",
     "ONE_AT_A_TIME": "reads no table",

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -130,6 +131,31 @@ async def test_what_waits_for_its_next_try_is_tried_at_once(
     await Worker(parts).sweep()
     assert [each.event["payment_id"] for each in receiver.got[tried:]] == [refused]
     assert not await notifications(shop, status="pending")
+
+
+async def test_a_sender_that_looks_while_a_secret_is_rotated_leaves_nothing_behind(
+    shop: Shop, parts: Services, receiver: Receiver, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds nothing due yet, and would not come back before the old time."""
+    made = await endpoint(shop, receiver.url)
+    await paid(shop)
+    receiver.status = 401
+    for _ in range(8):
+        await Worker(parts).sweep()
+        clock.advance(HOUR)
+    clock.advance(-HOUR + 1)
+    receiver.status = 204
+    queue = parts.notifications._endpoints._queue
+    hurry = queue.hurry
+
+    async def looked_before(endpoint_id: UUID) -> None:
+        await Worker(parts).sweep()
+        await hurry(endpoint_id)
+
+    monkeypatch.setattr(queue, "hurry", looked_before)
+    await parts.notifications.rotate(id_of(made), "main", timedelta())
+    await Worker(parts).sweep()
+    assert len(receiver.taken) == 1
 
 
 async def test_the_last_probe_of_the_old_one_alarms_nobody(
